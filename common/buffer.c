@@ -1,0 +1,131 @@
+#include "buffer.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "memory.h"
+#include "utf8.h"
+
+enum { SMALLEST = 256 };
+
+void buffer_release(struct buffer *b)
+{
+	free(b->data);
+	*b = (struct buffer){0};
+}
+
+void buffer_clear(struct buffer *b)
+{
+	b->size = 0;
+}
+
+char *buffer_reserve(struct buffer *b, size_t more)
+{
+	size_t room = b->room > 0 ? b->room : SMALLEST;
+
+	if (b->room - b->size < more) {
+		while (room - b->size < more)
+			room *= 2;
+		b->data = memory_resize(b->data, room);
+		b->room = room;
+	}
+	return b->data + b->size;
+}
+
+void buffer_add(struct buffer *b, const void *data, size_t size)
+{
+	if (size == 0)
+		return;
+	memcpy(buffer_reserve(b, size), data, size);
+	b->size += size;
+}
+
+void buffer_add_text(struct buffer *b, struct text text)
+{
+	buffer_add(b, text.data, text.size);
+}
+
+void buffer_add_string(struct buffer *b, const char *string)
+{
+	buffer_add(b, string, strlen(string));
+}
+
+void buffer_add_integer(struct buffer *b, int64_t number)
+{
+	char digits[sizeof "-9223372036854775808"];
+	char *first = digits + sizeof digits;
+	/* Unsigned, for the negation of INT64_MIN overflows. */
+	uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+
+	do {
+		*--first = (char)('0' + rest % 10);
+		rest /= 10;
+	} while (rest > 0);
+	if (number < 0)
+		*--first = '-';
+	buffer_add(b, first, (size_t)(digits + sizeof digits - first));
+}
+
+void buffer_printf(struct buffer *b, const char *format, ...)
+{
+	va_list arguments;
+	int size;
+
+	va_start(arguments, format);
+	size = vsnprintf(NULL, 0, format, arguments);
+	va_end(arguments);
+	if (size < 0)
+		return;
+	va_start(arguments, format);
+	vsnprintf(buffer_reserve(b, (size_t)size + 1), (size_t)size + 1, format,
+	          arguments);
+	va_end(arguments);
+	b->size += (size_t)size;
+}
+
+static void add_escaped(struct buffer *b, unsigned char c)
+{
+	static const char short_names[] = "btnvfr"; /* from 0x08 */
+
+	if (c == '"' || c == '\\')
+		buffer_add(b, (char[]){'\\', (char)c}, 2);
+	else if (c >= 0x08 && c <= 0x0d && c != 0x0b)
+		buffer_add(b, (char[]){'\\', short_names[c - 0x08]}, 2);
+	else
+		buffer_printf(b, "\\u%04x", c);
+}
+
+void buffer_add_json(struct buffer *b, struct text text)
+{
+	const char *at = text.data, *end = at + text.size, *plain = at;
+
+	buffer_reserve(b, text.size + 2);
+	buffer_add(b, "\"", 1);
+	while (at < end) {
+		unsigned char c = (unsigned char)*at;
+
+		if (c >= 0x20 && c < 0x80 && c != '"' && c != '\\') {
+			at++;
+			continue;
+		}
+		size_t length = c < 0x80 ? 0 : utf8_length(at, (size_t)(end - at));
+		if (length > 0) {
+			at += length;
+			continue;
+		}
+		buffer_add(b, plain, (size_t)(at - plain));
+		if (c < 0x80)
+			add_escaped(b, c);
+		else
+			buffer_add_string(b, "\xef\xbf\xbd");
+		plain = ++at;
+	}
+	buffer_add(b, plain, (size_t)(at - plain));
+	buffer_add(b, "\"", 1);
+}
+
+struct text buffer_text(const struct buffer *b)
+{
+	return (struct text){b->data, b->size};
+}

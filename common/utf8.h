@@ -1,0 +1,20 @@
+/* UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing above
+ * U+10FFFF. Pure. A Unicode library was left out: this is all that is needed
+ * of one, and White_Space has not changed since Unicode 6.3. */
+#ifndef LONGROOM_UTF8_H
+#define LONGROOM_UTF8_H
+
+#include "text.h"
+
+/* The length in bytes, 1 to 4, of the character at data; 0 if none is there. */
+size_t utf8_length(const char *data, size_t size);
+
+bool utf8_valid(struct text text);
+
+/* Without White_Space characters and U+FEFF at both ends. Takes valid UTF-8. */
+struct text utf8_trim(struct text text);
+
+/* Whether there is a character below U+0020, or U+007F. */
+bool utf8_has_control(struct text text);
+
+#endif
