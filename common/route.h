@@ -1,0 +1,34 @@
+/* Which resource a request's target names. Pure.
+ *
+ * nginx may mount Longroom under any prefix, so a target is read from its end:
+ *
+ *     <prefix>/rooms/{room}/messages[/{id}]
+ *     <prefix>/rooms/{room}/poll
+ *
+ * Segments are cut before they are decoded: %2f is part of a name (and makes it
+ * a bad one), never a separator. */
+#ifndef LONGROOM_ROUTE_H
+#define LONGROOM_ROUTE_H
+
+#include "room_name.h"
+
+enum route_kind {
+	ROUTE_NONE,     /* no such path */
+	ROUTE_BAD_ROOM, /* the path is right, the room's name is not */
+	ROUTE_MESSAGES,
+	ROUTE_MESSAGE,
+	ROUTE_POLL,
+};
+
+struct route {
+	enum route_kind kind;
+	struct text path;  /* the target without its query, as sent */
+	struct text query; /* without '?' */
+	struct room_name room;
+	int64_t id; /* ROUTE_MESSAGE: 1 to INT64_MAX */
+};
+
+/* Takes an origin-form target (RFC 9112 section 3.2.1). */
+void route_parse(struct text target, struct route *route);
+
+#endif
