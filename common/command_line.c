@@ -1,0 +1,98 @@
+#include "command_line.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "journal.h"
+
+static void usage(const char *program, FILE *to)
+{
+	fprintf(to,
+	        "usage: %s [-c FILE] [-o section.name=value ...] [-t] [-V]\n",
+	        program);
+}
+
+static const char *default_file(void)
+{
+	const char *file = getenv("LONGROOM_CONF");
+
+	return file != NULL ? file : SYSCONFDIR "/longroom/longroom.conf";
+}
+
+struct wishes {
+	const char *file;
+	bool only_check;
+};
+
+/* False: leave with *exit_status. */
+static bool read_options(int argc, char **argv, const char *program,
+                         struct settings *settings, struct wishes *wishes,
+                         int *exit_status)
+{
+	struct buffer error = {0};
+	int option;
+
+	optind = 1;
+	while ((option = getopt(argc, argv, "c:o:tVh")) != -1) {
+		switch (option) {
+		case 'c':
+			wishes->file = optarg;
+			break;
+		case 'o':
+			if (settings_override(settings, optarg, &error))
+				break;
+			journal_error("%.*s", TEXT_ARGS(buffer_text(&error)));
+			buffer_release(&error);
+			*exit_status = EXIT_SETTINGS;
+			return false;
+		case 't':
+			wishes->only_check = true;
+			break;
+		case 'V':
+			printf("%s %s\n", program, PACKAGE_VERSION);
+			*exit_status = EXIT_SUCCESS;
+			return false;
+		case 'h':
+			usage(program, stdout);
+			*exit_status = EXIT_SUCCESS;
+			return false;
+		default:
+			usage(program, stderr);
+			*exit_status = EXIT_USAGE;
+			return false;
+		}
+	}
+	buffer_release(&error);
+	if (optind == argc)
+		return true;
+	usage(program, stderr);
+	*exit_status = EXIT_USAGE;
+	return false;
+}
+
+bool command_line_read(int argc, char **argv, const char *program,
+                       struct settings *settings, int *exit_status)
+{
+	struct wishes wishes = {default_file(), false};
+	struct buffer error = {0};
+
+	settings_init(settings);
+	bool go_on = read_options(argc, argv, program, settings, &wishes,
+	                          exit_status);
+	if (go_on && (!settings_read_file(settings, wishes.file, &error) ||
+	              !settings_check(settings, &error))) {
+		journal_error("%.*s", TEXT_ARGS(buffer_text(&error)));
+		*exit_status = EXIT_SETTINGS;
+		go_on = false;
+	}
+	if (go_on && wishes.only_check) {
+		printf("%s: the settings are good\n", wishes.file);
+		*exit_status = EXIT_SUCCESS;
+		go_on = false;
+	}
+	buffer_release(&error);
+	if (!go_on)
+		settings_release(settings);
+	return go_on;
+}

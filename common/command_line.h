@@ -1,0 +1,24 @@
+/* The command line that both programs share:
+ *
+ *     -c FILE   settings (default: the environment's LONGROOM_CONF, else
+ *               longroom.conf in the system's configuration folder)
+ *     -o section.name=value   wins over the file; repeatable
+ *     -t        check the settings and exit
+ *     -V        print the version and exit
+ */
+#ifndef LONGROOM_COMMAND_LINE_H
+#define LONGROOM_COMMAND_LINE_H
+
+#include "settings.h"
+
+enum {
+	EXIT_SETTINGS = 1, /* settings that are wrong, or can't be had */
+	EXIT_USAGE = 2,
+};
+
+/* True: go on with settings, which the caller releases. False: leave with
+ * *exit_status; everything has been said. */
+bool command_line_read(int argc, char **argv, const char *program,
+                       struct settings *settings, int *exit_status);
+
+#endif

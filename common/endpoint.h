@@ -1,0 +1,38 @@
+/* Addresses to listen on: unix:/path/of/socket or host:port ([::1]:port). */
+#ifndef LONGROOM_ENDPOINT_H
+#define LONGROOM_ENDPOINT_H
+
+#include <sys/stat.h>
+
+#include "buffer.h"
+
+/* Connections that the kernel may keep for us until they are accepted. connect
+ * on a unix socket fails at once when they are too many, so as many as Linux
+ * allows (net.core.somaxconn, 4096). */
+enum { ENDPOINT_BACKLOG = 4096 };
+
+/* Whether it is an address at all; *error says why not. */
+bool endpoint_check(const char *address, struct buffer *error);
+
+/* Whether only this machine can connect: a unix socket, or every address that
+ * the host's name stands for is loopback. */
+bool endpoint_is_local(const char *address);
+
+struct endpoint {
+	int fd;
+	char *path; /* NULL for TCP */
+	dev_t device;
+	ino_t inode;
+};
+
+/* Listens, non-blocking and close-on-exec. A socket file that nobody listens on
+ * any more is replaced; one with a listener is an error. Unix sockets get mode
+ * 0660 less the umask. */
+bool endpoint_open(struct endpoint *endpoint, const char *address,
+                   struct buffer *error);
+
+/* Closes it and removes the socket file, unless somebody has put another one
+ * in its place. */
+void endpoint_close(struct endpoint *endpoint);
+
+#endif

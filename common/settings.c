@@ -1,0 +1,379 @@
+#include "settings.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <ini.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "endpoint.h"
+#include "memory.h"
+#include "number.h"
+
+enum kind { TEXT, LIST, INTEGER, SIZE, TIME, CHOICE };
+
+struct row {
+	const char *section, *name;
+	enum kind kind;
+	size_t offset;
+	const char *initial;
+	int64_t least, most;
+	const char *choices;
+};
+
+static const struct row rows[SETTING_COUNT] = {
+#define SETTING(section, name, kind, initial, least, most, choices, meaning) \
+	{#section, #name, kind, offsetof(struct settings, section##_##name), \
+	 initial, least, most, choices},
+#include "settings.def"
+#undef SETTING
+};
+
+struct unit {
+	const char *suffix;
+	int64_t factor;
+};
+
+static const struct unit no_units[] = {{"", 1}, {NULL, 0}};
+static const struct unit size_units[] = {
+	{"", 1}, {"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {NULL, 0}};
+static const struct unit time_units[] = {
+	{"ms", 1},        {"s", 1000},       {"m", 60000},
+	{"h", 3600000},   {"d", 86400000},   {NULL, 0}};
+
+static void *member(struct settings *s, const struct row *row)
+{
+	return (char *)s + row->offset;
+}
+
+static void list_release(struct word_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		free(list->words[i]);
+	free(list->words);
+	*list = (struct word_list){0};
+}
+
+static void list_add(struct word_list *list, const char *word, size_t size)
+{
+	list->words = memory_resize(list->words,
+	                            (list->count + 1) * sizeof *list->words);
+	list->words[list->count++] = memory_copy(word, size);
+}
+
+static void list_add_words(struct word_list *list, const char *value)
+{
+	static const char separators[] = ", \t";
+
+	for (;;) {
+		value += strspn(value, separators);
+		size_t size = strcspn(value, separators);
+		if (size == 0)
+			return;
+		list_add(list, value, size);
+		value += size;
+	}
+}
+
+static bool set_number(int64_t *number, const struct row *row, const char *value,
+                       const struct unit *units, struct buffer *error)
+{
+	size_t digits = strspn(value, "0123456789");
+	struct text text = {value, digits};
+	int64_t count;
+
+	for (; units->suffix != NULL; units++)
+		if (strcmp(value + digits, units->suffix) == 0)
+			break;
+	if (units->suffix == NULL || !number_parse(text, 0, INT64_MAX, &count)) {
+		buffer_printf(error, "%s.%s: '%s' is not a %s", row->section,
+		              row->name, value,
+		              row->kind == SIZE   ? "size (as 512, 16K, 64M, 1G)"
+		              : row->kind == TIME ? "time (as 250ms, 5s, 1m, 2h, 7d)"
+		                                  : "whole number");
+		return false;
+	}
+	if (count > row->most / units->factor ||
+	    count * units->factor < row->least) {
+		buffer_printf(error,
+		              "%s.%s: %s is not from %lld to %lld%s",
+		              row->section, row->name, value,
+		              (long long)row->least, (long long)row->most,
+		              row->kind == SIZE   ? " bytes"
+		              : row->kind == TIME ? " ms"
+		                                  : "");
+		return false;
+	}
+	*number = count * units->factor;
+	return true;
+}
+
+static bool set_choice(int64_t *number, const struct row *row, const char *value,
+                       struct buffer *error)
+{
+	const char *choice = row->choices;
+
+	for (int64_t i = 0; *choice != '\0'; i++) {
+		size_t size = strcspn(choice, "|");
+
+		if (strlen(value) == size && memcmp(value, choice, size) == 0) {
+			*number = i;
+			return true;
+		}
+		choice += size + (choice[size] == '|');
+	}
+	buffer_printf(error, "%s.%s: '%s' is none of %s", row->section,
+	              row->name, value, row->choices);
+	return false;
+}
+
+static bool set(struct settings *s, const struct row *row, const char *value,
+                struct buffer *error)
+{
+	switch (row->kind) {
+	case TEXT:
+		free(*(char **)member(s, row));
+		*(char **)member(s, row) = memory_copy(value, strlen(value));
+		return true;
+	case LIST:
+		list_add_words(member(s, row), value);
+		return true;
+	case INTEGER:
+		return set_number(member(s, row), row, value, no_units, error);
+	case SIZE:
+		return set_number(member(s, row), row, value, size_units, error);
+	case TIME:
+		return set_number(member(s, row), row, value, time_units, error);
+	case CHOICE:
+		return set_choice(member(s, row), row, value, error);
+	}
+	return false;
+}
+
+void settings_init(struct settings *s)
+{
+	struct buffer error = {0};
+
+	*s = (struct settings){0};
+	for (size_t i = 0; i < SETTING_COUNT; i++)
+		if (!set(s, &rows[i], rows[i].initial, &error))
+			abort(); /* the table is wrong */
+}
+
+void settings_release(struct settings *s)
+{
+	for (size_t i = 0; i < SETTING_COUNT; i++) {
+		if (rows[i].kind == TEXT)
+			free(*(char **)member(s, &rows[i]));
+		if (rows[i].kind == LIST)
+			list_release(member(s, &rows[i]));
+	}
+	free(s->file);
+	*s = (struct settings){0};
+}
+
+static const struct row *find(const char *section, const char *name)
+{
+	for (size_t i = 0; i < SETTING_COUNT; i++)
+		if (strcmp(rows[i].section, section) == 0 &&
+		    strcmp(rows[i].name, name) == 0)
+			return &rows[i];
+	return NULL;
+}
+
+bool settings_override(struct settings *s, const char *assignment,
+                       struct buffer *error)
+{
+	const char *dot = strchr(assignment, '.');
+	const char *equals = strchr(assignment, '=');
+
+	if (dot == NULL || equals == NULL || dot > equals) {
+		buffer_printf(error, "-o %s: not section.name=value", assignment);
+		return false;
+	}
+	char *section = memory_copy(assignment, (size_t)(dot - assignment));
+	char *name = memory_copy(dot + 1, (size_t)(equals - dot - 1));
+	const struct row *row = find(section, name);
+	bool good = row != NULL;
+
+	if (row == NULL) {
+		buffer_printf(error, "-o %s: unknown setting", assignment);
+	} else {
+		buffer_add_string(error, "-o ");
+		if (row->kind == LIST)
+			list_release(member(s, row));
+		good = set(s, row, equals + 1, error);
+		s->lines[row - rows] = -1;
+	}
+	if (good)
+		buffer_clear(error);
+	free(section);
+	free(name);
+	return good;
+}
+
+/* One reading of a file. inih doesn't tell lines to its handler, so they are
+ * counted where they are read. */
+struct reading {
+	struct settings *settings;
+	FILE *file;
+	int line;
+	bool too_long;
+	struct buffer error;
+};
+
+static char *read_line(char *line, int size, void *stream)
+{
+	struct reading *reading = stream;
+
+	if (reading->too_long || fgets(line, size, reading->file) == NULL)
+		return NULL;
+	reading->line++;
+	size_t length = strlen(line);
+	if (length > 0 && line[length - 1] != '\n' && !feof(reading->file)) {
+		reading->too_long = true;
+		return NULL;
+	}
+	return line;
+}
+
+/* Returns 1 for good, 0 for an error, as inih wants it. */
+static int take_setting(void *user, const char *section, const char *name,
+                        const char *value)
+{
+	struct reading *reading = user;
+	struct settings *s = reading->settings;
+	const struct row *row = find(section, name);
+
+	if (reading->error.size > 0)
+		return 0;
+	if (row == NULL) {
+		buffer_printf(&reading->error, "unknown setting %s.%s", section, name);
+		return 0;
+	}
+	int *line = &s->lines[row - rows];
+	if (*line == -1)
+		return 1;
+	if (*line > 0 && row->kind != LIST) {
+		buffer_printf(&reading->error, "%s.%s was given in line %d already",
+		              section, name, *line);
+		return 0;
+	}
+	/* The first words replace the default, further lines add to them. */
+	if (*line == 0 && row->kind == LIST)
+		list_release(member(s, row));
+	*line = reading->line;
+	return set(s, row, value, &reading->error);
+}
+
+static bool read_settings(struct reading *reading, const char *path,
+                          struct buffer *error)
+{
+	int bad_line = ini_parse_stream(read_line, reading, take_setting, reading);
+
+	if (reading->too_long) {
+		buffer_printf(error, "%s:%d: the line is too long", path,
+		              reading->line);
+		return false;
+	}
+	if (bad_line == 0)
+		return true;
+	buffer_printf(error, "%s:%d: ", path, bad_line);
+	if (reading->error.size > 0)
+		buffer_add_text(error, buffer_text(&reading->error));
+	else
+		buffer_add_string(error, "neither [section], name = value nor comment");
+	return false;
+}
+
+bool settings_read_file(struct settings *s, const char *path,
+                        struct buffer *error)
+{
+	struct reading reading = {.settings = s, .file = fopen(path, "r")};
+
+	if (reading.file == NULL) {
+		buffer_printf(error, "%s: %s", path, strerror(errno));
+		return false;
+	}
+	free(s->file);
+	s->file = memory_copy(path, strlen(path));
+	bool good = read_settings(&reading, path, error);
+	buffer_release(&reading.error);
+	fclose(reading.file);
+	return good;
+}
+
+/* Says where a setting comes from, for what is wrong only beside another. */
+static void blame(const struct settings *s, enum setting_index index,
+                  struct buffer *error)
+{
+	if (s->lines[index] > 0)
+		buffer_printf(error, "%s:%d: ", s->file, s->lines[index]);
+	else if (s->lines[index] == 0 && s->file != NULL)
+		buffer_printf(error, "%s: ", s->file);
+	else if (s->lines[index] == -1)
+		buffer_add_string(error, "-o ");
+	buffer_printf(error, "%s.%s: ", rows[index].section, rows[index].name);
+}
+
+static bool check_address(const struct settings *s, enum setting_index index,
+                          const char *address, struct buffer *error)
+{
+	struct buffer why = {0};
+	bool good = endpoint_check(address, &why);
+
+	if (!good) {
+		blame(s, index, error);
+		buffer_add_text(error, buffer_text(&why));
+	} else if (s->auth_mode == AUTH_OPEN && !endpoint_is_local(address)) {
+		blame(s, index, error);
+		buffer_printf(error,
+		              "%s is neither loopback nor a unix socket, and "
+		              "auth.mode = open lets anyone in",
+		              address);
+		good = false;
+	}
+	buffer_release(&why);
+	return good;
+}
+
+static bool check_mode(const struct settings *s, struct buffer *error)
+{
+	if (s->auth_mode == AUTH_OPEN)
+		return true;
+	blame(s, SETTING_auth_mode, error);
+	if (s->lines[SETTING_auth_mode] == 0)
+		buffer_add_string(error, "must be set; ");
+	buffer_printf(error,
+	              "this version knows only auth.mode = open (anyone may "
+	              "read and write under any name)%s",
+	              s->lines[SETTING_auth_mode] == 0
+	                      ? ""
+	                      : "; nginx and token come with a later one");
+	return false;
+}
+
+bool settings_check(const struct settings *s, struct buffer *error)
+{
+	if (!check_mode(s, error) ||
+	    !check_address(s, SETTING_history_listen, s->history_listen, error))
+		return false;
+	for (size_t i = 0; i < s->push_listen.count; i++)
+		if (!check_address(s, SETTING_push_listen,
+		                   s->push_listen.words[i], error))
+			return false;
+	if (s->push_listen.count == 0) {
+		blame(s, SETTING_push_listen, error);
+		buffer_add_string(error, "needs at least one address");
+		return false;
+	}
+	return true;
+}
+
+bool settings_is_ephemeral(const struct settings *s, const char *room)
+{
+	for (size_t i = 0; i < s->rooms_ephemeral.count; i++)
+		if (fnmatch(s->rooms_ephemeral.words[i], room, 0) == 0)
+			return true;
+	return false;
+}
