@@ -1,0 +1,96 @@
+#include "store.h"
+
+#include <stdlib.h>
+
+#include "memory.h"
+#include "store_backend.h"
+
+static const struct store_backend *const backends[] = {&store_sqlite};
+
+struct store {
+	const struct store_backend *backend;
+	void *connection;
+};
+
+struct store *store_new(const struct settings *settings,
+                        enum store_access access, struct buffer *error)
+{
+	const char *url = settings->store_url;
+
+	for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++) {
+		size_t size = strlen(backends[i]->scheme);
+
+		if (strncmp(url, backends[i]->scheme, size) != 0)
+			continue;
+		struct store *store = memory_get(sizeof *store);
+		store->backend = backends[i];
+		store->connection =
+			backends[i]->open(settings, url + size, access);
+		return store;
+	}
+	buffer_printf(error, "store.url: '%s' is no address of a store", url);
+	return NULL;
+}
+
+void store_free(struct store *store)
+{
+	if (store == NULL)
+		return;
+	store->backend->close(store->connection);
+	free(store);
+}
+
+const char *store_error(const struct store *store)
+{
+	return store->backend->error(store->connection);
+}
+
+bool store_connect(struct store *store)
+{
+	return store->backend->connect(store->connection);
+}
+
+bool store_exists(struct store *store)
+{
+	return store->backend->exists(store->connection);
+}
+
+bool store_log_end(struct store *store, struct log_end *end)
+{
+	return store->backend->log_end(store->connection, end);
+}
+
+bool store_append(struct store *store, struct append *appends, size_t count,
+                  uint32_t *log)
+{
+	return store->backend->append(store->connection, appends, count, log);
+}
+
+bool store_read_room(struct store *store, const struct room_name *room,
+                     const struct store_range *range, store_visit *visit,
+                     void *context, struct store_page *page)
+{
+	return store->backend->read_room(store->connection, room, range, visit,
+	                                 context, page);
+}
+
+bool store_read_one(struct store *store, const struct room_name *room,
+                    int64_t id, store_visit *visit, void *context,
+                    struct log_end *end, bool *found)
+{
+	return store->backend->read_one(store->connection, room, id, visit,
+	                                context, end, found);
+}
+
+bool store_read_log(struct store *store, int64_t id, int64_t limit,
+                    int64_t bytes, store_visit *visit, void *context,
+                    struct log_page *page)
+{
+	return store->backend->read_log(store->connection, id, limit, bytes,
+	                                visit, context, page);
+}
+
+bool store_find_tail(struct store *store, int64_t bytes, int64_t *id)
+{
+	return store->backend->find_tail(store->connection, bytes, id);
+}

@@ -1,0 +1,115 @@
+/* The log: where messages are kept. An interface; each back-end is one file
+ * that alone knows its database, and one row of the table in store.c.
+ *
+ * A store is one connection and belongs to one thread. A process has at most
+ * one that writes. It connects when it is first used and again after an error
+ * that a new connection may mend, so a store outlives a database that is away,
+ * full, locked, or replaced by another.
+ *
+ * Ids are positions in the log: they ascend in commit order and are never used
+ * twice. A log has an identity, drawn at random when it is created. Whoever
+ * holds positions compares it with every answer: another identity, or an end
+ * before one seen earlier, means another log, in which they say nothing.
+ *
+ * Functions that return false have failed; store_error() says why, for the
+ * operator. They have then changed nothing. */
+#ifndef LONGROOM_STORE_H
+#define LONGROOM_STORE_H
+
+#include "message.h"
+#include "settings.h"
+
+struct store;
+
+enum store_access {
+	STORE_READ,
+	STORE_WRITE, /* creates the database where there is none, and updates
+	              * an older one */
+};
+
+/* NULL, and *error says why, if settings.store_url is of no known kind. Borrows
+ * the settings. */
+struct store *store_new(const struct settings *settings,
+                        enum store_access access, struct buffer *error);
+void store_free(struct store *store);
+
+const char *store_error(const struct store *store);
+
+/* Connects if it is not connected, and again if the database at its address is
+ * another one by now. Every call below does so by itself. */
+bool store_connect(struct store *store);
+
+/* Whether there is a database to connect to, be it readable or not. */
+bool store_exists(struct store *store);
+
+/* Where the log ends. */
+struct log_end {
+	uint32_t log;   /* its identity */
+	int64_t newest; /* the highest id ever given out; 0: none yet */
+};
+
+bool store_log_end(struct store *store, struct log_end *end);
+
+enum append_outcome {
+	APPEND_SAVED,
+	APPEND_REPEATED, /* the sender's client_id came before, with this content */
+	APPEND_CONFLICT, /* the same with another content */
+};
+
+struct append {
+	struct message *message; /* gets its id; that of the first one if
+	                          * APPEND_REPEATED */
+	enum append_outcome outcome;
+};
+
+/* Appends in the order given, in one transaction that is on disk when true is
+ * returned. */
+bool store_append(struct store *store, struct append *appends, size_t count,
+                  uint32_t *log);
+
+/* Gets messages one by one, each valid during the call. */
+typedef void store_visit(void *context, const struct message *message);
+
+enum store_direction { STORE_NEWEST, STORE_BEFORE, STORE_AFTER };
+
+struct store_range {
+	enum store_direction direction;
+	int64_t id;    /* for BEFORE and AFTER */
+	int64_t limit; /* messages, at least 1 */
+	int64_t bytes; /* AFTER only: stop once this many have come; 0: no limit */
+};
+
+struct store_page {
+	struct log_end end;
+	int64_t earliest;      /* the room's oldest id; 0: it is empty */
+	int64_t pruned;        /* the highest id that was ever removed from the
+	                        * room; 0: none */
+	int64_t first, last;   /* of the page; 0: it is empty */
+	int64_t count;
+	bool more;             /* in the direction of reading */
+};
+
+/* Reads a page of a room, oldest first, as of one moment. */
+bool store_read_room(struct store *store, const struct room_name *room,
+                     const struct store_range *range, store_visit *visit,
+                     void *context, struct store_page *page);
+
+bool store_read_one(struct store *store, const struct room_name *room,
+                    int64_t id, store_visit *visit, void *context,
+                    struct log_end *end, bool *found);
+
+struct log_page {
+	struct log_end end;
+	int64_t upto; /* all that the log has up to here was read */
+};
+
+/* Reads the log after id, all rooms, as of one moment, until it ends, or limit
+ * messages or that many bytes have come. */
+bool store_read_log(struct store *store, int64_t id, int64_t limit,
+                    int64_t bytes, store_visit *visit, void *context,
+                    struct log_page *page);
+
+/* Finds the id after which about so many bytes of the log's tail stand. */
+bool store_find_tail(struct store *store, int64_t bytes, int64_t *id);
+
+#endif

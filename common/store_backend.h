@@ -1,0 +1,33 @@
+/* What a back-end gives store.c. The functions are those of store.h, with the
+ * back-end's own connection in place of the store. */
+#ifndef LONGROOM_STORE_BACKEND_H
+#define LONGROOM_STORE_BACKEND_H
+
+#include "store.h"
+
+struct store_backend {
+	const char *scheme; /* of store.url, with the colon */
+	void *(*open)(const struct settings *settings, const char *address,
+	              enum store_access access);
+	void (*close)(void *connection);
+	const char *(*error)(const void *connection);
+	bool (*connect)(void *connection);
+	bool (*exists)(void *connection);
+	bool (*log_end)(void *connection, struct log_end *end);
+	bool (*append)(void *connection, struct append *appends, size_t count,
+	               uint32_t *log);
+	bool (*read_room)(void *connection, const struct room_name *room,
+	                  const struct store_range *range, store_visit *visit,
+	                  void *context, struct store_page *page);
+	bool (*read_one)(void *connection, const struct room_name *room,
+	                 int64_t id, store_visit *visit, void *context,
+	                 struct log_end *end, bool *found);
+	bool (*read_log)(void *connection, int64_t id, int64_t limit,
+	                 int64_t bytes, store_visit *visit, void *context,
+	                 struct log_page *page);
+	bool (*find_tail)(void *connection, int64_t bytes, int64_t *id);
+};
+
+extern const struct store_backend store_sqlite;
+
+#endif
