@@ -1,0 +1,253 @@
+#include "history.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "journal.h"
+#include "number.h"
+#include "page.h"
+#include "params.h"
+#include "utf8.h"
+
+struct wanted {
+	struct store_range range;
+	struct cursor cursor; /* behind range.id */
+};
+
+static bool refuse(struct service *service, enum problem_type type,
+                   const char *detail)
+{
+	response_set_problem(&service->response, (struct problem){type, detail});
+	return false;
+}
+
+static bool read_limit(struct service *service, const struct route *route,
+                       struct wanted *wanted)
+{
+	struct buffer value = {0};
+	enum param_found found = params_find(route->query, "limit", &value);
+	bool good = found == PARAM_ABSENT ||
+	            (found == PARAM_FOUND &&
+	             number_parse(buffer_text(&value), 1, PAGE_MAX,
+	                          &wanted->range.limit));
+
+	buffer_release(&value);
+	return good || refuse(service, PROBLEM_BAD_PARAMETER,
+	                      "limit is a number from 1 to 1000, given once");
+}
+
+/* Looks for `after` or `before`; *given says whether it is there. */
+static bool read_position(struct service *service, const struct route *route,
+                          const char *name, enum store_direction direction,
+                          struct wanted *wanted, bool *given)
+{
+	struct buffer value = {0};
+	enum param_found found = params_find(route->query, name, &value);
+	bool good = found == PARAM_FOUND &&
+	            cursor_parse(buffer_text(&value), &wanted->cursor);
+
+	buffer_release(&value);
+	*given = found != PARAM_ABSENT;
+	if (good) {
+		wanted->range.direction = direction;
+		wanted->range.id = wanted->cursor.id;
+	}
+	return good || found == PARAM_ABSENT ||
+	       refuse(service, PROBLEM_BAD_CURSOR,
+	              "after and before take a cursor or an id, given once");
+}
+
+static bool read_wanted(struct service *service, const struct route *route,
+                        struct wanted *wanted)
+{
+	bool after, before;
+
+	*wanted = (struct wanted){.range = {.direction = STORE_NEWEST,
+	                                    .limit = PAGE_DEFAULT}};
+	if (!read_limit(service, route, wanted) ||
+	    !read_position(service, route, "after", STORE_AFTER, wanted, &after) ||
+	    !read_position(service, route, "before", STORE_BEFORE, wanted, &before))
+		return false;
+	return !(after && before) ||
+	       refuse(service, PROBLEM_BAD_PARAMETER,
+	              "give after or before, not both");
+}
+
+static void add_to_page(void *context, const struct message *m)
+{
+	struct page *page = context;
+
+	page_separate(page);
+	message_render(m, page->buffer);
+}
+
+static bool read_page(struct service *service, const struct route *route,
+                      const struct store_range *range, struct page *page,
+                      struct store_page *found)
+{
+	buffer_clear(&service->response.body);
+	page_begin(page, &service->response.body, &route->room);
+	if (store_read_room(service->store, &route->room, range, add_to_page, page,
+	                    found))
+		return true;
+	journal_error("Failed to read from database: %s: room_id=%.*s",
+	              store_error(service->store),
+	              TEXT_ARGS(room_name_label(&route->room)));
+	return refuse(service, PROBLEM_STORAGE, "the history can't be read now");
+}
+
+/* A cursor of another log, or from beyond the end of this one. */
+static bool is_dead(const struct cursor *cursor, const struct log_end *end)
+{
+	return cursor->names_log &&
+	       (cursor->log != end->log || cursor->id > end->newest);
+}
+
+/* Where the page ends: all messages of the room up to here are in it or were
+ * before it. */
+static int64_t end_of_page(const struct store_range *range,
+                           const struct store_page *page)
+{
+	bool reaches_end = range->direction == STORE_NEWEST ||
+	                   (range->direction == STORE_AFTER && !page->more);
+
+	if (reaches_end)
+		return page->end.newest;
+	if (page->count > 0)
+		return page->last;
+	/* Nothing is before this id, so nothing is lost by starting there. */
+	return range->id > 0 ? range->id - 1 : 0;
+}
+
+static void add_etag(struct buffer *headers, const char *tag)
+{
+	buffer_printf(headers, "ETag: W/\"%s\"\r\nCache-Control: no-cache\r\n",
+	              tag);
+}
+
+/* RFC 9110 section 13.1.2, weak comparison. A tag has no quotes within, so that
+ * it is listed if it stands there in quotes. */
+static bool client_has(struct service *service, const char *tag)
+{
+	struct text header = gateway_variable(service->gateway,
+	                                      "HTTP_IF_NONE_MATCH");
+	struct buffer quoted = {0};
+
+	if (header.size == 0)
+		return false;
+	buffer_printf(&quoted, "\"%s\"", tag);
+	buffer_add(&quoted, "", 1);
+	bool listed = text_is(header, "*") ||
+	              strstr(header.data, quoted.data) != NULL;
+	buffer_release(&quoted);
+	return listed;
+}
+
+/* Gives the answer its tag, and its body unless the client has it already. */
+static void answer_tagged(struct service *service, const char *tag)
+{
+	struct response *response = &service->response;
+	bool known = client_has(service, tag);
+
+	add_etag(&response->headers, tag);
+	response->status = known ? 304 : 200;
+	response->content_type = known ? NULL : "application/json";
+}
+
+static void add_link(struct service *service, const struct route *route,
+                     const char *relation, const char *parameter, int64_t id,
+                     int64_t limit)
+{
+	struct buffer *headers = &service->response.headers;
+
+	buffer_add_string(headers, "Link: <");
+	response_add_path(headers, route->path);
+	buffer_printf(headers, "?%s=%" PRId64 "&limit=%" PRId64 ">; rel=\"%s\"\r\n",
+	              parameter, id, limit, relation);
+}
+
+static void add_links(struct service *service, const struct route *route,
+                      const struct store_range *range,
+                      const struct store_page *page)
+{
+	if (page->count > 0 && page->first > page->earliest)
+		add_link(service, route, "prev", "before", page->first,
+		         range->limit);
+	if (range->direction == STORE_BEFORE && page->earliest > 0)
+		add_link(service, route, "next", "after",
+		         end_of_page(range, page), range->limit);
+	if (range->direction == STORE_AFTER && page->more)
+		add_link(service, route, "next", "after", page->last,
+		         range->limit);
+}
+
+static void finish_page(struct service *service, const struct route *route,
+                        const struct store_range *range,
+                        const struct store_page *found, struct page *page,
+                        bool reset)
+{
+	struct page_end end = {
+		.cursor = {.names_log = true,
+		           .log = found->end.log,
+		           .id = end_of_page(range, found)},
+		.earliest = found->earliest,
+		.more = found->more,
+		.reset = reset,
+	};
+	char tag[128];
+
+	page_end(page, &end);
+	add_links(service, route, range, found);
+	snprintf(tag, sizeof tag,
+	         "%08" PRIx32 ".%" PRId64 ".%" PRId64 ".%" PRId64 ".%" PRId64 ".%d%d",
+	         found->end.log, found->earliest, found->first, found->last,
+	         found->count, found->more, reset);
+	answer_tagged(service, tag);
+}
+
+void history_page(struct service *service, const struct route *route)
+{
+	static const struct store_range newest = {.direction = STORE_NEWEST,
+	                                          .limit = PAGE_DEFAULT};
+	struct wanted wanted;
+	struct store_page found;
+	struct page page;
+
+	if (!read_wanted(service, route, &wanted) ||
+	    !read_page(service, route, &wanted.range, &page, &found))
+		return;
+	bool reset = is_dead(&wanted.cursor, &found.end);
+	if (reset) {
+		wanted.range = newest;
+		if (!read_page(service, route, &newest, &page, &found))
+			return;
+	}
+	finish_page(service, route, &wanted.range, &found, &page, reset);
+}
+
+static void render(void *context, const struct message *m)
+{
+	message_render(m, context);
+}
+
+void history_message(struct service *service, const struct route *route)
+{
+	struct log_end end;
+	char tag[64];
+	bool found;
+
+	if (!store_read_one(service->store, &route->room, route->id, render,
+	                    &service->response.body, &end, &found)) {
+		journal_error("Failed to read from database: %s: room_id=%.*s",
+		              store_error(service->store),
+		              TEXT_ARGS(room_name_label(&route->room)));
+		refuse(service, PROBLEM_STORAGE, "the message can't be read now");
+	} else if (!found) {
+		refuse(service, PROBLEM_NOT_FOUND,
+		       "the room has no message with this id");
+	} else {
+		snprintf(tag, sizeof tag, "%08" PRIx32 ".%" PRId64, end.log,
+		         route->id);
+		answer_tagged(service, tag);
+	}
+}

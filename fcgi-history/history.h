@@ -1,0 +1,11 @@
+/* GET /rooms/{room}/messages and .../{id} (PROTOCOL section 5). */
+#ifndef LONGROOM_HISTORY_H
+#define LONGROOM_HISTORY_H
+
+#include "service.h"
+
+/* Both leave the answer in service->response. */
+void history_page(struct service *service, const struct route *route);
+void history_message(struct service *service, const struct route *route);
+
+#endif

@@ -1,0 +1,160 @@
+/* longroom-history: takes messages, keeps them, gives them back.
+ *
+ * As a daemon it serves FastCGI: one thread accepts, some answer, one writes.
+ * Started by a web server as CGI it answers the one request and ends. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "acceptor.h"
+#include "command_line.h"
+#include "endpoint.h"
+#include "journal.h"
+#include "workers.h"
+
+static const char program[] = "longroom-history";
+
+enum {
+	LISTENER_BY_PARENT = 0, /* FCGI_LISTENSOCK_FILENO of the FastCGI spec */
+	/* Kept for the database, the bus, and standard streams. */
+	RESERVED_DESCRIPTORS = 64,
+	DESCRIPTORS_PER_THREAD = 4,
+	LEAST_CONNECTIONS = 16,
+};
+
+static int complain(struct buffer *error)
+{
+	journal_error("%.*s", TEXT_ARGS(buffer_text(error)));
+	buffer_release(error);
+	return EXIT_FAILURE;
+}
+
+static bool is_cgi(void)
+{
+	return getenv("GATEWAY_INTERFACE") != NULL ||
+	       getenv("REQUEST_METHOD") != NULL;
+}
+
+/* A web server hands a query without '=' to a CGI program as its arguments
+ * (RFC 3875 section 4.4). Anyone can send one, so then there are none. */
+static bool arguments_are_foreign(void)
+{
+	const char *query = getenv("QUERY_STRING");
+
+	return is_cgi() && query != NULL && query[0] != '\0' &&
+	       strchr(query, '=') == NULL;
+}
+
+static int answer_as_cgi(const struct settings *settings)
+{
+	struct buffer error = {0};
+	struct service service;
+	int status = EXIT_SUCCESS;
+
+	if (service_init_cgi(&service, settings, &error)) {
+		gateway_begin_cgi(service.gateway);
+		service_answer(&service);
+	} else {
+		status = complain(&error);
+	}
+	service_release(&service);
+	return status;
+}
+
+/* As many connections may wait for a worker as there are descriptors. */
+static size_t connection_limit(const struct settings *settings)
+{
+	struct rlimit files;
+	rlim_t reserved = RESERVED_DESCRIPTORS +
+	                  DESCRIPTORS_PER_THREAD *
+	                          (rlim_t)settings->history_threads;
+
+	getrlimit(RLIMIT_NOFILE, &files);
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+	if (files.rlim_max < reserved + LEAST_CONNECTIONS)
+		return LEAST_CONNECTIONS;
+	if (files.rlim_max > 1 << 20)
+		return 1 << 20;
+	return (size_t)(files.rlim_max - reserved);
+}
+
+static int serve_on(int listener, const struct settings *settings,
+                    struct writer *writer)
+{
+	struct buffer error = {0};
+	struct connections *connections =
+		connections_new(connection_limit(settings));
+	struct workers *workers =
+		workers_start(settings, writer, connections, &error);
+
+	if (workers == NULL) {
+		connections_free(connections);
+		return complain(&error);
+	}
+	journal_info("serving; pid %ld", (long)getpid());
+	acceptor_run(listener, connections);
+	journal_info("ending: answering what was taken");
+	connections_end(connections);
+	workers_join(workers);
+	connections_free(connections);
+	return EXIT_SUCCESS;
+}
+
+static int serve_with(struct writer *writer, const struct settings *settings)
+{
+	struct buffer error = {0};
+	struct endpoint endpoint;
+
+	if (gateway_has_listener()) {
+		fcntl(LISTENER_BY_PARENT, F_SETFL, O_NONBLOCK);
+		return serve_on(LISTENER_BY_PARENT, settings, writer);
+	}
+	if (!endpoint_open(&endpoint, settings->history_listen, &error))
+		return complain(&error);
+	int status = serve_on(endpoint.fd, settings, writer);
+	endpoint_close(&endpoint);
+	return status;
+}
+
+static int serve(const struct settings *settings)
+{
+	struct buffer error = {0};
+	struct saver *saver;
+
+	/* First of all: the bus has threads of its own. */
+	acceptor_catch_signals();
+	saver = saver_new(settings, settings->bus_publish, &error);
+	if (saver == NULL)
+		return complain(&error);
+	if (!saver_start(saver)) {
+		saver_free(saver);
+		return EXIT_FAILURE;
+	}
+	struct writer *writer = writer_start(saver);
+	int status = serve_with(writer, settings);
+	writer_stop(writer);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct settings settings;
+	int status;
+
+	journal_name(program);
+	if (arguments_are_foreign())
+		argc = 1;
+	if (!command_line_read(argc, argv, program, &settings, &status))
+		return status;
+	/* The database, the socket and the bus are for us and our group. */
+	umask(umask(0777) | 0007);
+	gateway_init();
+	status = !gateway_has_listener() && is_cgi() ? answer_as_cgi(&settings)
+	                                             : serve(&settings);
+	settings_release(&settings);
+	return status;
+}

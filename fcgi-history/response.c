@@ -1,0 +1,54 @@
+#include "response.h"
+
+void response_clear(struct response *r)
+{
+	r->status = 200;
+	r->content_type = NULL;
+	buffer_clear(&r->headers);
+	buffer_clear(&r->body);
+}
+
+void response_release(struct response *r)
+{
+	buffer_release(&r->headers);
+	buffer_release(&r->body);
+}
+
+void response_set_problem(struct response *r, struct problem problem)
+{
+	r->status = problem_status(problem.type);
+	r->content_type = "application/problem+json";
+	buffer_clear(&r->body);
+	problem_render(&problem, &r->body);
+	if (r->status == 503)
+		buffer_add_string(&r->headers, "Retry-After: 1\r\n");
+}
+
+void response_add_path(struct buffer *b, struct text path)
+{
+	for (size_t i = 0; i < path.size; i++) {
+		unsigned char c = (unsigned char)path.data[i];
+
+		if (c > 0x20 && c < 0x7f && strchr("<>\"", c) == NULL)
+			buffer_add(b, &c, 1);
+		else
+			buffer_printf(b, "%%%02X", c);
+	}
+}
+
+void response_send(const struct response *r, bool with_body, struct gateway *g)
+{
+	struct buffer head = {0};
+
+	buffer_printf(&head, "Status: %d %s\r\n", r->status,
+	              status_reason(r->status));
+	if (r->content_type != NULL)
+		buffer_printf(&head, "Content-Type: %s\r\nContent-Length: %zu\r\n",
+		              r->content_type, r->body.size);
+	buffer_add_text(&head, buffer_text(&r->headers));
+	buffer_add_string(&head, "\r\n");
+	gateway_write(g, buffer_text(&head));
+	if (with_body && r->content_type != NULL)
+		gateway_write(g, buffer_text(&r->body));
+	buffer_release(&head);
+}

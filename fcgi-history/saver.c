@@ -1,0 +1,156 @@
+#include "saver.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "bus.h"
+#include "frame.h"
+#include "journal.h"
+#include "memory.h"
+#include "store.h"
+
+struct saver {
+	const struct settings *settings;
+	struct store *store;
+	struct bus *bus; /* NULL: none */
+	uint32_t log;    /* of the last commit */
+	struct buffer frame;
+	struct append *appends;
+	size_t appends_room;
+	bool failing; /* the last try to open the store failed */
+};
+
+struct saver *saver_new(const struct settings *settings, const char *bus_address,
+                        struct buffer *error)
+{
+	struct saver *saver = memory_get(sizeof *saver);
+
+	saver->settings = settings;
+	saver->store = store_new(settings, STORE_WRITE, error);
+	if (saver->store != NULL && bus_address[0] != '\0')
+		saver->bus = bus_publish_on(bus_address, error);
+	if (error->size == 0)
+		return saver;
+	saver_free(saver);
+	return NULL;
+}
+
+void saver_free(struct saver *saver)
+{
+	if (saver == NULL)
+		return;
+	store_free(saver->store);
+	bus_free(saver->bus);
+	buffer_release(&saver->frame);
+	free(saver->appends);
+	free(saver);
+}
+
+bool saver_start(struct saver *saver)
+{
+	saver_check(saver);
+	return !saver->failing || store_exists(saver->store);
+}
+
+void saver_check(struct saver *saver)
+{
+	bool failing = !store_connect(saver->store);
+
+	if (failing && !saver->failing)
+		journal_error("can't open the database: %s",
+		              store_error(saver->store));
+	if (!failing && saver->failing)
+		journal_info("the database is open again");
+	saver->failing = failing;
+}
+
+static void publish_frame(struct saver *saver)
+{
+	if (saver->frame.size > 0)
+		bus_send(saver->bus, buffer_text(&saver->frame));
+	buffer_clear(&saver->frame);
+}
+
+/* A message that fits in no frame is left to the log, and so is one that
+ * doesn't follow the last. */
+static void add_to_frame(struct saver *saver, const struct message *m)
+{
+	if (saver->frame.size > FRAME_FULL_BYTES)
+		publish_frame(saver);
+	if (saver->frame.size == 0)
+		frame_begin(&saver->frame, saver->log);
+	if (!frame_add(&saver->frame, m))
+		journal_warning("left to the log, for it fits in no frame: msg_id=%"
+		                PRId64, m->id);
+}
+
+static void publish(struct saver *saver, struct save **saves, size_t count)
+{
+	if (saver->bus == NULL)
+		return;
+	for (size_t i = 0; i < count; i++)
+		if (saves[i]->outcome == SAVE_SAVED ||
+		    saves[i]->outcome == SAVE_BROADCAST)
+			add_to_frame(saver, saves[i]->message);
+	publish_frame(saver);
+}
+
+/* What becomes of a message that can't be saved, or is not to be. */
+static enum save_outcome unsaved(const struct saver *saver, bool ephemeral)
+{
+	if (saver->bus == NULL ||
+	    (!ephemeral &&
+	     saver->settings->history_on_save_failure == ON_SAVE_FAILURE_REJECT))
+		return SAVE_FAILED;
+	return SAVE_BROADCAST;
+}
+
+static void set_outcomes(struct saver *saver, struct save **saves, size_t count,
+                         bool saved)
+{
+	static const enum save_outcome by_append[] = {
+		[APPEND_SAVED] = SAVE_SAVED,
+		[APPEND_REPEATED] = SAVE_REPEATED,
+		[APPEND_CONFLICT] = SAVE_CONFLICT,
+	};
+	const struct append *append = saver->appends;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct message *m = saves[i]->message;
+
+		if (!saves[i]->ephemeral && saved) {
+			saves[i]->outcome = by_append[append++->outcome];
+			continue;
+		}
+		saves[i]->outcome = unsaved(saver, saves[i]->ephemeral);
+		if (!saves[i]->ephemeral)
+			journal_error("Failed to save message to database: %s: "
+			              "room_id=%.*s",
+			              store_error(saver->store),
+			              TEXT_ARGS(room_name_label(&m->room)));
+	}
+}
+
+static void reserve_appends(struct saver *saver, size_t count)
+{
+	if (saver->appends_room >= count)
+		return;
+	saver->appends = memory_resize(saver->appends,
+	                               count * sizeof *saver->appends);
+	saver->appends_room = count;
+}
+
+void saver_save(struct saver *saver, struct save **saves, size_t count)
+{
+	size_t appends = 0;
+
+	reserve_appends(saver, count);
+	for (size_t i = 0; i < count; i++)
+		if (!saves[i]->ephemeral)
+			saver->appends[appends++].message = saves[i]->message;
+	bool saved = appends == 0 ||
+	             store_append(saver->store, saver->appends, appends,
+	                          &saver->log);
+	set_outcomes(saver, saves, count, saved);
+	publish(saver, saves, count);
+}

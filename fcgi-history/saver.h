@@ -1,0 +1,46 @@
+/* Saves messages and publishes them: stored first, then broadcast.
+ *
+ * One saver has the process's one writing connection to the store and its PUB
+ * socket, and belongs to one thread. */
+#ifndef LONGROOM_SAVER_H
+#define LONGROOM_SAVER_H
+
+#include "message.h"
+#include "settings.h"
+
+struct saver;
+
+enum save_outcome {
+	SAVE_SAVED,     /* it is on disk */
+	SAVE_REPEATED,  /* it came before: message->id is the first one's */
+	SAVE_CONFLICT,  /* its client_id came before with another content */
+	SAVE_BROADCAST, /* it was broadcast, and no log has it */
+	SAVE_FAILED,    /* it could be neither saved nor broadcast */
+};
+
+struct save {
+	struct message *message; /* gets its id */
+	bool ephemeral;          /* not to be stored */
+	enum save_outcome outcome;
+};
+
+/* NULL, and *error says why, if there is no such store or bus. Without a bus
+ * (address empty) nothing is broadcast. Borrows the settings. */
+struct saver *saver_new(const struct settings *settings, const char *bus_address,
+                        struct buffer *error);
+void saver_free(struct saver *saver);
+
+/* Saves them in one transaction, publishes what is saved (and what is not, as
+ * the settings say) and sets each outcome. */
+void saver_save(struct saver *saver, struct save **saves, size_t count);
+
+/* Opens the database. False: there is none and none can be made, so that there
+ * is no use in starting; any other failure is told to the operator, and mended
+ * by a later saver_check() or saver_save(). */
+bool saver_start(struct saver *saver);
+
+/* Looks whether the database is still in its place, and makes a new one if it
+ * was removed. For idle times. */
+void saver_check(struct saver *saver);
+
+#endif

@@ -1,0 +1,34 @@
+/* One request after another: reads it, lets send.c or history.c answer, sends
+ * the answer. A service belongs to one thread. */
+#ifndef LONGROOM_SERVICE_H
+#define LONGROOM_SERVICE_H
+
+#include "response.h"
+#include "route.h"
+#include "store.h"
+#include "writer.h"
+
+struct service {
+	const struct settings *settings;
+	struct writer *writer; /* NULL in CGI: then the saver is used at once */
+	struct saver *saver;   /* CGI only */
+	struct store *store;   /* for reading */
+	struct gateway *gateway;
+	struct response response;
+	struct buffer body; /* of the request */
+};
+
+/* For worker threads; the service borrows both. False: *error says why. */
+bool service_init(struct service *service, const struct settings *settings,
+                  struct writer *writer, struct buffer *error);
+
+/* For CGI. */
+bool service_init_cgi(struct service *service, const struct settings *settings,
+                      struct buffer *error);
+
+void service_release(struct service *service);
+
+/* Answers the request that the gateway has. */
+void service_answer(struct service *service);
+
+#endif

@@ -1,0 +1,316 @@
+#include "submission.h"
+
+#include <json.h>
+#include <strings.h>
+
+#include "params.h"
+#include "utf8.h"
+
+enum { JSON_DEPTH_MAX = 32 };
+
+static const struct problem fine = {PROBLEM_NONE, NULL};
+
+static struct problem problem(enum problem_type type, const char *detail)
+{
+	return (struct problem){type, detail};
+}
+
+static bool equal_ignoring_case(struct text text, const char *string)
+{
+	return text.size == strlen(string) &&
+	       strncasecmp(text.data, string, text.size) == 0;
+}
+
+/* Cuts at the next of a separator and takes white space off the part. */
+static struct text cut(struct text *rest, char separator)
+{
+	const char *end =
+		rest->size > 0 ? memchr(rest->data, separator, rest->size) : NULL;
+	size_t size = end != NULL ? (size_t)(end - rest->data) : rest->size;
+	struct text part = {rest->data, size};
+
+	rest->data += size + (end != NULL);
+	rest->size -= size + (end != NULL);
+	while (part.size > 0 && strchr(" \t", part.data[0]) != NULL) {
+		part.data++;
+		part.size--;
+	}
+	while (part.size > 0 && strchr(" \t", part.data[part.size - 1]) != NULL)
+		part.size--;
+	return part;
+}
+
+static struct text without_quotes(struct text text)
+{
+	if (text.size >= 2 && text.data[0] == '"' &&
+	    text.data[text.size - 1] == '"')
+		return (struct text){text.data + 1, text.size - 2};
+	return text;
+}
+
+enum media { MEDIA_JSON, MEDIA_FORM, MEDIA_TEXT, MEDIA_OTHER };
+
+/* RFC 9110 section 8.3.1. */
+static enum media read_media_type(struct text header)
+{
+	struct text type = cut(&header, ';');
+
+	while (header.size > 0) {
+		struct text value = cut(&header, ';');
+		struct text name = cut(&value, '=');
+
+		if (equal_ignoring_case(name, "charset") &&
+		    !equal_ignoring_case(without_quotes(value), "utf-8"))
+			return MEDIA_OTHER;
+	}
+	if (equal_ignoring_case(type, "application/json"))
+		return MEDIA_JSON;
+	if (equal_ignoring_case(type, "application/x-www-form-urlencoded"))
+		return MEDIA_FORM;
+	if (equal_ignoring_case(type, "text/plain"))
+		return MEDIA_TEXT;
+	return MEDIA_OTHER;
+}
+
+struct problem submission_check_type(struct text content_type)
+{
+	if (read_media_type(content_type) != MEDIA_OTHER)
+		return fine;
+	return problem(PROBLEM_UNSUPPORTED_MEDIA_TYPE,
+	               "send application/json, application/x-www-form-urlencoded "
+	               "or text/plain, in UTF-8");
+}
+
+/* SUBMISSION_FIELDS if there is no such field. */
+static enum submission_field find_field(struct text name)
+{
+	static const char *const names[SUBMISSION_FIELDS] = {
+		[SUBMISSION_CONTENT] = "content",
+		[SUBMISSION_CLIENT_ID] = "client_id",
+		[SUBMISSION_USER_ID] = "user_id",
+		[SUBMISSION_USERNAME] = "username",
+	};
+	enum submission_field field = 0;
+
+	while (field < SUBMISSION_FIELDS && !text_is(name, names[field]))
+		field++;
+	return field;
+}
+
+static const char unknown_field[] =
+	"known are content, client_id, user_id and username";
+
+/* json-c lets control characters pass in strings, and stops at a NUL. */
+static bool has_raw_control(struct text json)
+{
+	bool in_string = false;
+
+	for (size_t i = 0; i < json.size; i++) {
+		unsigned char c = (unsigned char)json.data[i];
+
+		if (c == '"')
+			in_string = !in_string;
+		else if (c == '\\' && in_string)
+			i++;
+		if (c < 0x20 && (in_string || strchr("\t\n\r", c) == NULL || c == 0))
+			return true;
+	}
+	return false;
+}
+
+static json_object *parse_json(struct text body)
+{
+	json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
+
+	if (tokener == NULL)
+		return NULL;
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+	json_object *value =
+		json_tokener_parse_ex(tokener, body.data, (int)body.size);
+	bool whole = json_tokener_get_error(tokener) == json_tokener_success &&
+	             json_tokener_get_parse_end(tokener) == body.size;
+	json_tokener_free(tokener);
+	if (whole)
+		return value;
+	json_object_put(value);
+	return NULL;
+}
+
+static struct problem take_member(const char *name, json_object *value,
+                                  struct submission *submission)
+{
+	enum submission_field field = find_field(text_of(name));
+
+	if (field == SUBMISSION_FIELDS)
+		return problem(PROBLEM_BAD_PARAMETER, unknown_field);
+	if (!json_object_is_type(value, json_type_string))
+		return problem(PROBLEM_BAD_PARAMETER,
+		               "content, client_id, user_id and username are "
+		               "strings");
+	submission->given[field] = true;
+	buffer_add(&submission->fields[field], json_object_get_string(value),
+	           (size_t)json_object_get_string_len(value));
+	return fine;
+}
+
+static struct problem read_json(struct text body, struct submission *submission)
+{
+	struct problem wrong = fine;
+
+	while (body.size > 0 && strchr(" \t\r\n", body.data[body.size - 1]))
+		body.size--;
+	json_object *object = has_raw_control(body) ? NULL : parse_json(body);
+	if (!json_object_is_type(object, json_type_object)) {
+		json_object_put(object);
+		return problem(PROBLEM_NOT_JSON,
+		               "the body is not one JSON object");
+	}
+	json_object_object_foreach(object, name, value)
+	{
+		wrong = take_member(name, value, submission);
+		if (wrong.type != PROBLEM_NONE)
+			break;
+	}
+	json_object_put(object);
+	return wrong;
+}
+
+static struct problem take_pair(const struct param *param,
+                                struct submission *submission)
+{
+	struct buffer name = {0};
+	bool good = percent_decode(param->name, true, &name);
+	enum submission_field field = find_field(buffer_text(&name));
+
+	buffer_release(&name);
+	if (good && field == SUBMISSION_FIELDS)
+		return problem(PROBLEM_BAD_PARAMETER, unknown_field);
+	if (good && submission->given[field])
+		return problem(PROBLEM_BAD_PARAMETER, "a field is given twice");
+	if (!good ||
+	    !percent_decode(param->value, true, &submission->fields[field]))
+		return problem(PROBLEM_BAD_PARAMETER, "bad percent-encoding");
+	submission->given[field] = true;
+	return fine;
+}
+
+static struct problem read_form(struct text body, struct submission *submission)
+{
+	struct param param;
+
+	while (params_next(&body, &param)) {
+		struct problem wrong = take_pair(&param, submission);
+
+		if (wrong.type != PROBLEM_NONE)
+			return wrong;
+	}
+	for (int field = 0; field < SUBMISSION_FIELDS; field++)
+		if (!utf8_valid(buffer_text(&submission->fields[field])))
+			return problem(PROBLEM_NOT_UTF8, "a field is not UTF-8");
+	return fine;
+}
+
+static struct problem read_body(const struct submission_source *source,
+                                struct submission *submission)
+{
+	if (source->body.size == 0)
+		return problem(PROBLEM_EMPTY_CONTENT, "the request has no body");
+	if (!utf8_valid(source->body))
+		return problem(PROBLEM_NOT_UTF8, "the body is not UTF-8");
+	switch (read_media_type(source->content_type)) {
+	case MEDIA_JSON:
+		return read_json(source->body, submission);
+	case MEDIA_FORM:
+		return read_form(source->body, submission);
+	case MEDIA_TEXT:
+		buffer_add_text(&submission->fields[SUBMISSION_CONTENT],
+		                source->body);
+		submission->given[SUBMISSION_CONTENT] = true;
+		return fine;
+	case MEDIA_OTHER:
+		break;
+	}
+	return submission_check_type(source->content_type);
+}
+
+static struct problem check_content(struct buffer *content, size_t limit)
+{
+	struct text trimmed = utf8_trim(buffer_text(content));
+
+	if (trimmed.size == 0)
+		return problem(PROBLEM_EMPTY_CONTENT,
+		               "there is no content, or only white space");
+	if (trimmed.size > limit)
+		return problem(PROBLEM_CONTENT_TOO_LARGE,
+		               "the content is longer than limits.content");
+	if (memchr(trimmed.data, '\0', trimmed.size) != NULL)
+		return problem(PROBLEM_BAD_PARAMETER,
+		               "the content has a character U+0000");
+	memmove(content->data, trimmed.data, trimmed.size);
+	content->size = trimmed.size;
+	return fine;
+}
+
+static struct problem check_idempotency_key(struct text header,
+                                            struct submission *submission)
+{
+	struct buffer *client_id = &submission->fields[SUBMISSION_CLIENT_ID];
+	struct text key = without_quotes(header);
+
+	if (header.size == 0)
+		return fine;
+	if (!utf8_valid(key))
+		return problem(PROBLEM_NOT_UTF8, "Idempotency-Key is not UTF-8");
+	if (!submission->given[SUBMISSION_CLIENT_ID])
+		buffer_add_text(client_id, key);
+	submission->given[SUBMISSION_CLIENT_ID] = true;
+	if (text_equal(key, buffer_text(client_id)))
+		return fine;
+	return problem(PROBLEM_BAD_PARAMETER,
+	               "client_id and Idempotency-Key differ");
+}
+
+static bool is_good_name(struct text name)
+{
+	return name.size >= 1 && name.size <= MESSAGE_NAME_MAX &&
+	       !utf8_has_control(name);
+}
+
+static struct problem check_names(struct submission *submission)
+{
+	struct buffer *fields = submission->fields;
+
+	for (int field = SUBMISSION_CLIENT_ID; field < SUBMISSION_FIELDS; field++)
+		if (submission->given[field] &&
+		    !is_good_name(buffer_text(&fields[field])))
+			return problem(PROBLEM_BAD_PARAMETER,
+			               "client_id, user_id and username have 1 "
+			               "to 128 bytes and no control characters");
+	if (!submission->given[SUBMISSION_USER_ID])
+		buffer_add_string(&fields[SUBMISSION_USER_ID], "anonymous");
+	if (!submission->given[SUBMISSION_USERNAME])
+		buffer_add_text(&fields[SUBMISSION_USERNAME],
+		                buffer_text(&fields[SUBMISSION_USER_ID]));
+	return fine;
+}
+
+struct problem submission_read(const struct submission_source *source,
+                               struct submission *submission)
+{
+	struct problem wrong = read_body(source, submission);
+
+	if (wrong.type == PROBLEM_NONE)
+		wrong = check_content(&submission->fields[SUBMISSION_CONTENT],
+		                      source->content_limit);
+	if (wrong.type == PROBLEM_NONE)
+		wrong = check_idempotency_key(source->idempotency_key, submission);
+	if (wrong.type == PROBLEM_NONE)
+		wrong = check_names(submission);
+	return wrong;
+}
+
+void submission_release(struct submission *submission)
+{
+	for (int field = 0; field < SUBMISSION_FIELDS; field++)
+		buffer_release(&submission->fields[field]);
+}

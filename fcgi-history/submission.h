@@ -1,0 +1,39 @@
+/* What a client wants to say: the body of a POST, read and checked. Pure. */
+#ifndef LONGROOM_SUBMISSION_H
+#define LONGROOM_SUBMISSION_H
+
+#include "message.h"
+#include "problem.h"
+
+enum submission_field {
+	SUBMISSION_CONTENT,
+	SUBMISSION_CLIENT_ID,
+	SUBMISSION_USER_ID,
+	SUBMISSION_USERNAME,
+	SUBMISSION_FIELDS
+};
+
+/* As read: the content is trimmed, user_id and username are never empty, and
+ * given[SUBMISSION_CLIENT_ID] says whether there is a client_id. */
+struct submission {
+	struct buffer fields[SUBMISSION_FIELDS];
+	bool given[SUBMISSION_FIELDS];
+};
+
+struct submission_source {
+	struct text content_type;    /* the header */
+	struct text idempotency_key; /* the header; empty: none */
+	struct text body;
+	size_t content_limit; /* bytes */
+};
+
+/* Fills an empty submission, which the caller releases in any case. The
+ * problem is PROBLEM_NONE if all is well. */
+struct problem submission_read(const struct submission_source *source,
+                               struct submission *submission);
+void submission_release(struct submission *submission);
+
+/* The same for what can be known without the body. */
+struct problem submission_check_type(struct text content_type);
+
+#endif
