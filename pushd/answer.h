@@ -1,0 +1,24 @@
+/* An HTTP answer as bytes, rendered once and shared by all who get it. */
+#ifndef LONGROOM_ANSWER_H
+#define LONGROOM_ANSWER_H
+
+#include "buffer.h"
+#include "problem.h"
+
+/* Immutable; freed with its last reference. One thread. */
+struct answer {
+	size_t references;
+	size_t size;
+	bool closes; /* the connection ends with it */
+	char data[];
+};
+
+/* Each returns one reference. `closes` says so to the client. */
+struct answer *answer_page(struct text body, bool closes);
+struct answer *answer_problem(enum problem_type type, const char *detail,
+                              bool closes);
+
+struct answer *answer_hold(struct answer *answer);
+void answer_release(struct answer *answer);
+
+#endif

@@ -1,0 +1,369 @@
+#include "connection.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "memory.h"
+#include "poll_request.h"
+#include "server.h"
+
+enum { RECEIVE_BYTES = 16 * 1024 };
+
+static void process_input(struct connection *c, struct text data);
+
+/* The only place where a connection changes its state. */
+static void enter(struct connection *c, enum connection_state state)
+{
+	static const enum deadline_kind deadlines[] = {
+		[CONNECTION_IDLE] = DEADLINE_IDLE,
+		[CONNECTION_HEAD] = DEADLINE_HEAD,
+		[CONNECTION_WRITING] = DEADLINE_WRITE,
+		[CONNECTION_LINGERING] = DEADLINE_LINGER,
+	};
+
+	c->state = state;
+	if (state == CONNECTION_DEAD)
+		list_remove(&c->deadline);
+	else if (state != CONNECTION_WAITING)
+		server_set_deadline(c->server, c, deadlines[state]);
+}
+
+static void watch(struct connection *c, int events)
+{
+	if ((c->io.events & (EV_READ | EV_WRITE)) == events)
+		return;
+	ev_io_stop(c->server->loop, &c->io);
+	ev_io_set(&c->io, c->io.fd, events);
+	ev_io_start(c->server->loop, &c->io);
+}
+
+void connection_close(struct connection *c)
+{
+	if (c->state == CONNECTION_DEAD)
+		return;
+	hub_leave(c->server->hub, &c->waiter);
+	ev_io_stop(c->server->loop, &c->io);
+	close(c->io.fd);
+	list_append(&c->server->dead, &c->all);
+	enter(c, CONNECTION_DEAD);
+}
+
+void connection_free(struct connection *c)
+{
+	list_remove(&c->all);
+	buffer_release(&c->target);
+	buffer_release(&c->input);
+	answer_release(c->answer);
+	free(c);
+}
+
+static void linger(struct connection *c)
+{
+	shutdown(c->io.fd, SHUT_WR);
+	buffer_release(&c->input);
+	watch(c, EV_READ);
+	enter(c, CONNECTION_LINGERING);
+}
+
+static void start_request(struct connection *c)
+{
+	http_parser_init(&c->parser, HTTP_REQUEST);
+	c->parser.data = c;
+	c->head_size = 0;
+	enter(c, CONNECTION_IDLE);
+}
+
+/* The answer is written: on to the next request, or to the end. */
+static void finish_request(struct connection *c)
+{
+	bool closes = c->closes || c->answer->closes || c->server->draining;
+
+	answer_release(c->answer);
+	c->answer = NULL;
+	if (closes) {
+		linger(c);
+		return;
+	}
+	watch(c, EV_READ);
+	start_request(c);
+}
+
+/* Writes what it can; the rest when the client has read. */
+static void write_answer(struct connection *c)
+{
+	while (c->written < c->answer->size) {
+		ssize_t sent = send(c->io.fd, c->answer->data + c->written,
+		                    c->answer->size - c->written, MSG_NOSIGNAL);
+
+		if (sent >= 0) {
+			c->written += (size_t)sent;
+			continue;
+		}
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN && errno != EWOULDBLOCK) {
+			connection_close(c);
+			return;
+		}
+		watch(c, EV_WRITE);
+		enter(c, CONNECTION_WRITING);
+		return;
+	}
+	finish_request(c);
+}
+
+static void answer_with(struct connection *c, struct answer *answer)
+{
+	buffer_release(&c->target);
+	c->answer = answer_hold(answer);
+	c->written = 0;
+	write_answer(c);
+}
+
+/* Requests that came early follow their answers. Not called from within
+ * process_input(), which goes on by itself. */
+static void process_early_input(struct connection *c)
+{
+	struct buffer input = c->input;
+
+	if (c->state != CONNECTION_IDLE || input.size == 0)
+		return;
+	c->input = (struct buffer){0};
+	process_input(c, buffer_text(&input));
+	buffer_release(&input);
+}
+
+void connection_answered(struct waiter *waiter, struct answer *answer)
+{
+	struct connection *c = LIST_OWNER(waiter, struct connection, waiter);
+	/* HEAD: process_input() is on the stack and goes on by itself. */
+	bool was_waiting = c->state == CONNECTION_WAITING;
+
+	answer_with(c, answer);
+	if (was_waiting)
+		process_early_input(c);
+}
+
+static void refuse(struct connection *c, struct problem problem)
+{
+	struct answer *answer =
+		answer_problem(problem.type, problem.detail, c->closes);
+
+	answer_with(c, answer);
+	answer_release(answer);
+}
+
+/* Refuses what can't be understood, and so can't be followed by anything. */
+static void refuse_and_close(struct connection *c, enum problem_type type,
+                             const char *detail)
+{
+	c->closes = true;
+	refuse(c, (struct problem){type, detail});
+}
+
+static void ask_hub(struct connection *c, const struct poll_request *request)
+{
+	c->waiter.from_now = request->from_now;
+	c->waiter.cursor = request->cursor;
+	c->waiter.must_answer = request->seconds == 0;
+	hub_ask(c->server->hub, &c->waiter, &request->room);
+	if (c->waiter.state == WAITER_IDLE)
+		return;
+	buffer_release(&c->target);
+	c->is_overdue = false;
+	enter(c, CONNECTION_WAITING);
+	server_set_deadline(c->server, c, DEADLINE_POLL + request->seconds);
+}
+
+static bool has_body(const struct http_parser *parser)
+{
+	return parser->flags & F_CHUNKED ||
+	       (parser->content_length > 0 &&
+	        parser->content_length != UINT64_MAX);
+}
+
+/* The head of a request is there. */
+static void handle_request(struct connection *c)
+{
+	struct poll_request request;
+
+	c->closes = !http_should_keep_alive(&c->parser) || c->parser.upgrade ||
+	            c->parser.http_major != 1 || c->parser.http_minor == 0 ||
+	            c->server->draining;
+	if (c->is_surplus) {
+		refuse_and_close(c, PROBLEM_OVERLOADED, "too many connections");
+		return;
+	}
+	struct problem wrong =
+		poll_request_read(buffer_text(&c->target), &request);
+	if (wrong.type == PROBLEM_NONE && c->parser.method != HTTP_GET)
+		wrong = (struct problem){PROBLEM_METHOD_NOT_ALLOWED,
+		                         "poll with GET"};
+	else if (wrong.type == PROBLEM_NONE && has_body(&c->parser))
+		wrong = (struct problem){PROBLEM_BAD_REQUEST,
+		                         "a poll has no body"};
+	/* A body would have to be read to find the next request. */
+	c->closes = c->closes || has_body(&c->parser);
+	if (wrong.type != PROBLEM_NONE)
+		refuse(c, wrong);
+	else
+		ask_hub(c, &request);
+}
+
+static int keep_target(struct http_parser *parser, const char *data, size_t size)
+{
+	struct connection *c = parser->data;
+
+	buffer_add(&c->target, data, size);
+	return 0;
+}
+
+/* 1: no body follows; what does is not parsed, for the connection closes. */
+static int end_head(struct http_parser *parser)
+{
+	(void)parser;
+	return 1;
+}
+
+/* One request at a time: the rest of the input waits for its answer. */
+static int end_request(struct http_parser *parser)
+{
+	http_parser_pause(parser, 1);
+	return 0;
+}
+
+static const struct http_parser_settings parser_settings = {
+	.on_url = keep_target,
+	.on_headers_complete = end_head,
+	.on_message_complete = end_request,
+};
+
+/* Parses as much of data as belongs to one request; returns how much it was. */
+static size_t parse(struct connection *c, struct text data)
+{
+	size_t limit = (size_t)c->server->settings->limits_request_head;
+	size_t size = limit - (size_t)c->head_size;
+
+	if (size > data.size)
+		size = data.size;
+	size_t used = http_parser_execute(&c->parser, &parser_settings, data.data,
+	                                  size);
+	c->head_size += (int64_t)used;
+	switch (HTTP_PARSER_ERRNO(&c->parser)) {
+	case HPE_PAUSED:
+		handle_request(c);
+		break;
+	case HPE_OK:
+		if (c->head_size == (int64_t)limit)
+			refuse_and_close(c, PROBLEM_HEAD_TOO_LARGE,
+			                 "the request's line and headers are "
+			                 "longer than limits.request_head");
+		break;
+	default:
+		refuse_and_close(c, PROBLEM_BAD_REQUEST, "this is not HTTP/1.1");
+	}
+	return used;
+}
+
+/* Keeps for later what comes while the client has an answer to get. */
+static void keep_input(struct connection *c, struct text data)
+{
+	size_t limit = (size_t)c->server->settings->limits_request_head;
+
+	if (c->input.size + data.size > limit)
+		connection_close(c);
+	else
+		buffer_add_text(&c->input, data);
+}
+
+static void process_input(struct connection *c, struct text data)
+{
+	while (data.size > 0 &&
+	       (c->state == CONNECTION_IDLE || c->state == CONNECTION_HEAD)) {
+		if (c->state == CONNECTION_IDLE)
+			enter(c, CONNECTION_HEAD);
+		size_t used = parse(c, data);
+		data.data += used;
+		data.size -= used;
+	}
+	if (data.size > 0 &&
+	    (c->state == CONNECTION_WAITING || c->state == CONNECTION_WRITING))
+		keep_input(c, data);
+}
+
+static void receive(struct connection *c)
+{
+	char data[RECEIVE_BYTES];
+	ssize_t size = recv(c->io.fd, data, sizeof data, 0);
+
+	if (size > 0)
+		process_input(c, (struct text){data, (size_t)size});
+	else if (size == 0 || (errno != EAGAIN && errno != EWOULDBLOCK &&
+	                       errno != EINTR))
+		connection_close(c);
+}
+
+static void on_event(struct ev_loop *loop, struct ev_io *io, int events)
+{
+	struct connection *c = io->data;
+
+	(void)loop;
+	if (events & EV_WRITE) {
+		write_answer(c);
+		process_early_input(c);
+	} else if (events & EV_READ) {
+		receive(c);
+	}
+}
+
+void connection_new(struct server *server, int fd, bool is_surplus)
+{
+	struct connection *c = memory_get(sizeof *c);
+
+	c->server = server;
+	c->is_surplus = is_surplus;
+	list_init(&c->all);
+	list_init(&c->deadline);
+	list_init(&c->waiter.link);
+	list_append(&server->connections, &c->all);
+	server->count++;
+	ev_io_init(&c->io, on_event, fd, EV_READ);
+	c->io.data = c;
+	ev_io_start(server->loop, &c->io);
+	start_request(c);
+}
+
+static void expire_poll(struct connection *c)
+{
+	struct hub *hub = c->server->hub;
+
+	if (hub_time_out(hub, &c->waiter))
+		return;
+	if (c->is_overdue) {
+		hub_give_up(hub, &c->waiter);
+		return;
+	}
+	c->is_overdue = true;
+	server_set_deadline(c->server, c, DEADLINE_OVERDUE);
+}
+
+void connection_expire(struct connection *c)
+{
+	if (c->state == CONNECTION_WAITING)
+		expire_poll(c);
+	else
+		connection_close(c);
+}
+
+void connection_drain(struct connection *c)
+{
+	/* A request may have come that was not read yet. */
+	if (c->state == CONNECTION_IDLE || c->state == CONNECTION_HEAD)
+		receive(c);
+	if (c->state == CONNECTION_WAITING)
+		hub_send_away(c->server->hub, &c->waiter);
+	else if (c->state == CONNECTION_IDLE || c->state == CONNECTION_HEAD)
+		connection_close(c);
+}

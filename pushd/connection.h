@@ -1,0 +1,64 @@
+/* One client's connection: reads a request, waits for the hub, writes the
+ * answer, and again.
+ *
+ * While it waits it has no buffers and stays registered for reading, so that a
+ * client that goes away is noticed, and a request and its answer cost one recv
+ * and one send. What a client sends before it has its answer (pipelining, RFC
+ * 9112 section 9.3.2) is kept up to limits.request_head. */
+#ifndef LONGROOM_CONNECTION_H
+#define LONGROOM_CONNECTION_H
+
+#include <ev.h>
+#include <http_parser.h>
+
+#include "waiter.h"
+
+struct server;
+
+enum connection_state {
+	CONNECTION_IDLE,      /* between requests */
+	CONNECTION_HEAD,      /* a request has begun */
+	CONNECTION_WAITING,   /* for the hub */
+	CONNECTION_WRITING,   /* the client reads slowly */
+	CONNECTION_LINGERING, /* answered for good; reads what is still sent, lest
+	                       * the kernel throws the answer away (RFC 9112
+	                       * section 9.6) */
+	CONNECTION_DEAD,      /* closed; freed at the end of the loop's turn */
+};
+
+struct connection {
+	struct ev_io io;
+	struct server *server;
+	struct list all; /* in server.connections, or server.dead */
+	struct list deadline; /* in one of server.deadlines, but if DEAD */
+	int64_t due_ms;       /* monotonic */
+	struct waiter waiter;
+	enum connection_state state;
+	bool is_surplus;   /* over max_connections: to be refused */
+	bool closes;       /* after this request */
+	bool is_overdue;   /* its time is up, but its read of the log isn't back */
+	struct http_parser parser;
+	int64_t head_size;   /* bytes of this request so far */
+	struct buffer target; /* of this request; released when it waits */
+	struct buffer input;  /* received but not yet parsed */
+	struct answer *answer; /* being written; NULL: none */
+	size_t written;
+};
+
+/* Takes the descriptor. */
+void connection_new(struct server *server, int fd, bool is_surplus);
+
+/* Closes it at once; it is freed later by the server. */
+void connection_close(struct connection *c);
+void connection_free(struct connection *c);
+
+/* Its deadline has passed. */
+void connection_expire(struct connection *c);
+
+/* Ends it in good order: answers a waiter, lets a writer finish. */
+void connection_drain(struct connection *c);
+
+/* The hub's answer. */
+void connection_answered(struct waiter *waiter, struct answer *answer);
+
+#endif

@@ -1,0 +1,256 @@
+#include "follower.h"
+
+#include <stdlib.h>
+
+#include "frame.h"
+#include "journal.h"
+#include "memory.h"
+
+enum {
+	FRAMES_PER_TURN = 64, /* then others have their turn in the loop */
+	READ_BYTES_MAX = 4 * 1024 * 1024,
+	READ_BYTES_MIN = 64 * 1024,
+};
+
+static const double look_seconds = 1.0;
+
+struct follower {
+	struct ev_loop *loop;
+	struct hub *hub;
+	struct log_reader *reader;
+	struct bus *bus;
+	struct ev_io frames;
+	struct ev_timer clock;
+	struct buffer json;  /* a message from a frame, rendered */
+	bool has_tail;       /* the hub was started over at the log's tail */
+	bool reading;        /* a look is under way */
+	bool look_again;     /* ... and another is to follow it */
+	int64_t looks;       /* ended */
+	int64_t seen;        /* the highest id that a frame spoke of */
+};
+
+static void tail_was_read(void *context, struct log_read *read);
+static void log_was_read(void *context, struct log_read *read);
+
+/* Small enough that what one read brings is delivered before the window has to
+ * drop any of it. */
+static int64_t read_bytes(const struct follower *follower)
+{
+	int64_t bytes = follower->hub->window.limit_bytes / 4;
+
+	if (bytes < READ_BYTES_MIN)
+		return READ_BYTES_MIN;
+	return bytes < READ_BYTES_MAX ? bytes : READ_BYTES_MAX;
+}
+
+static void read_on(struct follower *follower)
+{
+	struct log_read *read =
+		log_read_new(follower->has_tail ? READ_LOG : READ_TAIL);
+
+	read->held = follower->hub->newest;
+	read->bytes = follower->has_tail ? read_bytes(follower)
+	                                 : follower->hub->window.limit_bytes;
+	read->done = follower->has_tail ? log_was_read : tail_was_read;
+	read->context = follower;
+	follower->seen = 0;
+	follower->reading = true;
+	log_reader_ask(follower->reader, read);
+}
+
+static int64_t want_look(void *context)
+{
+	struct follower *follower = context;
+
+	if (!follower->reading) {
+		read_on(follower);
+		return follower->looks + 1;
+	}
+	/* The one under way may have seen the log already. */
+	follower->look_again = true;
+	return follower->looks + 2;
+}
+
+static void end_look(struct follower *follower)
+{
+	bool again = follower->look_again ||
+	             follower->seen > follower->hub->newest;
+
+	follower->reading = false;
+	follower->look_again = false;
+	follower->looks++;
+	hub_looked(follower->hub, follower->looks);
+	if (again && !follower->reading)
+		read_on(follower);
+}
+
+static void fail(struct follower *follower, const struct log_read *read)
+{
+	if (!follower->hub->failing)
+		journal_error("can't read the log: %s; trying again",
+		              read->error);
+	follower->reading = false;
+	follower->look_again = false;
+	follower->looks++;
+	hub_set_failing(follower->hub);
+}
+
+static void recover(struct follower *follower)
+{
+	if (follower->hub->failing)
+		journal_info("the log can be read again");
+	follower->hub->failing = false;
+}
+
+static void tail_was_read(void *context, struct log_read *read)
+{
+	struct follower *follower = context;
+
+	if (!read->good) {
+		fail(follower, read);
+		return;
+	}
+	recover(follower);
+	follower->has_tail = true;
+	hub_start_over(follower->hub, read->end.log, read->upto);
+	read_on(follower);
+}
+
+static void append_items(struct follower *follower, const struct log_read *read)
+{
+	for (size_t i = 0; i < read->item_count; i++) {
+		const struct log_item *item = &read->items[i];
+		struct text json = {read->json.data + item->at, item->size};
+
+		/* A frame may have been taken since the read was asked for. */
+		if (item->id > follower->hub->newest)
+			hub_append(follower->hub, &item->room, item->id, json);
+	}
+	hub_advance(follower->hub, read->upto);
+	hub_deliver(follower->hub);
+}
+
+static void log_was_read(void *context, struct log_read *read)
+{
+	struct follower *follower = context;
+	struct hub *hub = follower->hub;
+
+	if (!read->good) {
+		fail(follower, read);
+		return;
+	}
+	recover(follower);
+	if (read->end.log != hub->log || read->end.newest < read->held) {
+		journal_warning("the log is another one: starting over");
+		follower->has_tail = false;
+		read_on(follower);
+		return;
+	}
+	append_items(follower, read);
+	if (read->upto < read->end.newest) {
+		read_on(follower);
+		return;
+	}
+	if (!hub->ready)
+		journal_info("following the log");
+	hub_set_ready(hub);
+	end_look(follower);
+}
+
+/* Takes what continues the log. False: there is a hole before it. */
+static bool take_message(struct follower *follower, const struct message *m)
+{
+	struct hub *hub = follower->hub;
+
+	if (m->id > hub->newest + 1)
+		return false;
+	if (m->id > 0 && m->id <= hub->newest)
+		return true;
+	buffer_clear(&follower->json);
+	message_render(m, &follower->json);
+	hub_append(hub, &m->room, m->id, buffer_text(&follower->json));
+	return true;
+}
+
+static void take_frame(struct follower *follower, struct text data)
+{
+	struct hub *hub = follower->hub;
+	struct frame frame;
+	struct message m;
+	bool whole = frame_open(data, &frame);
+
+	if (!whole) {
+		journal_warning("dropped a frame that is not ours");
+		return;
+	}
+	/* Of another log only what is in none can be taken. */
+	bool is_ours = frame.last == 0 || frame.log == hub->log;
+	whole = is_ours;
+	while (frame_next(&frame, &m) == FRAME_MESSAGE)
+		if (m.id == 0 || is_ours)
+			whole = take_message(follower, &m) && whole;
+	if (whole)
+		return;
+	if (is_ours && frame.last > follower->seen)
+		follower->seen = frame.last;
+	if (!follower->reading)
+		want_look(follower);
+}
+
+static void take_frames(struct ev_loop *loop, struct ev_io *watcher, int events)
+{
+	struct follower *follower = watcher->data;
+	struct text frame;
+
+	(void)loop;
+	(void)events;
+	for (int i = 0; i < FRAMES_PER_TURN; i++) {
+		if (!bus_receive(follower->bus, &frame))
+			break;
+		/* Until the hub is ready, the log has it all. */
+		if (follower->hub->ready)
+			take_frame(follower, frame);
+		bus_release_frame(&frame);
+	}
+	hub_deliver(follower->hub);
+}
+
+static void look_regularly(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	struct follower *follower = timer->data;
+
+	(void)loop;
+	(void)events;
+	if (!follower->reading)
+		read_on(follower);
+}
+
+struct follower *follower_start(struct ev_loop *loop, struct hub *hub,
+                                struct log_reader *reader, struct bus *bus)
+{
+	struct follower *follower = memory_get(sizeof *follower);
+
+	follower->loop = loop;
+	follower->hub = hub;
+	follower->reader = reader;
+	follower->bus = bus;
+	hub->want_look = want_look;
+	hub->context = follower;
+	ev_io_init(&follower->frames, take_frames, bus_descriptor(bus), EV_READ);
+	follower->frames.data = follower;
+	ev_io_start(loop, &follower->frames);
+	ev_timer_init(&follower->clock, look_regularly, look_seconds,
+	              look_seconds);
+	follower->clock.data = follower;
+	ev_timer_start(loop, &follower->clock);
+	read_on(follower);
+	return follower;
+}
+
+void follower_stop(struct follower *follower)
+{
+	ev_io_stop(follower->loop, &follower->frames);
+	ev_timer_stop(follower->loop, &follower->clock);
+	buffer_release(&follower->json);
+	free(follower);
+}

@@ -1,0 +1,626 @@
+#include "hub.h"
+
+#include <assert.h>
+#include <sys/random.h>
+
+#include "journal.h"
+#include "page.h"
+
+static void decide(struct hub *hub, struct waiter *waiter);
+
+/* The only place where a waiter changes its state. */
+static void move(struct waiter *waiter, enum waiter_state state, struct list *to)
+{
+	waiter->state = state;
+	if (to != NULL)
+		list_append(to, &waiter->link);
+	else
+		list_remove(&waiter->link);
+}
+
+static struct waiter *first_waiter(const struct list *list)
+{
+	return LIST_OWNER(list->next, struct waiter, link);
+}
+
+void hub_init(struct hub *hub, int64_t window_bytes, struct log_reader *reader,
+              hub_answered *answered)
+{
+	*hub = (struct hub){.reader = reader, .answered = answered};
+	window_init(&hub->window, window_bytes);
+	rooms_init(&hub->rooms);
+	list_init(&hub->unsettled);
+	list_init(&hub->dirty);
+	/* Can't fail for so few bytes (getrandom(2)). */
+	ssize_t ignored = getrandom(&hub->epoch, sizeof hub->epoch, 0);
+	(void)ignored;
+}
+
+void hub_release(struct hub *hub)
+{
+	window_clear(&hub->window, &hub->rooms);
+	rooms_release(&hub->rooms);
+	buffer_release(&hub->scratch);
+}
+
+/* The place where all is delivered. */
+static struct cursor place_now(const struct hub *hub)
+{
+	return (struct cursor){
+		.names_log = true,
+		.log = hub->log,
+		.id = hub->newest,
+		.has_position = true,
+		.epoch = hub->epoch,
+		.position = hub->window.position,
+	};
+}
+
+static void give(struct hub *hub, struct waiter *waiter, struct answer *answer)
+{
+	struct room *room = waiter->room;
+
+	move(waiter, WAITER_IDLE, NULL);
+	waiter->room = NULL;
+	rooms_leave(&hub->rooms, room);
+	hub->answered(waiter, answer);
+}
+
+static void give_problem(struct hub *hub, struct waiter *waiter,
+                         enum problem_type type, const char *detail)
+{
+	struct answer *answer = answer_problem(type, detail, hub->closing);
+
+	give(hub, waiter, answer);
+	answer_release(answer);
+}
+
+static void give_storage_problem(struct hub *hub, struct waiter *waiter)
+{
+	give_problem(hub, waiter, PROBLEM_STORAGE, "the log can't be read now");
+}
+
+static bool is_new(const struct entry *entry, const struct cursor *place)
+{
+	return entry->id > 0 ? entry->id > place->id
+	                     : entry->position > place->position;
+}
+
+/* Whether neither this entry nor any before it is new: both log_id and position
+ * ascend. */
+static bool is_behind(const struct entry *entry, const struct cursor *place)
+{
+	return entry->log_id <= place->id && entry->position <= place->position;
+}
+
+/* The first entry that the place lacks; NULL if there is none. */
+static struct entry *find_first_new(const struct room *room,
+                                    const struct cursor *place)
+{
+	struct entry *first = NULL;
+
+	for (struct list *at = room->entries.previous; at != &room->entries;
+	     at = at->previous) {
+		struct entry *entry = LIST_OWNER(at, struct entry, in_room);
+
+		if (is_behind(entry, place))
+			break;
+		if (is_new(entry, place))
+			first = entry;
+	}
+	return first;
+}
+
+static void page_add(struct page *page, struct text json)
+{
+	page_separate(page);
+	buffer_add_text(page->buffer, json);
+}
+
+static bool page_is_full(const struct page *page)
+{
+	return page->count == PAGE_MAX || page->buffer->size > PAGE_MAX_BYTES;
+}
+
+static struct answer *finish_page(struct hub *hub, struct page *page,
+                                  const struct page_end *end)
+{
+	page_end(page, end);
+	return answer_page(buffer_text(&hub->scratch), hub->closing);
+}
+
+static void start_page(struct hub *hub, struct page *page, const struct room *room)
+{
+	buffer_clear(&hub->scratch);
+	page_begin(page, &hub->scratch, &room->name);
+}
+
+/* Renders what the place lacks, from `first` on (NULL: nothing). Returns a
+ * reference. */
+static struct answer *render_entries(struct hub *hub, const struct room *room,
+                                     const struct entry *first,
+                                     const struct cursor *place)
+{
+	struct page_end end = {.cursor = place_now(hub),
+	                       .earliest = room->earliest};
+	const struct list *at = first != NULL ? &first->in_room : &room->entries;
+	struct page page;
+
+	start_page(hub, &page, room);
+	for (; at != &room->entries && !end.more; at = at->next) {
+		const struct entry *entry =
+			LIST_OWNER(at, struct entry, in_room);
+
+		if (is_new(entry, place))
+			page_add(&page, (struct text){entry->json, entry->size});
+		if (page_is_full(&page) && at->next != &room->entries) {
+			end.more = true;
+			end.cursor.id = entry->log_id;
+			end.cursor.position = place->position > entry->position
+			                              ? place->position
+			                              : entry->position;
+		}
+	}
+	return finish_page(hub, &page, &end);
+}
+
+/* The same, rendered once for all who come with the same cursor. Borrowed by
+ * the caller until the room gets a message. */
+static struct answer *page_after(struct hub *hub, struct room *room,
+                                 const struct entry *first,
+                                 const struct cursor *place)
+{
+	struct answer *answer =
+		room_cached_page(room, place->id, place->position);
+
+	if (answer != NULL)
+		return answer;
+	answer = render_entries(hub, room, first, place);
+	room_cache_page(room, place->id, place->position, answer);
+	answer_release(answer);
+	return answer;
+}
+
+static void give_empty_page(struct hub *hub, struct waiter *waiter)
+{
+	struct cursor now = place_now(hub);
+	struct answer *answer =
+		answer_hold(page_after(hub, waiter->room, NULL, &now));
+
+	give(hub, waiter, answer);
+	answer_release(answer);
+}
+
+static void answer_or_park(struct hub *hub, struct waiter *waiter)
+{
+	struct room *room = waiter->room;
+	struct entry *first = find_first_new(room, &waiter->cursor);
+
+	if (first != NULL) {
+		struct answer *answer = answer_hold(
+			page_after(hub, room, first, &waiter->cursor));
+		give(hub, waiter, answer);
+		answer_release(answer);
+	} else if (waiter->must_answer) {
+		give_empty_page(hub, waiter);
+	} else {
+		move(waiter, WAITER_PARKED, &room->parked);
+	}
+}
+
+static void room_was_read(void *context, struct log_read *read);
+static void newest_was_read(void *context, struct log_read *read);
+
+/* A read keeps its room in use until it is back. */
+static void read_room(struct hub *hub, struct room *room,
+                      struct store_range range,
+                      void (*done)(void *context, struct log_read *read))
+{
+	struct log_read *read = log_read_new(READ_ROOM);
+
+	read->held = hub->newest;
+	read->room = room->name;
+	read->range = range;
+	read->done = done;
+	read->context = hub;
+	rooms_use(&hub->rooms, room);
+	log_reader_ask(hub->reader, read);
+}
+
+/* One read for all that have queued: after the oldest of their cursors. */
+static void read_for_queued(struct hub *hub, struct room *room)
+{
+	int64_t after = INT64_MAX;
+
+	if (list_is_empty(&room->queued) || room->reading)
+		return;
+	list_append_all(&room->asking, &room->queued);
+	for (struct list *at = room->asking.next; at != &room->asking;
+	     at = at->next) {
+		int64_t id = LIST_OWNER(at, struct waiter, link)->cursor.id;
+
+		after = id < after ? id : after;
+	}
+	room->reading = true;
+	read_room(hub, room,
+	          (struct store_range){.direction = STORE_AFTER,
+	                               .id = after,
+	                               .limit = PAGE_MAX,
+	                               .bytes = PAGE_MAX_BYTES},
+	          room_was_read);
+}
+
+static void read_newest(struct hub *hub, struct room *room)
+{
+	if (list_is_empty(&room->resetting) || room->reset_reading)
+		return;
+	list_append_all(&room->reset_asking, &room->resetting);
+	room->reset_reading = true;
+	read_room(hub, room,
+	          (struct store_range){.direction = STORE_NEWEST,
+	                               .limit = PAGE_DEFAULT},
+	          newest_was_read);
+}
+
+static void wait_for_look(struct hub *hub, struct waiter *waiter)
+{
+	waiter->checked_by = hub->want_look(hub->context);
+	move(waiter, WAITER_UNSETTLED, &hub->unsettled);
+}
+
+/* Completes a cursor of this log: one that lacks our position, or has another
+ * hub's, gets what came since into no log no more. */
+static void complete_cursor(const struct hub *hub, struct cursor *cursor)
+{
+	struct cursor now = place_now(hub);
+
+	if (!cursor->has_position || cursor->epoch != hub->epoch ||
+	    cursor->position > now.position)
+		cursor->position = now.position;
+	cursor->names_log = true;
+	cursor->log = hub->log;
+	cursor->has_position = true;
+	cursor->epoch = hub->epoch;
+}
+
+static void reset(struct hub *hub, struct waiter *waiter)
+{
+	move(waiter, WAITER_RESETTING, &waiter->room->resetting);
+	read_newest(hub, waiter->room);
+}
+
+/* Leads a waiter to where its cursor says that it belongs. */
+static void decide(struct hub *hub, struct waiter *waiter)
+{
+	struct cursor *cursor = &waiter->cursor;
+
+	if (!hub->ready) {
+		wait_for_look(hub, waiter);
+		return;
+	}
+	if (waiter->from_now)
+		*cursor = place_now(hub);
+	waiter->from_now = false;
+	if (cursor->names_log && cursor->log != hub->log) {
+		reset(hub, waiter);
+		return;
+	}
+	if (cursor->id > hub->newest) {
+		/* Ahead of us, or from the future: the log knows. */
+		wait_for_look(hub, waiter);
+		return;
+	}
+	complete_cursor(hub, cursor);
+	if (waiter->room->known && cursor->id >= hub->window.from) {
+		answer_or_park(hub, waiter);
+		return;
+	}
+	move(waiter, WAITER_READING, &waiter->room->queued);
+	read_for_queued(hub, waiter->room);
+}
+
+void hub_ask(struct hub *hub, struct waiter *waiter, const struct room_name *room)
+{
+	assert(waiter->state == WAITER_IDLE);
+	waiter->room = rooms_get(&hub->rooms, room);
+	rooms_use(&hub->rooms, waiter->room);
+	if (hub->failing && !hub->ready)
+		give_storage_problem(hub, waiter);
+	else
+		decide(hub, waiter);
+}
+
+bool hub_time_out(struct hub *hub, struct waiter *waiter)
+{
+	waiter->must_answer = true;
+	if (waiter->state != WAITER_PARKED)
+		return false;
+	give_empty_page(hub, waiter);
+	return true;
+}
+
+void hub_give_up(struct hub *hub, struct waiter *waiter)
+{
+	give_storage_problem(hub, waiter);
+}
+
+void hub_leave(struct hub *hub, struct waiter *waiter)
+{
+	struct room *room = waiter->room;
+
+	if (waiter->state == WAITER_IDLE)
+		return;
+	move(waiter, WAITER_IDLE, NULL);
+	waiter->room = NULL;
+	rooms_leave(&hub->rooms, room);
+}
+
+/* A parked waiter has everything up to now; another stays where it is. */
+void hub_send_away(struct hub *hub, struct waiter *waiter)
+{
+	struct page_end end = {.cursor = waiter->cursor,
+	                       .earliest = waiter->room->earliest};
+	struct page page;
+
+	if (waiter->state == WAITER_PARKED)
+		end.cursor = place_now(hub);
+	if (!end.cursor.names_log) {
+		give_storage_problem(hub, waiter);
+		return;
+	}
+	start_page(hub, &page, waiter->room);
+	struct answer *answer = finish_page(hub, &page, &end);
+	give(hub, waiter, answer);
+	answer_release(answer);
+}
+
+static void refuse_all(struct hub *hub, struct list *list)
+{
+	struct list members;
+
+	list_init(&members);
+	list_append_all(&members, list);
+	while (!list_is_empty(&members))
+		give_storage_problem(hub, first_waiter(&members));
+}
+
+/* Whether a read of a room saw the log that the hub follows. */
+static bool is_same_log(const struct hub *hub, const struct log_read *read)
+{
+	return hub->ready && read->end.log == hub->log &&
+	       read->end.newest >= read->held;
+}
+
+/* Whether something between the cursor and the room's earliest message was
+ * removed from the log. */
+static bool has_gap(const struct store_page *page, const struct cursor *cursor)
+{
+	return cursor->id < page->pruned &&
+	       (page->earliest == 0 || cursor->id < page->earliest - 1);
+}
+
+static struct answer *render_read(struct hub *hub, const struct room *room,
+                                  const struct log_read *read,
+                                  const struct waiter *waiter,
+                                  struct page_end *end)
+{
+	struct page page;
+
+	end->earliest = room->earliest;
+	start_page(hub, &page, room);
+	for (size_t i = 0; i < read->item_count; i++) {
+		const struct log_item *item = &read->items[i];
+		struct text json = {read->json.data + item->at, item->size};
+
+		if (end->reset || item->id > waiter->cursor.id)
+			page_add(&page, json);
+	}
+	return finish_page(hub, &page, end);
+}
+
+/* Gives a waiter what a read of its room has found after its cursor. */
+static void take_from_read(struct hub *hub, struct waiter *waiter,
+                           const struct log_read *read)
+{
+	const struct store_page *page = &read->page;
+	struct page_end end = {.cursor = waiter->cursor,
+	                       .more = page->more,
+	                       .gap = has_gap(page, &waiter->cursor)};
+	int64_t upto = page->more ? page->last : page->end.newest;
+
+	if (upto > end.cursor.id)
+		end.cursor.id = upto;
+	if (page->last > waiter->cursor.id || end.gap) {
+		struct answer *answer =
+			render_read(hub, waiter->room, read, waiter, &end);
+		give(hub, waiter, answer);
+		answer_release(answer);
+		return;
+	}
+	/* Nothing for this one up to here; the cursor moves on, or, if others
+	 * asked from further back and filled the page, it stays and asks again. */
+	waiter->cursor = end.cursor;
+	decide(hub, waiter);
+}
+
+/* Whether a read can answer; tells its waiters what else to do if not. */
+static bool is_usable(struct hub *hub, const struct log_read *read,
+                      struct list *asking)
+{
+	if (!read->good) {
+		journal_error("Failed to read from database: %s: room_id=%.*s",
+		              read->error,
+		              TEXT_ARGS(room_name_label(&read->room)));
+		refuse_all(hub, asking);
+		return false;
+	}
+	if (is_same_log(hub, read))
+		return true;
+	while (!list_is_empty(asking))
+		wait_for_look(hub, first_waiter(asking));
+	return false;
+}
+
+static void room_was_read(void *context, struct log_read *read)
+{
+	struct hub *hub = context;
+	struct room *room = rooms_get(&hub->rooms, &read->room);
+	struct list asking;
+
+	list_init(&asking);
+	list_append_all(&asking, &room->asking);
+	room->reading = false;
+	if (is_usable(hub, read, &asking)) {
+		room->known = true;
+		room->earliest = read->page.earliest;
+	}
+	while (!list_is_empty(&asking)) {
+		struct waiter *waiter = first_waiter(&asking);
+
+		/* The log may have become another one in the meantime. */
+		if (waiter->cursor.log != hub->log)
+			decide(hub, waiter);
+		else
+			take_from_read(hub, waiter, read);
+	}
+	read_for_queued(hub, room);
+	rooms_leave(&hub->rooms, room);
+}
+
+static void newest_was_read(void *context, struct log_read *read)
+{
+	struct hub *hub = context;
+	struct room *room = rooms_get(&hub->rooms, &read->room);
+	struct page_end end = {.cursor = place_now(hub), .reset = true};
+	struct list asking;
+
+	list_init(&asking);
+	list_append_all(&asking, &room->reset_asking);
+	room->reset_reading = false;
+	if (is_usable(hub, read, &asking)) {
+		room->known = true;
+		room->earliest = read->page.earliest;
+		end.more = read->page.more;
+		end.cursor.id = read->end.newest;
+		struct answer *answer = render_read(hub, room, read, NULL, &end);
+		while (!list_is_empty(&asking))
+			give(hub, first_waiter(&asking), answer);
+		answer_release(answer);
+	}
+	read_newest(hub, room);
+	rooms_leave(&hub->rooms, room);
+}
+
+/* Takes all that wait in a room for its messages, but for those whose read is
+ * under way: they are led on when it is back. */
+static void unsettle_room(struct hub *hub, struct room *room)
+{
+	room->known = false;
+	room->undelivered = NULL;
+	list_remove(&room->dirty);
+	room_forget_pages(room);
+	while (!list_is_empty(&room->parked))
+		wait_for_look(hub, first_waiter(&room->parked));
+	while (!list_is_empty(&room->queued))
+		wait_for_look(hub, first_waiter(&room->queued));
+}
+
+void hub_start_over(struct hub *hub, uint32_t log, int64_t from)
+{
+	hub->ready = false;
+	window_clear(&hub->window, &hub->rooms);
+	hub->log = log;
+	hub->newest = from;
+	hub->window.from = from;
+	for (struct list *at = hub->rooms.all.next; at != &hub->rooms.all;
+	     at = at->next)
+		unsettle_room(hub, LIST_OWNER(at, struct room, all));
+}
+
+void hub_set_ready(struct hub *hub)
+{
+	hub->ready = true;
+	hub->failing = false;
+}
+
+void hub_set_failing(struct hub *hub)
+{
+	hub->failing = true;
+	refuse_all(hub, &hub->unsettled);
+}
+
+void hub_append(struct hub *hub, const struct room_name *name, int64_t id,
+                struct text json)
+{
+	struct room *room = rooms_get(&hub->rooms, name);
+	struct entry *entry;
+
+	assert(id == 0 || id > hub->newest);
+	if (id > 0)
+		hub->newest = id;
+	entry = window_append(&hub->window, room, id, hub->newest, json);
+	rooms_settle(&hub->rooms, room);
+	room_forget_pages(room);
+	if (room->known && room->earliest == 0)
+		room->earliest = id;
+	if (room->undelivered == NULL && !list_is_empty(&room->parked)) {
+		room->undelivered = entry;
+		list_append(&hub->dirty, &room->dirty);
+	}
+}
+
+void hub_advance(struct hub *hub, int64_t newest)
+{
+	if (newest > hub->newest)
+		hub->newest = newest;
+}
+
+/* All who are parked in a room lack the same: what came since. */
+static void deliver_room(struct hub *hub, struct room *room)
+{
+	const struct entry *first = room->undelivered;
+	struct cursor before = {
+		.id = first->id > 0 ? first->id - 1 : first->log_id,
+		.position = first->position - 1,
+	};
+	struct answer *answer = render_entries(hub, room, first, &before);
+	struct list parked;
+
+	room->undelivered = NULL;
+	list_remove(&room->dirty);
+	/* Taken out first: one that asks again at once may park anew. */
+	list_init(&parked);
+	list_append_all(&parked, &room->parked);
+	while (!list_is_empty(&parked))
+		give(hub, first_waiter(&parked), answer);
+	answer_release(answer);
+}
+
+void hub_deliver(struct hub *hub)
+{
+	while (!list_is_empty(&hub->dirty))
+		deliver_room(hub, LIST_OWNER(hub->dirty.next, struct room, dirty));
+	window_evict(&hub->window, &hub->rooms);
+}
+
+void hub_looked(struct hub *hub, int64_t look)
+{
+	struct list members;
+
+	hub->failing = false;
+	list_init(&members);
+	list_append_all(&members, &hub->unsettled);
+	while (!list_is_empty(&members)) {
+		struct waiter *waiter = first_waiter(&members);
+		const struct cursor *cursor = &waiter->cursor;
+		bool is_future = hub->ready && !waiter->from_now &&
+		                 cursor->id > hub->newest;
+
+		if (waiter->checked_by > look)
+			list_append(&hub->unsettled, &waiter->link);
+		else if (is_future)
+			reset(hub, waiter);
+		else
+			decide(hub, waiter);
+	}
+}

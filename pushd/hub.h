@@ -1,0 +1,86 @@
+/* Who waits where, and what they get: the heart of longroom-pushd.
+ *
+ * The hub holds the log up to `newest`, all of it that is after window.from in
+ * the window. Who feeds it (follower.h) appends messages in the order of the
+ * log and then calls hub_deliver().
+ *
+ * What a waiter lacks is decided by the two parts of its cursor: of messages
+ * with an id those above cursor.id, of the others those above cursor.position.
+ * hub_ask() and what happens later lead to one call of the `answered` function,
+ * with a page or a problem; a waiter that goes away says so by hub_leave(). */
+#ifndef LONGROOM_HUB_H
+#define LONGROOM_HUB_H
+
+#include "log_reader.h"
+#include "waiter.h"
+#include "window.h"
+
+/* Gives a waiter its answer, of which it holds no reference. The waiter is idle
+ * by then and may ask again at once. */
+typedef void hub_answered(struct waiter *waiter, struct answer *answer);
+
+struct hub {
+	struct window window;
+	struct rooms rooms;
+	struct log_reader *reader;
+	hub_answered *answered;
+	/* Has the follower look at the log as soon as it can; returns the number
+	 * of that look. */
+	int64_t (*want_look)(void *context);
+	void *context;
+
+	bool ready;     /* the window was filled */
+	bool failing;   /* the log can't be read */
+	bool closing;   /* answers end their connections */
+	uint32_t log;   /* identity of the log */
+	int64_t newest; /* id up to which it is held */
+	uint32_t epoch; /* names this hub's positions */
+	struct list unsettled; /* struct waiter */
+	struct list dirty;     /* struct room, with messages to deliver */
+	struct buffer scratch; /* pages are rendered here */
+};
+
+/* Borrows the reader. */
+void hub_init(struct hub *hub, int64_t window_bytes, struct log_reader *reader,
+              hub_answered *answered);
+/* Takes a hub without waiters. */
+void hub_release(struct hub *hub);
+
+/* Asks for what the room has after the waiter's cursor (or from now on). */
+void hub_ask(struct hub *hub, struct waiter *waiter, const struct room_name *room);
+
+/* The waiter's time is up: it gets an empty page now, or as soon as the read of
+ * the log that it waits for is back. True: it is answered. */
+bool hub_time_out(struct hub *hub, struct waiter *waiter);
+
+/* Takes a waiter that waits for the log's sake out; it gets a problem. */
+void hub_give_up(struct hub *hub, struct waiter *waiter);
+
+/* The waiter has gone. */
+void hub_leave(struct hub *hub, struct waiter *waiter);
+
+/* The waiter is to be answered now: an empty page with its cursor, or a problem
+ * if there is no cursor yet. */
+void hub_send_away(struct hub *hub, struct waiter *waiter);
+
+/* For the follower: */
+
+/* The log is `end.log` and is held up to `from`; nothing of it is in the window.
+ * Waiters are answered once hub_set_ready() was called. */
+void hub_start_over(struct hub *hub, uint32_t log, int64_t from);
+void hub_set_ready(struct hub *hub);
+/* The log can't be read: nobody is to wait for it. */
+void hub_set_failing(struct hub *hub);
+
+/* Appends a message. id is above hub.newest, or 0: in no log. */
+void hub_append(struct hub *hub, const struct room_name *room, int64_t id,
+                struct text json);
+/* All that the log has up to here was appended. */
+void hub_advance(struct hub *hub, int64_t newest);
+/* Gives what was appended to those who wait for it. */
+void hub_deliver(struct hub *hub);
+/* Look number `look` has found the log's end: who has waited for it, or for
+ * what came with it, is decided. */
+void hub_looked(struct hub *hub, int64_t look);
+
+#endif

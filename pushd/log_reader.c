@@ -1,0 +1,227 @@
+#include "log_reader.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "memory.h"
+#include "page.h"
+#include "thread.h"
+
+struct queue {
+	struct log_read *first, **last;
+};
+
+struct log_reader {
+	struct ev_loop *loop;
+	struct ev_async wake;
+	struct store *store; /* the thread's */
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t filled;
+	/* Under the lock: */
+	struct queue asked, answered;
+	bool stopping;
+};
+
+static void queue_init(struct queue *queue)
+{
+	queue->first = NULL;
+	queue->last = &queue->first;
+}
+
+static void queue_put(struct queue *queue, struct log_read *read)
+{
+	read->next = NULL;
+	*queue->last = read;
+	queue->last = &read->next;
+}
+
+static struct log_read *queue_take(struct queue *queue)
+{
+	struct log_read *read = queue->first;
+
+	if (read != NULL)
+		queue->first = read->next;
+	if (queue->first == NULL)
+		queue->last = &queue->first;
+	return read;
+}
+
+struct log_read *log_read_new(enum log_read_kind kind)
+{
+	struct log_read *read = memory_get(sizeof *read);
+
+	read->kind = kind;
+	return read;
+}
+
+static void log_read_free(struct log_read *read)
+{
+	buffer_release(&read->json);
+	free(read->items);
+	free(read);
+}
+
+static void keep_item(void *context, const struct message *m)
+{
+	struct log_read *read = context;
+	struct log_item *item;
+
+	if (read->item_count == read->item_room) {
+		read->item_room = read->item_room > 0 ? 2 * read->item_room : 16;
+		read->items = memory_resize(
+			read->items, read->item_room * sizeof *read->items);
+	}
+	item = &read->items[read->item_count++];
+	item->id = m->id;
+	item->room = m->room;
+	item->at = read->json.size;
+	message_render(m, &read->json);
+	item->size = read->json.size - item->at;
+}
+
+/* Most of the time the log has nothing new, and that costs no transaction. */
+static bool read_log(struct store *store, struct log_read *read)
+{
+	struct log_page page;
+
+	if (!store_log_end(store, &read->end))
+		return false;
+	read->upto = read->held;
+	if (read->end.newest <= read->held)
+		return true;
+	if (!store_read_log(store, read->held, PAGE_MAX, read->bytes, keep_item,
+	                    read, &page))
+		return false;
+	read->end = page.end;
+	read->upto = page.upto;
+	return true;
+}
+
+static bool read_tail(struct store *store, struct log_read *read)
+{
+	return store_log_end(store, &read->end) &&
+	       store_find_tail(store, read->bytes, &read->upto);
+}
+
+static bool read_room(struct store *store, struct log_read *read)
+{
+	if (!store_read_room(store, &read->room, &read->range, keep_item, read,
+	                     &read->page))
+		return false;
+	read->end = read->page.end;
+	return true;
+}
+
+static void perform(struct store *store, struct log_read *read)
+{
+	switch (read->kind) {
+	case READ_TAIL:
+		read->good = read_tail(store, read);
+		break;
+	case READ_LOG:
+		read->good = read_log(store, read);
+		break;
+	case READ_ROOM:
+		read->good = read_room(store, read);
+		break;
+	}
+	if (!read->good)
+		snprintf(read->error, sizeof read->error, "%s",
+		         store_error(store));
+}
+
+static struct log_read *wait_for_read(struct log_reader *reader)
+{
+	struct log_read *read = NULL;
+
+	pthread_mutex_lock(&reader->lock);
+	while (reader->asked.first == NULL && !reader->stopping)
+		pthread_cond_wait(&reader->filled, &reader->lock);
+	if (!reader->stopping)
+		read = queue_take(&reader->asked);
+	pthread_mutex_unlock(&reader->lock);
+	return read;
+}
+
+static void *read_until_stopped(void *argument)
+{
+	struct log_reader *reader = argument;
+	struct log_read *read;
+
+	while ((read = wait_for_read(reader)) != NULL) {
+		perform(reader->store, read);
+		pthread_mutex_lock(&reader->lock);
+		queue_put(&reader->answered, read);
+		pthread_mutex_unlock(&reader->lock);
+		ev_async_send(reader->loop, &reader->wake);
+	}
+	return NULL;
+}
+
+static void give_back(struct ev_loop *loop, struct ev_async *wake, int events)
+{
+	struct log_reader *reader = wake->data;
+	struct log_read *read;
+
+	(void)loop;
+	(void)events;
+	for (;;) {
+		pthread_mutex_lock(&reader->lock);
+		read = queue_take(&reader->answered);
+		pthread_mutex_unlock(&reader->lock);
+		if (read == NULL)
+			return;
+		read->done(read->context, read);
+		log_read_free(read);
+	}
+}
+
+struct log_reader *log_reader_start(struct ev_loop *loop, struct store *store)
+{
+	struct log_reader *reader = memory_get(sizeof *reader);
+
+	reader->loop = loop;
+	reader->store = store;
+	queue_init(&reader->asked);
+	queue_init(&reader->answered);
+	pthread_mutex_init(&reader->lock, NULL);
+	pthread_cond_init(&reader->filled, NULL);
+	ev_async_init(&reader->wake, give_back);
+	reader->wake.data = reader;
+	ev_async_start(loop, &reader->wake);
+	reader->thread = thread_start(read_until_stopped, reader);
+	return reader;
+}
+
+static void drop_all(struct queue *queue)
+{
+	struct log_read *read;
+
+	while ((read = queue_take(queue)) != NULL)
+		log_read_free(read);
+}
+
+void log_reader_stop(struct log_reader *reader)
+{
+	pthread_mutex_lock(&reader->lock);
+	reader->stopping = true;
+	pthread_cond_signal(&reader->filled);
+	pthread_mutex_unlock(&reader->lock);
+	pthread_join(reader->thread, NULL);
+	ev_async_stop(reader->loop, &reader->wake);
+	drop_all(&reader->asked);
+	drop_all(&reader->answered);
+	pthread_cond_destroy(&reader->filled);
+	pthread_mutex_destroy(&reader->lock);
+	store_free(reader->store);
+	free(reader);
+}
+
+void log_reader_ask(struct log_reader *reader, struct log_read *read)
+{
+	pthread_mutex_lock(&reader->lock);
+	queue_put(&reader->asked, read);
+	pthread_cond_signal(&reader->filled);
+	pthread_mutex_unlock(&reader->lock);
+}

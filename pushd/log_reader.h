@@ -1,0 +1,61 @@
+/* The thread that reads the log, so that a slow disk never stalls the event
+ * loop. Reads are asked for and come back on the loop's thread, in order. */
+#ifndef LONGROOM_LOG_READER_H
+#define LONGROOM_LOG_READER_H
+
+#include <ev.h>
+
+#include "store.h"
+
+enum log_read_kind {
+	READ_TAIL, /* where the newest messages begin */
+	READ_LOG,  /* all rooms after an id */
+	READ_ROOM, /* a page of one room */
+};
+
+/* A message, rendered. */
+struct log_item {
+	int64_t id;
+	struct room_name room;
+	size_t at, size; /* its JSON in log_read.json */
+};
+
+struct log_read {
+	/* What to read; filled in by who asks. */
+	enum log_read_kind kind;
+	int64_t held;             /* how far the asker holds the log: a log that
+	                           * ends before is another one. READ_LOG reads
+	                           * what comes after */
+	int64_t bytes;            /* READ_TAIL: how many; READ_LOG: at most */
+	struct room_name room;    /* READ_ROOM */
+	struct store_range range; /* READ_ROOM */
+	void (*done)(void *context, struct log_read *read);
+	void *context;
+	/* What was found. */
+	bool good;
+	char error[256]; /* if not good */
+	struct log_end end;
+	int64_t upto;           /* READ_TAIL: after here; READ_LOG: up to here */
+	struct store_page page; /* READ_ROOM */
+	struct log_item *items; /* oldest first */
+	size_t item_count, item_room;
+	struct buffer json;
+	struct log_read *next; /* in the queue */
+};
+
+struct log_reader;
+
+/* Takes the store. */
+struct log_reader *log_reader_start(struct ev_loop *loop, struct store *store);
+
+/* Ends the thread; reads that have not come back are dropped. */
+void log_reader_stop(struct log_reader *reader);
+
+/* A new read, zeroed; caller fills it in and hands it over. */
+struct log_read *log_read_new(enum log_read_kind kind);
+
+/* Takes the read. done() is called on the loop's thread with the read, which is
+ * freed when it returns. */
+void log_reader_ask(struct log_reader *reader, struct log_read *read);
+
+#endif

@@ -1,0 +1,19 @@
+/* What a request to longroom-pushd asks for. Pure. */
+#ifndef LONGROOM_POLL_REQUEST_H
+#define LONGROOM_POLL_REQUEST_H
+
+#include "cursor.h"
+#include "problem.h"
+#include "route.h"
+
+struct poll_request {
+	struct room_name room;
+	bool from_now;
+	struct cursor cursor; /* unless from_now */
+	int seconds;          /* to wait at the most */
+};
+
+/* Reads the target of a GET. The problem is PROBLEM_NONE if all is well. */
+struct problem poll_request_read(struct text target, struct poll_request *request);
+
+#endif

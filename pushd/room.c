@@ -1,0 +1,140 @@
+#include "room.h"
+
+#include <assert.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory.h"
+
+static int compare_names(const void *a, const void *b)
+{
+	const struct room *left = a, *right = b;
+
+	return strcmp(left->name.string, right->name.string);
+}
+
+void rooms_init(struct rooms *rooms)
+{
+	*rooms = (struct rooms){0};
+	list_init(&rooms->all);
+	list_init(&rooms->idle);
+}
+
+static bool is_in_use(const struct room *room)
+{
+	return !list_is_empty(&room->entries) || room->users > 0;
+}
+
+static void room_free(struct rooms *rooms, struct room *room)
+{
+	tdelete(room, &rooms->tree, compare_names);
+	list_remove(&room->all);
+	list_remove(&room->idle);
+	list_remove(&room->dirty);
+	room_forget_pages(room);
+	free(room);
+}
+
+void rooms_release(struct rooms *rooms)
+{
+	while (!list_is_empty(&rooms->all))
+		room_free(rooms, LIST_OWNER(rooms->all.next, struct room, all));
+}
+
+static struct room *room_new(const struct room_name *name)
+{
+	struct room *room = memory_get(sizeof *room);
+
+	room->name = *name;
+	list_init(&room->entries);
+	list_init(&room->parked);
+	list_init(&room->queued);
+	list_init(&room->asking);
+	list_init(&room->resetting);
+	list_init(&room->reset_asking);
+	list_init(&room->dirty);
+	list_init(&room->all);
+	list_init(&room->idle);
+	return room;
+}
+
+static void stop_idling(struct rooms *rooms, struct room *room)
+{
+	if (list_is_empty(&room->idle))
+		return;
+	list_remove(&room->idle);
+	rooms->idle_count--;
+}
+
+struct room *rooms_get(struct rooms *rooms, const struct room_name *name)
+{
+	struct room wanted = {.name = *name};
+	struct room **found = tfind(&wanted, &rooms->tree, compare_names);
+	struct room *room;
+
+	if (found != NULL)
+		return *found;
+	room = room_new(name);
+	if (tsearch(room, &rooms->tree, compare_names) == NULL)
+		abort(); /* out of memory */
+	list_append(&rooms->all, &room->all);
+	return room;
+}
+
+void rooms_settle(struct rooms *rooms, struct room *room)
+{
+	stop_idling(rooms, room);
+	if (is_in_use(room))
+		return;
+	list_append(&rooms->idle, &room->idle);
+	if (++rooms->idle_count > ROOMS_IDLE_MAX) {
+		room = LIST_OWNER(rooms->idle.next, struct room, idle);
+		rooms->idle_count--;
+		room_free(rooms, room);
+	}
+}
+
+void rooms_use(struct rooms *rooms, struct room *room)
+{
+	room->users++;
+	stop_idling(rooms, room);
+}
+
+void rooms_leave(struct rooms *rooms, struct room *room)
+{
+	assert(room->users > 0);
+	room->users--;
+	rooms_settle(rooms, room);
+}
+
+struct answer *room_cached_page(const struct room *room, int64_t id,
+                                int64_t position)
+{
+	for (size_t i = 0; i < ROOM_CACHED_PAGES; i++) {
+		const struct cached_page *page = &room->cached[i];
+
+		if (page->answer != NULL && page->id == id &&
+		    page->position == position)
+			return page->answer;
+	}
+	return NULL;
+}
+
+void room_cache_page(struct room *room, int64_t id, int64_t position,
+                     struct answer *answer)
+{
+	struct cached_page *page =
+		&room->cached[room->next_cached++ % ROOM_CACHED_PAGES];
+
+	answer_release(page->answer);
+	*page = (struct cached_page){id, position, answer_hold(answer)};
+}
+
+void room_forget_pages(struct room *room)
+{
+	for (size_t i = 0; i < ROOM_CACHED_PAGES; i++) {
+		answer_release(room->cached[i].answer);
+		room->cached[i].answer = NULL;
+	}
+}

@@ -1,0 +1,78 @@
+/* A room: the messages of it that are in the window, and who waits in it.
+ *
+ * Rooms come to be when somebody asks for one or a message arrives, and are
+ * forgotten when they have neither entries nor users; the most recent
+ * ROOMS_IDLE_MAX of those are kept a while, since their pollers come back. */
+#ifndef LONGROOM_ROOM_H
+#define LONGROOM_ROOM_H
+
+#include "answer.h"
+#include "list.h"
+#include "room_name.h"
+
+enum {
+	ROOMS_IDLE_MAX = 10000,
+	/* Pollers come back from about this many different places. */
+	ROOM_CACHED_PAGES = 2,
+};
+
+/* A page that was rendered for a cursor. Valid until the room gets a message:
+ * its own cursor may be older than need be, but nothing is missed after it. */
+struct cached_page {
+	int64_t id, position;
+	struct answer *answer; /* NULL: unused */
+};
+
+struct room {
+	struct room_name name;
+	struct list entries; /* struct entry, oldest first */
+	/* struct waiter: */
+	size_t users;        /* waiters, and reads of the log under way */
+	/* struct waiter: */
+	struct list parked;    /* wait for a message; none has any to get */
+	struct list queued;    /* want a read of the log, and will get the next */
+	struct list asking;    /* will be answered by the read under way */
+	struct list resetting; /* the same two for the newest page */
+	struct list reset_asking;
+	bool reading;       /* there is a read under way for `asking` */
+	bool reset_reading; /* ... for `reset_asking` */
+	bool known;       /* earliest is */
+	int64_t earliest; /* the log's oldest id of the room; 0: none */
+	struct entry *undelivered; /* the first that parked ones lack, or NULL */
+	struct list dirty;         /* in hub.dirty while undelivered is set */
+	struct list all;           /* in rooms.all */
+	struct list idle;          /* in rooms.idle while it has nothing */
+	struct cached_page cached[ROOM_CACHED_PAGES];
+	unsigned next_cached;
+};
+
+struct rooms {
+	void *tree; /* by name; POSIX tsearch(), which no choice of names slows */
+	struct list all;
+	struct list idle; /* longest idle first */
+	size_t idle_count;
+};
+
+void rooms_init(struct rooms *rooms);
+/* Frees the rooms, which must have no users. */
+void rooms_release(struct rooms *rooms);
+
+/* Borrowed until the next call of a function of rooms, unless it is in use. */
+struct room *rooms_get(struct rooms *rooms, const struct room_name *name);
+
+/* A room with entries or users is in use. To be called when it got its first
+ * entry, or may have lost its last one. */
+void rooms_settle(struct rooms *rooms, struct room *room);
+
+void rooms_use(struct rooms *rooms, struct room *room);
+void rooms_leave(struct rooms *rooms, struct room *room);
+
+/* NULL: there is none. Otherwise borrowed. */
+struct answer *room_cached_page(const struct room *room, int64_t id,
+                                int64_t position);
+/* Holds the answer. */
+void room_cache_page(struct room *room, int64_t id, int64_t position,
+                     struct answer *answer);
+void room_forget_pages(struct room *room);
+
+#endif

@@ -1,0 +1,279 @@
+/* For accept4(), which POSIX has since 2024. */
+#define _GNU_SOURCE
+#include "server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "journal.h"
+#include "memory.h"
+
+enum {
+	/* For the log, the bus, the standard streams. */
+	RESERVED_DESCRIPTORS = 64,
+	SURPLUS_CONNECTIONS = 64,
+	LINGER_MS = 2000,
+	OVERDUE_MS = 15000,
+	ACCEPTS_PER_TURN = 256,
+	QUIET_MS = 10000, /* between complaints about the same */
+};
+
+static const double tick_seconds = 0.1;
+static const double accept_retry_seconds = 0.1;
+
+static void pause_accepting(struct server *server, bool try_again)
+{
+	if (!server->accepting)
+		return;
+	server->accepting = false;
+	for (size_t i = 0; i < server->listener_count; i++)
+		ev_io_stop(server->loop, &server->listeners[i].io);
+	if (try_again)
+		ev_timer_start(server->loop, &server->accept_again);
+}
+
+static void resume_accepting(struct ev_loop *loop, struct ev_timer *timer,
+                             int events)
+{
+	struct server *server = timer->data;
+
+	(void)events;
+	ev_timer_stop(loop, timer);
+	if (server->accepting || server->draining)
+		return;
+	server->accepting = true;
+	for (size_t i = 0; i < server->listener_count; i++)
+		ev_io_start(server->loop, &server->listeners[i].io);
+}
+
+/* Stops for a moment, when there is no room for more. */
+static void complain_and_pause(struct server *server, const char *why)
+{
+	int64_t now = clock_monotonic_ms();
+
+	if (now >= server->quiet_until_ms) {
+		journal_warning("not accepting for a moment, at %zu connections: %s",
+		                server->count, why);
+		server->quiet_until_ms = now + QUIET_MS;
+	}
+	pause_accepting(server, true);
+}
+
+static bool is_passing(int error)
+{
+	return error == EINTR || error == ECONNABORTED;
+}
+
+static void accept_some(struct ev_loop *loop, struct ev_io *io, int events)
+{
+	struct server *server = io->data;
+
+	(void)loop;
+	(void)events;
+	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+		if (server->count >= server->limit + server->surplus) {
+			complain_and_pause(server, "push.max_connections");
+			return;
+		}
+		int fd = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd >= 0) {
+			connection_new(server, fd, server->count >= server->limit);
+			continue;
+		}
+		if (errno == EAGAIN || errno == EWOULDBLOCK)
+			return;
+		if (is_passing(errno))
+			continue;
+		complain_and_pause(server, strerror(errno));
+		return;
+	}
+}
+
+static void expire(struct list *queue, int64_t now)
+{
+	while (!list_is_empty(queue)) {
+		struct connection *c =
+			LIST_OWNER(queue->next, struct connection, deadline);
+
+		if (c->due_ms > now)
+			return;
+		connection_expire(c);
+	}
+}
+
+static void tick(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	struct server *server = timer->data;
+	int64_t now = clock_monotonic_ms();
+
+	(void)loop;
+	(void)events;
+	for (size_t i = 0; i < DEADLINE_KINDS; i++)
+		expire(&server->deadlines[i], now);
+}
+
+static void free_dead(struct server *server)
+{
+	while (!list_is_empty(&server->dead)) {
+		connection_free(LIST_OWNER(server->dead.next, struct connection,
+		                           all));
+		server->count--;
+	}
+}
+
+static void reap(struct ev_loop *loop, struct ev_prepare *prepare, int events)
+{
+	struct server *server = prepare->data;
+
+	(void)events;
+	free_dead(server);
+	if (server->draining && server->count == 0)
+		ev_break(loop, EVBREAK_ALL);
+}
+
+static void set_patience(struct server *server)
+{
+	const struct settings *settings = server->settings;
+	int64_t *patience = server->patience_ms;
+
+	patience[DEADLINE_IDLE] = settings->limits_idle_timeout;
+	patience[DEADLINE_HEAD] = settings->limits_head_timeout;
+	patience[DEADLINE_WRITE] = settings->limits_write_timeout;
+	patience[DEADLINE_LINGER] = LINGER_MS;
+	patience[DEADLINE_OVERDUE] = OVERDUE_MS;
+	for (int seconds = 0; seconds <= POLL_MAX_SECONDS; seconds++)
+		patience[DEADLINE_POLL + seconds] = 1000 * seconds;
+	for (size_t i = 0; i < DEADLINE_KINDS; i++)
+		list_init(&server->deadlines[i]);
+}
+
+/* Raises the limit of open files as far as allowed and shares them out. */
+static bool set_limits(struct server *server, struct buffer *error)
+{
+	size_t wanted = (size_t)server->settings->push_max_connections;
+	size_t kept = RESERVED_DESCRIPTORS + SURPLUS_CONNECTIONS;
+	struct rlimit files;
+
+	getrlimit(RLIMIT_NOFILE, &files);
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+	if (files.rlim_max <= kept || files.rlim_max - kept < wanted) {
+		buffer_printf(error,
+		              "push.max_connections: %zu, but only %llu files may "
+		              "be open, and %zu of them are kept back",
+		              wanted, (unsigned long long)files.rlim_max, kept);
+		return false;
+	}
+	server->limit = wanted > 0 ? wanted : (size_t)files.rlim_max - kept;
+	server->surplus = SURPLUS_CONNECTIONS;
+	return true;
+}
+
+static bool listen_on_all(struct server *server, struct buffer *error)
+{
+	const struct word_list *addresses = &server->settings->push_listen;
+
+	server->listeners =
+		memory_get(addresses->count * sizeof *server->listeners);
+	for (; server->listener_count < addresses->count;
+	     server->listener_count++) {
+		struct listener *listener =
+			&server->listeners[server->listener_count];
+
+		if (!endpoint_open(&listener->endpoint,
+		                   addresses->words[server->listener_count],
+		                   error))
+			return false;
+		ev_io_init(&listener->io, accept_some, listener->endpoint.fd,
+		           EV_READ);
+		listener->io.data = server;
+		ev_io_start(server->loop, &listener->io);
+	}
+	server->accepting = true;
+	return true;
+}
+
+bool server_init(struct server *server, struct ev_loop *loop,
+                 const struct settings *settings, struct hub *hub,
+                 struct buffer *error)
+{
+	*server = (struct server){.loop = loop, .settings = settings, .hub = hub};
+	list_init(&server->connections);
+	list_init(&server->dead);
+	set_patience(server);
+	ev_timer_init(&server->ticks, tick, tick_seconds, tick_seconds);
+	server->ticks.data = server;
+	ev_timer_start(loop, &server->ticks);
+	ev_timer_init(&server->accept_again, resume_accepting,
+	              accept_retry_seconds, 0.0);
+	server->accept_again.data = server;
+	ev_prepare_init(&server->reaper, reap);
+	server->reaper.data = server;
+	ev_prepare_start(loop, &server->reaper);
+	return set_limits(server, error) && listen_on_all(server, error);
+}
+
+static void stop_listening(struct server *server)
+{
+	pause_accepting(server, false);
+	for (size_t i = 0; i < server->listener_count; i++) {
+		ev_io_stop(server->loop, &server->listeners[i].io);
+		endpoint_close(&server->listeners[i].endpoint);
+	}
+	server->listener_count = 0;
+}
+
+void server_release(struct server *server)
+{
+	stop_listening(server);
+	while (!list_is_empty(&server->connections))
+		connection_close(LIST_OWNER(server->connections.next,
+		                            struct connection, all));
+	free_dead(server);
+	ev_timer_stop(server->loop, &server->ticks);
+	ev_timer_stop(server->loop, &server->accept_again);
+	ev_prepare_stop(server->loop, &server->reaper);
+	free(server->listeners);
+}
+
+/* Who has connected already is not turned away. */
+static void accept_backlog(struct server *server)
+{
+	for (size_t i = 0; i < server->listener_count; i++) {
+		size_t before;
+
+		do {
+			before = server->count;
+			accept_some(server->loop, &server->listeners[i].io, 0);
+		} while (server->accepting && server->count > before);
+	}
+}
+
+void server_drain(struct server *server)
+{
+	struct list members;
+
+	accept_backlog(server);
+	stop_listening(server);
+	server->draining = true;
+	server->hub->closing = true;
+	list_init(&members);
+	list_append_all(&members, &server->connections);
+	while (!list_is_empty(&members)) {
+		struct list *link = members.next;
+
+		list_append(&server->connections, link);
+		connection_drain(LIST_OWNER(link, struct connection, all));
+	}
+}
+
+void server_set_deadline(struct server *server, struct connection *c,
+                         enum deadline_kind kind)
+{
+	c->due_ms = clock_monotonic_ms() + server->patience_ms[kind];
+	list_append(&server->deadlines[kind], &c->deadline);
+}

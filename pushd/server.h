@@ -1,0 +1,68 @@
+/* All connections of longroom-pushd: accepts them, watches their deadlines,
+ * counts them, ends them. */
+#ifndef LONGROOM_SERVER_H
+#define LONGROOM_SERVER_H
+
+#include "connection.h"
+#include "endpoint.h"
+#include "hub.h"
+
+enum {
+	POLL_DEFAULT_SECONDS = 25,
+	POLL_MAX_SECONDS = 55,
+};
+
+/* Each is a queue of connections of equal patience, so that the first one in it
+ * is the first to expire. */
+enum deadline_kind {
+	DEADLINE_IDLE,
+	DEADLINE_HEAD,
+	DEADLINE_WRITE,
+	DEADLINE_LINGER,
+	DEADLINE_OVERDUE, /* a poll whose read of the log isn't back in time */
+	DEADLINE_POLL,    /* and up to DEADLINE_POLL + POLL_MAX_SECONDS */
+	DEADLINE_KINDS = DEADLINE_POLL + POLL_MAX_SECONDS + 1
+};
+
+struct listener {
+	struct ev_io io;
+	struct endpoint endpoint;
+};
+
+struct server {
+	struct ev_loop *loop;
+	const struct settings *settings;
+	struct hub *hub;
+	struct listener *listeners;
+	size_t listener_count;
+	struct list connections; /* struct connection */
+	struct list dead;
+	size_t count;          /* of both */
+	size_t limit, surplus; /* more than limit are refused, and more than
+	                        * limit + surplus not accepted */
+	struct list deadlines[DEADLINE_KINDS];
+	int64_t patience_ms[DEADLINE_KINDS];
+	struct ev_timer ticks;
+	struct ev_timer accept_again;
+	struct ev_prepare reaper;
+	int64_t quiet_until_ms; /* no complaint about accepting before */
+	bool accepting;
+	bool draining;
+};
+
+/* Listens on all addresses of settings.push_listen. False: *error says why not;
+ * the server can be released all the same. Borrows the rest. */
+bool server_init(struct server *server, struct ev_loop *loop,
+                 const struct settings *settings, struct hub *hub,
+                 struct buffer *error);
+void server_release(struct server *server);
+
+/* Stops listening, answers all who wait, and breaks the loop when all have read
+ * their answers, or limits.write_timeout has passed. */
+void server_drain(struct server *server);
+
+/* (Re)starts the connection's deadline: it is in this queue from now. */
+void server_set_deadline(struct server *server, struct connection *c,
+                         enum deadline_kind kind);
+
+#endif

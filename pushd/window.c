@@ -1,0 +1,62 @@
+#include "window.h"
+
+#include <stdlib.h>
+
+#include "memory.h"
+
+void window_init(struct window *window, int64_t limit_bytes)
+{
+	*window = (struct window){.limit_bytes = limit_bytes};
+	list_init(&window->entries);
+}
+
+static int64_t cost(const struct entry *entry)
+{
+	return (int64_t)(sizeof *entry + entry->size);
+}
+
+struct entry *window_append(struct window *window, struct room *room, int64_t id,
+                            int64_t log_id, struct text json)
+{
+	struct entry *entry = memory_get(sizeof *entry + json.size);
+
+	list_init(&entry->in_window);
+	list_init(&entry->in_room);
+	entry->room = room;
+	entry->id = id;
+	entry->log_id = log_id;
+	entry->position = ++window->position;
+	entry->size = json.size;
+	memcpy(entry->json, json.data, json.size);
+	list_append(&window->entries, &entry->in_window);
+	list_append(&room->entries, &entry->in_room);
+	window->bytes += cost(entry);
+	return entry;
+}
+
+static void drop_oldest(struct window *window, struct rooms *rooms)
+{
+	struct entry *entry =
+		LIST_OWNER(window->entries.next, struct entry, in_window);
+	struct room *room = entry->room;
+
+	window->bytes -= cost(entry);
+	window->from = entry->log_id;
+	list_remove(&entry->in_window);
+	list_remove(&entry->in_room);
+	if (list_is_empty(&room->entries))
+		rooms_settle(rooms, room);
+	free(entry);
+}
+
+void window_evict(struct window *window, struct rooms *rooms)
+{
+	while (window->bytes > window->limit_bytes)
+		drop_oldest(window, rooms);
+}
+
+void window_clear(struct window *window, struct rooms *rooms)
+{
+	while (!list_is_empty(&window->entries))
+		drop_oldest(window, rooms);
+}

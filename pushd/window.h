@@ -1,0 +1,41 @@
+/* The newest messages of the log, all rooms, and among them those that are in
+ * no log; first in, first out, bounded in bytes.
+ *
+ * Every message of the log after `from`, up to what the hub holds, is in it. */
+#ifndef LONGROOM_WINDOW_H
+#define LONGROOM_WINDOW_H
+
+#include "room.h"
+
+struct entry {
+	struct list in_window;
+	struct list in_room;
+	struct room *room;
+	int64_t id;       /* 0: in no log */
+	int64_t log_id;   /* id; without one, where the log ended at the time */
+	int64_t position; /* among all entries ever; from 1 */
+	size_t size;
+	char json[]; /* the rendered message */
+};
+
+struct window {
+	struct list entries; /* oldest first */
+	int64_t from;        /* a log id */
+	int64_t position;    /* of the newest entry ever; 0: none yet */
+	int64_t bytes, limit_bytes;
+};
+
+void window_init(struct window *window, int64_t limit_bytes);
+
+/* Adds a message at the end of the window and of its room. It may grow over its
+ * limit until window_evict(). */
+struct entry *window_append(struct window *window, struct room *room, int64_t id,
+                            int64_t log_id, struct text json);
+
+/* Drops the oldest entries until it is within its limit. */
+void window_evict(struct window *window, struct rooms *rooms);
+
+/* Drops all entries. */
+void window_clear(struct window *window, struct rooms *rooms);
+
+#endif
