@@ -1,5 +1,7 @@
 #include "params.h"
 
+#include "utf8.h"
+
 static int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -73,5 +75,7 @@ enum param_found params_find(struct text query, const char *name,
 		found = percent_decode(param.value, true, value) ? PARAM_FOUND
 		                                                 : PARAM_MALFORMED;
 	}
+	if (found == PARAM_FOUND && !utf8_valid(buffer_text(value)))
+		return PARAM_NOT_UTF8;
 	return found;
 }

@@ -22,6 +22,7 @@ enum param_found {
 	PARAM_FOUND,
 	PARAM_TWICE,     /* given more than once */
 	PARAM_MALFORMED, /* its percent-encoding is wrong */
+	PARAM_NOT_UTF8,  /* what it encodes is not UTF-8 */
 };
 
 /* Looks for name in a query and adds its decoded value to *value. */

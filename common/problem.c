@@ -45,6 +45,7 @@ const char *status_reason(int status)
 		{404, "Not Found"},
 		{405, "Method Not Allowed"},
 		{413, "Content Too Large"},
+		{414, "URI Too Long"},
 		{415, "Unsupported Media Type"},
 		{422, "Unprocessable Content"},
 		{431, "Request Header Fields Too Large"},

@@ -4,10 +4,8 @@
 #include <stdio.h>
 
 #include "journal.h"
-#include "number.h"
 #include "page.h"
-#include "params.h"
-#include "utf8.h"
+#include "query.h"
 
 struct wanted {
 	struct store_range range;
@@ -21,56 +19,33 @@ static bool refuse(struct service *service, enum problem_type type,
 	return false;
 }
 
-static bool read_limit(struct service *service, const struct route *route,
-                       struct wanted *wanted)
+static struct problem read_wanted(const struct route *route,
+                                  struct wanted *wanted)
 {
-	struct buffer value = {0};
-	enum param_found found = params_find(route->query, "limit", &value);
-	bool good = found == PARAM_ABSENT ||
-	            (found == PARAM_FOUND &&
-	             number_parse(buffer_text(&value), 1, PAGE_MAX,
-	                          &wanted->range.limit));
-
-	buffer_release(&value);
-	return good || refuse(service, PROBLEM_BAD_PARAMETER,
-	                      "limit is a number from 1 to 1000, given once");
-}
-
-/* Looks for `after` or `before`; *given says whether it is there. */
-static bool read_position(struct service *service, const struct route *route,
-                          const char *name, enum store_direction direction,
-                          struct wanted *wanted, bool *given)
-{
-	struct buffer value = {0};
-	enum param_found found = params_find(route->query, name, &value);
-	bool good = found == PARAM_FOUND &&
-	            cursor_parse(buffer_text(&value), &wanted->cursor);
-
-	buffer_release(&value);
-	*given = found != PARAM_ABSENT;
-	if (good) {
-		wanted->range.direction = direction;
-		wanted->range.id = wanted->cursor.id;
-	}
-	return good || found == PARAM_ABSENT ||
-	       refuse(service, PROBLEM_BAD_CURSOR,
-	              "after and before take a cursor or an id, given once");
-}
-
-static bool read_wanted(struct service *service, const struct route *route,
-                        struct wanted *wanted)
-{
-	bool after, before;
+	struct store_range *range = &wanted->range;
+	enum query_given after = QUERY_ABSENT, before = QUERY_ABSENT;
+	struct problem wrong;
 
 	*wanted = (struct wanted){.range = {.direction = STORE_NEWEST,
 	                                    .limit = PAGE_DEFAULT}};
-	if (!read_limit(service, route, wanted) ||
-	    !read_position(service, route, "after", STORE_AFTER, wanted, &after) ||
-	    !read_position(service, route, "before", STORE_BEFORE, wanted, &before))
-		return false;
-	return !(after && before) ||
-	       refuse(service, PROBLEM_BAD_PARAMETER,
-	              "give after or before, not both");
+	wrong = query_number(route->query, "limit", 1, PAGE_MAX,
+	                     "limit is a number from 1 to 1000", &range->limit);
+	if (wrong.type == PROBLEM_NONE)
+		wrong = query_cursor(route->query, "after", false,
+		                     &wanted->cursor, &after);
+	if (wrong.type == PROBLEM_NONE)
+		wrong = query_cursor(route->query, "before", false,
+		                     &wanted->cursor, &before);
+	if (wrong.type == PROBLEM_NONE && after != QUERY_ABSENT &&
+	    before != QUERY_ABSENT)
+		wrong = (struct problem){PROBLEM_BAD_PARAMETER,
+		                         "give after or before, not both"};
+	range->id = wanted->cursor.id;
+	if (after != QUERY_ABSENT)
+		range->direction = STORE_AFTER;
+	else if (before != QUERY_ABSENT)
+		range->direction = STORE_BEFORE;
+	return wrong;
 }
 
 static void add_to_page(void *context, const struct message *m)
@@ -210,11 +185,15 @@ void history_page(struct service *service, const struct route *route)
 	static const struct store_range newest = {.direction = STORE_NEWEST,
 	                                          .limit = PAGE_DEFAULT};
 	struct wanted wanted;
+	struct problem wrong = read_wanted(route, &wanted);
 	struct store_page found;
 	struct page page;
 
-	if (!read_wanted(service, route, &wanted) ||
-	    !read_page(service, route, &wanted.range, &page, &found))
+	if (wrong.type != PROBLEM_NONE) {
+		response_set_problem(&service->response, wrong);
+		return;
+	}
+	if (!read_page(service, route, &wanted.range, &page, &found))
 		return;
 	bool reset = is_dead(&wanted.cursor, &found.end);
 	if (reset) {

@@ -65,11 +65,22 @@ static void refuse_method(struct service *service, const char *allowed)
 	       "this path does not know that method");
 }
 
+static bool has_body(struct gateway *g)
+{
+	struct text length = gateway_variable(g, "CONTENT_LENGTH");
+
+	return length.size > 0 && !text_is(length, "0");
+}
+
 static void answer_route(struct service *service, const struct route *route,
                          struct text method)
 {
 	bool is_get = text_is(method, "GET") || text_is(method, "HEAD");
 
+	if (is_get && route->kind != ROUTE_NONE && has_body(service->gateway)) {
+		refuse(service, PROBLEM_BAD_REQUEST, "a GET has no body");
+		return;
+	}
 	switch (route->kind) {
 	case ROUTE_BAD_ROOM:
 		refuse(service, PROBLEM_BAD_ROOM_NAME,

@@ -100,20 +100,52 @@ static enum submission_field find_field(struct text name)
 static const char unknown_field[] =
 	"known are content, client_id, user_id and username";
 
-/* json-c lets control characters pass in strings, and stops at a NUL. */
-static bool has_raw_control(struct text json)
+/* What json-c lets pass, even when it is strict, and RFC 8259 does not: control
+ * characters in strings, what follows a NUL, NaN and other words in capitals,
+ * numbers with nothing after the point. */
+static bool is_json_outside_string(struct text json, size_t at)
+{
+	char c = json.data[at];
+
+	if ((unsigned char)c < 0x20)
+		return c == '\t' || c == '\n' || c == '\r';
+	if (c >= 'A' && c <= 'Z')
+		return c == 'E';
+	if (c == '.')
+		return at + 1 < json.size && json.data[at + 1] >= '0' &&
+		       json.data[at + 1] <= '9';
+	return true;
+}
+
+static bool passes_wrongly(struct text json)
 {
 	bool in_string = false;
 
 	for (size_t i = 0; i < json.size; i++) {
-		unsigned char c = (unsigned char)json.data[i];
+		char c = json.data[i];
 
+		if (in_string ? (unsigned char)c < 0x20
+		              : !is_json_outside_string(json, i))
+			return true;
 		if (c == '"')
 			in_string = !in_string;
 		else if (c == '\\' && in_string)
 			i++;
-		if (c < 0x20 && (in_string || strchr("\t\n\r", c) == NULL || c == 0))
+	}
+	return false;
+}
+
+/* json-c cuts a member's name there, and takes what is left for another. */
+static bool has_escaped_nul(struct text json)
+{
+	static const char escape[] = "\\u0000";
+
+	for (size_t i = 0; i + sizeof escape - 1 <= json.size; i++) {
+		if (json.data[i] != '\\')
+			continue;
+		if (memcmp(json.data + i, escape, sizeof escape - 1) == 0)
 			return true;
+		i++;
 	}
 	return false;
 }
@@ -153,17 +185,24 @@ static struct problem take_member(const char *name, json_object *value,
 	return fine;
 }
 
+static const struct problem not_json = {PROBLEM_NOT_JSON,
+                                        "the body is not one JSON object"};
+
 static struct problem read_json(struct text body, struct submission *submission)
 {
 	struct problem wrong = fine;
 
+	if (passes_wrongly(body))
+		return not_json;
+	if (has_escaped_nul(body))
+		return problem(PROBLEM_BAD_PARAMETER,
+		               "the body has a character U+0000");
 	while (body.size > 0 && strchr(" \t\r\n", body.data[body.size - 1]))
 		body.size--;
-	json_object *object = has_raw_control(body) ? NULL : parse_json(body);
+	json_object *object = parse_json(body);
 	if (!json_object_is_type(object, json_type_object)) {
 		json_object_put(object);
-		return problem(PROBLEM_NOT_JSON,
-		               "the body is not one JSON object");
+		return not_json;
 	}
 	json_object_object_foreach(object, name, value)
 	{

@@ -4,13 +4,18 @@
 
 #include "cursor.h"
 #include "problem.h"
-#include "route.h"
+#include "room_name.h"
+
+enum {
+	POLL_DEFAULT_SECONDS = 25,
+	POLL_MAX_SECONDS = 55,
+};
 
 struct poll_request {
 	struct room_name room;
 	bool from_now;
 	struct cursor cursor; /* unless from_now */
-	int seconds;          /* to wait at the most */
+	int64_t seconds;      /* to wait at the most */
 };
 
 /* Reads the target of a GET. The problem is PROBLEM_NONE if all is well. */
