@@ -121,8 +121,14 @@ static bool start_listening(int fd)
 /* A socket file stays behind when its program is killed. */
 static bool remove_stale(const struct sockaddr_un *name)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	struct stat status;
+	int fd;
 
+	/* What is no socket is not ours to remove. */
+	errno = EADDRINUSE;
+	if (stat(name->sun_path, &status) == 0 && !S_ISSOCK(status.st_mode))
+		return false;
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	if (fd < 0)
 		return false;
 	bool refused = connect(fd, (const void *)name, sizeof *name) != 0 &&
