@@ -35,6 +35,7 @@ static struct answer *answer_new(int status, const char *content_type,
 	answer = memory_get(sizeof *answer + head.size + body.size);
 	answer->references = 1;
 	answer->size = head.size + body.size;
+	answer->head_size = head.size;
 	answer->closes = closes;
 	memcpy(answer->data, head.data, head.size);
 	memcpy(answer->data + head.size, body.data, body.size);

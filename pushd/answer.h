@@ -9,6 +9,7 @@
 struct answer {
 	size_t references;
 	size_t size;
+	size_t head_size; /* what comes before the body */
 	bool closes; /* the connection ends with it */
 	char data[];
 };

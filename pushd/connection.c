@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "memory.h"
-#include "poll_request.h"
 #include "server.h"
 
 enum { RECEIVE_BYTES = 16 * 1024 };
@@ -46,6 +45,7 @@ void connection_close(struct connection *c)
 	hub_leave(c->server->hub, &c->waiter);
 	ev_io_stop(c->server->loop, &c->io);
 	close(c->io.fd);
+	c->server->count--;
 	list_append(&c->server->dead, &c->all);
 	enter(c, CONNECTION_DEAD);
 }
@@ -72,6 +72,7 @@ static void start_request(struct connection *c)
 	http_parser_init(&c->parser, HTTP_REQUEST);
 	c->parser.data = c;
 	c->head_size = 0;
+	c->has_line = false;
 	enter(c, CONNECTION_IDLE);
 }
 
@@ -93,9 +94,13 @@ static void finish_request(struct connection *c)
 /* Writes what it can; the rest when the client has read. */
 static void write_answer(struct connection *c)
 {
-	while (c->written < c->answer->size) {
+	/* HEAD gets the head alone (RFC 9110 section 9.3.2). */
+	size_t size = c->parser.method == HTTP_HEAD ? c->answer->head_size
+	                                            : c->answer->size;
+
+	while (c->written < size) {
 		ssize_t sent = send(c->io.fd, c->answer->data + c->written,
-		                    c->answer->size - c->written, MSG_NOSIGNAL);
+		                    size - c->written, MSG_NOSIGNAL);
 
 		if (sent >= 0) {
 			c->written += (size_t)sent;
@@ -174,7 +179,7 @@ static void ask_hub(struct connection *c, const struct poll_request *request)
 	buffer_release(&c->target);
 	c->is_overdue = false;
 	enter(c, CONNECTION_WAITING);
-	server_set_deadline(c->server, c, DEADLINE_POLL + request->seconds);
+	server_set_deadline(c->server, c, DEADLINE_POLL + (int)request->seconds);
 }
 
 static bool has_body(const struct http_parser *parser)
@@ -190,9 +195,13 @@ static void handle_request(struct connection *c)
 	struct poll_request request;
 
 	c->closes = !http_should_keep_alive(&c->parser) || c->parser.upgrade ||
-	            c->parser.http_major != 1 || c->parser.http_minor == 0 ||
+	            c->parser.http_minor == 0 ||
 	            c->server->draining;
-	if (c->is_surplus) {
+	if (c->parser.http_major != 1) {
+		refuse_and_close(c, PROBLEM_BAD_REQUEST, "this is not HTTP/1");
+		return;
+	}
+	if (c->is_surplus && c->server->count > c->server->limit) {
 		refuse_and_close(c, PROBLEM_OVERLOADED, "too many connections");
 		return;
 	}
@@ -210,6 +219,16 @@ static void handle_request(struct connection *c)
 		refuse(c, wrong);
 	else
 		ask_hub(c, &request);
+}
+
+static int keep_line_end(struct http_parser *parser, const char *data, size_t size)
+{
+	struct connection *c = parser->data;
+
+	(void)data;
+	(void)size;
+	c->has_line = true;
+	return 0;
 }
 
 static int keep_target(struct http_parser *parser, const char *data, size_t size)
@@ -236,6 +255,7 @@ static int end_request(struct http_parser *parser)
 
 static const struct http_parser_settings parser_settings = {
 	.on_url = keep_target,
+	.on_header_field = keep_line_end,
 	.on_headers_complete = end_head,
 	.on_message_complete = end_request,
 };
@@ -257,7 +277,9 @@ static size_t parse(struct connection *c, struct text data)
 		break;
 	case HPE_OK:
 		if (c->head_size == (int64_t)limit)
-			refuse_and_close(c, PROBLEM_HEAD_TOO_LARGE,
+			refuse_and_close(c,
+			                 c->has_line ? PROBLEM_HEAD_TOO_LARGE
+			                             : PROBLEM_TARGET_TOO_LONG,
 			                 "the request's line and headers are "
 			                 "longer than limits.request_head");
 		break;

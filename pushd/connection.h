@@ -34,11 +34,12 @@ struct connection {
 	int64_t due_ms;       /* monotonic */
 	struct waiter waiter;
 	enum connection_state state;
-	bool is_surplus;   /* over max_connections: to be refused */
+	bool is_surplus;   /* came over max_connections: refused while it is so */
 	bool closes;       /* after this request */
 	bool is_overdue;   /* its time is up, but its read of the log isn't back */
 	struct http_parser parser;
 	int64_t head_size;   /* bytes of this request so far */
+	bool has_line;       /* its first line, that is; headers follow */
 	struct buffer target; /* of this request; released when it waits */
 	struct buffer input;  /* received but not yet parsed */
 	struct answer *answer; /* being written; NULL: none */

@@ -127,6 +127,7 @@ static void append_items(struct follower *follower, const struct log_read *read)
 			hub_append(follower->hub, &item->room, item->id, json);
 	}
 	hub_advance(follower->hub, read->upto);
+	follower->hub->behind = read->upto < read->end.newest;
 	hub_deliver(follower->hub);
 }
 

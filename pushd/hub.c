@@ -135,6 +135,14 @@ static void start_page(struct hub *hub, struct page *page, const struct room *ro
 	page_begin(page, &hub->scratch, &room->name);
 }
 
+/* Whether something between the cursor and the room's earliest message was
+ * removed from the log. */
+static bool has_gap(const struct room *room, const struct cursor *cursor)
+{
+	return cursor->id < room->pruned &&
+	       (room->earliest == 0 || cursor->id < room->earliest - 1);
+}
+
 /* Renders what the place lacks, from `first` on (NULL: nothing). Returns a
  * reference. */
 static struct answer *render_entries(struct hub *hub, const struct room *room,
@@ -142,7 +150,8 @@ static struct answer *render_entries(struct hub *hub, const struct room *room,
                                      const struct cursor *place)
 {
 	struct page_end end = {.cursor = place_now(hub),
-	                       .earliest = room->earliest};
+	                       .earliest = room->earliest,
+	                       .gap = has_gap(room, place)};
 	const struct list *at = first != NULL ? &first->in_room : &room->entries;
 	struct page page;
 
@@ -153,7 +162,8 @@ static struct answer *render_entries(struct hub *hub, const struct room *room,
 
 		if (is_new(entry, place))
 			page_add(&page, (struct text){entry->json, entry->size});
-		if (page_is_full(&page) && at->next != &room->entries) {
+		if (page_is_full(&page) &&
+		    (at->next != &room->entries || hub->behind)) {
 			end.more = true;
 			end.cursor.id = entry->log_id;
 			end.cursor.position = place->position > entry->position
@@ -196,7 +206,7 @@ static void answer_or_park(struct hub *hub, struct waiter *waiter)
 	struct room *room = waiter->room;
 	struct entry *first = find_first_new(room, &waiter->cursor);
 
-	if (first != NULL) {
+	if (first != NULL || has_gap(room, &waiter->cursor)) {
 		struct answer *answer = answer_hold(
 			page_after(hub, room, first, &waiter->cursor));
 		give(hub, waiter, answer);
@@ -391,14 +401,6 @@ static bool is_same_log(const struct hub *hub, const struct log_read *read)
 	       read->end.newest >= read->held;
 }
 
-/* Whether something between the cursor and the room's earliest message was
- * removed from the log. */
-static bool has_gap(const struct store_page *page, const struct cursor *cursor)
-{
-	return cursor->id < page->pruned &&
-	       (page->earliest == 0 || cursor->id < page->earliest - 1);
-}
-
 static struct answer *render_read(struct hub *hub, const struct room *room,
                                   const struct log_read *read,
                                   const struct waiter *waiter,
@@ -425,7 +427,7 @@ static void take_from_read(struct hub *hub, struct waiter *waiter,
 	const struct store_page *page = &read->page;
 	struct page_end end = {.cursor = waiter->cursor,
 	                       .more = page->more,
-	                       .gap = has_gap(page, &waiter->cursor)};
+	                       .gap = has_gap(waiter->room, &waiter->cursor)};
 	int64_t upto = page->more ? page->last : page->end.newest;
 
 	if (upto > end.cursor.id)
@@ -461,6 +463,14 @@ static bool is_usable(struct hub *hub, const struct log_read *read,
 	return false;
 }
 
+static void learn(struct room *room, const struct store_page *page)
+{
+	room->known = true;
+	room->earliest = page->earliest;
+	room->pruned = page->pruned;
+	room_forget_pages(room);
+}
+
 static void room_was_read(void *context, struct log_read *read)
 {
 	struct hub *hub = context;
@@ -470,10 +480,8 @@ static void room_was_read(void *context, struct log_read *read)
 	list_init(&asking);
 	list_append_all(&asking, &room->asking);
 	room->reading = false;
-	if (is_usable(hub, read, &asking)) {
-		room->known = true;
-		room->earliest = read->page.earliest;
-	}
+	if (is_usable(hub, read, &asking))
+		learn(room, &read->page);
 	while (!list_is_empty(&asking)) {
 		struct waiter *waiter = first_waiter(&asking);
 
@@ -498,8 +506,7 @@ static void newest_was_read(void *context, struct log_read *read)
 	list_append_all(&asking, &room->reset_asking);
 	room->reset_reading = false;
 	if (is_usable(hub, read, &asking)) {
-		room->known = true;
-		room->earliest = read->page.earliest;
+		learn(room, &read->page);
 		end.more = read->page.more;
 		end.cursor.id = read->end.newest;
 		struct answer *answer = render_read(hub, room, read, NULL, &end);

@@ -32,6 +32,7 @@ struct hub {
 	bool ready;     /* the window was filled */
 	bool failing;   /* the log can't be read */
 	bool closing;   /* answers end their connections */
+	bool behind;    /* the log has more than was appended so far */
 	uint32_t log;   /* identity of the log */
 	int64_t newest; /* id up to which it is held */
 	uint32_t epoch; /* names this hub's positions */

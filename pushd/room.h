@@ -36,8 +36,9 @@ struct room {
 	struct list reset_asking;
 	bool reading;       /* there is a read under way for `asking` */
 	bool reset_reading; /* ... for `reset_asking` */
-	bool known;       /* earliest is */
+	bool known;       /* earliest and pruned are */
 	int64_t earliest; /* the log's oldest id of the room; 0: none */
+	int64_t pruned;   /* the highest id removed from the log; 0: none */
 	struct entry *undelivered; /* the first that parked ones lack, or NULL */
 	struct list dirty;         /* in hub.dirty while undelivered is set */
 	struct list all;           /* in rooms.all */

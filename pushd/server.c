@@ -118,11 +118,9 @@ static void tick(struct ev_loop *loop, struct ev_timer *timer, int events)
 
 static void free_dead(struct server *server)
 {
-	while (!list_is_empty(&server->dead)) {
+	while (!list_is_empty(&server->dead))
 		connection_free(LIST_OWNER(server->dead.next, struct connection,
 		                           all));
-		server->count--;
-	}
 }
 
 static void reap(struct ev_loop *loop, struct ev_prepare *prepare, int events)

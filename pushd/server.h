@@ -6,11 +6,7 @@
 #include "connection.h"
 #include "endpoint.h"
 #include "hub.h"
-
-enum {
-	POLL_DEFAULT_SECONDS = 25,
-	POLL_MAX_SECONDS = 55,
-};
+#include "poll_request.h"
 
 /* Each is a queue of connections of equal patience, so that the first one in it
  * is the first to expire. */
@@ -37,7 +33,7 @@ struct server {
 	size_t listener_count;
 	struct list connections; /* struct connection */
 	struct list dead;
-	size_t count;          /* of both */
+	size_t count;          /* of those that are open */
 	size_t limit, surplus; /* more than limit are refused, and more than
 	                        * limit + surplus not accepted */
 	struct list deadlines[DEADLINE_KINDS];
