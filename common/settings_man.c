@@ -4,27 +4,32 @@
 #include <string.h>
 
 static const struct {
-	const char *section, *name, *kind, *initial, *choices, *meaning;
+	const char *section, *name, *kind, *initial;
+	long long least, most;
+	const char *choices, *meaning;
 } rows[] = {
 #define SETTING(section, name, kind, initial, least, most, choices, meaning) \
-	{#section, #name, #kind, initial, choices, meaning},
+	{#section, #name, #kind, initial, least, most, choices, meaning},
 #include "settings.def"
 #undef SETTING
 };
 
-static const char *describe(const char *kind, const char *choices)
-{
-	static const struct {
-		const char *kind, *words;
-	} kinds[] = {
-		{"TEXT", "text"},      {"LIST", "list"}, {"INTEGER", "number"},
-		{"SIZE", "size"},      {"TIME", "time"},
-	};
+struct kind {
+	const char *name, *word, *unit; /* no unit: it has no range */
+};
 
-	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-		if (strcmp(kinds[i].kind, kind) == 0)
-			return kinds[i].words;
-	return choices;
+static const struct kind *find_kind(const char *name)
+{
+	static const struct kind kinds[] = {
+		{"TEXT", "text", NULL},    {"LIST", "list", NULL},
+		{"INTEGER", "number", ""}, {"SIZE", "size", " bytes"},
+		{"TIME", "time", " ms"},   {"CHOICE", NULL, NULL},
+	};
+	const struct kind *kind = kinds;
+
+	while (strcmp(kind->name, name) != 0)
+		kind++;
+	return kind;
 }
 
 static void print_settings(void)
@@ -36,9 +41,14 @@ static void print_settings(void)
 			printf("%s.Ss [%s]\n.Bl -tag -width Ds\n",
 			       i > 0 ? ".El\n" : "", rows[i].section);
 		section = rows[i].section;
-		printf(".It Ic %s No = Ar %s\n%s\nDefault:\n.Ql %s .\n",
-		       rows[i].name, describe(rows[i].kind, rows[i].choices),
-		       rows[i].meaning, rows[i].initial);
+		const struct kind *kind = find_kind(rows[i].kind);
+		printf(".It Ic %s No = Ar %s\n%s\n", rows[i].name,
+		       kind->word != NULL ? kind->word : rows[i].choices,
+		       rows[i].meaning);
+		if (kind->unit != NULL)
+			printf("From %lld to %lld%s.\n", rows[i].least,
+			       rows[i].most, kind->unit);
+		printf("Default:\n.Ql %s .\n", rows[i].initial);
 	}
 	puts(".El");
 }
