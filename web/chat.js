@@ -1,0 +1,368 @@
+/**
+ * The chat page: joining, leaving, sending, and telling how the connection is.
+ * Following the room is longroom.js's work, showing its messages transcript.js's.
+ *
+ * The room stands in the address (#room_26), so that a link leads into it, and
+ * going back leaves it. Name and room are remembered by the tab first, so that
+ * two windows can be two people.
+ *
+ * In the console: await testMessageHistory(26)
+ */
+
+import { join, history as readHistory, roomName } from './longroom.js';
+import { Transcript } from './transcript.js';
+import { inWords } from './words.js';
+
+const LONGEST_HISTORY = 1000;
+const COPIED_MS = 2000;
+
+const $ = (id) => document.getElementById(id);
+
+let room = null;             // the joined one
+let user = null;             // {id, name}
+let hasOlder = false;
+let readingOlder = false;
+let olderFailed = false;     // then not by scrolling; the button asks again
+let unseen = 0;              // messages that came while the page was hidden
+const underWay = new Map();  // client_id -> what transcript.send() gave
+
+const transcript = new Transcript({
+  list: $('messages'),
+  outbox: $('outbox'),
+  scroller: $('scroller'),
+  isOwn: (message) => message.user_id === user?.id,
+  onMove: () => {
+    showUnread();
+    if (transcript.atTop && !olderFailed) readOlder();
+  },
+});
+
+// ------------------------------------------------------------ joining
+
+$('join').addEventListener('submit', (event) => {
+  event.preventDefault();
+  const name = cleanName($('name').value);
+  const wanted = typedRoom($('room-name').value);
+  if (!name) return refuse('Please enter a name: the others want to know who speaks.', $('name'));
+  if (!wanted) return refuse('Please enter a room.', $('room-name'));
+  remember('name', name);
+  if (addressedRoom() === wanted) followAddress();
+  else location.hash = wanted;
+});
+
+addEventListener('hashchange', followAddress);
+
+/** Goes where the address says: into a room, or out of it. */
+function followAddress() {
+  const wanted = addressedRoom();
+  if (room && room.name === wanted) return;
+  leave();
+  const name = cleanName(remembered('name'));
+  if (wanted) $('room-name').value = typedAs(wanted);
+  if (wanted && name) enter(wanted, name);
+  else showLobby();
+}
+
+function enter(wanted, name) {
+  user = { id: `${name}.${browserId()}`, name };
+  remember('room', wanted);
+  $('lobby').hidden = true;
+  $('room').hidden = false;
+  $('title').textContent = wanted;
+  $('ephemeral').hidden = true;
+  $('join-error').hidden = true;
+  showState('connecting');
+  olderFailed = false;
+  showBeginning(false, false);
+  const own = room = join(wanted, {
+    user,
+    onHistory: (page) => show(page),
+    onMessage: (message) => receive(message),
+    onGap: () => transcript.remark('Some messages were removed before you could read them.'),
+    onState: (state, problem) => {
+      if (state === 'failed') closed(own, problem);
+      else showState(state, problem);
+    },
+  });
+  $('text').focus();
+}
+
+/** The server refused: back to the lobby, where it can be put right. */
+function closed(own, problem) {
+  if (own !== room) return;
+  leave();
+  showLobby();
+  refuse(inWords(problem), $('room-name'));
+}
+
+$('leave').addEventListener('click', () => {
+  // A new entry, so that the button Back leads into the room again.
+  window.history.pushState(null, '', location.pathname + location.search);
+  followAddress();
+});
+
+function leave() {
+  if (!room) return;
+  room.leave();
+  room = null;
+  user = null;
+  hasOlder = false;
+  underWay.clear();
+  transcript.clear();
+}
+
+function showLobby() {
+  $('room').hidden = true;
+  $('lobby').hidden = false;
+  document.title = 'Longroom';
+  $('name').value ||= remembered('name');
+  $('room-name').value ||= typedAs(remembered('room'));
+  ($('name').value ? $('room-name') : $('name')).focus();
+}
+
+function refuse(text, field) {
+  $('join-error').textContent = text;
+  $('join-error').hidden = false;
+  field.focus();
+  field.select();
+}
+
+// ------------------------------------------------------------ messages
+
+function show({ messages, older }) {
+  hasOlder = olderFailed = false;
+  quietly(() => transcript.replace(messages));
+  $('ephemeral').hidden = true;
+  showBeginning(older, true);
+}
+
+function receive(message) {
+  arrived(message.client_id);
+  // Where nothing was ever kept, the first message that is not says how it is.
+  if (message.saved === false && transcript.firstId === undefined) $('ephemeral').hidden = false;
+  const dropped = transcript.append(message);
+  showBeginning(hasOlder || dropped, true);
+  if (document.hidden && message.user_id !== user.id) unseen++;
+  showTitle();
+}
+
+async function readOlder() {
+  if (!hasOlder || readingOlder) return;
+  readingOlder = true;
+  olderFailed = false;
+  const from = room;
+  try {
+    const { messages, older } = await from.older(transcript.firstId);
+    quietly(() => transcript.prepend(messages));
+    showBeginning(older, true);
+  } catch (problem) {
+    if (from !== room || problem.type === 'left') return;
+    olderFailed = true;
+    showBeginning(hasOlder, true);
+  } finally {
+    readingOlder = false;
+  }
+}
+
+$('older').addEventListener('click', readOlder);
+
+function showBeginning(older, known) {
+  hasOlder = older;
+  $('older').hidden = !older;
+  $('older').textContent = olderFailed
+    ? 'Older messages could not be read. Try again' : 'Show older messages';
+  $('beginning').hidden = older || !known;
+  $('beginning').textContent = transcript.isEmpty
+    ? 'Nobody has said anything here yet.' : 'There are no older messages.';
+}
+
+/** What was said before is there to be read, and is not read out. */
+function quietly(change) {
+  $('log').setAttribute('aria-live', 'off');
+  change();
+  setTimeout(() => $('log').setAttribute('aria-live', 'polite'));
+}
+
+function showUnread() {
+  const { unread } = transcript;
+  $('newest').hidden = unread === 0;
+  $('newest').textContent = unread === 1 ? '1 new message' : `${unread} new messages`;
+}
+
+$('newest').addEventListener('click', () => {
+  transcript.toNewest();
+  $('text').focus();
+});
+
+// ------------------------------------------------------------ sending
+
+$('compose').addEventListener('submit', (event) => {
+  event.preventDefault();
+  const content = $('text').value.trim();
+  $('text').focus();
+  if (!content) return;
+  $('text').value = '';
+  fitText();
+  send(content);
+});
+
+$('text').addEventListener('keydown', (event) => {
+  // 229: a key for the input method, where isComposing has ended already.
+  if (event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+  event.preventDefault();
+  $('compose').requestSubmit();
+});
+
+$('text').addEventListener('input', fitText);
+
+function fitText() {
+  const text = $('text');
+  text.style.height = 'auto';
+  text.style.height = `${text.scrollHeight + text.offsetHeight - text.clientHeight}px`;
+}
+
+async function send(content) {
+  const clientId = newId();
+  const bubble = transcript.send(content);
+  underWay.set(clientId, bubble);
+  try {
+    const message = await room.send(content, {
+      clientId,
+      onRetry: (problem) => bubble.say(`${inWords(problem)} Trying again…`),
+    });
+    // What is in no log may never come back from the server.
+    if (message.saved === false) bubble.settle('Not kept');
+    else bubble.say('Sent');
+  } catch (problem) {
+    underWay.delete(clientId);
+    if (problem.type === 'left') return tellUnsent(content);
+    bubble.fail(inWords(problem), {
+      Edit: () => { bubble.remove(); edit(content); },
+      Discard: () => bubble.remove(),
+    });
+  }
+}
+
+function tellUnsent(content) {
+  const words = `You left before this was sent: “${content}”`;
+  if (room) transcript.remark(words);
+  else refuse(words, $('room-name'));
+}
+
+/** A message that has come from the server is no longer under way. */
+function arrived(clientId) {
+  underWay.get(clientId)?.remove();
+  underWay.delete(clientId);
+}
+
+function edit(content) {
+  $('text').value = content;
+  fitText();
+  $('text').focus();
+}
+
+// ------------------------------------------------------------ how it is
+
+const STATES = {
+  connecting: 'Connecting…',
+  live: 'Connected',
+  retrying: 'Trying again…',
+};
+
+function showState(state, problem) {
+  $('state').dataset.state = state;
+  const words = problem ? `${inWords(problem)} ${STATES[state]}` : STATES[state];
+  if ($('state').textContent !== words) $('state').textContent = words;
+  showTitle();
+}
+
+function showTitle() {
+  if (!room) return;
+  document.title = `${unseen > 0 ? `(${unseen}) ` : ''}${room.name} – Longroom`;
+}
+
+document.addEventListener('visibilitychange', () => {
+  unseen = 0;
+  showTitle();
+});
+
+$('copy-link').hidden = !navigator.clipboard;
+$('copy-link').addEventListener('click', async () => {
+  const copied = await navigator.clipboard.writeText(location.href).then(() => true, () => false);
+  $('copy-link').textContent = copied ? 'Copied' : 'Not copied';
+  setTimeout(() => { $('copy-link').textContent = 'Copy link'; }, COPIED_MS);
+});
+
+// ------------------------------------------------------------ names
+
+/** A number is a numbered room: 26 is room_26. */
+function typedRoom(text) {
+  const typed = text.trim();
+  return /^[1-9][0-9]*$/.test(typed) ? `room_${typed}` : typed;
+}
+
+function typedAs(name) {
+  return name.replace(/^room_(?=[1-9][0-9]*$)/, '');
+}
+
+function addressedRoom() {
+  const text = location.hash.slice(1);
+  try {
+    return typedRoom(decodeURIComponent(text));
+  } catch {
+    return text;
+  }
+}
+
+function cleanName(text) {
+  return text.replace(/\p{Cc}/gu, ' ').trim();
+}
+
+function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** Tells this browser's Ann from another's. */
+function browserId() {
+  if (!remembered('browser')) remember('browser', newId().slice(0, 6));
+  return remembered('browser');
+}
+
+// Storage may be denied, and then throws; the page remembers for itself.
+const memory = new Map();
+
+function remember(key, value) {
+  memory.set(key, value);
+  for (const kind of ['sessionStorage', 'localStorage']) {
+    try { window[kind].setItem(`longroom.${key}`, value); } catch { /* denied, or full */ }
+  }
+}
+
+function remembered(key) {
+  if (memory.has(key)) return memory.get(key);
+  for (const kind of ['sessionStorage', 'localStorage']) {
+    try {
+      const value = window[kind].getItem(`longroom.${key}`);
+      if (value !== null) return value;
+    } catch { /* denied */ }
+  }
+  return '';
+}
+
+// ------------------------------------------------------------ the console
+
+/**
+ * Loads what a room has, and prints it.
+ * @param {number|string} wanted  26 or 'room_26', or another room's name
+ * @returns {Promise<{count: number, messages: object[]}>}
+ */
+window.testMessageHistory = async (wanted) => {
+  const name = typedRoom(roomName(wanted));
+  const { count, messages } = await readHistory(name, { limit: LONGEST_HISTORY });
+  const loaded = { count, messages };
+  console.log('[TRACE] Loaded message history:', loaded);
+  return loaded;
+};
+
+followAddress();

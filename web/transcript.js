@@ -1,0 +1,271 @@
+/**
+ * The messages on the screen: rows, days, and where the reader has scrolled to.
+ * It shows what it is given, in the order in which it is given; which messages
+ * those are is longroom.js's business, and sending them is chat.js's.
+ *
+ * Everything that people wrote becomes a text node, never markup.
+ */
+
+const NEAR_BOTTOM_PX = 80;
+const TOGETHER_MS = 5 * 60_000;   // one sender's messages share a name until then
+const MOST_ROWS = 1500;           // a room left open for weeks must stay quick
+const ROWS_TO_DROP = 500;
+const TONES = 8;
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: 'numeric', minute: '2-digit' });
+const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'full' });
+const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'long', timeStyle: 'medium' });
+
+export class Transcript {
+  #list;
+  #outbox;
+  #scroller;
+  #isOwn;
+  #onMove;
+  #follows = true;   // the reader is at the newest message
+  #unread = 0;
+  #size = '';        // of the scroller and what is in it, when last looked at
+
+  /**
+   * @param {{list: Element, outbox: Element, scroller: Element,
+   *          isOwn: (message) => boolean, onMove: () => void}} parts
+   *   onMove is called when the reader or a message may have changed `unread`,
+   *   or brought the beginning into view.
+   */
+  constructor({ list, outbox, scroller, isOwn, onMove }) {
+    this.#list = list;
+    this.#outbox = outbox;
+    this.#scroller = scroller;
+    this.#isOwn = isOwn;
+    this.#onMove = onMove;
+    scroller.addEventListener('scroll', () => this.#moved(), { passive: true });
+    // The keyboard of a phone, a turned screen, a longer note.
+    const resized = new ResizeObserver(() => this.#follows && this.toNewest());
+    resized.observe(scroller);
+    resized.observe(scroller.firstElementChild);
+  }
+
+  /** How many messages came below what the reader sees. */
+  get unread() {
+    return this.#unread;
+  }
+
+  get atTop() {
+    return this.#scroller.scrollTop < NEAR_BOTTOM_PX;
+  }
+
+  /** The id of the oldest message shown, if any has one. */
+  get firstId() {
+    for (const { message } of this.#list.children) {
+      if (typeof message?.id === 'number') return message.id;
+    }
+    return undefined;
+  }
+
+  get isEmpty() {
+    return this.#list.childElementCount === 0;
+  }
+
+  /** Shows these messages and no others. */
+  replace(messages) {
+    this.#list.replaceChildren(...messages.map((message) => this.#row(message)));
+    this.#arrangeFrom(this.#list.firstElementChild);
+    this.toNewest();
+  }
+
+  clear() {
+    this.#outbox.replaceChildren();
+    this.replace([]);
+  }
+
+  /** @returns {boolean} whether old rows were dropped to make place */
+  append(message) {
+    const own = this.#isOwn(message);
+    const row = this.#row(message);
+    this.#list.append(row);
+    this.#arrange(row);
+    if (own || this.#follows) this.toNewest();
+    else this.#unread++;
+    this.#onMove();
+    return this.#dropOldest();
+  }
+
+  /** Older messages, oldest first; what is in view stays where it is. */
+  prepend(messages) {
+    const before = this.#scroller.scrollHeight - this.#scroller.scrollTop;
+    const next = this.#list.firstElementChild;
+    this.#list.prepend(...messages.map((message) => this.#row(message)));
+    this.#arrangeFrom(this.#list.firstElementChild, next);
+    this.#scroller.scrollTop = this.#scroller.scrollHeight - before;
+  }
+
+  /** A line between messages that nobody wrote. */
+  remark(text) {
+    this.#list.append(element('li', 'remark', text));
+    if (this.#follows) this.toNewest();
+  }
+
+  /**
+   * A message on its way, below all others until it arrives.
+   * @returns {{say(text), settle(text), fail(text, actions), remove()}} settle
+   *   leaves it where it is for good, between the messages; `actions` maps the
+   *   words on a button to what it does
+   */
+  send(content) {
+    const row = element('li', 'message own pending');
+    const note = element('p', 'note', 'Sending…');
+    row.append(bubble('You', true, content, new Date().toISOString()), note);
+    const last = (this.#outbox.lastElementChild ?? this.#list.lastElementChild)?.classList;
+    row.classList.toggle('continued', Boolean(last?.contains('own')));
+    this.#outbox.append(row);
+    this.toNewest();
+    return {
+      say: (text) => { note.textContent = text; },
+      settle: (text) => {
+        if (!row.isConnected) return;
+        row.classList.replace('pending', 'unsaved');
+        note.textContent = text;
+        this.#list.append(row);
+      },
+      fail: (text, actions) => {
+        row.classList.add('failed');
+        note.setAttribute('role', 'alert');
+        note.replaceChildren(`${text} `, ...Object.entries(actions).map(button));
+        this.toNewest();
+      },
+      remove: () => row.remove(),
+    };
+  }
+
+  toNewest() {
+    const { scrollHeight, clientHeight } = this.#scroller;
+    this.#scroller.scrollTop = scrollHeight;
+    this.#size = `${scrollHeight}/${clientHeight}`;
+    this.#follows = true;
+    this.#unread = 0;
+    this.#onMove();
+  }
+
+  /** The reader has scrolled; or the browser has, as the size changed. */
+  #moved() {
+    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
+    const size = `${scrollHeight}/${clientHeight}`;
+    if (this.#follows && size !== this.#size) return this.toNewest();
+    this.#size = size;
+    this.#follows = scrollHeight - scrollTop - clientHeight < NEAR_BOTTOM_PX;
+    if (this.#follows) this.#unread = 0;
+    this.#onMove();
+  }
+
+  #dropOldest() {
+    if (!this.#follows || this.#list.childElementCount <= MOST_ROWS) return false;
+    for (let i = 0; i < ROWS_TO_DROP; i++) this.#list.firstElementChild.remove();
+    this.#arrange(this.#list.firstElementChild);
+    this.toNewest();
+    return true;
+  }
+
+  #row(message) {
+    const own = this.#isOwn(message);
+    const row = element('li', own ? 'message own' : 'message');
+    row.message = message;
+    if (typeof message.id === 'number') row.dataset.id = message.id;
+    if (!own) row.append(avatar(message));
+    row.append(bubble(own ? 'You' : message.username, own, message.content, message.timestamp));
+    if (message.saved === false) {
+      row.classList.add('unsaved');
+      row.append(element('p', 'note', 'Not kept'));
+    }
+    return row;
+  }
+
+  #arrangeFrom(row, last = null) {
+    for (; row; row = row.nextElementSibling) {
+      this.#arrange(row);
+      if (row === last) return;
+    }
+  }
+
+  /** What a row shows beside its message depends on the row above. */
+  #arrange(row) {
+    const { message } = row;
+    if (!message) return;
+    const above = row.previousElementSibling?.message;
+    const sameDay = above && dayOf(above) === dayOf(message);
+    row.classList.toggle('continued', Boolean(sameDay && together(above, message)));
+    row.querySelector('.day')?.remove();
+    if (!sameDay) row.prepend(element('p', 'day', dayName(message)));
+  }
+}
+
+function together(above, message) {
+  return above.user_id === message.user_id && above.username === message.username
+    && Math.abs(Date.parse(message.timestamp) - Date.parse(above.timestamp)) < TOGETHER_MS;
+}
+
+function dayOf(message) {
+  return new Date(message.timestamp).toDateString();
+}
+
+function dayName(message) {
+  const now = new Date();
+  const yesterday = new Date(now.getFullYear(), now.getMonth(), now.getDate() - 1);
+  const day = dayOf(message);
+  if (day === now.toDateString()) return 'Today';
+  if (day === yesterday.toDateString()) return 'Yesterday';
+  return calendar.format(new Date(message.timestamp));
+}
+
+function time(timestamp) {
+  const date = new Date(timestamp);
+  const node = element('time', 'time', clock.format(date));
+  node.dateTime = timestamp;
+  node.title = moment.format(date);
+  return node;
+}
+
+function avatar({ user_id, username }) {
+  let sum = 0;
+  for (const letter of user_id) sum = (sum * 31 + letter.codePointAt(0)) >>> 0;
+  const [initial = '?'] = username.trim();
+  const node = element('span', `avatar tone-${sum % TONES}`, initial.toUpperCase());
+  node.setAttribute('aria-hidden', 'true');
+  return node;
+}
+
+function bubble(sender, own, content, timestamp) {
+  const node = element('div', 'bubble');
+  node.append(element('span', own ? 'unseen' : 'sender', sender), body(content), time(timestamp));
+  return node;
+}
+
+/** The text, with its web addresses as links. */
+function body(content) {
+  const node = element('span', 'body');
+  node.dir = 'auto';
+  let end = 0;
+  for (const match of content.matchAll(/\bhttps?:\/\/[^\s<>"]+[^\s<>".,:;!?'()[\]{}]/g)) {
+    const link = element('a', '', match[0]);
+    link.href = match[0];
+    link.target = '_blank';
+    link.rel = 'noopener noreferrer nofollow';
+    node.append(content.slice(end, match.index), link);
+    end = match.index + match[0].length;
+  }
+  node.append(content.slice(end));
+  return node;
+}
+
+function button([label, action]) {
+  const node = element('button', 'link', label);
+  node.type = 'button';
+  node.addEventListener('click', action);
+  return node;
+}
+
+function element(tag, className, text) {
+  const node = document.createElement(tag);
+  node.className = className;
+  if (text !== undefined) node.textContent = text;
+  return node;
+}
