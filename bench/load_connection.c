@@ -130,9 +130,9 @@ static void open_connection(struct connection *c)
 		fail_with(c, FAILED_CONNECT, errno);
 		return;
 	}
-	c->network->opened++;
 	watch(c, EPOLL_CTL_ADD, pending ? EPOLLOUT : EPOLLIN);
 	if (!pending) {
+		c->network->opened++;
 		become_ready(c);
 		return;
 	}
@@ -151,6 +151,7 @@ static void finish_opening(struct connection *c)
 		return;
 	}
 	watch(c, EPOLL_CTL_MOD, EPOLLIN);
+	c->network->opened++;
 	become_ready(c);
 }
 

@@ -2,6 +2,7 @@
 #include "load_options.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -282,6 +283,14 @@ static bool parse_targets(struct options *options)
 	return wrong == NULL || complain(options->post_url, wrong);
 }
 
+static int name_room(const struct options *options, int64_t i, char *name)
+{
+	if (options->room != NULL)
+		return snprintf(name, ROOM_NAME_SIZE, "%s", options->room);
+	return snprintf(name, ROOM_NAME_SIZE, "%s%" PRId64,
+	                options->room_prefix, options->first_room + i);
+}
+
 static bool name_rooms(struct options *options)
 {
 	static const char room_letters[] =
@@ -291,13 +300,7 @@ static bool name_rooms(struct options *options)
 	options->room_names = load_get((size_t)options->rooms, ROOM_NAME_SIZE);
 	for (int64_t i = 0; i < options->rooms; i++) {
 		char *name = options->room_names[i];
-		int size = options->room != NULL
-		                   ? snprintf(name, ROOM_NAME_SIZE, "%s",
-		                              options->room)
-		                   : snprintf(name, ROOM_NAME_SIZE, "%s%lld",
-		                              options->room_prefix,
-		                              (long long)(options->first_room +
-		                                          i));
+		int size = name_room(options, i, name);
 
 		if (size >= ROOM_NAME_SIZE)
 			return complain(name, "a room's name has at most 64 bytes");
