@@ -24,7 +24,7 @@ char *buffer_reserve(struct buffer *b, size_t more)
 {
 	size_t room = b->room > 0 ? b->room : SMALLEST;
 
-	if (b->room - b->size < more) {
+	if (b->data == NULL || b->room - b->size < more) {
 		while (room - b->size < more)
 			room *= 2;
 		b->data = memory_resize(b->data, room);
@@ -98,7 +98,9 @@ static void add_escaped(struct buffer *b, unsigned char c)
 
 void buffer_add_json(struct buffer *b, struct text text)
 {
-	const char *at = text.data, *end = at + text.size, *plain = at;
+	/* NULL + 0 is undefined. */
+	const char *at = text.size > 0 ? text.data : "";
+	const char *end = at + text.size, *plain = at;
 
 	buffer_reserve(b, text.size + 2);
 	buffer_add(b, "\"", 1);

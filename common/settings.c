@@ -219,6 +219,7 @@ struct reading {
 	FILE *file;
 	int line;
 	bool too_long;
+	int error_line; /* of the first error in what a line says */
 	struct buffer error;
 };
 
@@ -237,33 +238,44 @@ static char *read_line(char *line, int size, void *stream)
 	return line;
 }
 
-/* Returns 1 for good, 0 for an error, as inih wants it. */
-static int take_setting(void *user, const char *section, const char *name,
-                        const char *value)
+static bool take_row(struct reading *reading, const char *section,
+                     const char *name, const char *value)
 {
-	struct reading *reading = user;
 	struct settings *s = reading->settings;
 	const struct row *row = find(section, name);
 
-	if (reading->error.size > 0)
-		return 0;
 	if (row == NULL) {
 		buffer_printf(&reading->error, "unknown setting %s.%s", section, name);
-		return 0;
+		return false;
 	}
 	int *line = &s->lines[row - rows];
 	if (*line == -1)
-		return 1;
+		return true;
 	if (*line > 0 && row->kind != LIST) {
 		buffer_printf(&reading->error, "%s.%s was given in line %d already",
 		              section, name, *line);
-		return 0;
+		return false;
 	}
 	/* The first words replace the default, further lines add to them. */
 	if (*line == 0 && row->kind == LIST)
 		list_release(member(s, row));
 	*line = reading->line;
 	return set(s, row, value, &reading->error);
+}
+
+/* Returns 1 for good, 0 for an error, as inih wants it. It goes on after an
+ * error; only the first is told. */
+static int take_setting(void *user, const char *section, const char *name,
+                        const char *value)
+{
+	struct reading *reading = user;
+
+	if (reading->error_line > 0)
+		return 0;
+	if (take_row(reading, section, name, value))
+		return 1;
+	reading->error_line = reading->line;
+	return 0;
 }
 
 static bool read_settings(struct reading *reading, const char *path,
@@ -276,10 +288,14 @@ static bool read_settings(struct reading *reading, const char *path,
 		              reading->line);
 		return false;
 	}
+	if (ferror(reading->file)) {
+		buffer_printf(error, "%s: %s", path, strerror(errno));
+		return false;
+	}
 	if (bad_line == 0)
 		return true;
 	buffer_printf(error, "%s:%d: ", path, bad_line);
-	if (reading->error.size > 0)
+	if (reading->error_line == bad_line)
 		buffer_add_text(error, buffer_text(&reading->error));
 	else
 		buffer_add_string(error, "neither [section], name = value nor comment");

@@ -102,7 +102,8 @@ static const char *const statements[STATEMENT_COUNT] = {
 		"INSERT OR IGNORE INTO rooms (room_id, name) VALUES (?1, ?2)",
 	[ADD_NAMED_ROOM] =
 		"INSERT INTO rooms (room_id, name)"
-		" VALUES (min(-1, (SELECT min(room_id) FROM rooms) - 1), ?1)"
+		" VALUES (min(0, coalesce((SELECT min(room_id) FROM rooms), 0))"
+		" - 1, ?1)"
 		" RETURNING room_id",
 	[FIND_REPEATED] = "SELECT id, content = ?4 FROM messages"
 	                  " WHERE room_id = ?1 AND sender_id = ?2"
@@ -590,6 +591,8 @@ static bool sqlite_append(void *connection, struct append *appends, size_t count
 		good = append_one(s, &appends[i]);
 	if (good && run(s, COMMIT)) {
 		*log = s->log;
+		/* data_version does not move for one's own commits. */
+		s->data_version = -1;
 		return true;
 	}
 	for (size_t i = 0; i < count; i++)

@@ -24,8 +24,9 @@ static bool equal_ignoring_case(struct text text, const char *string)
 /* Cuts at the next of a separator and takes white space off the part. */
 static struct text cut(struct text *rest, char separator)
 {
-	const char *end =
-		rest->size > 0 ? memchr(rest->data, separator, rest->size) : NULL;
+	if (rest->size == 0)
+		return (struct text){NULL, 0};
+	const char *end = memchr(rest->data, separator, rest->size);
 	size_t size = end != NULL ? (size_t)(end - rest->data) : rest->size;
 	struct text part = {rest->data, size};
 

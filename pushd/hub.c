@@ -143,6 +143,20 @@ static bool has_gap(const struct room *room, const struct cursor *cursor)
 	       (room->earliest == 0 || cursor->id < room->earliest - 1);
 }
 
+/* Where a page ends that is cut after this entry. */
+static struct cursor cursor_after(const struct hub *hub, const struct entry *last,
+                                  const struct cursor *place)
+{
+	struct cursor cursor = place_now(hub);
+
+	cursor.id = last->log_id;
+	cursor.position = last->position;
+	/* A place may be ahead in what is in no log: it is not to be given that. */
+	if (place->position > cursor.position)
+		cursor.position = place->position;
+	return cursor;
+}
+
 /* Renders what the place lacks, from `first` on (NULL: nothing). Returns a
  * reference. */
 static struct answer *render_entries(struct hub *hub, const struct room *room,
@@ -153,24 +167,26 @@ static struct answer *render_entries(struct hub *hub, const struct room *room,
 	                       .earliest = room->earliest,
 	                       .gap = has_gap(room, place)};
 	const struct list *at = first != NULL ? &first->in_room : &room->entries;
+	const struct entry *last = NULL;
 	struct page page;
 
 	start_page(hub, &page, room);
-	for (; at != &room->entries && !end.more; at = at->next) {
+	for (; at != &room->entries; at = at->next) {
 		const struct entry *entry =
 			LIST_OWNER(at, struct entry, in_room);
 
-		if (is_new(entry, place))
-			page_add(&page, (struct text){entry->json, entry->size});
-		if (page_is_full(&page) &&
-		    (at->next != &room->entries || hub->behind)) {
-			end.more = true;
-			end.cursor.id = entry->log_id;
-			end.cursor.position = place->position > entry->position
-			                              ? place->position
-			                              : entry->position;
-		}
+		if (!is_new(entry, place))
+			continue;
+		end.more = page_is_full(&page);
+		if (end.more)
+			break;
+		page_add(&page, (struct text){entry->json, entry->size});
+		last = entry;
 	}
+	if (page_is_full(&page) && hub->behind)
+		end.more = true;
+	if (end.more)
+		end.cursor = cursor_after(hub, last, place);
 	return finish_page(hub, &page, &end);
 }
 
@@ -317,6 +333,11 @@ static void decide(struct hub *hub, struct waiter *waiter)
 	}
 	if (cursor->id > hub->newest) {
 		/* Ahead of us, or from the future: the log knows. */
+		wait_for_look(hub, waiter);
+		return;
+	}
+	if (waiter->room->known && waiter->room->pruned > hub->newest) {
+		/* A read saw the end of a room that we have not come to yet. */
 		wait_for_look(hub, waiter);
 		return;
 	}
@@ -591,6 +612,8 @@ static void deliver_room(struct hub *hub, struct room *room)
 		.position = first->position - 1,
 	};
 	struct answer *answer = render_entries(hub, room, first, &before);
+	const struct entry *last =
+		LIST_OWNER(room->entries.previous, struct entry, in_room);
 	struct list parked;
 
 	room->undelivered = NULL;
@@ -598,8 +621,16 @@ static void deliver_room(struct hub *hub, struct room *room)
 	/* Taken out first: one that asks again at once may park anew. */
 	list_init(&parked);
 	list_append_all(&parked, &room->parked);
-	while (!list_is_empty(&parked))
-		give(hub, first_waiter(&parked), answer);
+	while (!list_is_empty(&parked)) {
+		struct waiter *waiter = first_waiter(&parked);
+
+		/* One that was answered in another room a moment ago may have
+		 * parked here with a cursor that is after all this. */
+		if (is_behind(last, &waiter->cursor))
+			list_append(&room->parked, &waiter->link);
+		else
+			give(hub, waiter, answer);
+	}
 	answer_release(answer);
 }
 
