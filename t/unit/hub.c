@@ -1,0 +1,1837 @@
+/* Tests of the hub: who waits where, and what they get. The log is an array
+ * here, and a read of it has two steps, so that a test can put something
+ * between what was read and its coming back. No thread, no loop, no socket. */
+#include "unit.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub.h"
+#include "memory.h"
+
+enum {
+	LOG = 0x5f3a9c01,
+	OTHER_LOG = 0x0badcafe,
+	WINDOW_BYTES = 1 << 20,
+	PAGE_MESSAGES = 1000, /* PROTOCOL section 9 */
+	MESSAGES_MAX = 4096,
+	SEED = 20261122,
+};
+
+/* ---- A log ---- */
+
+struct saved {
+	struct room_name room;
+	bool removed;
+};
+
+struct log_reader {
+	uint32_t log;
+	struct saved messages[MESSAGES_MAX]; /* message 1 is at 0 */
+	int64_t newest;
+	bool failing;
+	struct log_read *first, **last; /* asked for, and not given back */
+	int asked;                      /* reads, ever */
+};
+
+struct log_read *log_read_new(enum log_read_kind kind)
+{
+	struct log_read *read = memory_get(sizeof *read);
+
+	read->kind = kind;
+	return read;
+}
+
+static void log_read_free(struct log_read *read)
+{
+	buffer_release(&read->json);
+	free(read->items);
+	free(read);
+}
+
+void log_reader_ask(struct log_reader *reader, struct log_read *read)
+{
+	assert_int_equal(read->kind, READ_ROOM);
+	read->next = NULL;
+	*reader->last = read;
+	reader->last = &read->next;
+	reader->asked++;
+}
+
+static struct text name_message(int64_t id)
+{
+	static char json[64];
+
+	snprintf(json, sizeof json, "{\"name\":\"%" PRId64 "\"}", id);
+	return text_of(json);
+}
+
+static bool is_in_room(const struct log_reader *reader, int64_t id,
+                       const char *room)
+{
+	const struct saved *saved = &reader->messages[id - 1];
+
+	return !saved->removed && strcmp(saved->room.string, room) == 0;
+}
+
+static void read_item(struct log_read *read, int64_t id)
+{
+	struct text json = name_message(id);
+
+	read->items[read->item_count++] = (struct log_item){
+		.id = id,
+		.room = read->room,
+		.at = read->json.size,
+		.size = json.size,
+	};
+	buffer_add_text(&read->json, json);
+	read->page.first = read->page.first > 0 ? read->page.first : id;
+	read->page.last = id;
+	read->page.count++;
+}
+
+static void read_state(const struct log_reader *reader, struct log_read *read)
+{
+	struct store_page *page = &read->page;
+
+	for (int64_t id = reader->newest; id >= 1; id--) {
+		const struct saved *saved = &reader->messages[id - 1];
+
+		if (strcmp(saved->room.string, read->room.string) != 0)
+			continue;
+		if (!saved->removed)
+			page->earliest = id;
+		else if (page->pruned == 0)
+			page->pruned = id;
+	}
+}
+
+/* Where the newest so many messages of a room begin. */
+static int64_t before_newest(const struct log_reader *reader, const char *room,
+                             int64_t limit)
+{
+	int64_t id = reader->newest;
+
+	while (id > 0 && limit > 0)
+		limit -= is_in_room(reader, id--, room);
+	return id;
+}
+
+/* Reads what a read asks for, as of now. */
+static void perform(const struct log_reader *reader, struct log_read *read)
+{
+	const char *room = read->room.string;
+	bool forward = read->range.direction == STORE_AFTER;
+	int64_t id = forward ? read->range.id
+	                     : before_newest(reader, room, read->range.limit);
+
+	if (reader->failing) {
+		snprintf(read->error, sizeof read->error, "failing");
+		return;
+	}
+	read->good = true;
+	read->items = memory_get((size_t)read->range.limit *
+	                         sizeof *read->items);
+	read->end = read->page.end =
+		(struct log_end){reader->log, reader->newest};
+	read_state(reader, read);
+	while (++id <= reader->newest && !read->page.more) {
+		if (!is_in_room(reader, id, room))
+			continue;
+		if (read->page.count == read->range.limit)
+			read->page.more = true;
+		else
+			read_item(read, id);
+	}
+	if (!forward)
+		read->page.more = read->page.count > 0 &&
+		                  read->page.first > read->page.earliest;
+}
+
+static void perform_next(struct log_reader *reader)
+{
+	struct log_read *read = reader->first;
+
+	while (read != NULL && (read->good || read->error[0] != '\0'))
+		read = read->next;
+	if (read != NULL)
+		perform(reader, read);
+}
+
+/* False: there was none to give back. */
+static bool give_back(struct log_reader *reader)
+{
+	struct log_read *read = reader->first;
+
+	if (read == NULL)
+		return false;
+	if (!read->good && read->error[0] == '\0')
+		perform(reader, read);
+	reader->first = read->next;
+	if (reader->first == NULL)
+		reader->last = &reader->first;
+	read->done(read->context, read);
+	log_read_free(read);
+	return true;
+}
+
+/* ---- Somebody who polls ---- */
+
+struct client {
+	struct waiter waiter;
+	struct room_name room;
+	int answers;
+	struct answer *answer; /* the last one */
+	/* What it says: */
+	int status;
+	char *cursor;
+	struct buffer names; /* of the messages: "3 4 u1 " */
+	int64_t count;
+	bool more, gap, reset;
+	/* Called with every answer, unless NULL. */
+	void (*then)(struct client *client);
+	struct fixture *fixture;
+};
+
+enum { CLIENTS = 8 };
+
+struct fixture {
+	struct hub hub;
+	struct log_reader log;
+	struct client clients[CLIENTS];
+	int64_t looks;      /* ended */
+	bool looking;       /* one has begun, and saw the log up to ... */
+	int64_t look_saw;   /* ... here */
+	int wanted;         /* looks */
+	int unsaved;        /* messages, ever */
+};
+
+static void forget_answer(struct client *c)
+{
+	answer_release(c->answer);
+	c->answer = NULL;
+	free(c->cursor);
+	c->cursor = NULL;
+	buffer_clear(&c->names);
+}
+
+static struct text body_of(const struct answer *answer)
+{
+	static const char end_of_head[] = "\r\n\r\n";
+	size_t at = 0;
+
+	while (memcmp(answer->data + at, end_of_head, 4) != 0)
+		assert_true(++at + 4 <= answer->size);
+	return (struct text){answer->data + at + 4, answer->size - at - 4};
+}
+
+static void read_names(struct client *c, json_object *page)
+{
+	json_object *messages = json_member(page, "messages");
+
+	c->count = json_integer(page, "count");
+	assert_int_equal(json_object_array_length(messages), c->count);
+	for (size_t i = 0; i < (size_t)c->count; i++) {
+		json_object *m = json_object_array_get_idx(messages, i);
+
+		buffer_add_text(&c->names, json_string(m, "name"));
+		buffer_add_string(&c->names, " ");
+	}
+}
+
+static void read_page(struct client *c)
+{
+	json_object *page = json_read(body_of(c->answer));
+	struct text cursor = json_string(page, "cursor");
+
+	assert_text(json_string(page, "room_id"), c->room.string);
+	c->cursor = memory_copy(cursor.data, cursor.size);
+	c->more = json_flag(page, "more");
+	c->gap = json_flag(page, "gap");
+	c->reset = json_flag(page, "reset");
+	read_names(c, page);
+	json_object_put(page);
+}
+
+static void take_answer(struct waiter *waiter, struct answer *answer)
+{
+	struct client *c = LIST_OWNER(waiter, struct client, waiter);
+
+	assert_int_equal(waiter->state, WAITER_IDLE);
+	forget_answer(c);
+	c->answers++;
+	c->answer = answer_hold(answer);
+	c->status = atoi(answer->data + strlen("HTTP/1.1 "));
+	if (c->status == 200)
+		read_page(c);
+	if (c->then != NULL)
+		c->then(c);
+}
+
+static struct client *client_of(struct fixture *f, int which)
+{
+	return &f->clients[which];
+}
+
+/* Polls as a request with this `after` does. */
+static void ask(struct client *c, const char *room, const char *after)
+{
+	c->room = room_named(room);
+	c->waiter.from_now = strcmp(after, "now") == 0;
+	c->waiter.must_answer = false;
+	if (!c->waiter.from_now)
+		expect(cursor_parse(text_of(after), &c->waiter.cursor), "%s",
+		       after);
+	hub_ask(&c->fixture->hub, &c->waiter, &c->room);
+}
+
+static void ask_again(struct client *c)
+{
+	char *cursor = memory_copy(c->cursor, strlen(c->cursor));
+
+	ask(c, c->room.string, cursor);
+	free(cursor);
+}
+
+#define assert_got(client, number, expected)                                   \
+	do {                                                                   \
+		expect((client)->answers == (number), "%d answers",            \
+		       (client)->answers);                                     \
+		assert_int_equal((client)->status, 200);                       \
+		assert_text(buffer_text(&(client)->names), expected);          \
+	} while (0)
+
+#define assert_state(client, expected)                                         \
+	assert_int_equal((client)->waiter.state, expected)
+
+/* ---- Feeding the hub as follower.c does ---- */
+
+static int64_t want_look(void *context)
+{
+	struct fixture *f = context;
+
+	f->wanted++;
+	/* The one under way may have seen the log already. */
+	return f->looks + (f->looking ? 2 : 1);
+}
+
+static void begin_look(struct fixture *f)
+{
+	f->looking = true;
+	f->look_saw = f->log.newest;
+}
+
+static void end_look(struct fixture *f)
+{
+	struct hub *hub = &f->hub;
+
+	for (int64_t id = hub->newest + 1; id <= f->look_saw; id++)
+		if (!f->log.messages[id - 1].removed)
+			hub_append(hub, &f->log.messages[id - 1].room, id,
+			           name_message(id));
+	hub_advance(hub, f->look_saw);
+	hub_deliver(hub);
+	hub_set_ready(hub);
+	f->looking = false;
+	hub_looked(hub, ++f->looks);
+}
+
+static void look(struct fixture *f)
+{
+	begin_look(f);
+	end_look(f);
+}
+
+/* Into the log only: the bus lost it. Returns its id. */
+static int64_t save(struct fixture *f, const char *room)
+{
+	assert_true(f->log.newest < MESSAGES_MAX);
+	f->log.messages[f->log.newest++] =
+		(struct saved){.room = room_named(room)};
+	return f->log.newest;
+}
+
+/* Into the log, and at once to the hub, which has to hold all before. */
+static int64_t say(struct fixture *f, const char *room)
+{
+	struct room_name name = room_named(room);
+	int64_t id = save(f, room);
+
+	hub_append(&f->hub, &name, id, name_message(id));
+	hub_deliver(&f->hub);
+	return id;
+}
+
+static void say_many(struct fixture *f, const char *room, int count)
+{
+	for (int i = 0; i < count; i++)
+		say(f, room);
+}
+
+/* Into no log: "u1", "u2" and so on. */
+static void append_unsaved(struct fixture *f, const char *room)
+{
+	struct room_name name = room_named(room);
+	char json[64];
+
+	snprintf(json, sizeof json, "{\"name\":\"u%d\"}", ++f->unsaved);
+	hub_append(&f->hub, &name, 0, text_of(json));
+}
+
+static void say_unsaved(struct fixture *f, const char *room)
+{
+	append_unsaved(f, room);
+	hub_deliver(&f->hub);
+}
+
+/* Takes the log's messages up to an id out of the window. */
+static void drop_window(struct fixture *f)
+{
+	int64_t limit = f->hub.window.limit_bytes;
+
+	f->hub.window.limit_bytes = 0;
+	hub_deliver(&f->hub);
+	f->hub.window.limit_bytes = limit;
+}
+
+static void run_reads(struct fixture *f)
+{
+	while (give_back(&f->log))
+		;
+}
+
+/* The log becomes another one with so many messages in a room. */
+static void replace_log(struct fixture *f, uint32_t log, int count,
+                        const char *room)
+{
+	f->log.log = log;
+	f->log.newest = 0;
+	for (int i = 0; i < count; i++)
+		save(f, room);
+}
+
+/* Has a client wait in a room, from now on. */
+static struct client *park(struct fixture *f, int which, const char *room)
+{
+	struct client *c = client_of(f, which);
+
+	ask(c, room, "now");
+	run_reads(f);
+	assert_state(c, WAITER_PARKED);
+	return c;
+}
+
+/* ---- Each test has a hub that follows an empty log ---- */
+
+static struct fixture *fixture_new(int64_t window_bytes)
+{
+	struct fixture *f = memory_get(sizeof *f);
+
+	f->log.log = LOG;
+	f->log.last = &f->log.first;
+	hub_init(&f->hub, window_bytes, &f->log, take_answer);
+	f->hub.want_look = want_look;
+	f->hub.context = f;
+	for (int i = 0; i < CLIENTS; i++) {
+		f->clients[i].fixture = f;
+		list_init(&f->clients[i].waiter.link);
+	}
+	hub_start_over(&f->hub, LOG, 0);
+	return f;
+}
+
+static int set_up(void **state)
+{
+	struct fixture *f = fixture_new(WINDOW_BYTES);
+
+	look(f);
+	*state = f;
+	return 0;
+}
+
+/* Before the first look. */
+static int set_up_early(void **state)
+{
+	*state = fixture_new(WINDOW_BYTES);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < CLIENTS; i++) {
+		f->clients[i].then = NULL;
+		hub_leave(&f->hub, &f->clients[i].waiter);
+	}
+	run_reads(f);
+	for (int i = 0; i < CLIENTS; i++) {
+		forget_answer(&f->clients[i]);
+		buffer_release(&f->clients[i].names);
+	}
+	hub_release(&f->hub);
+	free(f);
+	return 0;
+}
+
+/* ---- Waiting and being served ---- */
+
+static void parked_waiters_share_one_answer(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = park(f, 0, "room_1");
+	struct client *b = park(f, 1, "room_1");
+
+	say(f, "room_1");
+	assert_got(a, 1, "1 ");
+	assert_got(b, 1, "1 ");
+	assert_ptr_equal(a->answer, b->answer);
+	assert_false(a->more || a->gap || a->reset);
+}
+
+static void others_rooms_wake_nobody(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = park(f, 0, "room_1");
+
+	say(f, "room_11");
+	say(f, "lobby");
+	say_unsaved(f, "lobby");
+	assert_int_equal(a->answers, 0);
+	say(f, "room_1");
+	assert_got(a, 1, "3 ");
+}
+
+static void messages_between_two_polls_come_together(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = park(f, 0, "room_1");
+
+	say(f, "room_1");
+	say_many(f, "room_1", 3);
+	ask_again(a);
+	assert_got(a, 2, "2 3 4 ");
+	ask_again(a);
+	assert_state(a, WAITER_PARKED);
+	assert_int_equal(f->log.asked, 1);
+}
+
+static void the_same_cursor_shares_a_page(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = park(f, 0, "room_1");
+	struct client *b = client_of(f, 1), *c = client_of(f, 2);
+
+	say(f, "room_1");
+	say(f, "room_1");
+	ask(b, "room_1", a->cursor);
+	ask(c, "room_1", a->cursor);
+	assert_got(b, 1, "2 ");
+	assert_ptr_equal(b->answer, c->answer);
+	say(f, "room_1");
+	ask(c, "room_1", a->cursor);
+	assert_got(c, 2, "2 3 ");
+}
+
+static void two_cursors_in_a_room_get_what_each_lacks(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0), *b = client_of(f, 1);
+
+	say_many(f, "room_1", 4);
+	ask(a, "room_1", "1");
+	ask(b, "room_1", "3");
+	run_reads(f);
+	assert_got(a, 1, "2 3 4 ");
+	assert_got(b, 1, "4 ");
+	ask(a, "room_1", "0");
+	ask(b, "room_1", "2");
+	assert_got(a, 2, "1 2 3 4 ");
+	assert_got(b, 2, "3 4 ");
+}
+
+static void a_cursor_of_one_room_serves_another(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = park(f, 0, "room_1");
+	struct client *b = client_of(f, 1);
+
+	say(f, "lobby");
+	say(f, "room_1");
+	say(f, "lobby");
+	ask(b, "lobby", a->cursor);
+	run_reads(f);
+	assert_got(b, 1, "3 ");
+}
+
+static void now_is_the_end_of_the_log(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0);
+
+	say_many(f, "room_1", 3);
+	park(f, 0, "room_1");
+	assert_true(hub_time_out(&f->hub, &a->waiter));
+	assert_got(a, 1, "");
+	say(f, "room_1");
+	ask_again(a);
+	assert_got(a, 2, "4 ");
+}
+
+/* ---- Messages in no log ---- */
+
+static void unsaved_messages_come_once(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = park(f, 0, "room_1");
+
+	say_unsaved(f, "room_1");
+	assert_got(a, 1, "u1 ");
+	ask_again(a);
+	assert_state(a, WAITER_PARKED);
+	say(f, "room_1");
+	assert_got(a, 2, "1 ");
+	say_unsaved(f, "room_1");
+	say(f, "room_1");
+	say_unsaved(f, "room_1");
+	ask_again(a);
+	assert_got(a, 3, "u2 2 u3 ");
+	ask_again(a);
+	assert_state(a, WAITER_PARKED);
+}
+
+static void another_hubs_position_says_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0);
+	char after[CURSOR_MAX];
+
+	say_unsaved(f, "room_1");
+	say(f, "room_1");
+	say_unsaved(f, "room_1");
+	snprintf(after, sizeof after, "1.%08x.0.%08x.0", (unsigned)LOG,
+	         (unsigned)(f->hub.epoch + 1));
+	ask(a, "room_1", after);
+	run_reads(f);
+	assert_got(a, 1, "1 ");
+	say_unsaved(f, "room_1");
+	ask_again(a);
+	assert_got(a, 2, "u3 ");
+}
+
+static void a_position_ahead_says_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0);
+	char after[CURSOR_MAX];
+
+	park(f, 1, "room_1");
+	snprintf(after, sizeof after, "1.%08x.0.%08x.99", (unsigned)LOG,
+	         (unsigned)f->hub.epoch);
+	ask(a, "room_1", after);
+	assert_state(a, WAITER_PARKED);
+	say_unsaved(f, "room_1");
+	assert_got(a, 1, "u1 ");
+}
+
+/* ---- Behind the window ---- */
+
+static void what_the_window_dropped_is_read_from_the_log(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0);
+
+	say_many(f, "room_1", 3);
+	drop_window(f);
+	say(f, "room_1");
+	ask(a, "room_1", "1");
+	assert_state(a, WAITER_READING);
+	run_reads(f);
+	assert_got(a, 1, "2 3 4 ");
+	ask_again(a);
+	assert_state(a, WAITER_PARKED);
+}
+
+static void the_window_stays_within_its_limit(void **state)
+{
+	struct fixture *f = *state;
+
+	f->hub.window.limit_bytes = 2000;
+	for (int i = 0; i < 300; i++) {
+		say(f, i % 2 ? "room_1" : "lobby");
+		say_unsaved(f, "hall");
+		assert_true(f->hub.window.bytes <= 2000);
+	}
+	assert_true(f->hub.window.from > 250);
+	drop_window(f);
+	assert_int_equal(f->hub.window.bytes, 0);
+	assert_int_equal(f->hub.window.from, 300);
+}
+
+static void one_read_serves_all_who_queue(void **state)
+{
+	struct fixture *f = *state;
+
+	say_many(f, "room_1", 5);
+	drop_window(f);
+	ask(client_of(f, 0), "room_1", "4");
+	ask(client_of(f, 1), "room_1", "3");
+	ask(client_of(f, 2), "room_1", "1");
+	ask(client_of(f, 3), "room_1", "2");
+	run_reads(f);
+	assert_int_equal(f->log.asked, 2);
+	assert_got(client_of(f, 0), 1, "5 ");
+	assert_got(client_of(f, 1), 1, "4 5 ");
+	assert_got(client_of(f, 2), 1, "2 3 4 5 ");
+	assert_got(client_of(f, 3), 1, "3 4 5 ");
+}
+
+static void a_read_that_starts_later_is_joined_by_nobody(void **state)
+{
+	struct fixture *f = *state;
+	struct client *late = client_of(f, 0), *early = client_of(f, 1);
+
+	say_many(f, "room_1", 5);
+	drop_window(f);
+	ask(late, "room_1", "4");
+	perform_next(&f->log);
+	ask(early, "room_1", "1");
+	run_reads(f);
+	assert_got(late, 1, "5 ");
+	assert_got(early, 1, "2 3 4 5 ");
+}
+
+static void sharing_a_read_gives_nothing_twice(void **state)
+{
+	struct fixture *f = *state;
+	struct client *near = client_of(f, 0), *far = client_of(f, 1);
+
+	say_many(f, "room_1", 1500);
+	drop_window(f);
+	ask(client_of(f, 2), "room_1", "1500");
+	ask(near, "room_1", "1498");
+	ask(far, "room_1", "0");
+	run_reads(f);
+	assert_int_equal(far->count, PAGE_MESSAGES);
+	assert_true(far->more);
+	assert_got(near, 1, "1499 1500 ");
+	assert_false(near->more);
+}
+
+static void a_message_during_a_read_is_not_lost(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0), *b = client_of(f, 1);
+
+	say_many(f, "room_1", 2);
+	drop_window(f);
+	ask(a, "room_1", "1");
+	ask(b, "room_1", "2");
+	perform_next(&f->log);
+	say(f, "room_1");
+	say_unsaved(f, "room_1");
+	run_reads(f);
+	assert_got(a, 1, "2 ");
+	ask_again(a);
+	assert_got(a, 2, "3 u1 ");
+	assert_got(b, 1, "3 ");
+	ask_again(b);
+	assert_got(b, 2, "u1 ");
+}
+
+static void what_a_read_saw_is_not_given_again(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0);
+
+	say(f, "room_1");
+	drop_window(f);
+	save(f, "room_1");
+	ask(a, "room_1", "0");
+	run_reads(f);
+	assert_got(a, 1, "1 2 ");
+	ask_again(a);
+	assert_state(a, WAITER_UNSETTLED);
+	look(f);
+	assert_state(a, WAITER_PARKED);
+	say(f, "room_1");
+	assert_got(a, 2, "3 ");
+}
+
+static void dropped_while_read_it_is_read_again(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0);
+
+	say(f, "room_1");
+	drop_window(f);
+	ask(a, "room_1", "1");
+	perform_next(&f->log);
+	say_many(f, "room_1", 3);
+	drop_window(f);
+	run_reads(f);
+	assert_got(a, 1, "2 3 4 ");
+}
+
+static void a_failed_read_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0), *b = client_of(f, 1);
+
+	ask(a, "room_1", "0");
+	ask(b, "room_1", "1.0badcafe.0");
+	f->log.failing = true;
+	run_reads(f);
+	assert_int_equal(a->answers, 1);
+	assert_int_equal(a->status, 503);
+	assert_int_equal(b->answers, 1);
+	assert_int_equal(b->status, 503);
+	f->log.failing = false;
+	say(f, "room_1");
+	ask(a, "room_1", "0");
+	run_reads(f);
+	assert_got(a, 2, "1 ");
+}
+
+/* ---- Removed messages ---- */
+
+static void removed_messages_make_a_gap(void **state)
+{
+	static const struct {
+		const char *after, *names;
+		bool gap;
+	} rows[] = {
+		{"0", "4 5 ", true},  {"1", "4 5 ", true}, {"2", "4 5 ", true},
+		{"3", "4 5 ", false}, {"4", "5 ", false},
+	};
+	struct fixture *f = *state;
+
+	say_many(f, "room_1", 5);
+	drop_window(f);
+	for (int id = 1; id <= 3; id++)
+		f->log.messages[id - 1].removed = true;
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		struct client *c = client_of(f, (int)i);
+
+		ask(c, "room_1", rows[i].after);
+		run_reads(f);
+		assert_got(c, 1, rows[i].names);
+		expect(c->gap == rows[i].gap, "after %s", rows[i].after);
+		ask_again(c);
+		assert_state(c, WAITER_PARKED);
+	}
+}
+
+static void an_emptied_room_has_a_gap_once(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0);
+
+	say_many(f, "room_1", 3);
+	say(f, "lobby");
+	drop_window(f);
+	for (int id = 1; id <= 3; id++)
+		f->log.messages[id - 1].removed = true;
+	ask(a, "room_1", "1");
+	run_reads(f);
+	assert_got(a, 1, "");
+	assert_true(a->gap);
+	ask_again(a);
+	assert_state(a, WAITER_PARKED);
+}
+
+static void a_gap_ahead_of_the_hub_is_told_once(void **state)
+{
+	struct fixture *f = *state;
+	struct client *reader = client_of(f, 0), *a = client_of(f, 1);
+
+	say_many(f, "room_1", 3);
+	save(f, "room_1");
+	drop_window(f);
+	for (int id = 1; id <= 4; id++)
+		f->log.messages[id - 1].removed = true;
+	ask(reader, "room_1", "0");
+	run_reads(f);
+	assert_true(reader->gap);
+	/* Within the window, which ends before what was removed. */
+	ask(a, "room_1", "3");
+	look(f);
+	run_reads(f);
+	assert_int_equal(a->answers, 1);
+	assert_true(a->gap);
+	ask_again(a);
+	run_reads(f);
+	expect(a->answers == 1, "told again at %s", a->cursor);
+	assert_state(a, WAITER_PARKED);
+}
+
+static void a_room_in_the_window_has_its_gap_too(void **state)
+{
+	struct fixture *f = *state;
+	struct client *reader = client_of(f, 0), *a = client_of(f, 1);
+
+	say_many(f, "room_1", 2);
+	drop_window(f);
+	hub_start_over(&f->hub, LOG, 0);
+	f->log.messages[0].removed = f->log.messages[1].removed = true;
+	look(f);
+	ask(reader, "room_1", "2");
+	run_reads(f);
+	assert_state(reader, WAITER_PARKED);
+	ask(a, "room_1", "0");
+	run_reads(f);
+	assert_got(a, 1, "");
+	assert_true(a->gap);
+	ask_again(a);
+	assert_state(a, WAITER_PARKED);
+}
+
+/* ---- Long pages ---- */
+
+/* Follows a room from its beginning; every page but the last has more. */
+static void follow_to_the_end(struct fixture *f, struct client *c, int total)
+{
+	int got = 0;
+
+	ask(c, "room_1", "0");
+	run_reads(f);
+	for (;;) {
+		int page = total - got > PAGE_MESSAGES ? PAGE_MESSAGES
+		                                       : total - got;
+		char first[32];
+
+		assert_int_equal(c->count, page);
+		int size = snprintf(first, sizeof first, "%d ", got + 1);
+		assert_memory_equal(c->names.data, first, (size_t)size);
+		got += page;
+		expect(c->more == (got < total), "after %d", got);
+		if (!c->more)
+			break;
+		int answers = c->answers;
+		ask_again(c);
+		run_reads(f);
+		assert_int_equal(c->answers, answers + 1);
+	}
+	assert_int_equal(got, total);
+	ask_again(c);
+	assert_state(c, WAITER_PARKED);
+}
+
+static void long_pages_end_at_a_thousand(void **state)
+{
+	struct fixture *f = *state;
+	int total = 0;
+
+	park(f, 1, "room_1");
+	static const int sizes[] = {999, 1000, 1001, 2000, 2500};
+	for (size_t i = 0; i < LENGTH(sizes); i++) {
+		say_many(f, "room_1", sizes[i] - total);
+		total = sizes[i];
+		follow_to_the_end(f, client_of(f, 0), total);
+		drop_window(f);
+		hub_leave(&f->hub, &client_of(f, 0)->waiter);
+		follow_to_the_end(f, client_of(f, 0), total);
+		hub_leave(&f->hub, &client_of(f, 0)->waiter);
+		/* Back into the window. */
+		hub_start_over(&f->hub, LOG, 0);
+		look(f);
+		run_reads(f);
+	}
+}
+
+static void a_flood_reaches_parked_ones_in_pages(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = park(f, 0, "room_1");
+
+	for (int i = 0; i < 1500; i++)
+		save(f, "room_1");
+	look(f);
+	assert_int_equal(a->count, 1000);
+	assert_true(a->more);
+	ask_again(a);
+	assert_int_equal(a->count, 500);
+	assert_false(a->more);
+	assert_memory_equal(a->names.data, "1001 ", 5);
+	assert_int_equal(f->log.asked, 1);
+}
+
+static void more_is_told_only_of_what_comes(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0);
+
+	park(f, 1, "room_1");
+	say_many(f, "room_1", PAGE_MESSAGES);
+	say_unsaved(f, "room_1");
+	/* An id alone asks for no unsaved message of the past. */
+	ask(a, "room_1", "0");
+	assert_int_equal(a->count, PAGE_MESSAGES);
+	assert_false(a->more);
+}
+
+static void a_long_page_with_unsaved_ones_loses_none(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = park(f, 0, "room_1");
+
+	for (int i = 0; i < PAGE_MESSAGES; i++) {
+		append_unsaved(f, "room_1");
+		int64_t id = save(f, "room_1");
+		hub_append(&f->hub, &f->log.messages[id - 1].room, id,
+		           name_message(id));
+	}
+	hub_deliver(&f->hub);
+	assert_int_equal(a->count, PAGE_MESSAGES);
+	assert_true(a->more);
+	assert_memory_equal(a->names.data, "u1 1 u2 2 ", 10);
+	ask_again(a);
+	assert_int_equal(a->count, PAGE_MESSAGES);
+	assert_false(a->more);
+	assert_memory_equal(a->names.data, "u501 501 u502 502 ", 18);
+	ask_again(a);
+	assert_state(a, WAITER_PARKED);
+}
+
+/* ---- Dead cursors ---- */
+
+static void another_logs_cursor_is_reset(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0), *b = client_of(f, 1);
+
+	say_many(f, "room_1", 12);
+	say(f, "lobby");
+	ask(a, "room_1", "1.0badcafe.3");
+	ask(b, "room_1", "1.0badcafe.999.00000001.7");
+	run_reads(f);
+	assert_got(a, 1, "3 4 5 6 7 8 9 10 11 12 ");
+	assert_true(a->reset && a->more && !a->gap);
+	assert_got(b, 1, "3 4 5 6 7 8 9 10 11 12 ");
+	assert_true(b->reset);
+	ask_again(a);
+	run_reads(f);
+	assert_state(a, WAITER_PARKED);
+	say(f, "room_1");
+	assert_got(a, 2, "14 ");
+	assert_false(a->reset);
+}
+
+static void a_reset_in_an_empty_room_is_answered(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0);
+
+	ask(a, "room_1", "1.0badcafe.3");
+	run_reads(f);
+	assert_got(a, 1, "");
+	assert_true(a->reset && !a->more);
+	ask_again(a);
+	assert_state(a, WAITER_PARKED);
+}
+
+static void who_is_reset_while_a_reset_is_read_gets_the_next(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0), *b = client_of(f, 1);
+
+	say(f, "room_1");
+	ask(a, "room_1", "1.0badcafe.3");
+	perform_next(&f->log);
+	say(f, "room_1");
+	ask(b, "room_1", "1.0badcafe.3");
+	run_reads(f);
+	assert_got(a, 1, "1 ");
+	ask_again(a);
+	assert_got(a, 2, "2 ");
+	assert_got(b, 1, "1 2 ");
+}
+
+static void a_cursor_ahead_waits_for_one_look(void **state)
+{
+	struct fixture *f = *state;
+	struct client *future = client_of(f, 0), *soon = client_of(f, 1);
+
+	say(f, "room_1");
+	save(f, "room_1");
+	save(f, "room_1");
+	ask(future, "room_1", "99");
+	ask(soon, "room_1", "2");
+	assert_state(future, WAITER_UNSETTLED);
+	assert_state(soon, WAITER_UNSETTLED);
+	assert_int_equal(f->wanted, 2);
+	look(f);
+	run_reads(f);
+	assert_got(future, 1, "1 2 3 ");
+	assert_true(future->reset);
+	assert_got(soon, 1, "3 ");
+	assert_false(soon->reset);
+}
+
+static void a_look_under_way_decides_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0);
+
+	begin_look(f);
+	save(f, "room_1");
+	save(f, "room_1");
+	ask(a, "room_1", "1");
+	end_look(f);
+	assert_state(a, WAITER_UNSETTLED);
+	look(f);
+	run_reads(f);
+	assert_got(a, 1, "2 ");
+	assert_false(a->reset);
+}
+
+/* ---- Another log ---- */
+
+static void a_replaced_log_resets_who_is_parked(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0);
+
+	say_many(f, "room_1", 5);
+	park(f, 0, "room_1");
+	replace_log(f, OTHER_LOG, 2, "room_1");
+	hub_start_over(&f->hub, OTHER_LOG, 0);
+	assert_state(a, WAITER_UNSETTLED);
+	assert_int_equal(a->answers, 0);
+	look(f);
+	run_reads(f);
+	assert_got(a, 1, "1 2 ");
+	assert_true(a->reset);
+	ask_again(a);
+	run_reads(f);
+	say(f, "room_1");
+	assert_got(a, 2, "3 ");
+}
+
+static void a_restored_backup_resets_who_is_ahead(void **state)
+{
+	struct fixture *f = *state;
+	struct client *ahead = client_of(f, 0), *within = client_of(f, 1);
+
+	say_many(f, "room_1", 5);
+	park(f, 0, "room_1");
+	replace_log(f, LOG, 3, "room_1");
+	hub_start_over(&f->hub, LOG, 0);
+	ask(within, "room_1", "1");
+	look(f);
+	run_reads(f);
+	assert_got(ahead, 1, "1 2 3 ");
+	assert_true(ahead->reset);
+	assert_got(within, 1, "2 3 ");
+	assert_false(within->reset);
+}
+
+static void a_read_of_another_log_answers_nobody(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0), *b = client_of(f, 1);
+
+	say_many(f, "room_1", 5);
+	drop_window(f);
+	ask(a, "room_1", "2");
+	ask(b, "room_1", "1.0badcafe.9");
+	replace_log(f, OTHER_LOG, 7, "room_1");
+	run_reads(f);
+	assert_state(a, WAITER_UNSETTLED);
+	assert_state(b, WAITER_UNSETTLED);
+	hub_start_over(&f->hub, OTHER_LOG, 0);
+	look(f);
+	run_reads(f);
+	assert_got(a, 1, "1 2 3 4 5 6 7 ");
+	assert_true(a->reset);
+	/* The other log is its own, which ends before 9. */
+	assert_got(b, 1, "1 2 3 4 5 6 7 ");
+	assert_true(b->reset);
+}
+
+static void a_read_from_before_a_new_log_is_not_used(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0), *b = client_of(f, 1);
+
+	say_many(f, "room_1", 5);
+	drop_window(f);
+	ask(a, "room_1", "2");
+	ask(b, "room_1", "1.12345678.9");
+	perform_next(&f->log);
+	perform_next(&f->log);
+	replace_log(f, OTHER_LOG, 2, "room_1");
+	hub_start_over(&f->hub, OTHER_LOG, 0);
+	run_reads(f);
+	assert_int_equal(a->answers + b->answers, 0);
+	look(f);
+	run_reads(f);
+	assert_got(a, 1, "1 2 ");
+	assert_true(a->reset);
+	assert_got(b, 1, "1 2 ");
+	assert_true(b->reset);
+}
+
+static void a_read_of_a_new_log_answers_no_old_cursor(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0);
+
+	say_many(f, "room_1", 5);
+	drop_window(f);
+	ask(a, "room_1", "2");
+	replace_log(f, OTHER_LOG, 7, "room_1");
+	hub_start_over(&f->hub, OTHER_LOG, 0);
+	look(f);
+	run_reads(f);
+	assert_got(a, 1, "1 2 3 4 5 6 7 ");
+	assert_true(a->reset);
+}
+
+static void a_read_of_a_shorter_log_answers_nobody(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0);
+
+	say_many(f, "room_1", 5);
+	drop_window(f);
+	ask(a, "room_1", "2");
+	replace_log(f, LOG, 3, "room_1");
+	run_reads(f);
+	assert_state(a, WAITER_UNSETTLED);
+	hub_start_over(&f->hub, LOG, 0);
+	look(f);
+	run_reads(f);
+	assert_got(a, 1, "3 ");
+}
+
+static void what_was_not_delivered_goes_with_its_log(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = park(f, 0, "room_1");
+
+	append_unsaved(f, "room_1");
+	hub_start_over(&f->hub, OTHER_LOG, 0);
+	hub_deliver(&f->hub);
+	assert_state(a, WAITER_UNSETTLED);
+	assert_int_equal(a->answers, 0);
+}
+
+/* ---- Before there is a log ---- */
+
+static void who_comes_early_waits_for_the_log(void **state)
+{
+	struct fixture *f = *state;
+	struct client *now = client_of(f, 0), *after = client_of(f, 1);
+
+	save(f, "room_1");
+	ask(now, "room_1", "now");
+	ask(after, "room_1", "0");
+	assert_state(now, WAITER_UNSETTLED);
+	assert_state(after, WAITER_UNSETTLED);
+	look(f);
+	run_reads(f);
+	assert_state(now, WAITER_PARKED);
+	assert_got(after, 1, "1 ");
+	say(f, "room_1");
+	assert_got(now, 1, "2 ");
+}
+
+static void nobody_waits_for_a_log_that_fails(void **state)
+{
+	struct fixture *f = *state;
+	struct client *before = client_of(f, 0), *later = client_of(f, 1);
+
+	ask(before, "room_1", "0");
+	hub_set_failing(&f->hub);
+	assert_int_equal(before->answers, 1);
+	assert_int_equal(before->status, 503);
+	ask(later, "room_1", "0");
+	assert_int_equal(later->answers, 1);
+	assert_int_equal(later->status, 503);
+	look(f);
+	ask(later, "room_1", "now");
+	run_reads(f);
+	assert_state(later, WAITER_PARKED);
+}
+
+static void who_is_parked_stays_while_the_log_fails(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = park(f, 0, "room_1");
+	struct client *b = client_of(f, 1);
+
+	hub_set_failing(&f->hub);
+	assert_state(a, WAITER_PARKED);
+	ask(b, "room_1", "now");
+	assert_state(b, WAITER_PARKED);
+	say_unsaved(f, "room_1");
+	assert_got(a, 1, "u1 ");
+}
+
+/* ---- Time runs out, and people go ---- */
+
+static void a_time_out_loses_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = park(f, 0, "room_1");
+
+	say(f, "lobby");
+	assert_true(hub_time_out(&f->hub, &a->waiter));
+	assert_got(a, 1, "");
+	assert_false(a->more || a->gap || a->reset);
+	say(f, "room_1");
+	say_unsaved(f, "room_1");
+	ask_again(a);
+	assert_got(a, 2, "2 u1 ");
+}
+
+static void a_time_out_during_a_read_waits_for_it(void **state)
+{
+	struct fixture *f = *state;
+	struct client *some = client_of(f, 0), *none = client_of(f, 1);
+
+	say_many(f, "room_1", 2);
+	drop_window(f);
+	ask(some, "room_1", "1");
+	ask(none, "room_1", "2");
+	assert_false(hub_time_out(&f->hub, &some->waiter));
+	assert_false(hub_time_out(&f->hub, &none->waiter));
+	run_reads(f);
+	assert_got(some, 1, "2 ");
+	assert_got(none, 1, "");
+	say(f, "room_1");
+	ask_again(none);
+	assert_got(none, 2, "3 ");
+}
+
+static void a_time_out_before_a_look_waits_for_it(void **state)
+{
+	struct fixture *f = *state;
+	struct client *soon = client_of(f, 0), *future = client_of(f, 1);
+
+	save(f, "room_1");
+	ask(soon, "room_1", "1");
+	ask(future, "room_1", "7");
+	assert_false(hub_time_out(&f->hub, &soon->waiter));
+	assert_false(hub_time_out(&f->hub, &future->waiter));
+	look(f);
+	assert_false(hub_time_out(&f->hub, &future->waiter));
+	run_reads(f);
+	assert_got(soon, 1, "");
+	assert_false(soon->reset);
+	assert_got(future, 1, "1 ");
+	assert_true(future->reset);
+}
+
+static void no_time_at_all_is_answered_at_once(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0);
+
+	park(f, 1, "room_1");
+	a->room = room_named("room_1");
+	a->waiter.from_now = true;
+	a->waiter.must_answer = true;
+	hub_ask(&f->hub, &a->waiter, &a->room);
+	assert_got(a, 1, "");
+}
+
+static void who_waits_too_long_for_the_log_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0);
+
+	ask(a, "room_1", "0");
+	hub_give_up(&f->hub, &a->waiter);
+	assert_int_equal(a->status, 503);
+	run_reads(f);
+	assert_int_equal(a->answers, 1);
+}
+
+/* Brings a new client into each state in turn; returns false after the last. */
+static bool bring_into_state(struct fixture *f, int step, struct client *c)
+{
+	switch (step) {
+	case 0: /* idle */
+		return true;
+	case 1:
+		ask(c, "room_1", "99");
+		assert_state(c, WAITER_UNSETTLED);
+		return true;
+	case 2: /* its read is under way */
+		drop_window(f);
+		ask(c, "room_1", "0");
+		assert_state(c, WAITER_READING);
+		return true;
+	case 3: /* it queues behind another's */
+		drop_window(f);
+		ask(client_of(f, 1), "room_1", "1");
+		ask(c, "room_1", "0");
+		assert_state(c, WAITER_READING);
+		return true;
+	case 4:
+		ask(c, "room_1", "1.0badcafe.3");
+		assert_state(c, WAITER_RESETTING);
+		return true;
+	case 5: /* behind another's */
+		ask(client_of(f, 2), "room_1", "1.0badcafe.3");
+		ask(c, "room_1", "1.0badcafe.3");
+		assert_state(c, WAITER_RESETTING);
+		return true;
+	case 6:
+		park(f, 0, "room_1");
+		return true;
+	}
+	return false;
+}
+
+static void who_has_gone_is_not_answered(void **state)
+{
+	struct fixture *f = *state;
+	struct client *c = client_of(f, 0);
+
+	say_many(f, "room_1", 3);
+	for (int step = 0; bring_into_state(f, step, c); step++) {
+		hub_leave(&f->hub, &c->waiter);
+		assert_state(c, WAITER_IDLE);
+		assert_null(c->waiter.room);
+		look(f);
+		run_reads(f);
+		say(f, "room_1");
+		say_unsaved(f, "room_1");
+		expect(c->answers == 0, "step %d", step);
+		hub_leave(&f->hub, &client_of(f, 1)->waiter);
+		hub_leave(&f->hub, &client_of(f, 2)->waiter);
+	}
+}
+
+static void a_room_without_users_holds_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct client *c = client_of(f, 0);
+
+	say_many(f, "room_1", 3);
+	for (int step = 0; bring_into_state(f, step, c); step++) {
+		hub_leave(&f->hub, &c->waiter);
+		hub_leave(&f->hub, &client_of(f, 1)->waiter);
+		hub_leave(&f->hub, &client_of(f, 2)->waiter);
+		look(f);
+		run_reads(f);
+		struct room_name name = room_named("room_1");
+		expect(rooms_get(&f->hub.rooms, &name)->users == 0, "step %d",
+		       step);
+	}
+}
+
+static void idle_rooms_are_forgotten(void **state)
+{
+	struct fixture *f = *state;
+	struct client *c = client_of(f, 0);
+	char room[32];
+	size_t all = 0;
+
+	for (int i = 1; i <= ROOMS_IDLE_MAX + 500; i++) {
+		snprintf(room, sizeof room, "room_%d", i);
+		park(f, 0, room);
+		hub_leave(&f->hub, &c->waiter);
+	}
+	for (struct list *at = f->hub.rooms.all.next; at != &f->hub.rooms.all;
+	     at = at->next)
+		all++;
+	assert_int_equal(all, ROOMS_IDLE_MAX);
+}
+
+static void who_is_sent_away_can_come_back(void **state)
+{
+	struct fixture *f = *state;
+	struct client *parked = client_of(f, 0), *reading = client_of(f, 1);
+	struct client *early = client_of(f, 2);
+
+	say_many(f, "room_1", 2);
+	drop_window(f);
+	park(f, 0, "room_1");
+	ask(reading, "room_1", "1.5f3a9c01.1");
+	ask(early, "room_1", "99");
+	say(f, "lobby");
+	f->hub.closing = true;
+	hub_send_away(&f->hub, &parked->waiter);
+	hub_send_away(&f->hub, &reading->waiter);
+	hub_send_away(&f->hub, &early->waiter);
+	assert_got(parked, 1, "");
+	assert_true(parked->answer->closes);
+	assert_got(reading, 1, "");
+	/* It gave an id alone, and got no farther. */
+	assert_int_equal(early->status, 503);
+	f->hub.closing = false;
+	run_reads(f);
+	say(f, "room_1");
+	ask_again(parked);
+	assert_got(parked, 2, "4 ");
+	ask_again(reading);
+	run_reads(f);
+	assert_got(reading, 2, "2 4 ");
+}
+
+/* ---- Asking again at once ---- */
+
+static void ask_again_once(struct client *c)
+{
+	c->then = NULL;
+	ask_again(c);
+}
+
+static void who_asks_again_at_once_waits_anew(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = park(f, 0, "room_1");
+	struct client *b = park(f, 1, "room_1");
+
+	a->then = b->then = ask_again_once;
+	say(f, "room_1");
+	assert_got(a, 1, "1 ");
+	assert_state(a, WAITER_PARKED);
+	assert_got(b, 1, "1 ");
+	say(f, "room_1");
+	assert_got(a, 2, "2 ");
+	assert_got(b, 2, "2 ");
+}
+
+static void ask_in_the_lobby(struct client *c)
+{
+	char *cursor = memory_copy(c->cursor, strlen(c->cursor));
+
+	c->then = NULL;
+	ask(c, "lobby", cursor);
+	free(cursor);
+}
+
+static void who_changes_rooms_during_delivery_gets_only_news(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = park(f, 0, "room_1");
+	struct client *b = park(f, 1, "lobby");
+
+	a->then = ask_in_the_lobby;
+	save(f, "room_1");
+	save(f, "lobby");
+	look(f);
+	assert_got(b, 1, "2 ");
+	/* Its cursor, from room_1, is after message 2. */
+	expect(a->answers == 1, "given again: %.*s",
+	       TEXT_ARGS(buffer_text(&a->names)));
+	assert_state(a, WAITER_PARKED);
+}
+
+/* ---- A long disorder ---- */
+
+enum { STEPS = 20000, SMALL_WINDOW = 1500 };
+
+static const char *const model_rooms[] = {"room_1", "room_2", "lobby"};
+
+/* What one client has to have seen. */
+struct record {
+	const char *room;
+	int64_t last_id;
+	int last_unsaved;
+};
+
+struct model {
+	struct fixture *f;
+	struct random random;
+	struct record records[CLIENTS];
+	int64_t delivered;
+};
+
+static int64_t next_in_room(const struct log_reader *log, const char *room,
+                            int64_t id)
+{
+	while (++id <= log->newest)
+		if (is_in_room(log, id, room))
+			return id;
+	return 0;
+}
+
+static void check_name(struct model *m, struct record *record, const char *name)
+{
+	if (name[0] == 'u') {
+		int number = atoi(name + 1);
+
+		expect(number > record->last_unsaved, "%s after u%d", name,
+		       record->last_unsaved);
+		record->last_unsaved = number;
+		return;
+	}
+	int64_t id = atoll(name);
+	int64_t next = next_in_room(&m->f->log, record->room, record->last_id);
+	expect(id == next, "%s: got %s, not %" PRId64, record->room, name, next);
+	record->last_id = id;
+	m->delivered++;
+}
+
+/* Takes an answer that has come into account and polls again. */
+static void follow(struct model *m, int which)
+{
+	struct client *c = client_of(m->f, which);
+	struct record *record = &m->records[which];
+
+	if (c->waiter.state != WAITER_IDLE)
+		return;
+	if (c->answer != NULL) {
+		assert_int_equal(c->status, 200);
+		assert_false(c->reset || c->gap);
+		buffer_add(&c->names, "", 1);
+		for (char *rest, *name = strtok_r(c->names.data, " ", &rest);
+		     name != NULL; name = strtok_r(NULL, " ", &rest))
+			check_name(m, record, name);
+		buffer_clear(&c->names);
+	}
+	if (c->cursor != NULL)
+		ask_again(c);
+	else
+		ask(c, record->room, "0");
+}
+
+/* As a client does that goes away, perhaps before its answer came, and keeps
+ * only an id. */
+static void come_anew(struct model *m, int which)
+{
+	struct client *c = client_of(m->f, which);
+	char after[24];
+
+	if (c->waiter.state == WAITER_IDLE)
+		return;
+	hub_leave(&m->f->hub, &c->waiter);
+	forget_answer(c);
+	snprintf(after, sizeof after, "%" PRId64, m->records[which].last_id);
+	ask(c, m->records[which].room, after);
+}
+
+/* As a frame of the bus does: taken if it continues what the hub holds. */
+static void say_if_next(struct fixture *f, const char *room)
+{
+	if (f->hub.newest == f->log.newest)
+		say(f, room);
+	else
+		save(f, room);
+}
+
+static void step(struct model *m)
+{
+	struct fixture *f = m->f;
+	const char *room =
+		model_rooms[random_below(&m->random, LENGTH(model_rooms))];
+	int which = (int)random_below(&m->random, CLIENTS);
+
+	switch (random_below(&m->random, 12)) {
+	case 0:
+		if (f->log.newest < MESSAGES_MAX)
+			save(f, room);
+		break;
+	case 1:
+		if (f->log.newest < MESSAGES_MAX)
+			say_if_next(f, room);
+		break;
+	case 2:
+		say_unsaved(f, room);
+		break;
+	case 3:
+		begin_look(f);
+		break;
+	case 4:
+		if (f->looking)
+			end_look(f);
+		break;
+	case 5:
+		perform_next(&f->log);
+		break;
+	case 6:
+		give_back(&f->log);
+		break;
+	case 7:
+		if (client_of(f, which)->waiter.state != WAITER_IDLE)
+			hub_time_out(&f->hub, &client_of(f, which)->waiter);
+		break;
+	case 8:
+		if (random_below(&m->random, 5) == 0)
+			come_anew(m, which);
+		break;
+	default:
+		follow(m, which);
+	}
+}
+
+/* Until nobody lacks anything. */
+static void settle(struct model *m)
+{
+	struct fixture *f = m->f;
+
+	for (int round = 0; round < MESSAGES_MAX; round++) {
+		bool all_parked = true;
+
+		look(f);
+		run_reads(f);
+		for (int i = 0; i < CLIENTS; i++) {
+			follow(m, i);
+			all_parked = all_parked &&
+			             client_of(f, i)->waiter.state ==
+			                     WAITER_PARKED;
+		}
+		if (all_parked)
+			return;
+	}
+	expect(false, "somebody does not come to rest");
+}
+
+static void disorder_loses_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct model m = {.f = f, .random = random_from(SEED)};
+
+	f->hub.window.limit_bytes = SMALL_WINDOW;
+	for (int i = 0; i < CLIENTS; i++)
+		m.records[i].room = model_rooms[(size_t)i % LENGTH(model_rooms)];
+	for (int i = 0; i < STEPS; i++)
+		step(&m);
+	settle(&m);
+	for (int i = 0; i < CLIENTS; i++)
+		expect(next_in_room(&f->log, m.records[i].room,
+		                    m.records[i].last_id) == 0,
+		       "client %d ends at %" PRId64, i, m.records[i].last_id);
+	assert_true(m.delivered > f->log.newest);
+}
+
+#define WITH_HUB(title, function)                                              \
+	TEST_WITH(title, function, set_up, tear_down, NULL)
+#define WITH_EARLY_HUB(title, function)                                        \
+	TEST_WITH(title, function, set_up_early, tear_down, NULL)
+
+int run_hub(void)
+{
+	static const struct CMUnitTest tests[] = {
+		WITH_HUB("all who wait in a room get one and the same answer",
+	                 parked_waiters_share_one_answer),
+		WITH_HUB("a message in another room wakes nobody",
+	                 others_rooms_wake_nobody),
+		WITH_HUB("messages between two polls come together, without a "
+	                 "read of the log",
+	                 messages_between_two_polls_come_together),
+		WITH_HUB("who comes with the same cursor shares a page until "
+	                 "there is a message",
+	                 the_same_cursor_shares_a_page),
+		WITH_HUB("two cursors in one room get what each of them lacks",
+	                 two_cursors_in_a_room_get_what_each_lacks),
+		WITH_HUB("a cursor from one room serves in another",
+	                 a_cursor_of_one_room_serves_another),
+		WITH_HUB("now is the end of the log",
+	                 now_is_the_end_of_the_log),
+		WITH_HUB("a message in no log comes once, in its place",
+	                 unsaved_messages_come_once),
+		WITH_HUB("of another hub's cursor only the id counts",
+	                 another_hubs_position_says_nothing),
+		WITH_HUB("a position that is ahead of the hub's says nothing",
+	                 a_position_ahead_says_nothing),
+		WITH_HUB("what the window has dropped is read from the log",
+	                 what_the_window_dropped_is_read_from_the_log),
+		WITH_HUB("the window stays within its limit",
+	                 the_window_stays_within_its_limit),
+		WITH_HUB("one read of the log serves all who queue for it",
+	                 one_read_serves_all_who_queue),
+		WITH_HUB("who joins while a read that starts later is under "
+	                 "way loses nothing",
+	                 a_read_that_starts_later_is_joined_by_nobody),
+		WITH_HUB("who shares a read with one far behind gets nothing "
+	                 "twice",
+	                 sharing_a_read_gives_nothing_twice),
+		WITH_HUB("a message that comes during a read is not lost",
+	                 a_message_during_a_read_is_not_lost),
+		WITH_HUB("what a read saw before the hub did is not given again",
+	                 what_a_read_saw_is_not_given_again),
+		WITH_HUB("what came and was dropped during a read is read again",
+	                 dropped_while_read_it_is_read_again),
+		WITH_HUB("who waits for a read that fails is told",
+	                 a_failed_read_is_told),
+		WITH_HUB("messages that were removed make a gap for who lacks "
+	                 "them, and no one else",
+	                 removed_messages_make_a_gap),
+		WITH_HUB("a room that was emptied has a gap once",
+	                 an_emptied_room_has_a_gap_once),
+		WITH_HUB("a gap that the hub has not come to yet is told once",
+	                 a_gap_ahead_of_the_hub_is_told_once),
+		WITH_HUB("a gap is told though the window reaches back to it",
+	                 a_room_in_the_window_has_its_gap_too),
+		WITH_HUB("a page ends at 1000 messages and says if there is more",
+	                 long_pages_end_at_a_thousand),
+		WITH_HUB("a flood reaches those who are parked in pages of 1000",
+	                 a_flood_reaches_parked_ones_in_pages),
+		WITH_HUB("more is told only of what the next poll will get",
+	                 more_is_told_only_of_what_comes),
+		WITH_HUB("a long page with messages in no log loses none",
+	                 a_long_page_with_unsaved_ones_loses_none),
+		WITH_HUB("a cursor of another log gets the newest page and a "
+	                 "good cursor",
+	                 another_logs_cursor_is_reset),
+		WITH_HUB("a cursor of another log is answered in an empty room "
+	                 "too",
+	                 a_reset_in_an_empty_room_is_answered),
+		WITH_HUB("who is reset while a reset is read gets the next one",
+	                 who_is_reset_while_a_reset_is_read_gets_the_next),
+		WITH_HUB("a cursor ahead of the hub waits for one look at the "
+	                 "log, and is reset if it is ahead of that",
+	                 a_cursor_ahead_waits_for_one_look),
+		WITH_HUB("a look that was under way does not decide on a cursor",
+	                 a_look_under_way_decides_nothing),
+		WITH_HUB("when the log is replaced all who wait are reset",
+	                 a_replaced_log_resets_who_is_parked),
+		WITH_HUB("when a backup is restored those beyond its end are "
+	                 "reset",
+	                 a_restored_backup_resets_who_is_ahead),
+		WITH_HUB("a read that saw another log answers nobody",
+	                 a_read_of_another_log_answers_nobody),
+		WITH_HUB("a read from before the log was replaced is not used",
+	                 a_read_from_before_a_new_log_is_not_used),
+		WITH_HUB("a read of a new log answers no cursor of the old one",
+	                 a_read_of_a_new_log_answers_no_old_cursor),
+		WITH_HUB("a read of a log that has become shorter answers nobody",
+	                 a_read_of_a_shorter_log_answers_nobody),
+		WITH_HUB("what was not delivered yet goes with its log",
+	                 what_was_not_delivered_goes_with_its_log),
+		WITH_EARLY_HUB("who comes before the log was read waits for it",
+	                       who_comes_early_waits_for_the_log),
+		WITH_EARLY_HUB("nobody waits for a log that can't be read",
+	                       nobody_waits_for_a_log_that_fails),
+		WITH_HUB("who is parked stays while the log can't be read",
+	                 who_is_parked_stays_while_the_log_fails),
+		WITH_HUB("time that runs out gives an empty page and loses "
+	                 "nothing",
+	                 a_time_out_loses_nothing),
+		WITH_HUB("time that runs out during a read waits for the read",
+	                 a_time_out_during_a_read_waits_for_it),
+		WITH_HUB("time that runs out before a look waits for the look",
+	                 a_time_out_before_a_look_waits_for_it),
+		WITH_HUB("who has no time at all is answered at once",
+	                 no_time_at_all_is_answered_at_once),
+		WITH_HUB("who is taken out while the log is read is told",
+	                 who_waits_too_long_for_the_log_is_told),
+		WITH_HUB("who has gone is not answered, whatever it waited for",
+	                 who_has_gone_is_not_answered),
+		WITH_HUB("who has gone leaves no user behind in the room",
+	                 a_room_without_users_holds_nothing),
+		WITH_HUB("of idle rooms only so many are kept",
+	                 idle_rooms_are_forgotten),
+		WITH_HUB("who is sent away has a cursor to come back with",
+	                 who_is_sent_away_can_come_back),
+		WITH_HUB("who asks again at once waits anew",
+	                 who_asks_again_at_once_waits_anew),
+		WITH_HUB("who changes rooms during delivery gets only what is "
+	                 "after the cursor",
+	                 who_changes_rooms_during_delivery_gets_only_news),
+		WITH_HUB("in a long disorder every client gets each message "
+	                 "once, in order",
+	                 disorder_loses_nothing),
+	};
+
+	return cmocka_run_group_tests_name("hub", tests, NULL, NULL);
+}

@@ -1,0 +1,53 @@
+/* Runs the tests of the modules that need no program around them, and says in
+ * TAP how they end: `unit` all of them, `unit GROUP...` some. Every group is a
+ * TAP stream of its own; t/unit.t makes one of them. */
+#include "unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct group {
+	const char *name;
+	int (*run)(void);
+} groups[] = {
+	{"codecs", run_codecs},
+	{"frame", run_frame},
+	{"render", run_render},
+	{"settings", run_settings},
+	{"submission", run_submission},
+	{"store", run_store},
+	{"pushd", run_pushd},
+	{"hub", run_hub},
+};
+
+static int run_all(void)
+{
+	int failed = 0;
+
+	for (size_t i = 0; i < LENGTH(groups); i++)
+		failed += groups[i].run();
+	return failed;
+}
+
+static int run_named(const char *name)
+{
+	for (size_t i = 0; i < LENGTH(groups); i++)
+		if (strcmp(groups[i].name, name) == 0)
+			return groups[i].run();
+	fprintf(stderr, "unit: there is no group %s\n", name);
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	int failed = 0;
+
+	/* What was said must be out should a test end the process. */
+	setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	if (argc < 2)
+		failed = run_all();
+	for (int i = 1; i < argc; i++)
+		failed += run_named(argv[i]);
+	return failed > 0 ? 1 : 0;
+}

@@ -1,0 +1,159 @@
+/* Tests of how a poll's target is read. */
+#include "unit.h"
+
+#include "poll_request.h"
+
+static struct problem read_target(const char *target,
+                                  struct poll_request *request)
+{
+	return poll_request_read(text_of(target), request);
+}
+
+static void a_poll_alone_waits_from_now(void **state)
+{
+	struct poll_request request;
+
+	(void)state;
+	assert_int_equal(read_target("/rooms/room_26/poll", &request).type,
+	                 PROBLEM_NONE);
+	assert_text(room_name_text(&request.room), "room_26");
+	assert_true(request.from_now);
+	assert_int_equal(request.seconds, 25);
+}
+
+static void after_says_where_from(void **state)
+{
+	static const struct {
+		const char *target;
+		bool from_now;
+		int64_t id, position;
+	} rows[] = {
+		{"/rooms/a/poll?after=now", true, 0, 0},
+		{"/rooms/a/poll?after=%6eow", true, 0, 0},
+		{"/rooms/a/poll?after=0", false, 0, 0},
+		{"/rooms/a/poll?after=142", false, 142, 0},
+		{"/rooms/a/poll?after=1.5f3a9c01.142", false, 142, 0},
+		{"/rooms/a/poll?after=1.5f3a9c01.142.9be01d22.17", false, 142,
+	         17},
+		{"/rooms/a/poll?after=1%2e5f3a9c01%2e142", false, 142, 0},
+		{"/x/rooms/a/poll?before=now&other&after=142&timeout=1", false,
+	         142, 0},
+	};
+	struct poll_request request;
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		expect(read_target(rows[i].target, &request).type ==
+		               PROBLEM_NONE,
+		       "%s", rows[i].target);
+		expect(request.from_now == rows[i].from_now, "%s",
+		       rows[i].target);
+		expect(request.cursor.id == rows[i].id &&
+		               request.cursor.position == rows[i].position,
+		       "%s", rows[i].target);
+	}
+}
+
+static void timeout_says_how_long(void **state)
+{
+	static const struct {
+		const char *target;
+		int seconds;
+	} rows[] = {
+		{"/rooms/a/poll?timeout=0", 0},
+		{"/rooms/a/poll?timeout=1", 1},
+		{"/rooms/a/poll?timeout=55", 55},
+		{"/rooms/a/poll?after=now&timeout=%35", 5},
+	};
+	struct poll_request request;
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		expect(read_target(rows[i].target, &request).type ==
+		               PROBLEM_NONE,
+		       "%s", rows[i].target);
+		expect(request.seconds == rows[i].seconds, "%s",
+		       rows[i].target);
+	}
+}
+
+static void what_is_wrong_is_told(void **state)
+{
+	static const struct {
+		const char *target;
+		enum problem_type type;
+	} rows[] = {
+		{"", PROBLEM_NOT_FOUND},
+		{"/", PROBLEM_NOT_FOUND},
+		{"/rooms/a/messages", PROBLEM_NOT_FOUND},
+		{"/rooms/a/messages/1", PROBLEM_NOT_FOUND},
+		{"/rooms/a/events", PROBLEM_NOT_FOUND},
+		{"/rooms/a/poll/", PROBLEM_NOT_FOUND},
+		{"/rooms/room_026/poll", PROBLEM_BAD_ROOM_NAME},
+		{"/rooms/../poll", PROBLEM_BAD_ROOM_NAME},
+		{"/rooms/a%2fb/poll", PROBLEM_BAD_ROOM_NAME},
+		{"/rooms/a/poll?after", PROBLEM_BAD_CURSOR},
+		{"/rooms/a/poll?after=", PROBLEM_BAD_CURSOR},
+		{"/rooms/a/poll?after=Now", PROBLEM_BAD_CURSOR},
+		{"/rooms/a/poll?after=-1", PROBLEM_BAD_CURSOR},
+		{"/rooms/a/poll?after=%", PROBLEM_BAD_CURSOR},
+		{"/rooms/a/poll?after=%ff", PROBLEM_BAD_CURSOR},
+		{"/rooms/a/poll?after=1%00", PROBLEM_BAD_CURSOR},
+		{"/rooms/a/poll?after=+1", PROBLEM_BAD_CURSOR},
+		{"/rooms/a/poll?after=2.5f3a9c01.142", PROBLEM_BAD_CURSOR},
+		{"/rooms/a/poll?after=1&after=1", PROBLEM_BAD_PARAMETER},
+		{"/rooms/a/poll?after=now&after=now", PROBLEM_BAD_PARAMETER},
+		{"/rooms/a/poll?timeout", PROBLEM_BAD_PARAMETER},
+		{"/rooms/a/poll?timeout=", PROBLEM_BAD_PARAMETER},
+		{"/rooms/a/poll?timeout=56", PROBLEM_BAD_PARAMETER},
+		{"/rooms/a/poll?timeout=-1", PROBLEM_BAD_PARAMETER},
+		{"/rooms/a/poll?timeout=1.5", PROBLEM_BAD_PARAMETER},
+		{"/rooms/a/poll?timeout=1s", PROBLEM_BAD_PARAMETER},
+		{"/rooms/a/poll?timeout=05", PROBLEM_BAD_PARAMETER},
+		{"/rooms/a/poll?timeout=99999999999999999999",
+	         PROBLEM_BAD_PARAMETER},
+		{"/rooms/a/poll?timeout=1&timeout=1", PROBLEM_BAD_PARAMETER},
+	};
+	struct poll_request request;
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		struct problem problem = read_target(rows[i].target, &request);
+
+		expect(problem.type == rows[i].type, "%s: problem %d",
+		       rows[i].target, (int)problem.type);
+		expect(problem.detail != NULL, "%s", rows[i].target);
+	}
+}
+
+static void a_cursor_of_ten_kilobytes_is_refused(void **state)
+{
+	struct buffer target = {0};
+	struct poll_request request;
+
+	(void)state;
+	buffer_add_string(&target, "/rooms/a/poll?after=");
+	for (int i = 0; i < 1024; i++)
+		buffer_add_string(&target, "1111111111");
+	assert_int_equal(
+		poll_request_read(buffer_text(&target), &request).type,
+		PROBLEM_BAD_CURSOR);
+	buffer_release(&target);
+}
+
+int run_pushd(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST("a poll without parameters waits 25 s from now on",
+	             a_poll_alone_waits_from_now),
+		TEST("after takes a cursor, an id or now",
+	             after_says_where_from),
+		TEST("timeout takes 0 to 55 seconds", timeout_says_how_long),
+		TEST("what is wrong with a poll is told by the problem's type",
+	             what_is_wrong_is_told),
+		TEST("a cursor of ten kilobytes is refused",
+	             a_cursor_of_ten_kilobytes_is_refused),
+	};
+
+	return cmocka_run_group_tests_name("pushd", tests, NULL, NULL);
+}

@@ -1,0 +1,1046 @@
+/* Tests of the log. The first table is what every back-end has to do, and knows
+ * it by its URL alone; the second is about SQLite's file. A back-end to come
+ * gets a row in `backends` and runs the first. */
+#include "unit.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "memory.h"
+#include "store.h"
+
+enum { BUSY_MS = 100 };
+
+struct fixture;
+
+/* What the tests of all back-ends need beside store.h. */
+struct backend {
+	const char *name;
+	/* Sets settings.store_url to a store of the fixture's own. */
+	void (*choose_url)(struct fixture *f);
+	/* Runs SQL on the store as somebody else's program does. */
+	void (*execute)(struct fixture *f, const char *sql);
+};
+
+struct fixture {
+	const struct backend *backend;
+	char *folder, *path;
+	struct settings settings;
+	struct store *writer, *reader;
+	/* What the last read gave. */
+	struct buffer ids; /* "1 2 3 " */
+	struct buffer rooms, contents;
+	int64_t visits;
+};
+
+/* ---- SQLite ---- */
+
+static void choose_sqlite_url(struct fixture *f)
+{
+	struct buffer assignment = {0}, error = {0};
+
+	buffer_printf(&assignment, "store.url=sqlite:%s", f->path);
+	buffer_add(&assignment, "", 1);
+	assert_true(settings_override(&f->settings, assignment.data, &error));
+	buffer_release(&assignment);
+	buffer_release(&error);
+}
+
+static void execute_on(const char *path, const char *sql)
+{
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	sqlite3_busy_timeout(db, BUSY_MS);
+	int code = sqlite3_exec(db, sql, NULL, NULL, NULL);
+	sqlite3_close(db);
+	expect(code == SQLITE_OK, "%s: %s", sql, sqlite3_errstr(code));
+}
+
+static void execute_sqlite(struct fixture *f, const char *sql)
+{
+	execute_on(f->path, sql);
+}
+
+static const struct backend sqlite = {"SQLite", choose_sqlite_url,
+                                      execute_sqlite};
+static const struct backend *const backends[] = {&sqlite};
+
+/* ---- A store of the test's own ---- */
+
+static struct store *open_store(struct fixture *f, enum store_access access)
+{
+	struct buffer error = {0};
+	struct store *store = store_new(&f->settings, access, &error);
+
+	expect(store != NULL, "%.*s", TEXT_ARGS(buffer_text(&error)));
+	return store;
+}
+
+static int set_up(void **state)
+{
+	struct fixture *f = memory_get(sizeof *f);
+
+	f->backend = *state;
+	f->folder = folder_make();
+	f->path = path_in(f->folder, "longroom.db");
+	settings_init(&f->settings);
+	f->settings.store_busy_timeout = BUSY_MS;
+	f->backend->choose_url(f);
+	f->writer = open_store(f, STORE_WRITE);
+	f->reader = open_store(f, STORE_READ);
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	store_free(f->writer);
+	store_free(f->reader);
+	settings_release(&f->settings);
+	buffer_release(&f->ids);
+	buffer_release(&f->rooms);
+	buffer_release(&f->contents);
+	free(f->path);
+	folder_remove(f->folder);
+	free(f);
+	return 0;
+}
+
+#define assert_done(f, done)                                                   \
+	expect(done, "writer: %s; reader: %s", store_error((f)->writer),       \
+	       store_error((f)->reader))
+
+/* ---- Writing ---- */
+
+static struct message message_in(const char *room, const char *content)
+{
+	return (struct message){
+		.room = room_named(room),
+		.sender_id = text_of("2"),
+		.sender_name = text_of("ann"),
+		.sender_type = text_of("user"),
+		.content = text_of(content),
+		.sent_ms = 1795327320123,
+	};
+}
+
+/* Appends one and returns its id. */
+static int64_t append(struct fixture *f, const char *room, const char *content)
+{
+	struct message m = message_in(room, content);
+	struct append one = {.message = &m};
+	uint32_t log;
+
+	assert_done(f, store_append(f->writer, &one, 1, &log));
+	assert_int_equal(one.outcome, APPEND_SAVED);
+	return m.id;
+}
+
+static void append_many(struct fixture *f, const char *room, int count)
+{
+	for (int i = 0; i < count; i++)
+		append(f, room, "x");
+}
+
+static enum append_outcome append_with(struct fixture *f, const char *sender,
+                                       const char *client_id,
+                                       const char *content, int64_t *id)
+{
+	struct message m = message_in("room_1", content);
+	struct append one = {.message = &m};
+	uint32_t log;
+
+	m.sender_id = text_of(sender);
+	m.client_id = text_of(client_id);
+	assert_done(f, store_append(f->writer, &one, 1, &log));
+	*id = m.id;
+	return one.outcome;
+}
+
+/* ---- Reading ---- */
+
+static void note(void *context, const struct message *m)
+{
+	struct fixture *f = context;
+
+	f->visits++;
+	buffer_printf(&f->ids, "%lld ", (long long)m->id);
+	buffer_printf(&f->rooms, "%s ", m->room.string);
+	buffer_add_text(&f->contents, m->content);
+	buffer_add_string(&f->contents, " ");
+}
+
+static void forget(struct fixture *f)
+{
+	buffer_clear(&f->ids);
+	buffer_clear(&f->rooms);
+	buffer_clear(&f->contents);
+	f->visits = 0;
+}
+
+static struct store_page read_range(struct fixture *f, const char *room,
+                                    struct store_range range)
+{
+	struct room_name name = room_named(room);
+	struct store_page page;
+
+	forget(f);
+	assert_done(f, store_read_room(f->reader, &name, &range, note, f,
+	                               &page));
+	assert_int_equal(page.count, f->visits);
+	return page;
+}
+
+static struct log_page read_log(struct fixture *f, int64_t id, int64_t limit,
+                                int64_t bytes)
+{
+	struct log_page page;
+
+	forget(f);
+	assert_done(f, store_read_log(f->reader, id, limit, bytes, note, f,
+	                              &page));
+	return page;
+}
+
+static struct log_end log_end_of(struct fixture *f, struct store *store)
+{
+	struct log_end end;
+
+	assert_done(f, store_log_end(store, &end));
+	return end;
+}
+
+#define NEWEST(n) ((struct store_range){.direction = STORE_NEWEST, .limit = n})
+#define BEFORE(i, n)                                                           \
+	((struct store_range){.direction = STORE_BEFORE, .id = i, .limit = n})
+#define AFTER(i, n)                                                            \
+	((struct store_range){.direction = STORE_AFTER, .id = i, .limit = n})
+enum { ENOUGH = 1 << 20 };
+
+/* ---- Tests of every back-end ---- */
+
+static void a_new_log_is_empty(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_done(f, store_connect(f->writer));
+	assert_true(store_exists(f->reader));
+	assert_int_equal(log_end_of(f, f->writer).newest, 0);
+	assert_int_equal(log_end_of(f, f->reader).newest, 0);
+	struct store_page page = read_range(f, "room_1", NEWEST(10));
+	assert_int_equal(page.count + page.earliest + page.pruned + page.more, 0);
+	assert_int_equal(read_log(f, 0, 10, ENOUGH).upto, 0);
+}
+
+static void ids_ascend_over_all_rooms(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(append(f, "room_1", "a"), 1);
+	assert_int_equal(append(f, "lobby", "b"), 2);
+	assert_int_equal(append(f, "room_1", "c"), 3);
+	read_range(f, "room_1", NEWEST(10));
+	assert_text(buffer_text(&f->ids), "1 3 ");
+	assert_text(buffer_text(&f->contents), "a c ");
+	read_range(f, "lobby", NEWEST(10));
+	assert_text(buffer_text(&f->ids), "2 ");
+	assert_text(buffer_text(&f->rooms), "lobby ");
+}
+
+static void a_batch_gets_ids_in_its_order(void **state)
+{
+	struct fixture *f = *state;
+	struct message messages[3] = {message_in("room_1", "a"),
+	                              message_in("lobby", "b"),
+	                              message_in("room_1", "c")};
+	struct append batch[3] = {{.message = &messages[0]},
+	                          {.message = &messages[1]},
+	                          {.message = &messages[2]}};
+	uint32_t log;
+
+	assert_done(f, store_append(f->writer, batch, 3, &log));
+	assert_int_equal(log, log_end_of(f, f->reader).log);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(messages[i].id, i + 1);
+		assert_int_equal(batch[i].outcome, APPEND_SAVED);
+	}
+	read_log(f, 0, 10, ENOUGH);
+	assert_text(buffer_text(&f->contents), "a b c ");
+}
+
+static struct message full_message(const char *room)
+{
+	struct message m = message_in(room, "a; DROP TABLE messages; "
+	                                    "\xf0\x9f\x98\x80\n%s");
+
+	m.sender_name = text_of("\xc3\xa9 'quoted' \"name\"");
+	m.client_id = text_of("c-1");
+	return m;
+}
+
+static void check_full_message(void *context, const struct message *m)
+{
+	struct message all = full_message(context);
+
+	assert_string_equal(m->room.string, all.room.string);
+	assert_true(m->id > 0);
+	assert_true(text_equal(m->sender_id, all.sender_id));
+	assert_true(text_equal(m->sender_name, all.sender_name));
+	assert_true(text_equal(m->sender_type, all.sender_type));
+	assert_true(text_equal(m->content, all.content));
+	assert_true(text_equal(m->client_id, all.client_id));
+	assert_true(m->sent_ms == all.sent_ms);
+}
+
+static void every_field_is_kept(void **state)
+{
+	static char room[] = "A.name~of-64_bytes-----------------------------"
+	                     "-----------------";
+	struct fixture *f = *state;
+	struct message m = full_message(room);
+	struct append one = {.message = &m};
+	struct store_page page;
+	struct log_page log_page;
+	struct log_end end;
+	uint32_t log;
+	bool found;
+
+	assert_done(f, store_append(f->writer, &one, 1, &log));
+	assert_done(f, store_read_room(f->reader, &m.room, &NEWEST(1),
+	                               check_full_message, room, &page));
+	assert_done(f, store_read_log(f->reader, 0, 1, ENOUGH,
+	                              check_full_message, room, &log_page));
+	assert_done(f, store_read_one(f->reader, &m.room, m.id,
+	                              check_full_message, room, &end, &found));
+	assert_true(found && page.count == 1 && log_page.upto == m.id);
+}
+
+static void check_no_client_id(void *context, const struct message *m)
+{
+	*(bool *)context = m->client_id.data == NULL;
+}
+
+static void no_client_id_stays_none(void **state)
+{
+	struct fixture *f = *state;
+	struct room_name room = room_named("room_1");
+	struct store_page page;
+	bool none = false;
+
+	append(f, "room_1", "a");
+	append(f, "room_1", "a");
+	assert_done(f, store_read_room(f->reader, &room, &NEWEST(1),
+	                               check_no_client_id, &none, &page));
+	assert_true(none);
+}
+
+static void room_numbers_reach_their_limit(void **state)
+{
+	struct fixture *f = *state;
+
+	append(f, "room_9223372036854775807", "a");
+	append(f, "room_1", "b");
+	append(f, "room_", "c");
+	read_log(f, 0, 10, ENOUGH);
+	assert_text(buffer_text(&f->rooms),
+	            "room_9223372036854775807 room_1 room_ ");
+	assert_int_equal(
+		read_range(f, "room_9223372036854775807", NEWEST(9)).count, 1);
+}
+
+static void a_room_is_no_other(void **state)
+{
+	static const char *const rooms[] = {"a", "A", "room_1", "room_11",
+	                                    "room_1a", "1", "-1", "b"};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < LENGTH(rooms); i++)
+		append(f, rooms[i], rooms[i]);
+	for (size_t i = 0; i < LENGTH(rooms); i++) {
+		assert_int_equal(read_range(f, rooms[i], NEWEST(9)).count, 1);
+		expect(strncmp(f->contents.data, rooms[i], strlen(rooms[i])) ==
+		               0,
+		       "%s", rooms[i]);
+	}
+}
+
+/* ---- The same client_id again ---- */
+
+static void a_repeated_client_id_gives_the_first_id(void **state)
+{
+	struct fixture *f = *state;
+	int64_t id;
+
+	append(f, "room_1", "before");
+	assert_int_equal(append_with(f, "2", "c", "a", &id), APPEND_SAVED);
+	assert_int_equal(id, 2);
+	assert_int_equal(append_with(f, "2", "c", "a", &id), APPEND_REPEATED);
+	assert_int_equal(id, 2);
+	assert_int_equal(append_with(f, "2", "c", "b", &id), APPEND_CONFLICT);
+	assert_int_equal(append_with(f, "3", "c", "b", &id), APPEND_SAVED);
+	assert_int_equal(append_with(f, "2", "d", "a", &id), APPEND_SAVED);
+	assert_int_equal(log_end_of(f, f->reader).newest, 4);
+}
+
+static void a_client_id_counts_within_its_room(void **state)
+{
+	struct fixture *f = *state;
+	struct message m = message_in("lobby", "a");
+	struct append one = {.message = &m};
+	uint32_t log;
+	int64_t id;
+
+	assert_int_equal(append_with(f, "2", "c", "a", &id), APPEND_SAVED);
+	m.client_id = text_of("c");
+	assert_done(f, store_append(f->writer, &one, 1, &log));
+	assert_int_equal(one.outcome, APPEND_SAVED);
+	assert_int_equal(m.id, 2);
+}
+
+static void a_client_id_may_repeat_within_a_batch(void **state)
+{
+	static const enum append_outcome outcomes[] = {
+		APPEND_SAVED, APPEND_REPEATED, APPEND_CONFLICT, APPEND_SAVED};
+	struct fixture *f = *state;
+	struct message messages[4] = {
+		message_in("room_1", "a"), message_in("room_1", "a"),
+		message_in("room_1", "b"), message_in("room_1", "c")};
+	struct append batch[4] = {{.message = &messages[0]},
+	                          {.message = &messages[1]},
+	                          {.message = &messages[2]},
+	                          {.message = &messages[3]}};
+	uint32_t log;
+
+	for (int i = 0; i < 3; i++)
+		messages[i].client_id = text_of("c");
+	assert_done(f, store_append(f->writer, batch, 4, &log));
+	for (int i = 0; i < 4; i++)
+		expect(batch[i].outcome == outcomes[i], "message %d", i);
+	assert_int_equal(messages[0].id, 1);
+	assert_int_equal(messages[1].id, 1);
+	assert_int_equal(messages[3].id, 2);
+	read_log(f, 0, 10, ENOUGH);
+	assert_text(buffer_text(&f->contents), "a c ");
+}
+
+/* ---- Pages ---- */
+
+/* 1 to 10, the even ones in room_1. */
+static void append_ten(struct fixture *f)
+{
+	for (int id = 1; id <= 10; id++)
+		append(f, id % 2 ? "lobby" : "room_1", "x");
+}
+
+static void pages_are_read_in_each_direction(void **state)
+{
+	static const struct {
+		struct store_range range;
+		const char *ids;
+		bool more;
+	} rows[] = {
+		{{STORE_NEWEST, 0, 10, 0}, "2 4 6 8 10 ", false},
+		{{STORE_NEWEST, 0, 5, 0}, "2 4 6 8 10 ", false},
+		{{STORE_NEWEST, 0, 4, 0}, "4 6 8 10 ", true},
+		{{STORE_NEWEST, 0, 1, 0}, "10 ", true},
+		{{STORE_BEFORE, 6, 10, 0}, "2 4 ", false},
+		{{STORE_BEFORE, 6, 2, 0}, "2 4 ", false},
+		{{STORE_BEFORE, 6, 1, 0}, "4 ", true},
+		{{STORE_BEFORE, 7, 1, 0}, "6 ", true},
+		{{STORE_BEFORE, 2, 9, 0}, "", false},
+		{{STORE_BEFORE, 1, 9, 0}, "", false},
+		{{STORE_BEFORE, INT64_MAX, 1, 0}, "10 ", true},
+		{{STORE_AFTER, 0, 10, 0}, "2 4 6 8 10 ", false},
+		{{STORE_AFTER, 0, 5, 0}, "2 4 6 8 10 ", false},
+		{{STORE_AFTER, 0, 4, 0}, "2 4 6 8 ", true},
+		{{STORE_AFTER, 6, 1, 0}, "8 ", true},
+		{{STORE_AFTER, 5, 1, 0}, "6 ", true},
+		{{STORE_AFTER, 8, 1, 0}, "10 ", false},
+		{{STORE_AFTER, 10, 9, 0}, "", false},
+		{{STORE_AFTER, INT64_MAX, 9, 0}, "", false},
+		{{STORE_AFTER, 0, 1000, 1}, "2 ", true},
+		{{STORE_AFTER, 8, 1000, 1}, "10 ", false},
+		{{STORE_AFTER, 0, 1000, ENOUGH}, "2 4 6 8 10 ", false},
+	};
+	struct fixture *f = *state;
+
+	append_ten(f);
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		struct store_page page = read_range(f, "room_1", rows[i].range);
+
+		expect(text_is(buffer_text(&f->ids), rows[i].ids),
+		       "row %zu: %.*s", i, TEXT_ARGS(buffer_text(&f->ids)));
+		expect(page.more == rows[i].more, "row %zu", i);
+		assert_int_equal(page.earliest, 2);
+		assert_int_equal(page.end.newest, 10);
+	}
+}
+
+static void a_page_says_where_it_begins_and_ends(void **state)
+{
+	struct fixture *f = *state;
+
+	append_ten(f);
+	struct store_page page = read_range(f, "room_1", AFTER(2, 3));
+	assert_int_equal(page.first, 4);
+	assert_int_equal(page.last, 8);
+	page = read_range(f, "room_1", BEFORE(8, 2));
+	assert_int_equal(page.first, 4);
+	assert_int_equal(page.last, 6);
+	page = read_range(f, "room_1", AFTER(10, 3));
+	assert_int_equal(page.first, 0);
+	assert_int_equal(page.last, 0);
+}
+
+static void an_unknown_room_is_empty(void **state)
+{
+	static const char *const rooms[] = {"nobody", "room_7"};
+	struct fixture *f = *state;
+
+	append_ten(f);
+	for (size_t i = 0; i < LENGTH(rooms); i++) {
+		struct store_page page = read_range(f, rooms[i], NEWEST(10));
+
+		assert_int_equal(page.count + page.earliest + page.pruned, 0);
+		assert_false(page.more);
+		assert_int_equal(page.end.newest, 10);
+	}
+}
+
+static void one_message_is_found_in_its_room(void **state)
+{
+	struct fixture *f = *state;
+	struct room_name room_1 = room_named("room_1");
+	struct room_name nobody = room_named("nobody");
+	struct log_end end;
+	bool found;
+
+	append_ten(f);
+	forget(f);
+	assert_done(f, store_read_one(f->reader, &room_1, 4, note, f, &end,
+	                              &found));
+	assert_true(found);
+	assert_text(buffer_text(&f->ids), "4 ");
+	assert_done(f, store_read_one(f->reader, &room_1, 3, note, f, &end,
+	                              &found));
+	assert_false(found);
+	assert_done(f, store_read_one(f->reader, &room_1, 11, note, f, &end,
+	                              &found));
+	assert_false(found);
+	assert_done(f, store_read_one(f->reader, &nobody, 4, note, f, &end,
+	                              &found));
+	assert_false(found);
+	assert_int_equal(f->visits, 1);
+	assert_int_equal(end.newest, 10);
+}
+
+/* ---- The log as a whole ---- */
+
+static void the_log_is_read_within_limits(void **state)
+{
+	static const struct {
+		int64_t id, limit, bytes;
+		const char *ids;
+		int64_t upto;
+	} rows[] = {
+		{0, 100, ENOUGH, "1 2 3 4 5 6 7 8 9 10 ", 10},
+		{0, 10, ENOUGH, "1 2 3 4 5 6 7 8 9 10 ", 10},
+		{0, 3, ENOUGH, "1 2 3 ", 3},
+		{7, 3, ENOUGH, "8 9 10 ", 10},
+		{7, 2, ENOUGH, "8 9 ", 9},
+		{9, 9, ENOUGH, "10 ", 10},
+		{10, 9, ENOUGH, "", 10},
+		{0, 100, 1, "1 ", 1},
+	};
+	struct fixture *f = *state;
+
+	append_ten(f);
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		struct log_page page = read_log(f, rows[i].id, rows[i].limit,
+		                                rows[i].bytes);
+
+		expect(text_is(buffer_text(&f->ids), rows[i].ids),
+		       "row %zu: %.*s", i, TEXT_ARGS(buffer_text(&f->ids)));
+		expect(page.upto == rows[i].upto, "row %zu: up to %lld", i,
+		       (long long)page.upto);
+		assert_int_equal(page.end.newest, 10);
+	}
+}
+
+static void the_log_is_read_to_its_end_by_any_limit(void **state)
+{
+	struct fixture *f = *state;
+
+	append_ten(f);
+	for (int64_t bytes = 1; bytes < 2000; bytes += 100) {
+		struct log_page page = {.upto = 0};
+		int reads = 0;
+
+		do {
+			page = read_log(f, page.upto, 4, bytes);
+			expect(++reads <= 10, "%lld bytes", (long long)bytes);
+		} while (page.upto < page.end.newest);
+		assert_int_equal(page.upto, 10);
+	}
+}
+
+static void the_end_counts_what_was_removed(void **state)
+{
+	struct fixture *f = *state;
+
+	append_ten(f);
+	f->backend->execute(f, "DELETE FROM messages WHERE id > 7");
+	assert_int_equal(log_end_of(f, f->reader).newest, 10);
+	assert_int_equal(read_log(f, 0, 100, ENOUGH).upto, 10);
+	assert_text(buffer_text(&f->ids), "1 2 3 4 5 6 7 ");
+	assert_int_equal(append(f, "room_1", "x"), 11);
+}
+
+static void the_tail_is_as_long_as_asked(void **state)
+{
+	struct fixture *f = *state;
+	int64_t all, some, more;
+
+	assert_done(f, store_connect(f->writer));
+	assert_done(f, store_find_tail(f->reader, ENOUGH, &all));
+	assert_int_equal(all, 0);
+	append_many(f, "room_1", 100);
+	assert_done(f, store_find_tail(f->reader, ENOUGH, &all));
+	assert_int_equal(all, 0);
+	assert_done(f, store_find_tail(f->reader, 1, &some));
+	assert_int_equal(some, 99);
+	assert_done(f, store_find_tail(f->reader, 1000, &some));
+	assert_in_range(some, 1, 98);
+	assert_done(f, store_find_tail(f->reader, 2000, &more));
+	assert_true(more < some);
+	/* What is asked for is what a read of the log of as many bytes gives,
+	 * or one message less. */
+	read_log(f, some, 1000, 1000);
+	assert_true(f->visits >= 100 - some - 1 && f->visits <= 100 - some);
+}
+
+static void the_end_is_seen_by_all(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int id = 1; id <= 3; id++) {
+		append(f, "room_1", "a");
+		assert_int_equal(log_end_of(f, f->reader).newest, id);
+		expect(log_end_of(f, f->writer).newest == id,
+		       "the writer, after message %d", id);
+	}
+	assert_int_equal(log_end_of(f, f->reader).log,
+	                 log_end_of(f, f->writer).log);
+}
+
+/* ---- Other programs at the same store ---- */
+
+static void removed_messages_leave_a_mark(void **state)
+{
+	struct fixture *f = *state;
+
+	append_ten(f);
+	f->backend->execute(f, "DELETE FROM messages WHERE id < 6");
+	struct store_page page = read_range(f, "room_1", AFTER(0, 10));
+	assert_text(buffer_text(&f->ids), "6 8 10 ");
+	assert_int_equal(page.earliest, 6);
+	assert_int_equal(page.pruned, 4);
+	assert_false(page.more);
+	page = read_range(f, "lobby", NEWEST(1));
+	assert_int_equal(page.pruned, 5);
+	page = read_range(f, "room_1", NEWEST(3));
+	assert_false(page.more);
+
+	f->backend->execute(f, "DELETE FROM messages");
+	page = read_range(f, "room_1", NEWEST(10));
+	assert_int_equal(page.count + page.earliest, 0);
+	assert_int_equal(page.pruned, 10);
+}
+
+static void rows_of_others_are_read(void **state)
+{
+	struct fixture *f = *state;
+
+	append(f, "room_1", "a");
+	f->backend->execute(
+		f, "INSERT INTO messages (room_id, sender_id, sender_name, "
+		   "content, sent_ms) VALUES (1, '9', 'cron', 'b', 0)");
+	assert_int_equal(log_end_of(f, f->reader).newest, 2);
+	read_range(f, "room_1", NEWEST(10));
+	assert_text(buffer_text(&f->contents), "a b ");
+	f->backend->execute(
+		f, "INSERT INTO messages (room_id, sender_id, sender_name, "
+		   "content, sent_ms) VALUES (77, '9', 'cron', 'c', 0)");
+	read_log(f, 2, 10, ENOUGH);
+	assert_text(buffer_text(&f->rooms), "room_77 ");
+	read_range(f, "room_77", NEWEST(10));
+	assert_text(buffer_text(&f->contents), "c ");
+}
+
+static void rooms_that_nobody_can_ask_for_are_passed_over(void **state)
+{
+	struct fixture *f = *state;
+
+	append(f, "lobby", "a");
+	f->backend->execute(
+		f, "INSERT INTO rooms (room_id, name) VALUES (-7, 'a room/')");
+	f->backend->execute(
+		f, "INSERT INTO messages (room_id, sender_id, sender_name, "
+		   "content, sent_ms) VALUES (-7, '9', 'x', 'b', 0), "
+		   "(-99, '9', 'x', 'c', 0), (0, '9', 'x', 'd', 0)");
+	assert_int_equal(read_log(f, 0, 10, ENOUGH).upto, 4);
+	assert_text(buffer_text(&f->contents), "a ");
+	assert_int_equal(append(f, "another", "e"), 5);
+	assert_int_equal(read_log(f, 0, 3, ENOUGH).upto, 3);
+	assert_int_equal(read_log(f, 3, 10, ENOUGH).upto, 5);
+	assert_text(buffer_text(&f->rooms), "another ");
+}
+
+/* ---- Which store ---- */
+
+static void what_is_no_store_is_refused(void **state)
+{
+	static const char *const urls[] = {"", "/var/lib/longroom.db", "sqlite",
+	                                   "mysql://host/db", "SQLITE:/a"};
+	struct buffer error = {0};
+	struct settings settings;
+
+	(void)state;
+	settings_init(&settings);
+	for (size_t i = 0; i < LENGTH(urls); i++) {
+		struct settings other = settings;
+		char url[64];
+
+		snprintf(url, sizeof url, "%s", urls[i]);
+		other.store_url = url;
+		buffer_clear(&error);
+		expect(store_new(&other, STORE_READ, &error) == NULL, "%s",
+		       url);
+		expect(error.size > 0, "%s", url);
+	}
+	settings_release(&settings);
+	buffer_release(&error);
+}
+
+/* ---- SQLite's file ---- */
+
+static void assert_fails_with(struct store *store, const char *words)
+{
+	struct log_end end;
+
+	assert_false(store_log_end(store, &end));
+	expect(strstr(store_error(store), words) != NULL, "'%s', not '%s'",
+	       store_error(store), words);
+}
+
+static void a_reader_waits_for_the_database(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_false(store_exists(f->reader));
+	assert_fails_with(f->reader, "unable to open");
+	assert_int_not_equal(access(f->path, F_OK), 0);
+	file_write(f->path, text_of(""));
+	assert_true(store_exists(f->reader));
+	assert_fails_with(f->reader, "not set up yet");
+	append(f, "room_1", "a");
+	assert_int_equal(log_end_of(f, f->reader).newest, 1);
+}
+
+static void a_reader_cannot_write(void **state)
+{
+	struct fixture *f = *state;
+	struct message m = message_in("room_1", "a");
+	struct append one = {.message = &m};
+	uint32_t log;
+
+	assert_done(f, store_connect(f->writer));
+	assert_false(store_append(f->reader, &one, 1, &log));
+	assert_int_equal(m.id, 0);
+	assert_int_equal(log_end_of(f, f->reader).newest, 0);
+}
+
+static void somebody_elses_database_is_left_alone(void **state)
+{
+	struct fixture *f = *state;
+
+	execute_on(f->path, "CREATE TABLE messages (mine TEXT)");
+	assert_fails_with(f->writer, "not a Longroom database");
+	assert_fails_with(f->reader, "not a Longroom database");
+	execute_on(f->path, "INSERT INTO messages (mine) VALUES ('x')");
+
+	execute_on(f->path, "DROP TABLE messages; PRAGMA application_id = 7");
+	assert_fails_with(f->writer, "not a Longroom database");
+}
+
+static void a_file_that_is_no_database_is_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	static const char text[] = "This is no database, but a text that is "
+	                           "long enough to have been one: ..........."
+	                           ".........................................";
+
+	file_write(f->path, text_of(text));
+	assert_fails_with(f->writer, "not a database");
+	assert_fails_with(f->reader, "not a database");
+}
+
+static void a_newer_version_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	append(f, "room_1", "a");
+	store_free(f->writer);
+	store_free(f->reader);
+	execute_on(f->path, "PRAGMA user_version = 1000");
+	f->writer = open_store(f, STORE_WRITE);
+	f->reader = open_store(f, STORE_READ);
+	assert_fails_with(f->writer, "newer version");
+	assert_fails_with(f->reader, "newer version");
+}
+
+static void the_database_keeps_its_log_when_opened_anew(void **state)
+{
+	struct fixture *f = *state;
+
+	append(f, "room_1", "a");
+	struct log_end before = log_end_of(f, f->reader);
+	store_free(f->writer);
+	store_free(f->reader);
+	f->writer = open_store(f, STORE_WRITE);
+	f->reader = open_store(f, STORE_READ);
+	struct log_end after = log_end_of(f, f->writer);
+	assert_true(before.log == after.log && after.newest == 1);
+	assert_int_equal(append(f, "room_1", "b"), 2);
+}
+
+static void remove_database(struct fixture *f)
+{
+	static const char *const names[] = {"longroom.db", "longroom.db-wal",
+	                                    "longroom.db-shm"};
+
+	for (size_t i = 0; i < LENGTH(names); i++) {
+		char *path = path_in(f->folder, names[i]);
+
+		unlink(path);
+		free(path);
+	}
+}
+
+static void a_removed_database_is_made_anew(void **state)
+{
+	struct fixture *f = *state;
+
+	append_ten(f);
+	struct log_end before = log_end_of(f, f->reader);
+	remove_database(f);
+	assert_false(store_exists(f->reader));
+	assert_fails_with(f->reader, "unable to open");
+	assert_int_equal(append(f, "room_1", "a"), 1);
+	struct log_end after = log_end_of(f, f->reader);
+	assert_int_equal(after.newest, 1);
+	assert_true(after.log != before.log);
+	read_range(f, "room_1", NEWEST(10));
+	assert_text(buffer_text(&f->contents), "a ");
+}
+
+static void side_files_of_a_removed_database_are_not_taken(void **state)
+{
+	struct fixture *f = *state;
+
+	append_ten(f);
+	assert_int_equal(unlink(f->path), 0);
+	assert_int_equal(append(f, "room_1", "a"), 1);
+	assert_int_equal(read_range(f, "room_1", NEWEST(10)).count, 1);
+}
+
+static void a_replaced_database_is_noticed(void **state)
+{
+	struct fixture *f = *state;
+	struct fixture other = *f;
+
+	other.path = path_in(f->folder, "other.db");
+	settings_init(&other.settings);
+	choose_sqlite_url(&other);
+	other.writer = open_store(&other, STORE_WRITE);
+	append_many(&other, "room_1", 3);
+	store_free(other.writer);
+
+	append_ten(f);
+	uint32_t before = log_end_of(f, f->reader).log;
+	remove_database(f);
+	assert_int_equal(rename(other.path, f->path), 0);
+	struct log_end after = log_end_of(f, f->reader);
+	assert_int_equal(after.newest, 3);
+	assert_true(after.log != before);
+	assert_int_equal(append(f, "room_1", "x"), 4);
+	settings_release(&other.settings);
+	free(other.path);
+}
+
+static void a_locked_database_fails_and_recovers(void **state)
+{
+	struct fixture *f = *state;
+	struct message m = message_in("room_1", "b");
+	struct append one = {.message = &m};
+	sqlite3 *other;
+	uint32_t log;
+
+	append(f, "room_1", "a");
+	assert_int_equal(sqlite3_open(f->path, &other), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", 0, 0, 0),
+	                 SQLITE_OK);
+	assert_false(store_append(f->writer, &one, 1, &log));
+	assert_non_null(strstr(store_error(f->writer), "locked"));
+	assert_int_equal(m.id, 0);
+	assert_int_equal(log_end_of(f, f->reader).newest, 1);
+	sqlite3_close(other);
+	assert_done(f, store_append(f->writer, &one, 1, &log));
+	assert_int_equal(m.id, 2);
+}
+
+static void a_failed_batch_leaves_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct message messages[2] = {message_in("room_1", "good"),
+	                              message_in("room_1", "bad")};
+	struct append batch[2] = {{.message = &messages[0]},
+	                          {.message = &messages[1]}};
+	uint32_t log;
+
+	assert_done(f, store_connect(f->writer));
+	execute_on(f->path,
+	           "CREATE TRIGGER refuse BEFORE INSERT ON messages"
+	           " WHEN new.content = 'bad'"
+	           " BEGIN SELECT raise(ABORT, 'no room'); END");
+	assert_false(store_append(f->writer, batch, 2, &log));
+	assert_string_equal(store_error(f->writer), "no room");
+	assert_int_equal(messages[0].id + messages[1].id, 0);
+	assert_int_equal(log_end_of(f, f->reader).newest, 0);
+	assert_int_equal(append(f, "room_1", "c"), 1);
+}
+
+static void room_ids_are_numbers_or_negative(void **state)
+{
+	struct fixture *f = *state;
+
+	append(f, "lobby", "x");
+	append(f, "room_26", "x");
+	append(f, "hall", "x");
+	append(f, "lobby", "x");
+	execute_on(f->path,
+	           "CREATE TABLE seen (room_id INTEGER UNIQUE, name TEXT);"
+	           "INSERT INTO seen SELECT room_id, name FROM rooms;"
+	           "CREATE TABLE proof (n CHECK (n = 3));"
+	           "INSERT INTO proof SELECT count(*) FROM seen WHERE"
+	           " (room_id, name) IN"
+	           " (VALUES (26, 'room_26'), (-1, 'lobby'), (-2, 'hall'))");
+}
+
+#define WITH_SQLITE(title, function)                                           \
+	TEST_WITH(title, function, set_up, tear_down, (void *)&sqlite)
+#define WITH_STORE(title, function)                                            \
+	TEST_WITH(title, function, set_up, tear_down, NULL)
+
+static const struct CMUnitTest tests_of_all[] = {
+	WITH_STORE("a new log is empty", a_new_log_is_empty),
+	WITH_STORE("ids ascend over all rooms", ids_ascend_over_all_rooms),
+	WITH_STORE("a batch gets its ids in its order",
+                   a_batch_gets_ids_in_its_order),
+	WITH_STORE("every field of a message is kept", every_field_is_kept),
+	WITH_STORE("no client_id stays none, and is never repeated",
+                   no_client_id_stays_none),
+	WITH_STORE("numbered rooms reach up to the largest number",
+                   room_numbers_reach_their_limit),
+	WITH_STORE("no room is taken for another", a_room_is_no_other),
+	WITH_STORE("a sender's client_id that repeats gives the first id, or a "
+                   "conflict",
+                   a_repeated_client_id_gives_the_first_id),
+	WITH_STORE("a client_id counts within its room",
+                   a_client_id_counts_within_its_room),
+	WITH_STORE("a client_id that repeats within one batch is found there",
+                   a_client_id_may_repeat_within_a_batch),
+	WITH_STORE("pages are read in each direction and say if there is more",
+                   pages_are_read_in_each_direction),
+	WITH_STORE("a page says where it begins and ends",
+                   a_page_says_where_it_begins_and_ends),
+	WITH_STORE("a room that does not exist is empty",
+                   an_unknown_room_is_empty),
+	WITH_STORE("one message is found in its own room only",
+                   one_message_is_found_in_its_room),
+	WITH_STORE("the log is read within limits, and says up to where",
+                   the_log_is_read_within_limits),
+	WITH_STORE("the log is read to its end by reads of any size",
+                   the_log_is_read_to_its_end_by_any_limit),
+	WITH_STORE("no id comes twice, even if its message was removed",
+                   the_end_counts_what_was_removed),
+	WITH_STORE("the tail of the log is about as long as asked",
+                   the_tail_is_as_long_as_asked),
+	WITH_STORE("the log's end is seen by all, by its writer too",
+                   the_end_is_seen_by_all),
+	WITH_STORE("messages that somebody removed leave a mark in their room",
+                   removed_messages_leave_a_mark),
+	WITH_STORE("messages that somebody else inserted are read",
+                   rows_of_others_are_read),
+	WITH_STORE("rooms that nobody can ask for are passed over",
+                   rooms_that_nobody_can_ask_for_are_passed_over),
+};
+
+/* Runs the first table with each back-end. */
+static int run_tests_of_all(void)
+{
+	struct CMUnitTest tests[LENGTH(tests_of_all)];
+	int failed = 0;
+
+	for (size_t b = 0; b < LENGTH(backends); b++) {
+		memcpy(tests, tests_of_all, sizeof tests);
+		for (size_t i = 0; i < LENGTH(tests); i++)
+			tests[i].initial_state = (void *)backends[b];
+		failed += cmocka_run_group_tests_name(backends[b]->name, tests,
+		                                      NULL, NULL);
+	}
+	return failed;
+}
+
+int run_store(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST("a URL that is no store's is refused",
+	             what_is_no_store_is_refused),
+		WITH_SQLITE("a reader waits until there is a database",
+	                    a_reader_waits_for_the_database),
+		WITH_SQLITE("a reader can't write", a_reader_cannot_write),
+		WITH_SQLITE("somebody else's database is refused and left alone",
+	                    somebody_elses_database_is_left_alone),
+		WITH_SQLITE("a file that is no database is refused",
+	                    a_file_that_is_no_database_is_left_alone),
+		WITH_SQLITE("a database of a newer version is refused",
+	                    a_newer_version_is_refused),
+		WITH_SQLITE("a database that is opened anew is the same log",
+	                    the_database_keeps_its_log_when_opened_anew),
+		WITH_SQLITE("a database that was removed is made anew, as "
+	                    "another log",
+	                    a_removed_database_is_made_anew),
+		WITH_SQLITE("side files of a removed database are not taken",
+	                    side_files_of_a_removed_database_are_not_taken),
+		WITH_SQLITE("a database that was replaced is noticed at once",
+	                    a_replaced_database_is_noticed),
+		WITH_SQLITE("a database that somebody locks fails, and then "
+	                    "works again",
+	                    a_locked_database_fails_and_recovers),
+		WITH_SQLITE("of a batch that fails nothing is left",
+	                    a_failed_batch_leaves_nothing),
+		WITH_SQLITE("a numbered room's id is its number, others' are "
+	                    "negative",
+	                    room_ids_are_numbers_or_negative),
+	};
+
+	return run_tests_of_all() +
+	       cmocka_run_group_tests_name("SQLite's file", tests, NULL, NULL);
+}

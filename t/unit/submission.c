@@ -1,0 +1,518 @@
+/* Tests of what a POST may say (PROTOCOL section 4). */
+#include "unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "submission.h"
+
+#define JSON "application/json"
+#define FORM "application/x-www-form-urlencoded"
+#define PLAIN "text/plain"
+#define TEN "0123456789"
+#define NAME_128                                                               \
+	TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN "01234567"
+
+enum { CONTENT_LIMIT = 16384 };
+
+/* A request and what is to become of it. A field that is NULL is not given. */
+struct row {
+	const char *type, *body;
+	enum problem_type problem;
+	const char *fields[SUBMISSION_FIELDS];
+};
+
+static struct problem read_submission(const char *type, struct text body,
+                                      const char *key,
+                                      struct submission *submission)
+{
+	struct submission_source source = {
+		.content_type = text_of(type),
+		.idempotency_key = text_of(key),
+		.body = body,
+		.content_limit = CONTENT_LIMIT,
+	};
+
+	*submission = (struct submission){0};
+	return submission_read(&source, submission);
+}
+
+static void check_row(const struct row *row)
+{
+	struct submission submission;
+	struct problem problem = read_submission(row->type, text_of(row->body),
+	                                         "", &submission);
+
+	expect(problem.type == row->problem, "%s: problem %d (%s)", row->body,
+	       (int)problem.type,
+	       problem.detail != NULL ? problem.detail : "none");
+	for (int field = 0;
+	     row->problem == PROBLEM_NONE && field < SUBMISSION_FIELDS; field++)
+		if (row->fields[field] != NULL)
+			assert_text(buffer_text(&submission.fields[field]),
+			            row->fields[field]);
+	expect(row->problem != PROBLEM_NONE ||
+	               submission.given[SUBMISSION_CLIENT_ID] ==
+	                       (row->fields[SUBMISSION_CLIENT_ID] != NULL),
+	       "%s", row->body);
+	submission_release(&submission);
+}
+
+static void check_rows(const struct row *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		check_row(&rows[i]);
+}
+
+static void json_is_read(void **state)
+{
+	static const struct row rows[] = {
+		{JSON, "{\"content\":\"Hello\"}", PROBLEM_NONE,
+	         {"Hello", NULL, "anonymous", "anonymous"}},
+		{JSON,
+	         "{\"content\":\"Hello\",\"client_id\":\"c\","
+	         "\"user_id\":\"2\",\"username\":\"ann\"}",
+	         PROBLEM_NONE,
+	         {"Hello", "c", "2", "ann"}},
+		{JSON, "{\"content\":\"a\",\"user_id\":\"2\"}", PROBLEM_NONE,
+	         {"a", NULL, "2", "2"}},
+		{JSON, "{\"content\":\"a\",\"username\":\"ann\"}", PROBLEM_NONE,
+	         {"a", NULL, "anonymous", "ann"}},
+		{JSON, " \t\r\n{ \"content\" : \"a\" } \r\n\t ", PROBLEM_NONE,
+	         {"a", NULL, NULL, NULL}},
+		{JSON, "{\"content\":\"\\u00e9\\n\\t\\\"\\\\\\/x\"}",
+	         PROBLEM_NONE,
+	         {"\xc3\xa9\n\t\"\\/x", NULL, NULL, NULL}},
+		{JSON, "{\"content\":\"\\ud83d\\ude00\"}", PROBLEM_NONE,
+	         {"\xf0\x9f\x98\x80", NULL, NULL, NULL}},
+		{JSON, "{\"\\u0063ontent\":\"a\"}", PROBLEM_NONE,
+	         {"a", NULL, NULL, NULL}},
+		{JSON, "{\"content\":\"a\",\"content\":\"b\"}", PROBLEM_NONE,
+	         {"b", NULL, NULL, NULL}},
+		{JSON, "{\"content\":\"a\x7f\"}", PROBLEM_NONE,
+	         {"a\x7f", NULL, NULL, NULL}},
+	};
+
+	(void)state;
+	check_rows(rows, LENGTH(rows));
+}
+
+static void unpaired_surrogates_are_replaced(void **state)
+{
+	static const struct row rows[] = {
+		{JSON, "{\"content\":\"a\\ud800b\"}", PROBLEM_NONE,
+	         {"a\xef\xbf\xbd"
+	          "b",
+	          NULL, NULL, NULL}},
+		{JSON, "{\"content\":\"a\\udc00b\"}", PROBLEM_NONE,
+	         {"a\xef\xbf\xbd"
+	          "b",
+	          NULL, NULL, NULL}},
+		{JSON, "{\"content\":\"a\\ud800\"}", PROBLEM_NONE,
+	         {"a\xef\xbf\xbd", NULL, NULL, NULL}},
+	};
+
+	(void)state;
+	check_rows(rows, LENGTH(rows));
+}
+
+static void what_is_no_json_object_is_refused(void **state)
+{
+	static const char *const bodies[] = {
+		"content",
+		"\"content\"",
+		"[]",
+		"[{\"content\":\"a\"}]",
+		"null",
+		"17",
+		"true",
+		"{",
+		"}",
+		"{\"content\":\"a\"",
+		"{\"content\":\"a",
+		"{\"content\"}",
+		"{\"content\":}",
+		"{content:\"a\"}",
+		"{'content':'a'}",
+		"{\"content\":'a'}",
+		"{\"content\":\"a\",}",
+		"{,\"content\":\"a\"}",
+		"{\"content\":\"a\"}{}",
+		"{\"content\":\"a\"} x",
+		"{\"content\":\"a\"}/**/",
+		"/**/{\"content\":\"a\"}",
+		"{\"content\":/**/\"a\"}",
+		"{\"content\":\"\\x\"}",
+		"{\"content\":\"\\u12\"}",
+		"{\"content\":\"a\nb\"}",
+		"{\"content\":\"a\tb\"}",
+		"{\"content\":\"a\x01\"}",
+		"{\"content\":\"a\\\n\"}",
+		"{\"content\n\":\"a\"}",
+		"\x0c{\"content\":\"a\"}",
+		"{\"content\":tru}",
+		"   ",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(bodies); i++)
+		check_row(&(struct row){JSON, bodies[i], PROBLEM_NOT_JSON, {0}});
+}
+
+static void raw_nuls_in_json_are_refused(void **state)
+{
+	static const char within[] = "{\"content\":\"a\0b\"}";
+	static const char behind[] = "{\"content\":\"a\"}\0";
+	struct submission submission;
+
+	(void)state;
+	assert_int_equal(read_submission(JSON,
+	                                 (struct text){within,
+	                                               sizeof within - 1},
+	                                 "", &submission)
+	                         .type,
+	                 PROBLEM_NOT_JSON);
+	submission_release(&submission);
+	assert_int_equal(read_submission(JSON,
+	                                 (struct text){behind,
+	                                               sizeof behind - 1},
+	                                 "", &submission)
+	                         .type,
+	                 PROBLEM_NOT_JSON);
+	submission_release(&submission);
+}
+
+static void members_that_are_unknown_or_no_strings_are_refused(void **state)
+{
+	static const char *const bodies[] = {
+		"{\"content\":\"a\",\"x\":\"b\"}",
+		"{\"content\":\"a\",\"Content\":\"b\"}",
+		"{\"content\":\"a\",\"\":\"b\"}",
+		"{\"content\":\"a\",\"room_id\":\"b\"}",
+		"{\"content\":\"a\",\"id\":1}",
+		"{\"content\\u0000x\":\"a\"}",
+		"{\"content\":\"a\",\"user_id\\u0000\":\"2\"}",
+		"{\"content\":1}",
+		"{\"content\":null}",
+		"{\"content\":true}",
+		"{\"content\":[\"a\"]}",
+		"{\"content\":{\"a\":\"b\"}}",
+		"{\"content\":\"a\",\"user_id\":2}",
+		"{\"content\":\"a\",\"client_id\":null}",
+		"{\"content\":\"a\",\"username\":[]}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(bodies); i++)
+		check_row(&(struct row){
+			JSON, bodies[i], PROBLEM_BAD_PARAMETER, {0}});
+}
+
+/* An object with arrays in it, so many levels in all. */
+static enum problem_type read_nested(int levels)
+{
+	struct submission submission;
+	struct buffer body = {0};
+
+	buffer_add_string(&body, "{\"content\":");
+	for (int i = 1; i < levels; i++)
+		buffer_add_string(&body, "[");
+	for (int i = 1; i < levels; i++)
+		buffer_add_string(&body, "]");
+	buffer_add_string(&body, "}");
+	struct problem problem = read_submission(JSON, buffer_text(&body), "",
+	                                         &submission);
+	submission_release(&submission);
+	buffer_release(&body);
+	return problem.type;
+}
+
+static void deep_json_is_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(read_nested(32), PROBLEM_BAD_PARAMETER);
+	assert_int_equal(read_nested(33), PROBLEM_NOT_JSON);
+	assert_int_equal(read_nested(30000), PROBLEM_NOT_JSON);
+}
+
+static void forms_are_read(void **state)
+{
+	static const struct row rows[] = {
+		{FORM, "content=Hello+world%21", PROBLEM_NONE,
+	         {"Hello world!", NULL, "anonymous", "anonymous"}},
+		{FORM, "username=ann&content=a&user_id=2&client_id=c",
+	         PROBLEM_NONE,
+	         {"a", "c", "2", "ann"}},
+		{FORM, "c%6fntent=%c3%a9&&", PROBLEM_NONE,
+	         {"\xc3\xa9", NULL, NULL, NULL}},
+		{FORM, "content=a=b", PROBLEM_NONE, {"a=b", NULL, NULL, NULL}},
+		{FORM, "content=\xc3\xa9", PROBLEM_NONE,
+	         {"\xc3\xa9", NULL, NULL, NULL}},
+		{FORM, "content=a&content=b", PROBLEM_BAD_PARAMETER, {0}},
+		{FORM, "content=a&c%6fntent=b", PROBLEM_BAD_PARAMETER, {0}},
+		{FORM, "content=a&user_id=&user_id=2", PROBLEM_BAD_PARAMETER,
+	         {0}},
+		{FORM, "content=a&x=b", PROBLEM_BAD_PARAMETER, {0}},
+		{FORM, "content%00=a", PROBLEM_BAD_PARAMETER, {0}},
+		{FORM, "content=a%", PROBLEM_BAD_PARAMETER, {0}},
+		{FORM, "content=a%4", PROBLEM_BAD_PARAMETER, {0}},
+		{FORM, "content=%zz", PROBLEM_BAD_PARAMETER, {0}},
+		{FORM, "content%=a", PROBLEM_BAD_PARAMETER, {0}},
+		{FORM, "content=a%00b", PROBLEM_BAD_PARAMETER, {0}},
+		{FORM, "content=%ff", PROBLEM_NOT_UTF8, {0}},
+		{FORM, "content=a&username=%c3", PROBLEM_NOT_UTF8, {0}},
+		{FORM, "content", PROBLEM_EMPTY_CONTENT, {0}},
+		{FORM, "content=", PROBLEM_EMPTY_CONTENT, {0}},
+		{FORM, "content=+%20%0a", PROBLEM_EMPTY_CONTENT, {0}},
+		{FORM, "user_id=2", PROBLEM_EMPTY_CONTENT, {0}},
+		{FORM, "&", PROBLEM_EMPTY_CONTENT, {0}},
+	};
+
+	(void)state;
+	check_rows(rows, LENGTH(rows));
+}
+
+static void text_is_the_content(void **state)
+{
+	static const struct row rows[] = {
+		{PLAIN, "Hello world", PROBLEM_NONE,
+	         {"Hello world", NULL, "anonymous", "anonymous"}},
+		{PLAIN, "content=a+%41", PROBLEM_NONE,
+	         {"content=a+%41", NULL, NULL, NULL}},
+		{PLAIN, "{\"content\":\"a\"}", PROBLEM_NONE,
+	         {"{\"content\":\"a\"}", NULL, NULL, NULL}},
+		{PLAIN, "a\x01\x1b[0m\nb", PROBLEM_NONE,
+	         {"a\x01\x1b[0m\nb", NULL, NULL, NULL}},
+	};
+	struct submission submission;
+
+	(void)state;
+	check_rows(rows, LENGTH(rows));
+	assert_int_equal(read_submission(PLAIN, (struct text){"a\0b", 3}, "",
+	                                 &submission)
+	                         .type,
+	                 PROBLEM_BAD_PARAMETER);
+	submission_release(&submission);
+}
+
+static void content_is_trimmed(void **state)
+{
+	static const struct row rows[] = {
+		{PLAIN, " \r\n\tHello  world \n", PROBLEM_NONE,
+	         {"Hello  world", NULL, NULL, NULL}},
+		{PLAIN, "\xef\xbb\xbf\xe2\x80\x83x\xc2\xa0", PROBLEM_NONE,
+	         {"x", NULL, NULL, NULL}},
+		{JSON, "{\"content\":\"\\u3000x\\u2028\"}", PROBLEM_NONE,
+	         {"x", NULL, NULL, NULL}},
+		{FORM, "content=+x+", PROBLEM_NONE, {"x", NULL, NULL, NULL}},
+		{PLAIN, " \xe3\x80\x80 ", PROBLEM_EMPTY_CONTENT, {0}},
+		{JSON, "{\"content\":\" \\n\"}", PROBLEM_EMPTY_CONTENT, {0}},
+		{JSON, "{\"content\":\"\"}", PROBLEM_EMPTY_CONTENT, {0}},
+		{JSON, "{}", PROBLEM_EMPTY_CONTENT, {0}},
+		{PLAIN, "", PROBLEM_EMPTY_CONTENT, {0}},
+		{JSON, "", PROBLEM_EMPTY_CONTENT, {0}},
+		{FORM, "", PROBLEM_EMPTY_CONTENT, {0}},
+	};
+
+	(void)state;
+	check_rows(rows, LENGTH(rows));
+}
+
+static enum problem_type read_long(size_t size, const char *around)
+{
+	struct submission submission;
+	struct buffer body = {0};
+
+	buffer_add_string(&body, around);
+	for (size_t i = 0; i < size; i++)
+		buffer_add_string(&body, "x");
+	buffer_add_string(&body, around);
+	struct problem problem = read_submission(PLAIN, buffer_text(&body), "",
+	                                         &submission);
+	submission_release(&submission);
+	buffer_release(&body);
+	return problem.type;
+}
+
+static void content_has_a_limit_after_trimming(void **state)
+{
+	(void)state;
+	assert_int_equal(read_long(CONTENT_LIMIT, ""), PROBLEM_NONE);
+	assert_int_equal(read_long(CONTENT_LIMIT, "   "), PROBLEM_NONE);
+	assert_int_equal(read_long(CONTENT_LIMIT + 1, ""),
+	                 PROBLEM_CONTENT_TOO_LARGE);
+}
+
+static void bodies_that_are_not_utf8_are_refused(void **state)
+{
+	static const struct row rows[] = {
+		{PLAIN, "a\xff", PROBLEM_NOT_UTF8, {0}},
+		{PLAIN, "\xc0\xaf", PROBLEM_NOT_UTF8, {0}},
+		{PLAIN, "\xed\xa0\x80", PROBLEM_NOT_UTF8, {0}},
+		{JSON, "{\"content\":\"\xff\"}", PROBLEM_NOT_UTF8, {0}},
+		{FORM, "content=\xff", PROBLEM_NOT_UTF8, {0}},
+	};
+
+	(void)state;
+	check_rows(rows, LENGTH(rows));
+}
+
+static void names_have_limits(void **state)
+{
+	static const char *const fields[] = {"client_id", "user_id", "username"};
+	static const struct {
+		const char *value;
+		bool good;
+	} values[] = {
+		{"a", true},          {NAME_128, true},
+		{NAME_128 "x", false}, {"", false},
+		{"a%0ab", false},     {"%00", false},
+		{"a%7f", false},      {"%1f", false},
+		{"%c3%a9 x", true},
+	};
+
+	(void)state;
+	for (size_t f = 0; f < LENGTH(fields); f++)
+		for (size_t v = 0; v < LENGTH(values); v++) {
+			struct submission submission;
+			struct buffer body = {0};
+
+			buffer_printf(&body, "content=a&%s=%s", fields[f],
+			              values[v].value);
+			struct problem problem =
+				read_submission(FORM, buffer_text(&body), "",
+			                        &submission);
+			expect(problem.type == (values[v].good
+			                                ? PROBLEM_NONE
+			                                : PROBLEM_BAD_PARAMETER),
+			       "%.*s", TEXT_ARGS(buffer_text(&body)));
+			submission_release(&submission);
+			buffer_release(&body);
+		}
+}
+
+static void media_types_are_told_apart(void **state)
+{
+	static const struct {
+		const char *type;
+		bool known;
+	} rows[] = {
+		{"application/json", true},
+		{"Application/JSON", true},
+		{"application/json; charset=utf-8", true},
+		{"application/json;charset=UTF-8", true},
+		{"application/json ; charset=\"utf-8\"", true},
+		{"text/plain", true},
+		{"text/plain; format=flowed; charset=utf-8", true},
+		{"text/plain;", true},
+		{"application/x-www-form-urlencoded; charset=utf-8", true},
+		{"", false},
+		{"application", false},
+		{"application/jsonx", false},
+		{"application/json-patch+json", false},
+		{"text/html", false},
+		{"text/plain; charset=iso-8859-1", false},
+		{"application/json; charset=utf-16", false},
+		{"application/json; charset=", false},
+		{"application/json; CHARSET=latin1", false},
+		{"multipart/form-data; boundary=x", false},
+		{"application/octet-stream", false},
+		{"text/plain, application/json", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		enum problem_type expected =
+			rows[i].known ? PROBLEM_NONE
+			              : PROBLEM_UNSUPPORTED_MEDIA_TYPE;
+
+		expect(submission_check_type(text_of(rows[i].type)).type ==
+		               expected,
+		       "'%s'", rows[i].type);
+		if (!rows[i].known)
+			check_row(&(struct row){
+				rows[i].type, "a", expected, {0}});
+	}
+	assert_int_equal(submission_check_type((struct text){NULL, 0}).type,
+	                 PROBLEM_UNSUPPORTED_MEDIA_TYPE);
+}
+
+static void an_idempotency_key_is_a_client_id(void **state)
+{
+	static const struct {
+		const char *body, *key;
+		enum problem_type problem;
+		const char *client_id; /* NULL: none */
+	} rows[] = {
+		{"{\"content\":\"a\"}", "", PROBLEM_NONE, NULL},
+		{"{\"content\":\"a\"}", "k", PROBLEM_NONE, "k"},
+		{"{\"content\":\"a\"}", "\"k\"", PROBLEM_NONE, "k"},
+		{"{\"content\":\"a\"}", NAME_128, PROBLEM_NONE, NAME_128},
+		{"{\"content\":\"a\",\"client_id\":\"k\"}", "k", PROBLEM_NONE,
+	         "k"},
+		{"{\"content\":\"a\",\"client_id\":\"k\"}", "\"k\"",
+	         PROBLEM_NONE, "k"},
+		{"{\"content\":\"a\",\"client_id\":\"k\"}", "l",
+	         PROBLEM_BAD_PARAMETER, NULL},
+		{"{\"content\":\"a\"}", "\"\"", PROBLEM_BAD_PARAMETER, NULL},
+		{"{\"content\":\"a\"}", NAME_128 "x", PROBLEM_BAD_PARAMETER,
+	         NULL},
+		{"{\"content\":\"a\"}", "a\tb", PROBLEM_BAD_PARAMETER, NULL},
+		{"{\"content\":\"a\"}", "\xff", PROBLEM_NOT_UTF8, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		struct submission submission;
+		struct problem problem =
+			read_submission(JSON, text_of(rows[i].body),
+		                        rows[i].key, &submission);
+		const struct buffer *found =
+			&submission.fields[SUBMISSION_CLIENT_ID];
+
+		expect(problem.type == rows[i].problem, "%s", rows[i].key);
+		if (rows[i].client_id != NULL)
+			assert_text(buffer_text(found), rows[i].client_id);
+		else
+			expect(problem.type != PROBLEM_NONE ||
+			               !submission.given[SUBMISSION_CLIENT_ID],
+			       "%s", rows[i].key);
+		submission_release(&submission);
+	}
+}
+
+int run_submission(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST("a JSON object is read, and what it lacks is filled in",
+	             json_is_read),
+		TEST("an unpaired surrogate escape becomes U+FFFD",
+	             unpaired_surrogates_are_replaced),
+		TEST("what is not one JSON object is refused",
+	             what_is_no_json_object_is_refused),
+		TEST("a NUL in JSON is refused", raw_nuls_in_json_are_refused),
+		TEST("a member that is unknown or no string is refused",
+	             members_that_are_unknown_or_no_strings_are_refused),
+		TEST("JSON may be nested 32 deep and no deeper",
+	             deep_json_is_refused),
+		TEST("a form is read, or refused if it is malformed",
+	             forms_are_read),
+		TEST("plain text is the content as it stands",
+	             text_is_the_content),
+		TEST("content is trimmed, and refused if nothing is left",
+	             content_is_trimmed),
+		TEST("the content's limit counts after trimming",
+	             content_has_a_limit_after_trimming),
+		TEST("a body that is not UTF-8 is refused",
+	             bodies_that_are_not_utf8_are_refused),
+		TEST("client_id, user_id and username have 1 to 128 bytes and "
+	             "no control characters",
+	             names_have_limits),
+		TEST("three media types are known, in UTF-8 only",
+	             media_types_are_told_apart),
+		TEST("an Idempotency-Key is a client_id and must agree with it",
+	             an_idempotency_key_is_a_client_id),
+	};
+
+	return cmocka_run_group_tests_name("submission", tests, NULL, NULL);
+}

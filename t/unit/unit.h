@@ -1,0 +1,82 @@
+/* What the unit tests share. Each file of tests is a group: a table of titles
+ * and functions, run by the function that is declared at the end. */
+#ifndef LONGROOM_UNIT_H
+#define LONGROOM_UNIT_H
+
+/* cmocka wants these four before it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <json.h>
+
+#include "buffer.h"
+#include "room_name.h"
+
+#define LENGTH(array) (sizeof(array) / sizeof(array)[0])
+
+/* A row of a group's table. */
+#define TEST(title, function) {.name = title, .test_func = function}
+#define TEST_WITH(title, function, set_up, tear_down, state)                   \
+	{.name = title, .test_func = function, .setup_func = set_up,           \
+	 .teardown_func = tear_down, .initial_state = state}
+
+/* For tests that walk a table: says which row is wrong. */
+#define expect(condition, ...)                                                 \
+	do {                                                                   \
+		if (!(condition)) {                                            \
+			print_error(__VA_ARGS__);                              \
+			print_error(": expected %s\n", #condition);            \
+			fail();                                                \
+		}                                                              \
+	} while (0)
+
+#define assert_text(text, string)                                              \
+	expect(text_is(text, string), "'%.*s', not '%s'", TEXT_ARGS(text),     \
+	       string)
+
+/* The name of a room that has to be one. */
+struct room_name room_named(const char *string);
+
+/* A folder of its own, and its end with all that is in it; returns, caller
+ * hands it to folder_remove(). */
+char *folder_make(void);
+void folder_remove(char *folder);
+
+/* Returns folder/name, caller frees. */
+char *path_in(const char *folder, const char *name);
+void file_write(const char *path, struct text text);
+
+/* Parses all of the text, which has to be valid JSON; caller puts. */
+json_object *json_read(struct text text);
+/* A member that has to be there. Borrowed. */
+json_object *json_member(json_object *object, const char *name);
+struct text json_string(json_object *object, const char *name);
+int64_t json_integer(json_object *object, const char *name);
+/* Whether a member is there and true. */
+bool json_flag(json_object *object, const char *name);
+
+/* Numbers that are the same in every run. */
+struct random {
+	uint64_t state;
+};
+
+/* Says in the test's output where it begins. */
+struct random random_from(uint64_t seed);
+uint64_t random_next(struct random *random);
+/* From 0 to less than `below`. */
+size_t random_below(struct random *random, size_t below);
+
+/* Each returns how many of its tests failed. */
+int run_codecs(void);
+int run_frame(void);
+int run_hub(void);
+int run_pushd(void);
+int run_render(void);
+int run_settings(void);
+int run_store(void);
+int run_submission(void);
+
+#endif
