@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "folder.h"
 #include "memory.h"
 
 static const char unix_prefix[] = "unix:";
@@ -105,6 +106,21 @@ bool endpoint_is_local(const char *address)
 	return local;
 }
 
+bool endpoint_descriptor_is_local(int fd)
+{
+	struct sockaddr_storage address = {0};
+	socklen_t size = sizeof address;
+
+	if (getsockname(fd, (void *)&address, &size) != 0)
+		return false;
+	return address.ss_family == AF_UNIX || is_loopback((void *)&address);
+}
+
+bool endpoint_is_passing(int error)
+{
+	return error == EINTR || error == ECONNABORTED;
+}
+
 static bool complain(const char *address, const char *what, struct buffer *error)
 {
 	buffer_printf(error, "%s: %s: %s", address, what, strerror(errno));
@@ -129,7 +145,8 @@ static bool remove_stale(const struct sockaddr_un *name)
 	if (stat(name->sun_path, &status) == 0 && !S_ISSOCK(status.st_mode))
 		return false;
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	if (fd < 0)
+	/* Not to wait where a living program's backlog is full. */
+	if (fd < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0)
 		return false;
 	bool refused = connect(fd, (const void *)name, sizeof *name) != 0 &&
 	               errno == ECONNREFUSED;
@@ -165,7 +182,7 @@ static bool open_unix(struct endpoint *endpoint, const char *address,
 	endpoint->device = status.st_dev;
 	endpoint->inode = status.st_ino;
 	/* Nobody can connect before listen(), so this leaves no gap. */
-	if (chmod(path, status.st_mode & 0660) != 0 ||
+	if (chmod(path, 0660) != 0 ||
 	    !start_listening(endpoint->fd))
 		return complain(address, "can't listen", error);
 	return true;
@@ -202,8 +219,11 @@ bool endpoint_open(struct endpoint *endpoint, const char *address,
 	*endpoint = (struct endpoint){.fd = -1};
 	if (!endpoint_check(address, error))
 		return false;
+	/* Nobody else is to take our socket for a stale one before it listens. */
+	int lock = path != NULL ? folder_lock(path) : -1;
 	bool good = path != NULL ? open_unix(endpoint, address, path, error)
 	                         : open_tcp(endpoint, address, error);
+	folder_unlock(lock);
 	if (!good)
 		endpoint_close(endpoint);
 	return good;

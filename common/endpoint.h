@@ -2,6 +2,7 @@
 #ifndef LONGROOM_ENDPOINT_H
 #define LONGROOM_ENDPOINT_H
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 #include "buffer.h"
@@ -18,6 +19,12 @@ bool endpoint_check(const char *address, struct buffer *error);
  * the host's name stands for is loopback. */
 bool endpoint_is_local(const char *address);
 
+/* The same of a socket that listens. */
+bool endpoint_descriptor_is_local(int fd);
+
+/* Whether accept() failed for a reason that says nothing of the next one. */
+bool endpoint_is_passing(int error);
+
 struct endpoint {
 	int fd;
 	char *path; /* NULL for TCP */
@@ -27,7 +34,7 @@ struct endpoint {
 
 /* Listens, non-blocking and close-on-exec. A socket file that nobody listens on
  * any more is replaced; one with a listener is an error. Unix sockets get mode
- * 0660 less the umask. */
+ * 0660: for the owner and the group, in which the web server is to be. */
 bool endpoint_open(struct endpoint *endpoint, const char *address,
                    struct buffer *error);
 

@@ -9,6 +9,7 @@
 #include "endpoint.h"
 #include "memory.h"
 #include "number.h"
+#include "store.h"
 
 enum kind { TEXT, LIST, INTEGER, SIZE, TIME, CHOICE };
 
@@ -353,6 +354,43 @@ static bool check_address(const struct settings *s, enum setting_index index,
 	return good;
 }
 
+static bool check_store(const struct settings *s, struct buffer *error)
+{
+	struct buffer why = {0};
+	bool good = store_check_url(s->store_url, &why);
+
+	if (!good) {
+		blame(s, SETTING_store_url, error);
+		buffer_add_text(error, buffer_text(&why));
+	}
+	buffer_release(&why);
+	return good;
+}
+
+static bool check_bus(const struct settings *s, enum setting_index index,
+                      const char *address, struct buffer *error)
+{
+	if (strncmp(address, "ipc:///", 7) == 0 ||
+	    strncmp(address, "tcp://", 6) == 0)
+		return true;
+	blame(s, index, error);
+	buffer_printf(error, "'%s' is neither ipc:///path nor tcp://host:port",
+	              address);
+	return false;
+}
+
+static bool check_buses(const struct settings *s, struct buffer *error)
+{
+	if (s->bus_publish[0] != '\0' &&
+	    !check_bus(s, SETTING_bus_publish, s->bus_publish, error))
+		return false;
+	for (size_t i = 0; i < s->bus_subscribe.count; i++)
+		if (!check_bus(s, SETTING_bus_subscribe,
+		               s->bus_subscribe.words[i], error))
+			return false;
+	return true;
+}
+
 static bool check_mode(const struct settings *s, struct buffer *error)
 {
 	if (s->auth_mode == AUTH_OPEN)
@@ -371,7 +409,8 @@ static bool check_mode(const struct settings *s, struct buffer *error)
 
 bool settings_check(const struct settings *s, struct buffer *error)
 {
-	if (!check_mode(s, error) ||
+	if (!check_mode(s, error) || !check_store(s, error) ||
+	    !check_buses(s, error) ||
 	    !check_address(s, SETTING_history_listen, s->history_listen, error))
 		return false;
 	for (size_t i = 0; i < s->push_listen.count; i++)

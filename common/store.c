@@ -12,24 +12,42 @@ struct store {
 	void *connection;
 };
 
-struct store *store_new(const struct settings *settings,
-                        enum store_access access, struct buffer *error)
+/* Finds the back-end of a url and cuts its scheme off. */
+static const struct store_backend *find_backend(const char **url,
+                                                struct buffer *error)
 {
-	const char *url = settings->store_url;
-
 	for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++) {
 		size_t size = strlen(backends[i]->scheme);
 
-		if (strncmp(url, backends[i]->scheme, size) != 0)
-			continue;
-		struct store *store = memory_get(sizeof *store);
-		store->backend = backends[i];
-		store->connection =
-			backends[i]->open(settings, url + size, access);
-		return store;
+		if (strncmp(*url, backends[i]->scheme, size) == 0) {
+			*url += size;
+			return backends[i];
+		}
 	}
-	buffer_printf(error, "store.url: '%s' is no address of a store", url);
+	buffer_printf(error, "'%s' is no address of a store", *url);
 	return NULL;
+}
+
+bool store_check_url(const char *url, struct buffer *error)
+{
+	const struct store_backend *backend = find_backend(&url, error);
+
+	return backend != NULL && backend->check_address(url, error);
+}
+
+struct store *store_new(const struct settings *settings,
+                        enum store_access access, struct buffer *error)
+{
+	const char *address = settings->store_url;
+	const struct store_backend *backend = find_backend(&address, error);
+	struct store *store;
+
+	if (backend == NULL)
+		return NULL;
+	store = memory_get(sizeof *store);
+	store->backend = backend;
+	store->connection = backend->open(settings, address, access);
+	return store;
 }
 
 void store_free(struct store *store)
@@ -50,9 +68,9 @@ bool store_connect(struct store *store)
 	return store->backend->connect(store->connection);
 }
 
-bool store_exists(struct store *store)
+bool store_is_hopeless(const struct store *store)
 {
-	return store->backend->exists(store->connection);
+	return store->backend->is_hopeless(store->connection);
 }
 
 bool store_log_end(struct store *store, struct log_end *end)

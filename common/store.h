@@ -12,7 +12,8 @@
  * before one seen earlier, means another log, in which they say nothing.
  *
  * Functions that return false have failed; store_error() says why, for the
- * operator. They have then changed nothing. */
+ * operator. They have then changed nothing, as far as can be known: when the
+ * disk fails in the middle of a commit, it may turn out to have been one. */
 #ifndef LONGROOM_STORE_H
 #define LONGROOM_STORE_H
 
@@ -39,13 +40,18 @@ const char *store_error(const struct store *store);
  * another one by now. Every call below does so by itself. */
 bool store_connect(struct store *store);
 
-/* Whether there is a database to connect to, be it readable or not. */
-bool store_exists(struct store *store);
+/* Whether the last failure is one that no later try will mend: there is no
+ * database and none can be made, or what is there is not ours. */
+bool store_is_hopeless(const struct store *store);
+
+/* Whether it is the address of a store; *error says why not. */
+bool store_check_url(const char *url, struct buffer *error);
 
 /* Where the log ends. */
 struct log_end {
 	uint32_t log;   /* its identity */
 	int64_t newest; /* the highest id ever given out; 0: none yet */
+	int64_t removals; /* grows when messages are removed */
 };
 
 bool store_log_end(struct store *store, struct log_end *end);

@@ -12,7 +12,8 @@ struct store_backend {
 	void (*close)(void *connection);
 	const char *(*error)(const void *connection);
 	bool (*connect)(void *connection);
-	bool (*exists)(void *connection);
+	bool (*is_hopeless)(const void *connection);
+	bool (*check_address)(const char *address, struct buffer *error);
 	bool (*log_end)(void *connection, struct log_end *end);
 	bool (*append)(void *connection, struct append *appends, size_t count,
 	               uint32_t *log);

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "folder.h"
 #include "journal.h"
 #include "memory.h"
 #include "store_backend.h"
@@ -29,7 +30,8 @@ enum {
  * new row. */
 static const char *const migrations[SCHEMA_VERSION] = {
 	"CREATE TABLE log ("
-	"  identity INTEGER NOT NULL"
+	"  identity INTEGER NOT NULL,"
+	"  removals INTEGER NOT NULL DEFAULT 0"
 	");"
 	/* A numbered room's id is its number; other rooms count down from -1.
 	 * pruned_id is the highest id that was ever removed from the room. */
@@ -60,6 +62,7 @@ static const char *const migrations[SCHEMA_VERSION] = {
 	"    VALUES (old.room_id, 'room_' || old.room_id);"
 	"  UPDATE rooms SET pruned_id = max(pruned_id, old.id)"
 	"    WHERE room_id = old.room_id;"
+	"  UPDATE log SET removals = removals + 1;"
 	"END;"
 	"INSERT INTO log (identity) VALUES (abs(random() % 4294967296));",
 };
@@ -70,7 +73,7 @@ enum statement {
 	COMMIT,
 	ROLLBACK,
 	DATA_VERSION,
-	NEWEST,
+	LOG_END,
 	FIND_ROOM,
 	ADD_NUMBERED_ROOM,
 	ADD_NAMED_ROOM,
@@ -96,7 +99,9 @@ static const char *const statements[STATEMENT_COUNT] = {
 	[COMMIT] = "COMMIT",
 	[ROLLBACK] = "ROLLBACK",
 	[DATA_VERSION] = "PRAGMA data_version",
-	[NEWEST] = "SELECT seq FROM sqlite_sequence WHERE name = 'messages'",
+	[LOG_END] =
+		"SELECT coalesce((SELECT seq FROM sqlite_sequence"
+		" WHERE name = 'messages'), 0), removals FROM log",
 	[FIND_ROOM] = "SELECT room_id FROM rooms WHERE name = ?1",
 	[ADD_NUMBERED_ROOM] =
 		"INSERT OR IGNORE INTO rooms (room_id, name) VALUES (?1, ?2)",
@@ -146,7 +151,9 @@ struct sqlite_store {
 	uint32_t log;
 	bool was_connected;
 	/* What the last look at the log's end found, and when. */
-	int64_t data_version, newest;
+	int64_t data_version;
+	struct log_end end;
+	bool hopeless; /* the last failure is */
 	char error[256];
 };
 
@@ -264,10 +271,12 @@ static bool read_schema_version(struct sqlite_store *s, int64_t *version)
 	    !query_number(s, "PRAGMA application_id", &application) ||
 	    !query_number(s, "SELECT count(*) FROM sqlite_schema", &tables))
 		return fail(s, sqlite3_errmsg(s->db));
+	s->hopeless = true;
 	if (application != APPLICATION_ID && (application != 0 || tables > 0))
 		return fail(s, "the file is not a Longroom database");
 	if (*version > SCHEMA_VERSION)
 		return fail(s, "the database is from a newer version");
+	s->hopeless = false;
 	return true;
 }
 
@@ -303,12 +312,18 @@ static bool migrate(struct sqlite_store *s)
 	return true;
 }
 
+/* Looks whose file it is before anything in it is changed. */
 static bool set_up_schema(struct sqlite_store *s)
 {
 	int64_t version;
 
 	if (!read_schema_version(s, &version))
 		return false;
+	if (!execute(s, s->access == STORE_READ
+	                        ? "PRAGMA query_only = 1"
+	                        : "PRAGMA journal_mode = WAL;"
+	                          "PRAGMA synchronous = FULL"))
+		return fail(s, sqlite3_errmsg(s->db));
 	if (version == SCHEMA_VERSION)
 		return true;
 	if (s->access == STORE_READ)
@@ -322,11 +337,6 @@ static bool set_up_connection(struct sqlite_store *s)
 
 	sqlite3_extended_result_codes(s->db, 1);
 	sqlite3_busy_timeout(s->db, s->busy_timeout_ms);
-	if (!execute(s, s->access == STORE_READ
-	                        ? "PRAGMA query_only = 1"
-	                        : "PRAGMA journal_mode = WAL;"
-	                          "PRAGMA synchronous = FULL"))
-		return fail(s, sqlite3_errmsg(s->db));
 	if (!set_up_schema(s))
 		return false;
 	if (!query_number(s, "SELECT identity FROM log", &identity))
@@ -336,15 +346,20 @@ static bool set_up_connection(struct sqlite_store *s)
 	return true;
 }
 
+static bool is_missing(const struct sqlite_store *s)
+{
+	struct stat status;
+
+	return stat(s->path, &status) != 0 && errno == ENOENT;
+}
+
 /* Side files without their database belong to one that was removed. A new
- * database must not find them: SQLite would take them for its own. */
+ * database must not find them: as long as somebody still has the old -shm open,
+ * SQLite would take it for its own. */
 static void remove_side_files(const struct sqlite_store *s)
 {
 	static const char *const suffixes[] = {"-wal", "-shm", "-journal"};
-	struct stat status;
 
-	if (stat(s->path, &status) == 0 || errno != ENOENT)
-		return;
 	for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
 		struct buffer name = {0};
 
@@ -357,16 +372,15 @@ static void remove_side_files(const struct sqlite_store *s)
 
 static bool open_database(struct sqlite_store *s)
 {
-	int flags = SQLITE_OPEN_NOMUTEX;
+	int flags = SQLITE_OPEN_NOMUTEX |
+	            (s->access == STORE_READ
+	                     ? SQLITE_OPEN_READONLY
+	                     : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
 
-	if (s->access == STORE_WRITE) {
-		remove_side_files(s);
-		flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-	} else {
-		flags |= SQLITE_OPEN_READONLY;
-	}
+	s->hopeless = false;
 	if (sqlite3_open_v2(s->path, &s->db, flags, NULL) != SQLITE_OK) {
 		fail(s, sqlite3_errmsg(s->db));
+		s->hopeless = is_missing(s);
 		disconnect(s);
 		return false;
 	}
@@ -375,6 +389,19 @@ static bool open_database(struct sqlite_store *s)
 		return false;
 	}
 	return true;
+}
+
+/* Makes a new database; alone, for another writer may be about to do the same,
+ * and the side files would then be those of its. */
+static bool create_database(struct sqlite_store *s)
+{
+	int lock = folder_lock(s->path);
+
+	if (is_missing(s))
+		remove_side_files(s);
+	bool good = open_database(s);
+	folder_unlock(lock);
+	return good;
 }
 
 static bool has_moved(struct sqlite_store *s)
@@ -397,7 +424,8 @@ static bool sqlite_connect(void *connection)
 	}
 	if (s->db != NULL)
 		return true;
-	if (!open_database(s))
+	if (!(s->access == STORE_WRITE && is_missing(s) ? create_database(s)
+	                                                : open_database(s)))
 		return false;
 	if (s->access == STORE_WRITE && s->was_connected)
 		journal_info("database opened anew: %s", s->path);
@@ -432,12 +460,32 @@ static const char *sqlite_error(const void *connection)
 	return s->error;
 }
 
-static bool sqlite_exists(void *connection)
+static bool sqlite_is_hopeless(const void *connection)
 {
 	const struct sqlite_store *s = connection;
-	struct stat status;
 
-	return stat(s->path, &status) == 0;
+	return s->hopeless;
+}
+
+/* A relative path would follow the folder that a program is started in; a name
+ * like :memory: is none. */
+static bool sqlite_check_address(const char *address, struct buffer *error)
+{
+	if (address[0] != '/')
+		buffer_printf(error, "'%s' is not an absolute path", address);
+	return address[0] == '/';
+}
+
+static bool read_log_end(struct sqlite_store *s, struct log_end *end)
+{
+	sqlite3_stmt *statement = prepare(s, LOG_END);
+
+	if (statement == NULL || sqlite3_step(statement) != SQLITE_ROW)
+		return false;
+	end->log = s->log;
+	end->newest = sqlite3_column_int64(statement, 0);
+	end->removals = sqlite3_column_int64(statement, 1);
+	return sqlite3_reset(statement) == SQLITE_OK;
 }
 
 /* data_version moves when another connection has committed, so an idle log
@@ -452,11 +500,11 @@ static bool sqlite_log_end(void *connection, struct log_end *end)
 	if (!read_number(s, DATA_VERSION, 0, &version))
 		return fail_by_database(s);
 	if (version != s->data_version) {
-		if (!read_number(s, NEWEST, 0, &s->newest))
+		if (!read_log_end(s, &s->end))
 			return fail_by_database(s);
 		s->data_version = version;
 	}
-	*end = (struct log_end){s->log, s->newest};
+	*end = s->end;
 	return true;
 }
 
@@ -615,8 +663,7 @@ static void read_message(sqlite3_stmt *row, struct message *m)
 /* The parts of a read that is of one moment. */
 static bool begin_read(struct sqlite_store *s, struct log_end *end)
 {
-	end->log = s->log;
-	return run(s, BEGIN_READ) && read_number(s, NEWEST, 0, &end->newest);
+	return run(s, BEGIN_READ) && read_log_end(s, end);
 }
 
 static bool finish_read(struct sqlite_store *s, bool good)
@@ -831,7 +878,8 @@ const struct store_backend store_sqlite = {
 	.close = sqlite_close,
 	.error = sqlite_error,
 	.connect = sqlite_connect,
-	.exists = sqlite_exists,
+	.is_hopeless = sqlite_is_hopeless,
+	.check_address = sqlite_check_address,
 	.log_end = sqlite_log_end,
 	.append = sqlite_append,
 	.read_room = sqlite_read_room,
