@@ -97,8 +97,14 @@ struct text utf8_trim(struct text text)
 
 bool utf8_has_control(struct text text)
 {
-	for (size_t i = 0; i < text.size; i++)
-		if ((unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7f)
+	while (text.size > 0) {
+		size_t length = utf8_length(text.data, text.size);
+		uint32_t point = code_point(text.data, length);
+
+		if (point < 0x20 || (point >= 0x7f && point <= 0x9f))
 			return true;
+		text.data += length;
+		text.size -= length;
+	}
 	return false;
 }

@@ -14,7 +14,8 @@ bool utf8_valid(struct text text);
 /* Without White_Space characters and U+FEFF at both ends. Takes valid UTF-8. */
 struct text utf8_trim(struct text text);
 
-/* Whether there is a character below U+0020, or U+007F. */
+/* Whether there is a control character: U+0000 to U+001F, U+007F to U+009F.
+ * Takes valid UTF-8. */
 bool utf8_has_control(struct text text);
 
 #endif

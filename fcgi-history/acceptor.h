@@ -9,7 +9,8 @@
 void acceptor_catch_signals(void);
 
 /* Puts what comes to the listening socket into connections; returns after
- * SIGTERM or SIGINT, with the backlog emptied. */
+ * SIGTERM or SIGINT, with the backlog emptied. Another of these signals then ends
+ * the process. */
 void acceptor_run(int listener, struct connections *connections);
 
 #endif

@@ -39,7 +39,7 @@ void gateway_free(struct gateway *g)
 /* libfcgi would rather accept by itself, in every thread. But then a connection
  * waits in the kernel's backlog until a thread is free, and when the backlog of
  * a unix socket is full the web server's connect() fails and its client gets a
- * 502. So one thread accepts (listener.h) and the library is made to believe
+ * 502. So one thread accepts (acceptor.h) and the library is made to believe
  * that this is a connection that it has kept: ipcFd is set, keepConnection
  * stops FCGX_Accept_r() from closing it, and listen_sock is -1 so that it can't
  * accept another one. From the request's head it learns whether it really is

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "journal.h"
 #include "page.h"
 #include "query.h"
 
@@ -11,13 +10,6 @@ struct wanted {
 	struct store_range range;
 	struct cursor cursor; /* behind range.id */
 };
-
-static bool refuse(struct service *service, enum problem_type type,
-                   const char *detail)
-{
-	response_set_problem(&service->response, (struct problem){type, detail});
-	return false;
-}
 
 static struct problem read_wanted(const struct route *route,
                                   struct wanted *wanted)
@@ -65,10 +57,8 @@ static bool read_page(struct service *service, const struct route *route,
 	if (store_read_room(service->store, &route->room, range, add_to_page, page,
 	                    found))
 		return true;
-	journal_error("Failed to read from database: %s: room_id=%.*s",
-	              store_error(service->store),
-	              TEXT_ARGS(room_name_label(&route->room)));
-	return refuse(service, PROBLEM_STORAGE, "the history can't be read now");
+	service_refuse_unread(service, &route->room);
+	return false;
 }
 
 /* A cursor of another log, or from beyond the end of this one. */
@@ -90,8 +80,11 @@ static int64_t end_of_page(const struct store_range *range,
 		return page->end.newest;
 	if (page->count > 0)
 		return page->last;
-	/* Nothing is before this id, so nothing is lost by starting there. */
-	return range->id > 0 ? range->id - 1 : 0;
+	/* Nothing is before this id, so nothing is lost by starting there; but
+	 * never from beyond the log's end. */
+	return range->id > page->end.newest ? page->end.newest
+	       : range->id > 0              ? range->id - 1
+	                                    : 0;
 }
 
 static void add_etag(struct buffer *headers, const char *tag)
@@ -204,26 +197,19 @@ void history_page(struct service *service, const struct route *route)
 	finish_page(service, route, &wanted.range, &found, &page, reset);
 }
 
-static void render(void *context, const struct message *m)
-{
-	message_render(m, context);
-}
-
 void history_message(struct service *service, const struct route *route)
 {
 	struct log_end end;
 	char tag[64];
 	bool found;
 
-	if (!store_read_one(service->store, &route->room, route->id, render,
+	if (!store_read_one(service->store, &route->room, route->id,
+	                    response_add_message,
 	                    &service->response.body, &end, &found)) {
-		journal_error("Failed to read from database: %s: room_id=%.*s",
-		              store_error(service->store),
-		              TEXT_ARGS(room_name_label(&route->room)));
-		refuse(service, PROBLEM_STORAGE, "the message can't be read now");
+		service_refuse_unread(service, &route->room);
 	} else if (!found) {
-		refuse(service, PROBLEM_NOT_FOUND,
-		       "the room has no message with this id");
+		service_refuse(service, PROBLEM_NOT_FOUND,
+		               "the room has no message with this id");
 	} else {
 		snprintf(tag, sizeof tag, "%08" PRIx32 ".%" PRId64, end.log,
 		         route->id);

@@ -3,14 +3,13 @@
  * As a daemon it serves FastCGI: one thread accepts, some answer, one writes.
  * Started by a web server as CGI it answers the one request and ends. */
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "acceptor.h"
 #include "command_line.h"
+#include "descriptors.h"
 #include "endpoint.h"
 #include "journal.h"
 #include "workers.h"
@@ -23,6 +22,7 @@ enum {
 	RESERVED_DESCRIPTORS = 64,
 	DESCRIPTORS_PER_THREAD = 4,
 	LEAST_CONNECTIONS = 16,
+	MOST_CONNECTIONS = 1 << 20,
 };
 
 static int complain(struct buffer *error)
@@ -67,22 +67,18 @@ static int answer_as_cgi(const struct settings *settings)
 /* As many connections may wait for a worker as there are descriptors. */
 static size_t connection_limit(const struct settings *settings)
 {
-	struct rlimit files;
-	rlim_t reserved = RESERVED_DESCRIPTORS +
+	size_t files = descriptors_raise_limit();
+	size_t reserved = RESERVED_DESCRIPTORS +
 	                  DESCRIPTORS_PER_THREAD *
-	                          (rlim_t)settings->history_threads;
+	                          (size_t)settings->history_threads;
 
-	getrlimit(RLIMIT_NOFILE, &files);
-	files.rlim_cur = files.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &files);
-	if (files.rlim_max < reserved + LEAST_CONNECTIONS)
+	if (files < reserved + LEAST_CONNECTIONS)
 		return LEAST_CONNECTIONS;
-	if (files.rlim_max > 1 << 20)
-		return 1 << 20;
-	return (size_t)(files.rlim_max - reserved);
+	return files - reserved < MOST_CONNECTIONS ? files - reserved
+	                                           : MOST_CONNECTIONS;
 }
 
-static int serve_on(int listener, const struct settings *settings,
+static int serve_on(struct endpoint *endpoint, const struct settings *settings,
                     struct writer *writer)
 {
 	struct buffer error = {0};
@@ -96,7 +92,8 @@ static int serve_on(int listener, const struct settings *settings,
 		return complain(&error);
 	}
 	journal_info("serving; pid %ld", (long)getpid());
-	acceptor_run(listener, connections);
+	acceptor_run(endpoint->fd, connections);
+	endpoint_close(endpoint);
 	journal_info("ending: answering what was taken");
 	connections_end(connections);
 	workers_join(workers);
@@ -104,18 +101,34 @@ static int serve_on(int listener, const struct settings *settings,
 	return EXIT_SUCCESS;
 }
 
+static bool start_listening(struct endpoint *endpoint,
+                            const struct settings *settings,
+                            struct buffer *error)
+{
+	if (gateway_has_listener()) {
+		fcntl(LISTENER_BY_PARENT, F_SETFL, O_NONBLOCK);
+		*endpoint = (struct endpoint){.fd = LISTENER_BY_PARENT};
+	} else if (!endpoint_open(endpoint, settings->history_listen, error)) {
+		return false;
+	}
+	if (settings->auth_mode != AUTH_OPEN ||
+	    endpoint_descriptor_is_local(endpoint->fd))
+		return true;
+	buffer_add_string(error, "with auth.mode = open only loopback and unix "
+	                         "sockets are served");
+	endpoint_close(endpoint);
+	return false;
+}
+
 static int serve_with(struct writer *writer, const struct settings *settings)
 {
 	struct buffer error = {0};
 	struct endpoint endpoint;
+	int status;
 
-	if (gateway_has_listener()) {
-		fcntl(LISTENER_BY_PARENT, F_SETFL, O_NONBLOCK);
-		return serve_on(LISTENER_BY_PARENT, settings, writer);
-	}
-	if (!endpoint_open(&endpoint, settings->history_listen, &error))
+	if (!start_listening(&endpoint, settings, &error))
 		return complain(&error);
-	int status = serve_on(endpoint.fd, settings, writer);
+	status = serve_on(&endpoint, settings, writer);
 	endpoint_close(&endpoint);
 	return status;
 }
@@ -150,8 +163,9 @@ int main(int argc, char **argv)
 		argc = 1;
 	if (!command_line_read(argc, argv, program, &settings, &status))
 		return status;
-	/* The database, the socket and the bus are for us and our group. */
-	umask(umask(0777) | 0007);
+	/* The database and the bus are for us and our group, in which the web
+	 * server and longroom-pushd may be. */
+	umask(0007);
 	gateway_init();
 	status = !gateway_has_listener() && is_cgi() ? answer_as_cgi(&settings)
 	                                             : serve(&settings);

@@ -1,11 +1,15 @@
 #include "response.h"
 
+enum { KEPT_BYTES = 256 * 1024 };
+
 void response_clear(struct response *r)
 {
 	r->status = 200;
 	r->content_type = NULL;
 	buffer_clear(&r->headers);
 	buffer_clear(&r->body);
+	if (r->body.room > KEPT_BYTES)
+		buffer_release(&r->body);
 }
 
 void response_release(struct response *r)
@@ -24,8 +28,17 @@ void response_set_problem(struct response *r, struct problem problem)
 		buffer_add_string(&r->headers, "Retry-After: 1\r\n");
 }
 
+void response_add_message(void *body, const struct message *m)
+{
+	message_render(m, body);
+}
+
 void response_add_path(struct buffer *b, struct text path)
 {
+	while (path.size > 1 && path.data[0] == '/' && path.data[1] == '/') {
+		path.data++;
+		path.size--;
+	}
 	for (size_t i = 0; i < path.size; i++) {
 		unsigned char c = (unsigned char)path.data[i];
 

@@ -3,6 +3,7 @@
 #define LONGROOM_RESPONSE_H
 
 #include "gateway.h"
+#include "message.h"
 #include "problem.h"
 
 struct response {
@@ -12,14 +13,19 @@ struct response {
 	struct buffer body;
 };
 
-/* Empties it for the next answer and keeps its memory. */
+/* Empties it for the next answer, and keeps its memory unless that is much. */
 void response_clear(struct response *r);
 void response_release(struct response *r);
 
 /* Turns it into an error answer; headers added so far stay. */
 void response_set_problem(struct response *r, struct problem problem);
 
-/* Adds what a path in a header must not contain as %XX. */
+/* A store_visit that adds a message to the body, which is the context. */
+void response_add_message(void *body, const struct message *m);
+
+/* Adds what a path in a header must not contain as %XX, and of several slashes
+ * at its start one: two would make the next part a host's name (RFC 3986 section
+ * 4.2). */
 void response_add_path(struct buffer *b, struct text path);
 
 /* Writes it; without its body if that was not asked for (HEAD). */

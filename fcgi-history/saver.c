@@ -49,7 +49,7 @@ void saver_free(struct saver *saver)
 bool saver_start(struct saver *saver)
 {
 	saver_check(saver);
-	return !saver->failing || store_exists(saver->store);
+	return !saver->failing || !store_is_hopeless(saver->store);
 }
 
 void saver_check(struct saver *saver)

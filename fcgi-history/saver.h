@@ -34,8 +34,8 @@ void saver_free(struct saver *saver);
  * the settings say) and sets each outcome. */
 void saver_save(struct saver *saver, struct save **saves, size_t count);
 
-/* Opens the database. False: there is none and none can be made, so that there
- * is no use in starting; any other failure is told to the operator, and mended
+/* Opens the database. False: there is none and none can be made, or it is not
+ * ours, so that there is no use in starting; any other failure is told to the operator, and mended
  * by a later saver_check() or saver_save(). */
 bool saver_start(struct saver *saver);
 

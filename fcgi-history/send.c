@@ -10,12 +10,6 @@
 /* Beside the content: names, quotes, braces. */
 enum { BODY_OVERHEAD = 8 * 1024 };
 
-static void refuse(struct service *service, enum problem_type type,
-                   const char *detail)
-{
-	response_set_problem(&service->response, (struct problem){type, detail});
-}
-
 /* Any character of the content may come as \uXXXX. */
 static int64_t body_limit(const struct settings *settings)
 {
@@ -30,16 +24,17 @@ static bool read_body(struct service *service)
 	int64_t size = 0;
 
 	if (header.size > 0 && !number_parse(header, 0, INT64_MAX, &size)) {
-		refuse(service, PROBLEM_BAD_REQUEST, "bad Content-Length");
+		service_refuse(service, PROBLEM_BAD_REQUEST, "bad Content-Length");
 		return false;
 	}
 	if (size > body_limit(service->settings)) {
-		refuse(service, PROBLEM_CONTENT_TOO_LARGE,
-		       "the body is longer than 6 times limits.content and 8 KiB");
+		service_refuse(service, PROBLEM_CONTENT_TOO_LARGE,
+		               "the body is longer than 6 times limits.content "
+		               "and 8 KiB");
 		return false;
 	}
 	if (!gateway_read(service->gateway, (size_t)size, &service->body)) {
-		refuse(service, PROBLEM_BAD_REQUEST, "the body ended early");
+		service_refuse(service, PROBLEM_BAD_REQUEST, "the body ended early");
 		return false;
 	}
 	return true;
@@ -66,11 +61,6 @@ static bool read_submission(struct service *service, struct submission *submissi
 	return false;
 }
 
-static void render(void *context, const struct message *m)
-{
-	message_render(m, context);
-}
-
 static void answer(struct service *service, int status)
 {
 	service->response.status = status;
@@ -95,15 +85,29 @@ static void answer_repeated(struct service *service, const struct route *route,
 	struct log_end end;
 	bool found;
 
-	if (!store_read_one(service->store, &route->room, id, render,
-	                    &service->response.body, &end, &found) ||
+	if (!store_read_one(service->store, &route->room, id,
+	                    response_add_message, &service->response.body, &end,
+	                    &found) ||
 	    !found) {
-		refuse(service, PROBLEM_STORAGE,
-		       "the message was saved before, but can't be read now");
+		service_refuse_unread(service, &route->room);
 		return;
 	}
 	add_location(service, route, id);
 	answer(service, 200);
+}
+
+/* A user_id is not to look like another part of the line. */
+static void tell_saved(const struct message *m)
+{
+	char user_id[MESSAGE_NAME_MAX + 1] = "";
+
+	memcpy(user_id, m->sender_id.data, m->sender_id.size);
+	for (size_t i = 0; i < m->sender_id.size; i++)
+		if (strchr(",= ", user_id[i]) != NULL)
+			user_id[i] = '?';
+	journal_info("Saved message to database: room_id=%.*s, user_id=%s, "
+	             "msg_id=%" PRId64,
+	             TEXT_ARGS(room_name_label(&m->room)), user_id, m->id);
 }
 
 static void answer_outcome(struct service *service, const struct route *route,
@@ -113,28 +117,26 @@ static void answer_outcome(struct service *service, const struct route *route,
 
 	switch (save->outcome) {
 	case SAVE_SAVED:
-		journal_info("Saved message to database: room_id=%.*s, "
-		             "user_id=%.*s, msg_id=%" PRId64,
-		             TEXT_ARGS(room_name_label(&m->room)),
-		             TEXT_ARGS(m->sender_id), m->id);
-		render(&service->response.body, m);
+		tell_saved(m);
+		response_add_message(&service->response.body, m);
 		add_location(service, route, m->id);
 		answer(service, 201);
 		break;
 	case SAVE_BROADCAST:
-		render(&service->response.body, m);
+		response_add_message(&service->response.body, m);
 		answer(service, 202);
 		break;
 	case SAVE_REPEATED:
 		answer_repeated(service, route, m->id);
 		break;
 	case SAVE_CONFLICT:
-		refuse(service, PROBLEM_CONFLICT,
-		       "this client_id came before with another content");
+		service_refuse(service, PROBLEM_CONFLICT,
+		               "this client_id came before with another content");
 		break;
 	case SAVE_FAILED:
-		refuse(service, PROBLEM_STORAGE,
-		       save->ephemeral ? "nothing can be broadcast from here"
+		service_refuse(service, PROBLEM_STORAGE,
+		               save->ephemeral
+		                       ? "nothing can be broadcast from here"
 		                       : "the message can't be saved now");
 		break;
 	}

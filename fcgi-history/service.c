@@ -1,6 +1,7 @@
 #include "service.h"
 
 #include "history.h"
+#include "journal.h"
 #include "send.h"
 
 bool service_init(struct service *service, const struct settings *settings,
@@ -23,7 +24,11 @@ bool service_init_cgi(struct service *service, const struct settings *settings,
 	/* A process that lives for one request has no time for subscribers to
 	 * connect, so it has no bus: pushd finds the message in the log. */
 	service->saver = saver_new(settings, "", error);
-	return service->saver != NULL;
+	if (service->saver == NULL)
+		return false;
+	/* The first request of all finds no database to read. */
+	saver_check(service->saver);
+	return true;
 }
 
 void service_release(struct service *service)
@@ -52,17 +57,25 @@ static struct text read_target(struct gateway *g, struct buffer *b)
 	return buffer_text(b);
 }
 
-static void refuse(struct service *service, enum problem_type type,
-                   const char *detail)
+void service_refuse(struct service *service, enum problem_type type,
+                    const char *detail)
 {
 	response_set_problem(&service->response, (struct problem){type, detail});
+}
+
+void service_refuse_unread(struct service *service, const struct room_name *room)
+{
+	journal_error("Failed to read from database: %s: room_id=%.*s",
+	              store_error(service->store),
+	              TEXT_ARGS(room_name_label(room)));
+	service_refuse(service, PROBLEM_STORAGE, "the log can't be read now");
 }
 
 static void refuse_method(struct service *service, const char *allowed)
 {
 	buffer_printf(&service->response.headers, "Allow: %s\r\n", allowed);
-	refuse(service, PROBLEM_METHOD_NOT_ALLOWED,
-	       "this path does not know that method");
+	service_refuse(service, PROBLEM_METHOD_NOT_ALLOWED,
+	               "this path does not know that method");
 }
 
 static bool has_body(struct gateway *g)
@@ -78,14 +91,14 @@ static void answer_route(struct service *service, const struct route *route,
 	bool is_get = text_is(method, "GET") || text_is(method, "HEAD");
 
 	if (is_get && route->kind != ROUTE_NONE && has_body(service->gateway)) {
-		refuse(service, PROBLEM_BAD_REQUEST, "a GET has no body");
+		service_refuse(service, PROBLEM_BAD_REQUEST, "a GET has no body");
 		return;
 	}
 	switch (route->kind) {
 	case ROUTE_BAD_ROOM:
-		refuse(service, PROBLEM_BAD_ROOM_NAME,
-		       "a room's name is 1 to 64 of A-Z a-z 0-9 . _ ~ -, and "
-		       "room_<number> has no leading zero");
+		service_refuse(service, PROBLEM_BAD_ROOM_NAME,
+		               "a room's name is 1 to 64 of A-Z a-z 0-9 . _ ~ -, "
+		               "and room_<number> has no leading zero");
 		break;
 	case ROUTE_MESSAGES:
 		if (text_is(method, "POST"))
@@ -103,7 +116,7 @@ static void answer_route(struct service *service, const struct route *route,
 		break;
 	case ROUTE_POLL:
 	case ROUTE_NONE:
-		refuse(service, PROBLEM_NOT_FOUND, "there is no such path");
+		service_refuse(service, PROBLEM_NOT_FOUND, "there is no such path");
 		break;
 	}
 }

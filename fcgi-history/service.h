@@ -31,4 +31,10 @@ void service_release(struct service *service);
 /* Answers the request that the gateway has. */
 void service_answer(struct service *service);
 
+/* For those who answer: make the answer an error. */
+void service_refuse(struct service *service, enum problem_type type,
+                    const char *detail);
+/* The same after the store has failed to read; tells the operator. */
+void service_refuse_unread(struct service *service, const struct room_name *room);
+
 #endif
