@@ -18,34 +18,57 @@ static void add_date(struct buffer *head)
 	buffer_printf(head, "Date: %s\r\n", date);
 }
 
-static struct answer *answer_new(int status, const char *content_type,
-                                 const char *headers, struct text body,
-                                 bool closes)
+static const char close_header[] = "Connection: close\r\n";
+
+/* head is without the empty line that ends it. */
+static struct answer *answer_new(struct text head, struct text body, bool closes)
+{
+	struct text last = text_of(closes ? close_header : "");
+	size_t head_size = head.size + last.size + 2;
+	struct answer *answer =
+		memory_get(sizeof *answer + head_size + body.size);
+	char *at = answer->data;
+
+	answer->references = 1;
+	answer->size = head_size + body.size;
+	answer->head_size = head_size;
+	answer->closes = closes;
+	memcpy(at, head.data, head.size);
+	memcpy(at + head.size, last.data, last.size);
+	memcpy(at + head_size - 2, "\r\n", 2);
+	memcpy(at + head_size, body.data, body.size);
+	return answer;
+}
+
+struct answer *answer_closing(const struct answer *answer)
+{
+	struct text head = {answer->data, answer->head_size - 2};
+	struct text body = {answer->data + answer->head_size,
+	                    answer->size - answer->head_size};
+
+	assert(!answer->closes);
+	return answer_new(head, body, true);
+}
+
+static struct answer *render(int status, const char *content_type,
+                             const char *headers, struct text body, bool closes)
 {
 	struct buffer head = {0};
-	struct answer *answer;
 
 	buffer_printf(&head, "HTTP/1.1 %d %s\r\n", status, status_reason(status));
 	add_date(&head);
 	buffer_printf(&head,
 	              "Content-Type: %s\r\nContent-Length: %zu\r\n"
-	              "Cache-Control: no-store\r\n%s%s\r\n",
-	              content_type, body.size, headers,
-	              closes ? "Connection: close\r\n" : "");
-	answer = memory_get(sizeof *answer + head.size + body.size);
-	answer->references = 1;
-	answer->size = head.size + body.size;
-	answer->head_size = head.size;
-	answer->closes = closes;
-	memcpy(answer->data, head.data, head.size);
-	memcpy(answer->data + head.size, body.data, body.size);
+	              "Cache-Control: no-store\r\n%s",
+	              content_type, body.size, headers);
+	struct answer *answer = answer_new(buffer_text(&head), body, closes);
 	buffer_release(&head);
 	return answer;
 }
 
 struct answer *answer_page(struct text body, bool closes)
 {
-	return answer_new(200, "application/json", "", body, closes);
+	return render(200, "application/json", "", body, closes);
 }
 
 struct answer *answer_problem(enum problem_type type, const char *detail,
@@ -61,8 +84,8 @@ struct answer *answer_problem(enum problem_type type, const char *detail,
 	else if (type == PROBLEM_METHOD_NOT_ALLOWED)
 		headers = "Allow: GET\r\n";
 	problem_render(&problem, &body);
-	answer = answer_new(problem_status(type), "application/problem+json",
-	                    headers, buffer_text(&body), closes);
+	answer = render(problem_status(type), "application/problem+json", headers,
+	                buffer_text(&body), closes);
 	buffer_release(&body);
 	return answer;
 }

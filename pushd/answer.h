@@ -19,6 +19,9 @@ struct answer *answer_page(struct text body, bool closes);
 struct answer *answer_problem(enum problem_type type, const char *detail,
                               bool closes);
 
+/* The same answer, but as one that closes. Returns a reference. */
+struct answer *answer_closing(const struct answer *answer);
+
 struct answer *answer_hold(struct answer *answer);
 void answer_release(struct answer *answer);
 

@@ -72,7 +72,8 @@ static void start_request(struct connection *c)
 	http_parser_init(&c->parser, HTTP_REQUEST);
 	c->parser.data = c;
 	c->head_size = 0;
-	c->has_line = false;
+	c->in_headers = false;
+	c->is_head = false;
 	enter(c, CONNECTION_IDLE);
 }
 
@@ -95,8 +96,7 @@ static void finish_request(struct connection *c)
 static void write_answer(struct connection *c)
 {
 	/* HEAD gets the head alone (RFC 9110 section 9.3.2). */
-	size_t size = c->parser.method == HTTP_HEAD ? c->answer->head_size
-	                                            : c->answer->size;
+	size_t size = c->is_head ? c->answer->head_size : c->answer->size;
 
 	while (c->written < size) {
 		ssize_t sent = send(c->io.fd, c->answer->data + c->written,
@@ -113,7 +113,9 @@ static void write_answer(struct connection *c)
 			return;
 		}
 		watch(c, EV_WRITE);
-		enter(c, CONNECTION_WRITING);
+		/* One time for the whole answer, however many parts it takes. */
+		if (c->state != CONNECTION_WRITING)
+			enter(c, CONNECTION_WRITING);
 		return;
 	}
 	finish_request(c);
@@ -122,7 +124,9 @@ static void write_answer(struct connection *c)
 static void answer_with(struct connection *c, struct answer *answer)
 {
 	buffer_release(&c->target);
-	c->answer = answer_hold(answer);
+	/* Shared answers don't say it. */
+	c->answer = c->closes && !answer->closes ? answer_closing(answer)
+	                                         : answer_hold(answer);
 	c->written = 0;
 	write_answer(c);
 }
@@ -143,7 +147,7 @@ static void process_early_input(struct connection *c)
 void connection_answered(struct waiter *waiter, struct answer *answer)
 {
 	struct connection *c = LIST_OWNER(waiter, struct connection, waiter);
-	/* HEAD: process_input() is on the stack and goes on by itself. */
+	/* Otherwise process_input() is on the stack and goes on by itself. */
 	bool was_waiting = c->state == CONNECTION_WAITING;
 
 	answer_with(c, answer);
@@ -184,7 +188,7 @@ static void ask_hub(struct connection *c, const struct poll_request *request)
 
 static bool has_body(const struct http_parser *parser)
 {
-	return parser->flags & F_CHUNKED ||
+	return parser->uses_transfer_encoding ||
 	       (parser->content_length > 0 &&
 	        parser->content_length != UINT64_MAX);
 }
@@ -197,6 +201,7 @@ static void handle_request(struct connection *c)
 	c->closes = !http_should_keep_alive(&c->parser) || c->parser.upgrade ||
 	            c->parser.http_minor == 0 ||
 	            c->server->draining;
+	c->is_head = c->parser.method == HTTP_HEAD;
 	if (c->parser.http_major != 1) {
 		refuse_and_close(c, PROBLEM_BAD_REQUEST, "this is not HTTP/1");
 		return;
@@ -221,13 +226,13 @@ static void handle_request(struct connection *c)
 		ask_hub(c, &request);
 }
 
-static int keep_line_end(struct http_parser *parser, const char *data, size_t size)
+static int note_header(struct http_parser *parser, const char *data, size_t size)
 {
 	struct connection *c = parser->data;
 
 	(void)data;
 	(void)size;
-	c->has_line = true;
+	c->in_headers = true;
 	return 0;
 }
 
@@ -255,7 +260,7 @@ static int end_request(struct http_parser *parser)
 
 static const struct http_parser_settings parser_settings = {
 	.on_url = keep_target,
-	.on_header_field = keep_line_end,
+	.on_header_field = note_header,
 	.on_headers_complete = end_head,
 	.on_message_complete = end_request,
 };
@@ -278,8 +283,8 @@ static size_t parse(struct connection *c, struct text data)
 	case HPE_OK:
 		if (c->head_size == (int64_t)limit)
 			refuse_and_close(c,
-			                 c->has_line ? PROBLEM_HEAD_TOO_LARGE
-			                             : PROBLEM_TARGET_TOO_LONG,
+			                 c->in_headers ? PROBLEM_HEAD_TOO_LARGE
+			                               : PROBLEM_TARGET_TOO_LONG,
 			                 "the request's line and headers are "
 			                 "longer than limits.request_head");
 		break;

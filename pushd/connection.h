@@ -39,7 +39,8 @@ struct connection {
 	bool is_overdue;   /* its time is up, but its read of the log isn't back */
 	struct http_parser parser;
 	int64_t head_size;   /* bytes of this request so far */
-	bool has_line;       /* its first line, that is; headers follow */
+	bool in_headers;     /* its first line is complete */
+	bool is_head;        /* its method is HEAD */
 	struct buffer target; /* of this request; released when it waits */
 	struct buffer input;  /* received but not yet parsed */
 	struct answer *answer; /* being written; NULL: none */

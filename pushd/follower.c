@@ -27,6 +27,7 @@ struct follower {
 	bool look_again;     /* ... and another is to follow it */
 	int64_t looks;       /* ended */
 	int64_t seen;        /* the highest id that a frame spoke of */
+	int64_t removals;    /* of the log, as of the last look */
 };
 
 static void tail_was_read(void *context, struct log_read *read);
@@ -147,6 +148,9 @@ static void log_was_read(void *context, struct log_read *read)
 		read_on(follower);
 		return;
 	}
+	if (read->end.removals != follower->removals)
+		hub_forget_rooms(hub);
+	follower->removals = read->end.removals;
 	append_items(follower, read);
 	if (read->upto < read->end.newest) {
 		read_on(follower);
@@ -178,15 +182,14 @@ static void take_frame(struct follower *follower, struct text data)
 	struct hub *hub = follower->hub;
 	struct frame frame;
 	struct message m;
-	bool whole = frame_open(data, &frame);
-
-	if (!whole) {
+	if (!frame_open(data, &frame)) {
 		journal_warning("dropped a frame that is not ours");
 		return;
 	}
-	/* Of another log only what is in none can be taken. */
-	bool is_ours = frame.last == 0 || frame.log == hub->log;
-	whole = is_ours;
+	/* Of another log, or before the window is filled, only what is in no log
+	 * can be taken. */
+	bool is_ours = hub->ready && frame.log == hub->log;
+	bool whole = is_ours || frame.last == 0;
 	while (frame_next(&frame, &m) == FRAME_MESSAGE)
 		if (m.id == 0 || is_ours)
 			whole = take_message(follower, &m) && whole;
@@ -208,8 +211,8 @@ static void take_frames(struct ev_loop *loop, struct ev_io *watcher, int events)
 	for (int i = 0; i < FRAMES_PER_TURN; i++) {
 		if (!bus_receive(follower->bus, &frame))
 			break;
-		/* Until the hub is ready, the log has it all. */
-		if (follower->hub->ready)
+		/* Before, nobody waits yet. */
+		if (follower->has_tail)
 			take_frame(follower, frame);
 		bus_release_frame(&frame);
 	}

@@ -151,7 +151,9 @@ static struct cursor cursor_after(const struct hub *hub, const struct entry *las
 
 	cursor.id = last->log_id;
 	cursor.position = last->position;
-	/* A place may be ahead in what is in no log: it is not to be given that. */
+	/* Neither part ever goes back: a place may be ahead in one of them. */
+	if (place->id > cursor.id)
+		cursor.id = place->id;
 	if (place->position > cursor.position)
 		cursor.position = place->position;
 	return cursor;
@@ -294,19 +296,23 @@ static void wait_for_look(struct hub *hub, struct waiter *waiter)
 	move(waiter, WAITER_UNSETTLED, &hub->unsettled);
 }
 
-/* Completes a cursor of this log: one that lacks our position, or has another
- * hub's, gets what came since into no log no more. */
-static void complete_cursor(const struct hub *hub, struct cursor *cursor)
+/* Of what is in no log a cursor without our position gets what comes from now
+ * on, however long it takes to decide about the rest. */
+static void set_position(const struct hub *hub, struct cursor *cursor)
 {
-	struct cursor now = place_now(hub);
+	int64_t now = hub->window.position;
 
 	if (!cursor->has_position || cursor->epoch != hub->epoch ||
-	    cursor->position > now.position)
-		cursor->position = now.position;
-	cursor->names_log = true;
-	cursor->log = hub->log;
+	    cursor->position > now)
+		cursor->position = now;
 	cursor->has_position = true;
 	cursor->epoch = hub->epoch;
+}
+
+static void set_log(const struct hub *hub, struct cursor *cursor)
+{
+	cursor->names_log = true;
+	cursor->log = hub->log;
 }
 
 static void reset(struct hub *hub, struct waiter *waiter)
@@ -325,7 +331,7 @@ static void decide(struct hub *hub, struct waiter *waiter)
 		return;
 	}
 	if (waiter->from_now)
-		*cursor = place_now(hub);
+		cursor->id = hub->newest;
 	waiter->from_now = false;
 	if (cursor->names_log && cursor->log != hub->log) {
 		reset(hub, waiter);
@@ -341,7 +347,7 @@ static void decide(struct hub *hub, struct waiter *waiter)
 		wait_for_look(hub, waiter);
 		return;
 	}
-	complete_cursor(hub, cursor);
+	set_log(hub, cursor);
 	if (waiter->room->known && cursor->id >= hub->window.from) {
 		answer_or_park(hub, waiter);
 		return;
@@ -355,6 +361,9 @@ void hub_ask(struct hub *hub, struct waiter *waiter, const struct room_name *roo
 	assert(waiter->state == WAITER_IDLE);
 	waiter->room = rooms_get(&hub->rooms, room);
 	rooms_use(&hub->rooms, waiter->room);
+	if (waiter->from_now)
+		waiter->cursor = (struct cursor){0};
+	set_position(hub, &waiter->cursor);
 	if (hub->failing && !hub->ready)
 		give_storage_problem(hub, waiter);
 	else
@@ -395,6 +404,8 @@ void hub_send_away(struct hub *hub, struct waiter *waiter)
 
 	if (waiter->state == WAITER_PARKED)
 		end.cursor = place_now(hub);
+	else if (hub->ready && !end.cursor.names_log)
+		set_log(hub, &end.cursor);
 	if (!end.cursor.names_log) {
 		give_storage_problem(hub, waiter);
 		return;
@@ -486,9 +497,14 @@ static bool is_usable(struct hub *hub, const struct log_read *read,
 
 static void learn(struct room *room, const struct store_page *page)
 {
+	const struct list *at = room->entries.next;
+
 	room->known = true;
 	room->earliest = page->earliest;
 	room->pruned = page->pruned;
+	/* The first message may have come since the log was read. */
+	for (; room->earliest == 0 && at != &room->entries; at = at->next)
+		room->earliest = LIST_OWNER(at, struct entry, in_room)->id;
 	room_forget_pages(room);
 }
 
@@ -565,6 +581,17 @@ void hub_start_over(struct hub *hub, uint32_t log, int64_t from)
 		unsettle_room(hub, LIST_OWNER(at, struct room, all));
 }
 
+void hub_forget_rooms(struct hub *hub)
+{
+	for (struct list *at = hub->rooms.all.next; at != &hub->rooms.all;
+	     at = at->next) {
+		struct room *room = LIST_OWNER(at, struct room, all);
+
+		room->known = false;
+		room_forget_pages(room);
+	}
+}
+
 void hub_set_ready(struct hub *hub)
 {
 	hub->ready = true;
@@ -612,8 +639,6 @@ static void deliver_room(struct hub *hub, struct room *room)
 		.position = first->position - 1,
 	};
 	struct answer *answer = render_entries(hub, room, first, &before);
-	const struct entry *last =
-		LIST_OWNER(room->entries.previous, struct entry, in_room);
 	struct list parked;
 
 	room->undelivered = NULL;
@@ -625,9 +650,9 @@ static void deliver_room(struct hub *hub, struct room *room)
 		struct waiter *waiter = first_waiter(&parked);
 
 		/* One that was answered in another room a moment ago may have
-		 * parked here with a cursor that is after all this. */
-		if (is_behind(last, &waiter->cursor))
-			list_append(&room->parked, &waiter->link);
+		 * parked here, with a cursor that is after all this. */
+		if (find_first_new(room, &waiter->cursor) == NULL)
+			move(waiter, WAITER_PARKED, &room->parked);
 		else
 			give(hub, waiter, answer);
 	}
@@ -655,7 +680,7 @@ void hub_looked(struct hub *hub, int64_t look)
 		                 cursor->id > hub->newest;
 
 		if (waiter->checked_by > look)
-			list_append(&hub->unsettled, &waiter->link);
+			move(waiter, WAITER_UNSETTLED, &hub->unsettled);
 		else if (is_future)
 			reset(hub, waiter);
 		else

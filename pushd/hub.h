@@ -66,12 +66,16 @@ void hub_send_away(struct hub *hub, struct waiter *waiter);
 
 /* For the follower: */
 
-/* The log is `end.log` and is held up to `from`; nothing of it is in the window.
+/* The log is `log` and is held up to `from`; nothing of it is in the window.
  * Waiters are answered once hub_set_ready() was called. */
 void hub_start_over(struct hub *hub, uint32_t log, int64_t from);
 void hub_set_ready(struct hub *hub);
 /* The log can't be read: nobody is to wait for it. */
 void hub_set_failing(struct hub *hub);
+
+/* Messages were removed from the log: what is known of rooms' beginnings has to
+ * be read again. */
+void hub_forget_rooms(struct hub *hub);
 
 /* Appends a message. id is above hub.newest, or 0: in no log. */
 void hub_append(struct hub *hub, const struct room_name *room, int64_t id,

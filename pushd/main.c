@@ -3,9 +3,7 @@
  * One event loop; a second thread reads the log. The hub knows who waits for
  * what, the follower feeds it, the server talks to the clients. */
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "command_line.h"
@@ -115,8 +113,6 @@ int main(int argc, char **argv)
 	journal_name(program);
 	if (!command_line_read(argc, argv, program, &settings, &status))
 		return status;
-	/* The socket is for us and our group. */
-	umask(umask(0777) | 0007);
 	pushd.loop = ev_default_loop(EVFLAG_AUTO);
 	status = serve(&pushd, &settings);
 	ev_loop_destroy(pushd.loop);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "memory.h"
 
 static int compare_names(const void *a, const void *b)
@@ -87,6 +88,7 @@ void rooms_settle(struct rooms *rooms, struct room *room)
 	stop_idling(rooms, room);
 	if (is_in_use(room))
 		return;
+	room_forget_pages(room);
 	list_append(&rooms->idle, &room->idle);
 	if (++rooms->idle_count > ROOMS_IDLE_MAX) {
 		room = LIST_OWNER(rooms->idle.next, struct room, idle);
@@ -111,11 +113,14 @@ void rooms_leave(struct rooms *rooms, struct room *room)
 struct answer *room_cached_page(const struct room *room, int64_t id,
                                 int64_t position)
 {
+	int64_t oldest_ms = clock_monotonic_ms() - ROOM_PAGE_LIFE_MS;
+
 	for (size_t i = 0; i < ROOM_CACHED_PAGES; i++) {
 		const struct cached_page *page = &room->cached[i];
 
 		if (page->answer != NULL && page->id == id &&
-		    page->position == position)
+		    page->position == position &&
+		    page->rendered_ms >= oldest_ms)
 			return page->answer;
 	}
 	return NULL;
@@ -128,7 +133,8 @@ void room_cache_page(struct room *room, int64_t id, int64_t position,
 		&room->cached[room->next_cached++ % ROOM_CACHED_PAGES];
 
 	answer_release(page->answer);
-	*page = (struct cached_page){id, position, answer_hold(answer)};
+	*page = (struct cached_page){id, position, clock_monotonic_ms(),
+	                             answer_hold(answer)};
 }
 
 void room_forget_pages(struct room *room)

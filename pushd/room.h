@@ -14,12 +14,15 @@ enum {
 	ROOMS_IDLE_MAX = 10000,
 	/* Pollers come back from about this many different places. */
 	ROOM_CACHED_PAGES = 2,
+	/* A crowd comes back within less, and an answer's Date stays true. */
+	ROOM_PAGE_LIFE_MS = 1000,
 };
 
 /* A page that was rendered for a cursor. Valid until the room gets a message:
  * its own cursor may be older than need be, but nothing is missed after it. */
 struct cached_page {
 	int64_t id, position;
+	int64_t rendered_ms; /* monotonic */
 	struct answer *answer; /* NULL: unused */
 };
 
@@ -27,7 +30,7 @@ struct room {
 	struct room_name name;
 	struct list entries; /* struct entry, oldest first */
 	/* struct waiter: */
-	size_t users;        /* waiters, and reads of the log under way */
+	size_t users; /* waiters, and reads of the log under way */
 	/* struct waiter: */
 	struct list parked;    /* wait for a message; none has any to get */
 	struct list queued;    /* want a read of the log, and will get the next */

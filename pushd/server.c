@@ -4,11 +4,11 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "descriptors.h"
 #include "journal.h"
 #include "memory.h"
 
@@ -32,8 +32,11 @@ static void pause_accepting(struct server *server, bool try_again)
 	server->accepting = false;
 	for (size_t i = 0; i < server->listener_count; i++)
 		ev_io_stop(server->loop, &server->listeners[i].io);
-	if (try_again)
-		ev_timer_start(server->loop, &server->accept_again);
+	if (!try_again)
+		return;
+	/* A timer that has fired would go on at once. */
+	ev_timer_set(&server->accept_again, accept_retry_seconds, 0.0);
+	ev_timer_start(server->loop, &server->accept_again);
 }
 
 static void resume_accepting(struct ev_loop *loop, struct ev_timer *timer,
@@ -63,11 +66,6 @@ static void complain_and_pause(struct server *server, const char *why)
 	pause_accepting(server, true);
 }
 
-static bool is_passing(int error)
-{
-	return error == EINTR || error == ECONNABORTED;
-}
-
 static void accept_some(struct ev_loop *loop, struct ev_io *io, int events)
 {
 	struct server *server = io->data;
@@ -86,7 +84,7 @@ static void accept_some(struct ev_loop *loop, struct ev_io *io, int events)
 		}
 		if (errno == EAGAIN || errno == EWOULDBLOCK)
 			return;
-		if (is_passing(errno))
+		if (endpoint_is_passing(errno))
 			continue;
 		complain_and_pause(server, strerror(errno));
 		return;
@@ -149,26 +147,35 @@ static void set_patience(struct server *server)
 		list_init(&server->deadlines[i]);
 }
 
-/* Raises the limit of open files as far as allowed and shares them out. */
+/* Shares out the files that may be open. */
 static bool set_limits(struct server *server, struct buffer *error)
 {
 	size_t wanted = (size_t)server->settings->push_max_connections;
 	size_t kept = RESERVED_DESCRIPTORS + SURPLUS_CONNECTIONS;
-	struct rlimit files;
+	size_t files = descriptors_raise_limit();
 
-	getrlimit(RLIMIT_NOFILE, &files);
-	files.rlim_cur = files.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &files);
-	if (files.rlim_max <= kept || files.rlim_max - kept < wanted) {
+	if (files <= kept || files - kept < wanted) {
 		buffer_printf(error,
-		              "push.max_connections: %zu, but only %llu files may "
+		              "push.max_connections: %zu, but only %zu files may "
 		              "be open, and %zu of them are kept back",
-		              wanted, (unsigned long long)files.rlim_max, kept);
+		              wanted, files, kept);
 		return false;
 	}
-	server->limit = wanted > 0 ? wanted : (size_t)files.rlim_max - kept;
+	server->limit = wanted > 0 ? wanted : files - kept;
 	server->surplus = SURPLUS_CONNECTIONS;
 	return true;
+}
+
+/* A name may stand for another address than when the settings were checked. */
+static bool is_allowed(const struct server *server,
+                       const struct endpoint *endpoint, struct buffer *error)
+{
+	if (server->settings->auth_mode != AUTH_OPEN ||
+	    endpoint_descriptor_is_local(endpoint->fd))
+		return true;
+	buffer_add_string(error, "push.listen: with auth.mode = open only "
+	                         "loopback and unix sockets are served");
+	return false;
 }
 
 static bool listen_on_all(struct server *server, struct buffer *error)
@@ -186,6 +193,10 @@ static bool listen_on_all(struct server *server, struct buffer *error)
 		                   addresses->words[server->listener_count],
 		                   error))
 			return false;
+		if (!is_allowed(server, &listener->endpoint, error)) {
+			endpoint_close(&listener->endpoint);
+			return false;
+		}
 		ev_io_init(&listener->io, accept_some, listener->endpoint.fd,
 		           EV_READ);
 		listener->io.data = server;
@@ -212,6 +223,9 @@ bool server_init(struct server *server, struct ev_loop *loop,
 	ev_prepare_init(&server->reaper, reap);
 	server->reaper.data = server;
 	ev_prepare_start(loop, &server->reaper);
+	/* The parser has a limit of its own, for all; ours is to come first. */
+	http_parser_set_max_header_size(
+		(uint32_t)settings->limits_request_head + 1);
 	return set_limits(server, error) && listen_on_all(server, error);
 }
 

@@ -44,8 +44,10 @@ static void drop_oldest(struct window *window, struct rooms *rooms)
 	window->from = entry->log_id;
 	list_remove(&entry->in_window);
 	list_remove(&entry->in_room);
-	if (list_is_empty(&room->entries))
+	if (list_is_empty(&room->entries)) {
+		room_forget_pages(room);
 		rooms_settle(rooms, room);
+	}
 	free(entry);
 }
 

@@ -135,7 +135,7 @@ static void perform(const struct log_reader *reader, struct log_read *read)
 	read->items = memory_get((size_t)read->range.limit *
 	                         sizeof *read->items);
 	read->end = read->page.end =
-		(struct log_end){reader->log, reader->newest};
+		(struct log_end){reader->log, reader->newest, 0};
 	read_state(reader, read);
 	while (++id <= reader->newest && !read->page.more) {
 		if (!is_in_room(reader, id, room))
@@ -1463,8 +1463,8 @@ static void who_is_sent_away_can_come_back(void **state)
 	assert_got(parked, 1, "");
 	assert_true(parked->answer->closes);
 	assert_got(reading, 1, "");
-	/* It gave an id alone, and got no farther. */
-	assert_int_equal(early->status, 503);
+	/* It gave an id alone; the cursor that it gets names the log. */
+	assert_got(early, 1, "");
 	f->hub.closing = false;
 	run_reads(f);
 	say(f, "room_1");
