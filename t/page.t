@@ -1,0 +1,598 @@
+#!/usr/bin/perl
+
+# The chat page in headless Chromium, two windows over nginx; and longroom.js
+# against scripted answers, for what no server does on purpose.
+
+use strict;
+use warnings;
+use utf8;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Browser;
+use Longroom;
+use Test::More;
+
+BEGIN {
+    my $missing = Browser->missing;
+    plan skip_all => "no browser: $missing" if $missing;
+}
+
+binmode $_, ':encoding(UTF-8)'
+    for map { Test::More->builder->$_ } qw(output failure_output todo_output);
+
+use constant SECONDS => 30;    # for what must happen anyway
+
+my $longroom = Longroom->start(settings => { 'rooms.ephemeral' => 'general' });
+my $browser = Browser->start;
+my ($ann, $bob) = map { $browser->window } 1 .. 2;
+
+# ---------------------------------------------------------------- the page
+
+my $SHOWN = <<'END';
+return [...document.querySelectorAll('#messages .message')]
+    .map((row) => row.querySelector('.body').textContent);
+END
+
+sub shown {
+    my ($window) = @_;
+    return $window->run($SHOWN);
+}
+
+# Opens the page, and joins as a person would.
+sub arrive {
+    my ($window, $name, $room) = @_;
+    $window->open($longroom->url . '/');
+    join_room($window, $name, $room);
+    return;
+}
+
+sub join_room {
+    my ($window, $name, $room) = @_;
+    $window->type('#name', $name);
+    $window->type('#room-name', $room);
+    $window->click('#join button');
+    wait_for_state($window, 'live');
+    return;
+}
+
+sub wait_for_state {
+    my ($window, $state) = @_;
+    $window->eventually(SECONDS, <<'END', $state) or die "the page is never $state\n";
+return !document.getElementById('room').hidden
+    && document.getElementById('state').dataset.state === arguments[0];
+END
+    return;
+}
+
+sub leave {
+    my ($window) = @_;
+    $window->click('#leave');
+    return;
+}
+
+sub say {
+    my ($window, $text) = @_;
+    $window->press('#text', $text . Browser::ENTER);
+    return;
+}
+
+# A test: the window shows exactly these, in this order, within some time; and
+# nothing is left on its way.
+sub shows {
+    my ($window, $expected, $title) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $settled = <<'END';
+return document.querySelectorAll('#messages .message').length >= arguments[0]
+    && !document.querySelector('#outbox .message');
+END
+    $window->eventually(SECONDS, $settled, scalar @$expected);
+    is_deeply(shown($window), $expected, $title);
+    return;
+}
+
+sub post {
+    my ($room, $name, $text) = @_;
+    my $answer = $longroom->post($room, $text, user_id => $name, username => $name);
+    die "POST: $answer->{status}\n" if $answer->{status} >= 300;
+    return $text;
+}
+
+sub complaints {
+    my (@allowed) = @_;
+    my %allowed = map { $_ => 1 } @allowed;
+    return [
+        map {"$_->{level} $_->{source}: $_->{message}"}
+        grep { $_->{level} =~ /SEVERE|WARNING/ && !$allowed{ $_->{source} } } $browser->console
+    ];
+}
+
+my @said = map { post('room_26', 'carla', "before anybody came, $_") } 1 .. 3;
+
+arrive($ann, 'Ann', '26');
+shows($ann, \@said, 'whoever joins sees what was said before');
+is($ann->text('#title'), 'room_26', 'a number typed as a room is the numbered room');
+like($ann->run('return location.hash'), qr/\A#room_26\z/, 'the address leads into the room');
+
+arrive($bob, 'Bob', 'room_26');
+say($ann, 'Good morning');
+push @said, 'Good morning';
+shows($_, \@said, "what one window sends is shown in both") for $ann, $bob;
+say($bob, 'And to you');
+push @said, 'And to you';
+shows($_, \@said, 'and what the other answers') for $ann, $bob;
+
+my $OWN = <<'END';
+return [...document.querySelectorAll('#messages .own .body')].map((body) => body.textContent);
+END
+is_deeply($ann->run($OWN), ['Good morning'], 'only her own message is marked as hers');
+is_deeply($bob->run($OWN), ['And to you'],
+    'and his as his, though both windows share what the browser remembers');
+
+# ---------------------------------------------------------------- coming back
+
+leave($bob);
+ok($bob->run('return !document.getElementById("lobby").hidden'), 'leaving leads to the lobby');
+for my $n (1 .. 5) {
+    say($ann, "while Bob is away, $n");
+    push @said, "while Bob is away, $n";
+    shows($ann, \@said, "a message of Ann's is there before Carla's next");
+    push @said, post('room_26', 'carla', "Carla, $n");
+}
+is_deeply($bob->run($SHOWN), [], 'whoever has left is shown nothing');
+join_room($bob, 'Bob', '26');
+shows($bob, \@said, 'whoever comes back reads everything, in order, once');
+shows($ann, \@said, 'and whoever stayed has the same');
+
+$bob->reload;
+shows($bob, \@said, 'a reload leads back into the room, with everything in it');
+is($bob->run('return document.getElementById("name").value || sessionStorage["longroom.name"]'),
+    'Bob', 'and under the name that this window had');
+
+say($bob, "two of\x{E008}" . Browser::ENTER . "\x{E000}one");
+push @said, "two of\none";
+shows($ann, \@said, 'Shift and Enter begin a new line');
+
+# ---------------------------------------------------------------- restarts
+
+is_deeply(complaints(), [], 'until here the console has nothing to complain about');
+
+$longroom->restart(qw(nginx history pushd));
+push @said, post('room_26', 'carla', 'after the restart');
+say($bob, 'Bob is still here');
+push @said, 'Bob is still here';
+shows($_, \@said, 'a restart of all programs goes by unseen: nothing lost, nothing twice')
+    for $ann, $bob;
+wait_for_state($_, 'live') for $ann, $bob;
+is($ann->text('#state'), 'Connected', 'and the page says that it is connected again');
+
+$longroom->signal('pushd', 'KILL');
+wait_for_state($ann, 'retrying');
+like($ann->text('#state'), qr/Trying again/, 'while the server is away, the page says so');
+push @said, post('room_26', 'carla', 'while nobody could listen');
+$longroom->start_program('pushd');
+shows($_, \@said, 'and shows what was sent meanwhile when it is back') for $ann, $bob;
+
+$longroom->signal('history', 'KILL');
+say($ann, 'sent into the void');
+ok($ann->eventually(SECONDS,
+        'return /Trying again/.test(document.getElementById("outbox").textContent)'),
+    'a message that can not be sent now says that it is tried again');
+$longroom->start_program('history');
+push @said, 'sent into the void';
+shows($_, \@said, 'and is sent, once, when it can be') for $ann, $bob;
+
+complaints();    # of the restarts, which the network tells of
+
+# ---------------------------------------------------------------- older
+
+$longroom->post('room_27', "line $_") for 1 .. 130;
+leave($ann);
+join_room($ann, 'Ann', '27');
+ok($ann->run('const s = document.getElementById("scroller");
+              return s.scrollHeight - s.scrollTop - s.clientHeight < 2'),
+    'a long history is shown from its end');
+is_deeply(shown($ann), [map {"line $_"} 81 .. 130], 'the newest 50 of it');
+my $UP = 'document.getElementById("scroller").scrollTop = 0';
+for my $count (100, 130) {
+    $ann->run($UP);
+    $ann->eventually(SECONDS,
+        'return document.querySelectorAll("#messages .message").length >= arguments[0]', $count);
+}
+is_deeply(shown($ann), [map {"line $_"} 1 .. 130],
+    'scrolling up brings the older messages, in order, once');
+is($ann->text('#beginning'), 'There are no older messages.', 'down to the first');
+$ann->run($UP);
+post('room_27', 'carla', 'line 131');
+ok($ann->eventually(SECONDS, 'return !document.getElementById("newest").hidden'),
+    'whoever reads above is told of a new message, and not moved');
+cmp_ok($ann->run('return document.getElementById("scroller").scrollTop'), '<', 5,
+    'and stays where they read');
+is($ann->text('#newest'), '1 new message', 'by a button');
+$ann->click('#newest');
+ok($ann->run('return document.getElementById("newest").hidden'), 'that leads there');
+
+# More than the page keeps, while it is open.
+$longroom->send_all('room_27', [map {"line $_"} 132 .. 1700], clients => 1);
+ok($ann->eventually(SECONDS, <<'END'), 'a room that stays open for long does not grow for ever');
+const rows = document.querySelectorAll('#messages .message');
+return rows.length <= 1500 && rows[rows.length - 1].querySelector('.body').textContent === 'line 1700';
+END
+my $first = 1701 - @{ shown($ann) };
+is_deeply(shown($ann), [map {"line $_"} $first .. 1700], 'it keeps the newest');
+$ann->run($UP);
+$ann->eventually(SECONDS,
+    'return document.querySelectorAll("#messages .message").length > arguments[0]', 1701 - $first);
+is_deeply(shown($ann), [map {"line $_"} $first - 50 .. 1700], 'and finds the older again');
+
+# ---------------------------------------------------------------- the console
+
+$browser->console;
+my $loaded = $ann->run('return testMessageHistory(26)');
+is($loaded->{count}, scalar @said, 'testMessageHistory(26) counts the messages of room 26');
+is_deeply([map { $_->{content} } @{ $loaded->{messages} }], \@said, 'and returns them');
+is_deeply([sort keys %$loaded], [qw(count messages)], 'and nothing else');
+my @trace = map { $_->{message} } $browser->console;
+is(scalar @trace, 1, 'it prints one line');
+like($trace[0], qr/"\[TRACE\] Loaded message history:" Object\z/, 'which is the [TRACE] line');
+is($ann->run('return testMessageHistory("room_27").then((h) => h.count)'), 1000,
+    'it takes a name, too, and reads the newest 1000 at the most');
+like($ann->run('return testMessageHistory("..").catch((e) => e.type)'), qr/\Abad-room-name\z/,
+    'and refuses what can be no name');
+
+# ---------------------------------------------------------------- hostile text
+
+my $evil = q{<script>window.evil = 1</script><img src=x onerror="window.evil = 2">&lt;b&gt;};
+leave($ann);
+join_room($ann, '<img src=x onerror=evil=3>', '28');
+say($ann, $evil);
+post('room_28', '<script>evil = 4</script>', "$evil javascript:evil=5 https://x.example/\"onclick=\"evil=6");
+my @evil = ($evil, "$evil javascript:evil=5 https://x.example/\"onclick=\"evil=6");
+leave($bob);
+join_room($bob, 'Bob', '28');
+for my $window ($ann, $bob) {
+    $window->eventually(SECONDS, 'return document.querySelectorAll("#messages .message").length == 2');
+    is_deeply([sort @{ shown($window) }], [sort @evil], 'markup in a message is shown as text');
+    ok(!$window->run('return document.querySelector("#messages :is(script, img, b, [onclick])")'),
+        'and makes no element');
+    ok(!$window->run('return window.evil'), 'and nothing of it runs');
+}
+is_deeply($bob->run('return [...document.querySelectorAll(".sender")].map((n) => n.textContent).sort()'),
+    ['<img src=x onerror=evil=3>', '<script>evil = 4</script>'], 'nor of a name');
+
+# ---------------------------------------------------------------- not kept
+
+leave($_) for $ann, $bob;
+join_room($ann, 'Ann', 'general');
+join_room($bob, 'Bob', 'general');
+ok($ann->run('return document.getElementById("ephemeral").hidden'),
+    'a room of which nothing is known yet is shown as any other');
+say($ann, 'not for history');
+say($ann, 'this neither');
+shows($_, ['not for history', 'this neither'], 'messages that are not kept are shown once')
+    for $ann, $bob;
+like($_->text('#ephemeral'), qr/not kept/, 'and the page says that this room keeps none')
+    for $ann, $bob;
+is($bob->run('return document.querySelectorAll("#messages .unsaved").length'), 2, 'both are marked');
+$bob->reload;
+wait_for_state($bob, 'live');
+is_deeply(shown($bob), [], 'a reload shows that they are gone');
+
+# ---------------------------------------------------------------- refusals
+
+leave($ann);
+is_deeply(complaints(), [], 'until here the console has nothing to complain about again');
+$ann->type('#room-name', 'room_026');
+$ann->click('#join button');
+ok($ann->eventually(SECONDS, 'return !document.getElementById("join-error").hidden'),
+    'a name that can be no room leads back to the lobby');
+like($ann->text('#join-error'), qr/can’t be a room’s name/, 'with the reason in plain words');
+join_room($ann, 'Ann', '29');
+$ann->run('document.getElementById("text").value = "long ".repeat(20000)');
+say($ann, '!');
+ok($ann->eventually(SECONDS, 'return document.querySelector("#outbox .failed")'),
+    'a message that the server refuses stays, and is marked');
+like($ann->text('#outbox .note'), qr/too long/, 'with the reason in plain words');
+$ann->click('#outbox .link');
+like($ann->run('return document.getElementById("text").value'), qr/\A(?:long ){20000}!\z/,
+    'and can be mended');
+leave($ann);
+
+$ann->open('about:blank');
+$ann->open($longroom->url . '/#room_26');
+shows($ann, \@said, 'a link leads into its room, under the name that was used last');
+leave($ann);
+complaints();    # of the refusals, which the network tells of
+
+my $denied = $bob->devtools('Page.addScriptToEvaluateOnNewDocument', source => <<'END');
+for (const name of ['localStorage', 'sessionStorage']) {
+  Object.defineProperty(window, name, { get() { throw new DOMException('', 'SecurityError'); } });
+}
+END
+arrive($bob, 'Bob', '26');
+shows($bob, \@said, 'the page works where it may store nothing');
+leave($bob);
+is($bob->run('return document.getElementById("name").value'), 'Bob',
+    'and remembers the name as long as it is open');
+$bob->devtools('Page.removeScriptToEvaluateOnNewDocument', %$denied);
+
+# ---------------------------------------------------------------- longroom.js
+
+# Scripts run in the page with these at hand:
+#   join, Sequence, longroom   the module's exports
+#   server(answer, ...)        answers the next reads in turn, each by a function
+#                              (url, init), and leaves later ones waiting
+#   sends = [answer, ...]      the same for sends
+#   asked                      the requests so far
+#   message(id), unsaved(n, client_id), page(messages, more), problem(type, status)
+#   watch(options)             {room, log}: a joined room and what it handed over
+#   until(condition)
+my $PRELUDE = <<'END';
+const longroom = await import('/longroom.js');
+const { join, Sequence } = longroom;
+const asked = [];
+window.realFetch ??= window.fetch;
+let reads = [];
+let sends = [];
+function server(...answers) {
+  reads = answers;
+  window.fetch = async (url, init = {}) => {
+    asked.push({ url: String(url), body: init.body && JSON.parse(init.body) });
+    const answer = (init.body ? sends : reads).shift();
+    if (answer) return answer(url, init);
+    return new Promise((_, reject) => init.signal.addEventListener('abort',
+        () => reject(new DOMException('', 'AbortError'))));
+  };
+}
+const json = (body, status = 200) => () => new Response(JSON.stringify(body), { status });
+const lost = () => { throw new TypeError('Failed to fetch'); };
+const message = (id) => ({ id, user_id: 'u', content: `m${id}` });
+const unsaved = (n, client_id) => ({ id: null, user_id: 'u', content: `u${n}`, saved: false, client_id });
+const page = (messages, more = {}) => json(
+    { count: messages.length, messages, cursor: 'c', earliest: 1, more: false, ...more });
+const problem = (type, status) => json({ type, status, title: type, detail: type }, status);
+function watch(options = {}) {
+  const log = [];
+  const room = join(26, {
+    onHistory: ({ messages }) => log.push(['history', ...messages.map((m) => m.content)].join(' ')),
+    onMessage: (m) => log.push(m.content),
+    onGap: (earliest) => log.push(`gap ${earliest}`),
+    onState: (state, problem) => log.push(problem ? `${state} ${problem.type}` : state),
+    ...options,
+  });
+  return { room, log };
+}
+const until = async (condition) => {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+};
+END
+
+# Runs the script in the page and returns its result.
+sub scripted {
+    my ($script) = @_;
+    return $ann->run(<<"END");
+return (async () => {
+$PRELUDE
+try { return await (async () => { $script })(); } finally { window.fetch = window.realFetch; }
+})();
+END
+}
+
+is_deeply(scripted(<<'END'), [qw(1 2 5 u1 7 u2 u2)], 'of repeated and belated messages each is shown once');
+const sequence = new Sequence();
+const arriving = [message(1), message(2), message(2), message(5), message(4), unsaved(1, 'a'),
+    unsaved(1, 'a'), message(7), message(1), unsaved(2), unsaved(2)];
+return arriving.filter((m) => sequence.isNext(m)).map((m) => m.id === null ? m.content : String(m.id));
+END
+
+is_deeply(scripted(<<'END'), [1, 0, 1, 0],
+const sequence = new Sequence();
+const first = { ...message(3), client_id: 'a' };
+return [sequence.isNext(first), sequence.isNext(unsaved(1, 'a')),
+        sequence.isNext(unsaved(2, 'b')), sequence.isNext({ ...message(4), client_id: 'b' })].map(Number);
+END
+    'a repeated send of which only one was saved is shown once');
+
+is_deeply(scripted(<<'END'), ['history m1 m2', 'live', 'm3', 'u1', 'm4', 'gap 8', 'm8', 'left'],
+server(page([message(1), message(2)]), page([message(2), message(3), unsaved(1)]),
+       page([message(3), message(4)]), page([message(8)], { gap: true, earliest: 8 }));
+const { room, log } = watch();
+await until(() => log.includes('m8'));
+room.leave();
+return log;
+END
+    'answers that overlap are shown once, and a gap is told where it is');
+
+is_deeply(scripted(<<'END'), ['history m5 m9', 'live', 'history m1 m2', 'm3', 'left'],
+server(page([message(5), message(9)]), page([message(1), message(2)], { reset: true, cursor: 'd' }),
+       page([message(2), message(3)]));
+const { room, log } = watch();
+await until(() => log.includes('m3'));
+room.leave();
+return log;
+END
+    'after a reset the room is shown anew, from its own beginning');
+
+is_deeply(scripted(<<'END'), [['history m1', 'live', 'left'], ['history m1', 'live', 'm2', 'left']],
+let answer;
+server(page([message(1)]), () => new Promise((resolve) => { answer = resolve; }));
+const { room, log } = watch();
+await until(() => answer);
+room.leave();
+answer(page([message(2)])());
+await new Promise((resolve) => setTimeout(resolve, 50));
+server(page([message(1)]), page([message(2), message(3)]));
+const second = watch({ onMessage: (m) => { second.log.push(m.content); second.room.leave(); } });
+await until(() => second.room.state === 'left');
+await new Promise((resolve) => setTimeout(resolve, 50));
+return [log, second.log];
+END
+    'nothing is handed over after leave(), not even the rest of a page');
+
+is_deeply(scripted(<<'END'), ['history m1', 'live', 'retrying no-answer', 'retrying unavailable', 'live', 'm2', 'left'],
+server(page([message(1)], { cursor: 'one' }), lost, () => new Response('<html>', { status: 502 }),
+       page([], { cursor: 'two' }), page([message(2)]));
+const { room, log } = watch();
+await until(() => log.includes('m2'));
+room.leave();
+const polls = asked.slice(1).map(({ url }) => new URL(url).search);
+if (polls.slice(0, 4).join() !== '?after=one&timeout=25,?after=one&timeout=0,?after=one&timeout=0,?after=two&timeout=25') {
+  return polls;
+}
+return log;
+END
+    'after an error the same cursor is asked again, first without waiting');
+
+is_deeply(scripted(<<'END'), ['history m1', 'live', 'retrying bad-cursor', 'history m1 m2', 'live', 'left'],
+server(page([message(1)]), problem('bad-cursor', 400), page([message(1), message(2)]));
+const { room, log } = watch();
+await until(() => log.at(-1) === 'live' && log.length > 2);
+room.leave();
+return log;
+END
+    'a cursor that the server no longer reads costs a new beginning, not the room');
+
+is_deeply(scripted(<<'END'), [['failed forbidden'], 1],
+server(problem('forbidden', 403));
+const { room, log } = watch();
+await until(() => room.state === 'failed');
+await new Promise((resolve) => setTimeout(resolve, 50));
+return [log, asked.length];
+END
+    'a room that the server refuses is not asked for again');
+
+is_deeply(scripted(<<'END'), [3, 1, 'a', 'sent'],
+server(page([]));
+const { room } = watch();
+await until(() => asked.length === 2);
+const ids = [];
+sends = [lost, problem('storage', 503), json({ content: 'sent' }, 201)];
+const answer = await room.send('x', { clientId: 'a' });
+room.leave();
+const posts = asked.filter(({ body }) => body);
+return [posts.length, new Set(posts.map(({ body }) => body.client_id)).size,
+        posts[0].body.client_id, answer.content];
+END
+    'a send whose answer was lost, or was a 5xx, is repeated with its client_id');
+
+is_deeply(scripted(<<'END'), ['content-too-large', 413, 1, 'next'],
+server(page([]));
+const { room } = watch();
+await until(() => asked.length === 2);
+sends = [problem('content-too-large', 413), json({ content: 'next' }, 201)];
+const refused = room.send('x').catch((problem) => problem);
+const next = await room.send('y');
+room.leave();
+const { type, status } = await refused;
+return [type, status, asked.filter(({ body }) => body?.content === 'x').length, next.content];
+END
+    'a send that is refused is reported by its type, not repeated, and holds up no other');
+
+is_deeply(scripted(<<'END'), ['one', 'one', 'two', 'three'],
+server(page([]));
+const { room } = watch();
+await until(() => asked.length === 2);
+sends = [lost, json({}, 201), json({}, 201), json({}, 201)];
+await Promise.all(['one', 'two', 'three'].map((text) => room.send(text)));
+room.leave();
+return asked.filter(({ body }) => body).map(({ body }) => body.content);
+END
+    'sends go out in the order of the calls, whatever is repeated');
+
+is_deeply(scripted(<<'END'), [2, 'left', 'aborted'],
+server(page([]));
+const { room } = watch();
+await until(() => asked.length === 2);
+sends = [lost, lost];
+const control = new AbortController();
+const given = room.send('x', { signal: control.signal, onRetry: () => control.abort() });
+const left = room.send('y', { onRetry: () => room.leave() });
+const [a, b] = (await Promise.allSettled([given, left])).map(({ reason }) => reason.type);
+return [asked.filter(({ body }) => body).length, b, a];
+END
+    'a send ends with its signal, or when the room is left');
+
+is_deeply(scripted(<<'END'), [1, 1],
+server(page([]), lost, page([message(1)]));
+const { room, log } = watch();
+await until(() => room.state === 'retrying');
+const start = performance.now();
+dispatchEvent(new Event('online'));
+await until(() => log.includes('m1'));
+const waited = performance.now() - start;
+room.leave();
+return [Number(waited < 200), Number(asked.length >= 3)];
+END
+    'the event "online" ends a wait at once');
+
+is_deeply(scripted(<<'END'), ['history', 'live', 'retrying no-answer', 'left'],
+server(page([]));
+const { room, log } = watch();
+await until(() => asked.length === 2);
+sends = [lost];
+reads = [lost];
+room.send('x').catch(() => 0);
+await until(() => room.state === 'retrying');
+room.leave();
+return log;
+END
+    'a send without an answer puts a waiting poll in doubt, too');
+
+is_deeply(scripted(<<'END'), [1, 1],
+server(page([]), page([message(1)], { retry_ms: 400 }), page([message(2)]));
+const { room, log } = watch();
+await until(() => log.includes('m1'));
+const start = performance.now();
+await until(() => log.includes('m2'));
+room.leave();
+const waited = performance.now() - start;
+return [Number(waited >= 390), Number(waited < 5000)];
+END
+    'the wait that a server asks for is kept');
+
+is_deeply(scripted(<<'END'), ['history', 'live', 'm1', 'm2', 'left', 'uncaught'],
+server(page([]), page([message(1), message(2)]));
+const errors = [];
+addEventListener('error', (event) => { event.preventDefault(); errors.push(event.message); });
+const log = [];
+const { room } = watch({
+  onHistory: () => log.push('history'), onState: (state) => log.push(state),
+  onMessage: (m) => { log.push(m.content); if (m.id === 1) throw new Error('mistake'); },
+});
+await until(() => log.includes('m2'));
+room.leave();
+await until(() => errors.length === 1);
+return [...log, 'uncaught'];
+END
+    "a mistake in a site's own function is reported, and the room goes on");
+
+is_deeply(scripted(<<'END'), ['/chat/rooms/room_26/messages', '/rooms/room_26/messages', '/rooms/a%2Fb/messages'],
+server(lost, lost, lost);
+await longroom.history(26, { base: '/chat' }).catch(() => 0);
+await longroom.history(26).catch(() => 0);
+await longroom.history('a/b').catch(() => 0);
+return asked.map(({ url }) => new URL(url).pathname);
+END
+    "the server is found beside the module, or where the site says");
+
+my $waited = scripted(<<'END');
+const seen = new Map();
+const joined = Array.from({ length: 9 }, (_, n) => join(`many-${n}`, {
+  onMessage: (m) => seen.set(m.room_id, m.content),
+}));
+await until(() => joined.every(({ state }) => state === 'live'));
+const start = performance.now();
+for (const room of joined) room.send(`to ${room.name}`);
+await until(() => joined.every((room) => seen.get(room.name) === `to ${room.name}`));
+for (const room of joined) room.leave();
+return performance.now() - start;
+END
+cmp_ok($waited, '<', 20_000,
+    'a page with more rooms than a browser has connections sends and receives in all of them');
+
+is_deeply(complaints(), [], 'the console has nothing to complain about');
+
+$browser->stop;
+$longroom->stop;
+done_testing;

@@ -1,0 +1,322 @@
+# Waiting for messages (PROTOCOL section 6): when a poll is answered and with
+# what, how many can wait, and how longroom-pushd treats connections. What
+# cursors promise stands in cursors.t.
+
+use strict;
+use warnings;
+
+use FindBin ();
+use lib "$FindBin::Bin/lib";
+use JSON::PP ();
+use Longroom;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $l = Longroom->start;
+
+# Of longroom-pushd when nobody is connected to it. It has noticed that whoever
+# was there before has left when it answers this.
+my $last = $l->connect('pushd');
+$last->ask(Longroom::get_bytes('/rooms/parking/poll?timeout=0'));
+my $idle = descriptors($l->pid('pushd')) - 1;
+$last->close;
+
+sub now_of { return $l->poll($_[0], timeout => 0)->{json}{cursor} }
+
+sub descriptors {
+    my ($pid) = @_;
+    opendir my $dir, "/proc/$pid/fd" or return 0;
+    return scalar grep {/^\d/} readdir $dir;
+}
+
+# Polls once per client; the answers come into the list that is returned.
+sub wait_for_one {
+    my ($crowd, @paths) = @_;
+    my @answers;
+    for my $n (0 .. $#paths) {
+        $crowd->add(sub {
+            my ($answer) = @_;
+            return Longroom::get_bytes($paths[$n]) if !$answer;
+            $answers[$n] = $answer;
+            return;
+        });
+    }
+    return \@answers;
+}
+
+# Closes the connections that nginx keeps to longroom-pushd.
+sub forget_connections {
+    $l->restart('nginx');
+    return $l->eventually(20, sub { descriptors($l->pid('pushd')) <= $idle });
+}
+
+# Runs the crowd until longroom-pushd holds that many connections, and has read
+# what they say: it and nginx read in the order in which things came, so both
+# have when they have answered a request that was made later.
+sub until_parked {
+    my ($crowd, $connections) = @_;
+    my $parked = $crowd->run(30, sub { descriptors($l->pid('pushd')) >= $idle + $connections });
+    $l->poll('parking', timeout => 0);
+    $l->connect('pushd')->ask(Longroom::get_bytes('/rooms/parking/poll?timeout=0'));
+    return $parked;
+}
+
+# Many messages in one commit, by another program.
+sub import_messages {
+    my ($room, $count) = @_;
+    $l->sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $count)
+             INSERT INTO messages (room_id, sender_id, sender_name, sender_type, content, sent_ms)
+             SELECT $room, 1, 1, 'user', 'm' || i, 1790000000000 FROM n;");
+    return;
+}
+
+subtest 'a poll waits for the next message' => sub {
+    my $waiting = $l->connect;
+    $waiting->write(Longroom::get_bytes('/rooms/room_26/poll?timeout=20&after=' . now_of('room_26')));
+    is $waiting->answer(0.3), undef, 'there is no answer while there is no message';
+    my $sent = time;
+    my $message = $l->post('room_26', 'here')->{json};
+    my $answer = $waiting->answer(20);
+    cmp_ok time - $sent, '<', 0.9, 'the answer comes with the message, not with the next look at the log';
+    is $answer->{status}, 200, 'its status is 200';
+    is $answer->{headers}{'cache-control'}, 'no-store', 'no cache may keep it';
+    like $answer->{headers}{'content-type'}, qr{^application/json\b}, 'it is JSON';
+    my $json = $answer->{json};
+    is_deeply $json->{messages}, [$message], 'the message is the one that was sent';
+    is_deeply [sort keys %$json], [sort qw(room_id count messages cursor earliest more)],
+        'the members are those of the protocol';
+    is_deeply [@$json{qw(room_id count earliest more)}],
+        ['room_26', 1, $message->{id}, JSON::PP::false], 'with what they say';
+};
+
+subtest 'without a cursor, and after `now`, only what comes is given' => sub {
+    for my $query ('timeout=20', 'timeout=20&after=now') {
+        my $waiting = $l->connect;
+        $waiting->write(Longroom::get_bytes("/rooms/room_26/poll?$query"));
+        is $waiting->answer(0.2), undef, "$query: the old messages are not given";
+        $l->post('room_26', "for $query");
+        is_deeply Longroom::message_contents($waiting->answer(20)), ["for $query"], 'the new one is';
+    }
+};
+
+subtest 'what is there already comes at once' => sub {
+    my $cursor = now_of('room_26');
+    my @ids = map { $l->post('room_26', "missed $_")->{json}{id} } 1 .. 3;
+    is_deeply $l->message_ids($l->poll('room_26', after => $ids[1], timeout => 30)), [$ids[2]],
+        'what came after an id';
+    my $answer = $l->poll('room_26', after => $cursor, timeout => 30);
+    is_deeply $l->message_contents($answer), ['missed 1', 'missed 2', 'missed 3'],
+        'and all that came between two polls comes together';
+    is $l->poll('room_26', after => $answer->{json}{cursor}, timeout => 0)->{json}{count}, 0,
+        'the cursor of the answer is after them';
+};
+
+subtest 'a poll whose time is up is answered with an empty page' => sub {
+    my $cursor = now_of('quiet');
+    for my $timeout (0, 1) {
+        my $begin  = time;
+        my $answer = $l->poll('quiet', after => $cursor, timeout => $timeout);
+        my $took   = time - $begin;
+        is $answer->{status}, 200, "timeout=$timeout is answered with 200";
+        my $json = $answer->{json};
+        is_deeply [@$json{qw(room_id count messages earliest more)}],
+            ['quiet', 0, [], undef, JSON::PP::false], 'and the shape of every page';
+        ok !exists $json->{gap} && !exists $json->{reset}, 'without a flag';
+        like $json->{cursor}, qr/^[A-Za-z0-9._-]{1,64}$/, 'and with a cursor';
+        cmp_ok $took, '>', $timeout - 0.1, "not before $timeout s";
+        cmp_ok $took, '<', $timeout + 5, 'and not long after';
+        $cursor = $json->{cursor};
+    }
+    $l->post('quiet', 'noise');
+    is_deeply $l->message_contents($l->poll('quiet', after => $cursor, timeout => 20)), ['noise'],
+        'that cursor misses nothing';
+};
+
+subtest 'many waiters in one room get one message each' => sub {
+    my $crowd = $l->crowd;
+    my $after = now_of('full');
+    forget_connections();
+    my $answers = wait_for_one($crowd, ("/rooms/full/poll?timeout=30&after=$after") x 300);
+    ok until_parked($crowd, 300), '300 wait';
+    my $id = $l->post('full', 'for all')->{json}{id};
+    ok $crowd->run(30), 'all are answered';
+    is_deeply { map { $_->{content} => 1 } @$answers }, { $answers->[0]{content} => 1 },
+        'with the same bytes';
+    like $answers->[0]{content}, qr/"id"\s*:\s*$id\b/, 'which hold the message';
+};
+
+subtest 'waiters in many rooms get what is for them' => sub {
+    my $pollers = $l->pollers;
+    my $after   = now_of('room_100');
+    my @seen = map { $pollers->follow('room_' . (100 + $_ % 50), after => $after) } 0 .. 199;
+    my %ids;
+    my $turn = 0;
+    for my $round (1 .. 3) {
+        for my $n (0 .. 49) {
+            push @{ $ids{$n} }, $l->post('room_' . (100 + $n), "round $round")->{json}{id};
+        }
+        $pollers->run(0.05);
+    }
+    ok $pollers->run(30, sub { !grep { @{ $_->{ids} } < 3 } @seen }), '200 waiters in 50 rooms get all';
+    my @wrong = grep {"@{ $seen[$_]{ids} }" ne "@{ $ids{$_ % 50} }"} 0 .. 199;
+    is "@wrong", '', 'each the messages of its room, once, in order';
+    is_deeply [map { $_->{failures} } @seen], [(0) x 200], 'and no poll failed';
+    $pollers->close;
+};
+
+subtest 'a poll brings 1000 messages at most, and says when there are more' => sub {
+    my $after = now_of('room_77');
+    import_messages(77, 1500);
+    my ($newest) = $l->sql('SELECT max(id) FROM messages;');
+    is $l->poll('room_77', after => $newest - 1, timeout => 20)->{json}{count}, 1, '1500 messages are there';
+    my $first = $l->poll('room_77', after => $after, timeout => 20);
+    is $first->{json}{count}, 1000, 'the first page is full';
+    is_deeply $first->{json}{more}, JSON::PP::true, 'and says that there is more';
+    my $begin = time;
+    my $second = $l->poll('room_77', after => $first->{json}{cursor}, timeout => 20);
+    cmp_ok time - $begin, '<', 10, 'the next poll is answered at once';
+    is_deeply $second->{json}{more}, JSON::PP::false, 'and says that there is no more';
+    Longroom::same_list([map { @{ $l->message_contents($_) } } $first, $second],
+        [map {"m$_"} 1 .. 1500], 'together they bring everything in order');
+};
+
+subtest 'who waits is told too that there is more' => sub {
+    my $c = $l->connect;
+    $c->write(Longroom::get_bytes('/rooms/room_78/poll?timeout=30&after=' . now_of('room_78')));
+    is $c->answer(0.1), undef, 'somebody waits';
+    import_messages(78, 1500);
+    my $page = $c->answer(20)->{json};
+    is $page->{count}, 1000, 'the page is full';
+    is_deeply $page->{more}, JSON::PP::true, 'and says that there is more';
+};
+
+subtest 'a poll brings about 1 MiB at most' => sub {
+    my $after = now_of('wide');
+    my $answers = $l->send_all('wide', [map { sprintf('%03d', $_) . 'x' x 16_000 } 1 .. 90]);
+    is_deeply { map { $_->{status} => 1 } @$answers }, { 201 => 1 }, '90 long messages are saved';
+    my @ids;
+    my $pages = 0;
+    while ($pages < 10) {
+        my $page = $l->poll('wide', after => $after, timeout => 20);
+        cmp_ok length $page->{content}, '<', 1.1 * 1_048_576, 'a page is not much larger';
+        push @ids, @{ $l->message_ids($page) };
+        $after = $page->{json}{cursor};
+        $pages++;
+        last if @ids >= 90;
+    }
+    cmp_ok $pages, '>', 1, 'it takes several pages';
+    Longroom::same_list(\@ids, [map { $_->{id} } @{ $l->whole_history('wide') }],
+        'that bring every message once');
+};
+
+subtest 'a client that goes away is noticed' => sub {
+    for my $way ('straight', 'over nginx') {
+        ok forget_connections(), 'nobody is connected';
+        my $crowd = $l->crowd($way eq 'straight' ? 'pushd' : 'nginx');
+        wait_for_one($crowd, ('/rooms/room_26/poll?timeout=55') x 50);
+        ok until_parked($crowd, 50), "50 clients wait $way";
+        $crowd->close;
+        ok $l->eventually(20, sub { descriptors($l->pid('pushd')) <= $idle + 5 }),
+            'their connections are closed soon after they hang up';
+    }
+};
+
+subtest 'straight to the socket it speaks HTTP/1.1 with kept connections' => sub {
+    my $get = Longroom::get_bytes('/rooms/room_26/poll?timeout=0');
+    my $c = $l->connect('pushd');
+    is $c->ask($get)->{status}, 200, 'one request after the other is answered' for 1 .. 3;
+
+    $c->write(Longroom::get_bytes('/rooms/a/poll?timeout=1')
+            . Longroom::get_bytes('/rooms/b/poll?timeout=0') . $get);
+    is_deeply [map { $c->answer(20)->{json}{room_id} } 1 .. 3], [qw(a b room_26)],
+        'requests that were sent together are answered in their order';
+
+    $c->write($_) for split //, $get;
+    is $c->answer->{status}, 200, 'a request may come byte by byte';
+
+    is $c->ask(($get =~ s/\r\nHost:/\r\nX-Long: @{['x' x 8000]}\r\nHost:/r))->{status}, 200,
+        'and with a long header';
+};
+
+subtest 'a connection ends when the client wants it so' => sub {
+    my $close = "GET /rooms/room_26/poll?timeout=0 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    my $c = $l->connect('pushd');
+    is $c->ask($close)->{status}, 200, 'Connection: close is answered';
+    ok $c->hangs_up(10), 'and the connection closed';
+
+    $c = $l->connect('pushd');
+    my $answer = $c->ask("GET /rooms/room_26/poll?timeout=0 HTTP/1.0\r\n\r\n");
+    is $answer->{status}, 200, 'HTTP/1.0 is answered';
+    is $answer->{json}{count}, 0, 'with a body of known length';
+    ok $c->hangs_up(10), 'and the connection closed';
+
+    $c = $l->connect('pushd');
+    $c->write("GET /rooms/room_26/poll?timeout=55 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    is $c->answer(0.2), undef, 'a poll that waits keeps the connection';
+    $l->post('room_26', 'bye');
+    is $c->answer(20)->{json}{count}, 1, 'until it is answered';
+    ok $c->hangs_up(10), 'and then it is closed';
+};
+
+subtest 'only GET is for polls, and without a body' => sub {
+    my $path = '/rooms/room_26/poll?timeout=0';
+    for my $method (qw(POST PUT DELETE PATCH OPTIONS)) {
+        my $c = $l->connect('pushd');
+        my $answer = $c->ask("$method $path HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+        Longroom::is_problem($answer, 405, 'method-not-allowed', "$method is not allowed");
+        like $answer->{headers}{allow}, qr/\bGET\b/, 'and Allow says what is';
+    }
+    my $c = $l->connect('pushd');
+    my $head = $c->ask("HEAD $path HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 20, 'HEAD');
+    is $head->{status}, 405, 'HEAD is not allowed';
+    ok $c->hangs_up(10), 'and is answered';
+    is $c->bytes, '', 'without a body';
+    my $body = $l->connect('pushd')->ask("GET $path HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello");
+    Longroom::is_problem($body, 400, 'bad-request', 'a body with a GET is refused');
+};
+
+subtest 'SIGTERM answers every waiter with an empty page and its cursor' => sub {
+    my $after = now_of('leaving');
+    forget_connections();
+    my %crowd = map { $_ => $l->crowd($_) } qw(nginx pushd);
+    my %answers = map {
+        $_ => wait_for_one($crowd{$_}, ("/rooms/leaving/poll?timeout=55&after=$after") x 50)
+    } keys %crowd;
+    ok until_parked($crowd{nginx}, 50) && until_parked($crowd{pushd}, 100), '100 wait';
+    $l->signal('pushd', 'TERM');
+    $_->run(20) for values %crowd;
+    for my $to (sort keys %answers) {
+        my @pages = map { JSON::PP::decode_json($_->{content} || '{}') } @{ $answers{$to} };
+        is_deeply [map {"$_->{status}"} @{ $answers{$to} }], [(200) x 50],
+            "the waiters of $to are answered with 200";
+        is_deeply [map { $_->{count} } @pages], [(0) x 50], 'and an empty page';
+        is scalar(grep { ($_->{cursor} // '') =~ /^[A-Za-z0-9._-]{1,64}$/ } @pages), 50, 'with a cursor';
+        $after = $pages[0]{cursor};
+    }
+    $l->await_end('pushd');
+    my $id = $l->post('leaving', 'while it is away')->{json}{id};
+    $l->start_program('pushd');
+    is_deeply $l->message_ids($l->poll('leaving', after => $after, timeout => 20)), [$id],
+        'that cursor leads on when it is back';
+};
+
+$l->stop;
+
+subtest 'too many connections are answered with 503' => sub {
+    my $small = Longroom->start(settings => { 'push.max_connections' => 5 }, without => ['nginx']);
+    my $get   = Longroom::get_bytes('/rooms/room_26/poll?timeout=0');
+    my @c = map { $small->connect('pushd') } 1 .. 5;
+    is $_->ask($get)->{status}, 200, 'five connections are served' for @c;
+    my $sixth = $small->connect('pushd');
+    my $answer = $sixth->ask($get, 20);
+    Longroom::is_problem($answer, 503, 'overloaded', 'the sixth is answered with overloaded');
+    ok $answer->{headers}{'retry-after'}, 'and is told when to come back';
+    ok $sixth->hangs_up(10), 'and is closed';
+    is $c[0]->ask($get)->{status}, 200, 'the others are still served';
+    $c[1]->close;
+    ok $small->eventually(10, sub { ($small->connect('pushd')->ask($get, 20) || {})->{status} == 200 }),
+        'when one leaves, another is served';
+    $small->stop;
+};
+
+done_testing;

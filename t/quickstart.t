@@ -1,0 +1,324 @@
+# ./quickstart as a person uses it: it comes up, stays up when a program dies,
+# says what is wrong when it can't, and leaves nothing behind. And the README's
+# curl lines, as pasted.
+#
+# Every process of a run holds the lock of its folder. So "no process is left"
+# is tested by taking that lock.
+
+use strict;
+use warnings;
+
+use FindBin ();
+use lib "$FindBin::Bin/lib";
+use Fcntl        qw(:flock);
+use HTTP::Tiny   ();
+use IO::Socket::INET ();
+use JSON::PP     ();
+use Longroom;
+use POSIX        qw(WNOHANG);
+use Test::More;
+
+my $QUICKSTART = Longroom::source_dir() . '/quickstart';
+my $SECONDS    = 60;    # for what must happen anyway
+my @NAMES      = qw(nginx history pushd);
+
+# Nothing is built here, whatever the environment says.
+$ENV{LONGROOM_BUILD} = Longroom::build_dir();
+
+my %running;
+
+END {
+    my $status = $?;
+    for my $pid (keys %running) {
+        kill TERM => $pid;
+        waitpid $pid, 0;
+    }
+    $? = $status;
+}
+
+sub slurp {
+    my ($path) = @_;
+    open my $in, '<', $path or return '';
+    local $/;
+    return <$in> // '';
+}
+
+sub eventually { return Longroom->eventually($SECONDS, @_) }
+
+# A port that was free a moment ago. quickstart is told a number, so another
+# process may take it first; start() then tries again. The system gives clients
+# their ports from further up.
+sub free_port {
+    for (1 .. 100) {
+        my $port = 10000 + int rand 20000;
+        return $port if IO::Socket::INET->new(
+            LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 1, ReuseAddr => 1);
+    }
+    die "can't find a free port: $!\n";
+}
+
+# Options: dir, arguments => [...], env => {...}, ignore => 'INT', wait => 0.
+sub start {
+    my (%options) = @_;
+    my $run;
+    for (1 .. 5) {
+        $run = launch(%options, port => free_port());
+        return $run if defined $options{wait} && !$options{wait};
+        eventually(sub { length slurp($run->{stdout}) || ended($run) });
+        return $run if length slurp($run->{stdout});
+        last if slurp($run->{stderr}) !~ /Address already in use/;
+    }
+    die "quickstart does not get ready:\n" . slurp($run->{stderr});
+}
+
+sub launch {
+    my (%run) = @_;
+    $run{keeper} = Longroom::fresh_dir();
+    $run{dir} ||= "$run{keeper}/run";
+    $run{$_} = "$run{keeper}/$_" for qw(stdout stderr);
+    # A handler of ours would swallow what is sent before exec.
+    local @SIG{qw(INT TERM HUP PIPE)} = ('DEFAULT') x 4;
+    my $pid = fork // die "fork: $!\n";
+    if (!$pid) {
+        setpgrp 0, 0;
+        $SIG{ $run{ignore} } = 'IGNORE' if $run{ignore};
+        %ENV = (%ENV, %{ $run{env} || {} });
+        open STDIN,  '<', '/dev/null'  or POSIX::_exit(126);
+        open STDOUT, '>', $run{stdout} or POSIX::_exit(126);
+        open STDERR, '>', $run{stderr} or POSIX::_exit(126);
+        exec $QUICKSTART, '--port', $run{port}, '--dir', $run{dir}, @{ $run{arguments} || [] }
+            or POSIX::_exit(127);
+    }
+    $run{pid} = $pid;
+    $running{$pid} = 1;
+    return \%run;
+}
+
+# The wait status, once it has ended.
+sub ended {
+    my ($run) = @_;
+    if (!defined $run->{status} && waitpid($run->{pid}, WNOHANG) == $run->{pid}) {
+        $run->{status} = $?;
+        delete $running{ $run->{pid} };
+    }
+    return defined $run->{status};
+}
+
+# Sends a signal to quickstart alone, or as a terminal does, to its whole group.
+sub signal_is_good {
+    my ($run, $signal, $title) = @_;
+    kill $signal => ($signal eq 'TERM' ? $run->{pid} : -$run->{pid});
+    eventually(sub { ended($run) });
+    is($run->{status}, 0, "$title: it ends with status 0") || diag(slurp($run->{stderr}));
+    nothing_is_left($run->{dir}, $title);
+    return;
+}
+
+sub nothing_is_left {
+    my ($dir, $title) = @_;
+    my @pid_files = grep { -e } map {"$dir/$_.pid"} @NAMES;
+    is_deeply(\@pid_files, [], "$title: no pid file is left");
+    if (!open my $lock, '+<', "$dir/quickstart.lock") {
+        pass("$title: no process was started");
+    }
+    else {
+        ok(flock($lock, LOCK_EX | LOCK_NB), "$title: no process is left");
+    }
+    return;
+}
+
+# Whether it has set a handler for SIGTERM (bit 14 of the mask).
+sub traps_signals {
+    my ($pid) = @_;
+    my ($digits) = slurp("/proc/$pid/status") =~ /^SigCgt:\s*[0-9a-f]*([0-9a-f]{4})$/m;
+    return hex($digits || 0) & 1 << 14;
+}
+
+sub url { return "http://127.0.0.1:$_[0]{port}$_[1]" }
+
+sub get { return HTTP::Tiny->new(timeout => $SECONDS)->get(url(@_)) }
+
+sub post {
+    my ($run, $room, $content) = @_;
+    return HTTP::Tiny->new(timeout => $SECONDS)->post(url($run, "/rooms/$room/messages"),
+        { headers => { 'Content-Type' => 'text/plain' }, content => $content });
+}
+
+sub contents {
+    my ($answer) = @_;
+    return [ map { $_->{content} } @{ JSON::PP::decode_json($answer->{content})->{messages} } ];
+}
+
+sub pid_of { return slurp("$_[0]{dir}/$_[1].pid") =~ /(\d+)/ ? $1 : 0 }
+
+# -------------------------------------------------------------- coming up
+
+# nginx is found where Debian has it, even if PATH does not name that folder.
+my $run = start(
+    env       => { PATH => '/usr/local/bin:/usr/bin:/bin' },
+    arguments => [ '--workers', 1, '-o', 'rooms.ephemeral=lobby', '-o', 'limits.idle_timeout=70s' ],
+);
+is(post($run, 'room_26', 'first')->{status}, 201, 'once quickstart says ready, a POST is saved');
+is(slurp($run->{stdout}), "ready http://127.0.0.1:$run->{port}/\n",
+    'it prints where it is ready, and nothing else');
+is_deeply(
+    [ grep { !-e "$run->{dir}/$_" }
+            qw(longroom.conf nginx.conf longroom.db history.sock push.sock bus.ipc
+            nginx.pid history.pid pushd.pid) ],
+    [], 'all that the programs write is in its folder');
+like(get($run, '/')->{content}, qr/<title>Longroom/, 'the page is served at /');
+is(post($run, 'lobby', 'x')->{status}, 202, 'a setting given with -o reaches longroom-history');
+like(slurp("/proc/@{[pid_of($run, 'pushd')]}/cmdline"), qr/-o\0limits\.idle_timeout=70s\0/,
+    'and longroom-pushd');
+
+# ------------------------------------------------------------ the README
+
+my ($section) = slurp(Longroom::source_dir() . '/README') =~ /^With curl\n-+\n(.*?)\n\n\n/ms;
+my @pasted = map {s/^    //mgr} grep {/curl/} split /\n\n(?!    )|\n\n(?=    )/, $section // '';
+@pasted = grep { !/\A\S.*:\Z/ } @pasted;
+s{http://127\.0\.0\.1:8080}{http://127.0.0.1:$run->{port}}g for @pasted;
+my @loops = grep {/^while/m} @pasted;
+my @lines = grep { !/^while/m } @pasted;
+
+SKIP: {
+    skip 'curl is not installed', 1 if system('command -v curl >/dev/null') != 0;
+    cmp_ok(@lines, '>=', 6, 'the README has curl lines for sending, history and poll');
+    for my $line (@lines) {
+        my $result = Longroom::run([ 'sh', '-c', $line ], seconds => $SECONDS);
+        my $json = eval { JSON::PP::decode_json($result->{stdout}) } || {};
+        ok(exists $json->{content} || exists $json->{messages},
+            'works as pasted: ' . $line =~ s/\s*\\\n\s*/ /gr)
+            || diag($result->{stdout}, $result->{stderr});
+    }
+    is_deeply(contents(get($run, '/rooms/room_26/messages')),
+        [ 'first', 'Hello world', 'Fish & chips?', 'the time is now', 'once' ],
+        'and the README\'s messages are in history');
+
+    is(@loops, 1, 'the README has a loop that follows a room');
+    my $followed = File::Temp->new;
+    my $pid = fork // die "fork: $!\n";
+    if (!$pid) {
+        setpgrp 0, 0;
+        open STDOUT, '>', $followed->filename or POSIX::_exit(126);
+        exec 'sh', '-c', $loops[0] or POSIX::_exit(127);
+    }
+    ok(eventually(sub { slurp($followed->filename) =~ /Hello world/ }),
+        'the loop begins with the history');
+    for my $message ('"cursor":"no"', 'second \n') {
+        post($run, 'room_26', $message);
+        my $text = JSON::PP->new->allow_nonref->encode($message);
+        ok(eventually(sub { index(slurp($followed->filename), $text) >= 0 }),
+            "the loop prints a message that comes later: $message");
+    }
+    kill KILL => -$pid;
+    waitpid $pid, 0;
+}
+
+# --------------------------------------------------- a program that dies
+
+for my $name (@NAMES) {
+    my $old = pid_of($run, $name);
+    my $said = length slurp($run->{stderr});
+    kill KILL => $old;
+    ok(eventually(sub { pid_of($run, $name) && pid_of($run, $name) != $old }),
+        "$name is started again when it is killed, and its pid file is renewed");
+    ok(eventually(sub { post($run, 'room_27', "after $name")->{status} == 201
+                        && get($run, '/rooms/room_27/poll?timeout=0')->{status} == 200 }),
+        'messages are saved and polls answered again');
+    my @told = grep {/^quickstart:/} split /\n/, substr slurp($run->{stderr}), $said;
+    is_deeply(\@told, [ "quickstart: $name was ended by SIGKILL; started again after 100 ms" ],
+        'one line tells it');
+}
+
+# -------------------------------------------------------- what can't be
+
+sub is_refused {
+    my ($title, $arguments, $words) = @_;
+    my $result = Longroom::run([ $QUICKSTART, @$arguments ], seconds => $SECONDS);
+    is($result->{status}, 1, "$title: it ends with status 1");
+    like($result->{stderr}, $words, "$title: it says so");
+    is($result->{stdout}, '', "$title: it does not say ready");
+    return;
+}
+
+my $place = Longroom::fresh_dir();
+
+is_refused('a folder where it runs already', [ '--port', free_port(), '--dir', $run->{dir} ],
+    qr/^quickstart: \Q$run->{dir}\E is in use.*process $run->{pid}\b/m);
+is_refused('a port that is taken', [ '--port', $run->{port}, '--dir', "$place/port" ],
+    qr/^quickstart: can't listen on 127\.0\.0\.1:$run->{port}: Address already in use/m);
+nothing_is_left("$place/port", 'a port that is taken');
+is(get($run, '/rooms/room_26/messages')->{status}, 200, 'and what runs there goes on');
+is_refused('a folder that can\'t be made', [ '--port', free_port(), '--dir', "$run->{stdout}/x" ],
+    qr/^quickstart: can't make the folder/m);
+is_refused('a path too long for a socket', [ '--dir', "$place/" . 'x' x 100 ],
+    qr/^quickstart: .*at most 107 bytes/m);
+is_refused('white space in the path', [ '--dir', "$place/a b" ], qr/^quickstart: .*white space/m);
+for my $setting ('history.threads=many', 'push.window=many', 'no.such=setting') {
+    my ($name) = split /=/, $setting;
+    is_refused("the setting $setting",
+        [ '--port', free_port(), '--dir', "$place/run", '-o', $setting ], qr/-o \Q$name\E/);
+    nothing_is_left("$place/run", "the setting $setting");
+}
+{
+    local $ENV{LONGROOM_BUILD} = "$place";
+    is_refused('LONGROOM_BUILD without programs', [ '--dir', "$place/run" ],
+        qr/^quickstart: $place\/longroom-history is not there/m);
+}
+
+for (['bench'], ['torture'], ['fuzz'], ['--port', 'http'], ['--port', 0], ['--port', 65536],
+    ['--workers', 0], ['--dir'], ['frobnicate']) {
+    my $result = Longroom::run([ $QUICKSTART, @$_ ], seconds => $SECONDS);
+    is($result->{status}, 2, "quickstart @$_ is refused with status 2");
+    like($result->{stderr}, qr/^quickstart: /, "quickstart @$_: it says why");
+}
+my $help = Longroom::run([ $QUICKSTART, '--help' ], seconds => $SECONDS);
+like($help->{stdout}, qr/^usage:/, 'quickstart --help explains itself');
+is($help->{status}, 0, 'and that is no error');
+
+# ------------------------------------------------------------- the end
+
+my $known = contents(get($run, '/rooms/room_26/messages?limit=1000'));
+my $poll = IO::Socket::INET->new("127.0.0.1:$run->{port}") or die "can't connect: $!\n";
+print {$poll} "GET /rooms/room_26/poll?timeout=55 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+# nginx has one worker here, and this comes after that: once it is answered,
+# longroom-pushd has both.
+is(get($run, '/rooms/room_26/poll?timeout=0')->{status}, 200, 'a poll waits');
+signal_is_good($run, 'INT', 'Ctrl-C');
+like(join('', <$poll>), qr/\AHTTP\/1\.1 200 .*"cursor":"[^"]+"/s,
+    'who waited was answered before the end');
+is(slurp($run->{stdout}), "ready http://127.0.0.1:$run->{port}/\n",
+    'nothing more was printed to the end');
+
+SKIP: {
+    skip 'sqlite3 is not installed', 1 if system('command -v sqlite3 >/dev/null') != 0;
+    is(Longroom::run([ 'sqlite3', "$run->{dir}/longroom.db", 'PRAGMA integrity_check' ])->{stdout},
+        "ok\n", 'the database is intact');
+}
+
+# A job in a script's background starts with SIGINT ignored.
+my $again = start(dir => $run->{dir}, ignore => 'INT');
+is_deeply(contents(get($again, '/rooms/room_26/messages?limit=1000')), $known,
+    'started again in the same folder, all messages are there');
+kill KILL => pid_of($again, 'pushd');
+signal_is_good($again, 'INT', 'Ctrl-C while a program is about to be started again');
+
+my $stopped = start();
+kill STOP => pid_of($stopped, $_) for @NAMES;
+signal_is_good($stopped, 'TERM', 'SIGTERM while no program reacts');
+
+my %moment = (
+    'at once'              => sub { 1 },
+    'when a program is up' => sub { pid_of($_[0], 'history') },
+    'when all are up'      => sub { pid_of($_[0], 'nginx') },
+);
+for my $signal (qw(INT TERM HUP)) {
+    for my $when (sort keys %moment) {
+        my $early = start(wait => 0);
+        # Before it traps signals, a signal is simply the end of the shell.
+        eventually(sub { traps_signals($early->{pid}) && $moment{$when}->($early) });
+        signal_is_good($early, $signal, "SIG$signal during the start, $when");
+    }
+}
+
+done_testing;

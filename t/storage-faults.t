@@ -1,0 +1,237 @@
+# When the log can't be written or read (PROTOCOL sections 4 and 8): full,
+# read-only, locked, gone. The room goes on talking, nothing is said to be saved
+# that is not, and service returns without a restart.
+
+use strict;
+use warnings;
+
+use FindBin ();
+use lib "$FindBin::Bin/lib";
+use File::Path ();
+use IPC::Open2 qw(open2);
+use JSON::PP   ();
+use Longroom;
+use Test::More;
+use Time::HiRes qw(time);
+
+my @mounted;
+END { system 'umount', '-l', $_ for @mounted }
+
+sub now_of { my ($l, $room) = @_; return $l->poll($room, timeout => 0)->{json}{cursor} }
+
+# A message that can't be saved reaches the room all the same.
+sub is_broadcast_unsaved {
+    my ($l, $why) = @_;
+    my $from    = $l->log_size('history');
+    my $pollers = $l->pollers;
+    my $seen    = $pollers->follow('room_26', after => now_of($l, 'room_26'));
+    $pollers->run(0.1);
+    my $sent = $l->post('room_26', 'heard but not kept', user_id => '2', client_id => 'again');
+    is $sent->{status}, 202, "$why: the answer is 202";
+    is_deeply [@{ $sent->{json} }{qw(id saved content client_id)}],
+        [undef, JSON::PP::false, 'heard but not kept', 'again'], 'and says that the message is in no log';
+    is $sent->{headers}{location}, undef, 'nor at any Location';
+    ok $pollers->run(20, sub { ($seen->{contents}[-1] // '') eq 'heard but not kept' }),
+        'who waits in the room gets it';
+    is $seen->{ids}[-1], 'null', 'without an id';
+    $pollers->close;
+    ok $l->wait_log('history', qr/Failed to save message to database: .+: room_id=26\b/, 5, $from),
+        'the log says so in the words that operators watch for';
+    return;
+}
+
+sub is_saved_again {
+    my ($l, $why) = @_;
+    my $sent = $l->eventually(20, sub {
+        my $answer = $l->post('room_26', 'kept', user_id => '2');
+        return $answer->{status} == 201 && $answer;
+    });
+    ok $sent, "$why: messages are saved again" or return;
+    is_deeply $l->request(GET => "/rooms/room_26/messages/$sent->{json}{id}")->{json}, $sent->{json},
+        'and are in history';
+    my $page = $l->poll('room_26', after => $sent->{json}{id} - 1, timeout => 20);
+    is_deeply $page->{json}{messages}[0], $sent->{json}, 'and are delivered';
+    return;
+}
+
+# Holds the database's write lock as another process would; returns a function
+# that gives it up.
+sub lock_database {
+    my ($l) = @_;
+    my $pid = open2(my $out, my $in, 'sqlite3', '-batch', '-init', '/dev/null', $l->database);
+    print {$in} ".timeout 10000\nBEGIN EXCLUSIVE;\nSELECT 'locked';\n";
+    $in->flush;
+    my $line = <$out> // '';
+    die "can't lock: $line" if $line !~ /locked/;
+    return sub {
+        print {$in} "ROLLBACK;\n.quit\n";
+        close $in;
+        waitpid $pid, 0;
+    };
+}
+
+subtest 'locked by another process' => sub {
+    my $l = Longroom->start(settings => { 'store.busy_timeout' => '1s' });
+    my $first = $l->post('room_26', 'before')->{json};
+    my $unlock = lock_database($l);
+    is_broadcast_unsaved($l, 'locked');
+    is_deeply $l->history('room_26')->{json}{messages}, [$first], 'history can be read meanwhile';
+    $unlock->();
+    is_saved_again($l, 'unlocked');
+    is $l->post('room_26', 'heard but not kept', user_id => '2', client_id => 'again')->{status}, 201,
+        'the client_id of what was not saved is free';
+
+    $unlock = lock_database($l);
+    my $c = $l->connect;
+    $c->write(Longroom::post_bytes('room_26', 'patient'));
+    is $c->answer(0.1), undef, 'a lock is waited for';
+    $unlock->();
+    is $c->answer(20)->{status}, 201, 'if it is given up in time';
+    $l->stop;
+};
+
+subtest 'locked, where messages that are not saved are not wanted' => sub {
+    my $l = Longroom->start(
+        settings => { 'store.busy_timeout' => '1s', 'history.on_save_failure' => 'reject' });
+    my $from   = $l->log_size('history');
+    my $before = now_of($l, 'room_26');
+    my $unlock = lock_database($l);
+    my $answer = $l->post('room_26', 'refused');
+    Longroom::is_problem($answer, 503, 'storage', 'the answer is 503');
+    ok $answer->{headers}{'retry-after'}, 'and says when to try again';
+    ok $l->wait_log('history', qr/Failed to save message to database: .+: room_id=26\b/, 5, $from),
+        'the log says why';
+    $unlock->();
+    is $l->post('room_26', 'taken')->{status}, 201, 'unlocked, the next is saved';
+    is_deeply $l->message_contents($l->poll('room_26', after => $before, timeout => 20)), ['taken'],
+        'and is all that was broadcast';
+    $l->stop;
+};
+
+subtest 'full' => sub {
+    plan skip_all => 'only root may mount a small file system' if $> != 0;
+    my $place = File::Temp->newdir('lr-XXXXXX', DIR => '/tmp');
+    system("mount -t tmpfs -o size=2m,mode=0755 none $place 2>/dev/null") == 0
+        or plan skip_all => 'mounting a small file system is not allowed here';
+    push @mounted, "$place";
+    my $l = Longroom->start(settings => { 'store.url' => "sqlite:$place/longroom.db" });
+    Longroom::spew("$place/ballast", 'x' x 800_000);
+    for my $size (16_000, 1) {
+        ok $l->eventually(60, sub { $l->post('room_26', 'y' x $size)->{status} == 202 }),
+            "after some messages of $size bytes there is no room for another";
+    }
+    is_broadcast_unsaved($l, 'full');
+    is $l->history('room_26')->{status}, 200, 'history can be read meanwhile';
+    my $newest = $l->history('room_26')->{json}{messages}[-1];
+    unlink "$place/ballast";
+    is_saved_again($l, 'with room again');
+    is_deeply $l->request(GET => "/rooms/room_26/messages/$newest->{id}")->{json}, $newest,
+        'what was saved before is still there';
+    is_deeply [$l->sql('PRAGMA integrity_check;')], ['ok'], 'the database is sound';
+    $l->stop;
+    system 'umount', '-l', pop @mounted;
+};
+
+subtest 'read-only' => sub {
+    my $l = Longroom->start;
+    $l->post('room_26', 'before');
+    my @files = map { $l->database . $_ } '', '-wal';
+    my $made = system("chattr +i @files 2>/dev/null") == 0;
+    if (!$made) {
+        $l->stop;
+        plan skip_all => 'files can\'t be made immutable here (chattr +i)';
+    }
+    my $ok = eval { is_broadcast_unsaved($l, 'read-only'); 1 };
+    is $l->history('room_26')->{status}, 200, 'history can be read meanwhile';
+    system "chattr -i @files 2>/dev/null";
+    die $@ if !$ok;
+    is_saved_again($l, 'writable again');
+    $l->stop;
+};
+
+subtest 'started on a database that it may not write' => sub {
+    my $l = Longroom->start;
+    my $before = $l->post('room_26', 'before')->{json};
+    $l->stop_program($_) for qw(pushd history);
+    my $file = $l->database;
+    my @allow = $> == 0 ? ("chattr +i $file", "chattr -i $file") : ("chmod 0444 $file", "chmod 0644 $file");
+    if (system("$allow[0] 2>/dev/null") != 0) {
+        $l->stop;
+        plan skip_all => 'files can\'t be made immutable here (chattr +i)';
+    }
+    my $ok = eval {
+        $l->start_program($_) for qw(history pushd);
+        is_broadcast_unsaved($l, 'not writable');
+        is_deeply $l->history('room_26')->{json}{messages}, [$before], 'what is in it can be read';
+        1;
+    };
+    system "$allow[1] 2>/dev/null";
+    die $@ if !$ok;
+    is_saved_again($l, 'writable again');
+    $l->stop;
+};
+
+# What was answered with 201 must be in the new log, the rest must say 202 or
+# 503; and whoever waits must learn at once that the log is another one.
+sub removed_while_running {
+    my ($what, $remove, $restore) = @_;
+    my $place = File::Temp->newdir('lr-XXXXXX', DIR => File::Spec->tmpdir);
+    mkdir "$place/db" or die "mkdir: $!";
+    my $file = "$place/db/longroom.db";
+    my $l = Longroom->start(settings => { 'store.url' => "sqlite:$file" });
+    my @old = map { $l->post('room_26', "old $_")->{json}{id} } 1 .. 3;
+    my $cursor = $l->poll('room_26', after => $old[1], timeout => 20)->{json}{cursor};
+    my $waiter = $l->connect;
+    $waiter->write(Longroom::get_bytes("/rooms/room_26/poll?timeout=50&after=$cursor"));
+    is $waiter->answer(0.1), undef, 'somebody waits';
+
+    $remove->($place);
+    if ($restore) {
+        is_broadcast_unsaved($l, 'while it is away');
+        is $waiter->answer(20)->{json}{count}, 1, 'the first waiter got it too';
+        $waiter->write(Longroom::get_bytes("/rooms/room_26/poll?timeout=50&after=$cursor"));
+        $restore->($place);
+    }
+    my (@saved, %status);
+    my $begin = time;
+    my $back = $l->eventually(20, sub {
+        my $answer = $l->post('room_26', 'new');
+        $status{ $answer->{status} }++;
+        push @saved, $answer->{json}{id} if $answer->{status} == 201;
+        return @saved;
+    });
+    ok $back, 'messages are saved again';
+    is join(' ', grep { !/^(?:201|202|503)$/ } keys %status), '', 'nothing else was answered than that they are, or not';
+    my $page = $waiter->answer(20) || {};
+    # A waiter may have heard a message that no log has before.
+    $page = $l->poll('room_26', after => $page->{json}{cursor}, timeout => 20)
+        if $page->{json} && !$page->{json}{reset};
+    is_deeply $page->{json}{reset}, JSON::PP::true, 'who waits is told that the log is another one';
+    cmp_ok time - $begin, '<', 5, 'soon';
+    ok -e $file, 'the file is there again';
+    is_deeply [$l->sql('SELECT id FROM messages ORDER BY id;')], \@saved,
+        'and has what was answered with 201';
+    is_deeply $l->message_ids($l->history('room_26')), \@saved, 'so has history';
+    is $l->history('room_26', after => $cursor)->{json}{reset}, JSON::PP::true,
+        'the old cursor is of another log';
+    is_saved_again($l, 'from then on');
+    $l->stop;
+}
+
+subtest 'the database file removed while running' => sub {
+    removed_while_running('file', sub { unlink "$_[0]/db/longroom.db" or die "unlink: $!" });
+};
+
+subtest 'the database removed with all its files while running' => sub {
+    removed_while_running('files', sub {
+        unlink map {"$_[0]/db/longroom.db$_"} '', '-wal', '-shm';
+    });
+};
+
+subtest 'the whole folder removed while running' => sub {
+    removed_while_running('folder',
+        sub { File::Path::remove_tree("$_[0]/db") },
+        sub { mkdir "$_[0]/db" or die "mkdir: $!" });
+};
+
+done_testing;
