@@ -278,7 +278,8 @@ subtest 'what is not HTTP' => sub {
         'a greeting of TLS'              => "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" . "\0" x 512,
         'a length that is no number'     => "POST $MESSAGES HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
         'a length below nothing'         => "POST $MESSAGES HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
-        'two lengths'                    => "POST $MESSAGES HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx",
+        'two lengths'                    => "POST $MESSAGES HTTP/1.1\r\nHost: x\r\n"
+            . "Content-Length: 1\r\nContent-Length: 2\r\n\r\nx",
     );
     for my $what (sort keys %bytes) {
         for my $to (qw(nginx pushd)) {

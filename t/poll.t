@@ -7,6 +7,7 @@ use warnings;
 
 use FindBin ();
 use lib "$FindBin::Bin/lib";
+use IO::Poll qw(POLLPRI);
 use JSON::PP ();
 use Longroom;
 use Test::More;
@@ -317,6 +318,60 @@ subtest 'too many connections are answered with 503' => sub {
     ok $small->eventually(10, sub { ($small->connect('pushd')->ask($get, 20) || {})->{status} == 200 }),
         'when one leaves, another is served';
     $small->stop;
+};
+
+subtest 'with few descriptors everyone is answered all the same' => sub {
+    my $small = Longroom->start(without => [qw(nginx pushd)]);
+    # Some are kept back, and not all are for connections.
+    $small->start_program('pushd', descriptors => 150);
+    my $crowd = $small->crowd('pushd');
+    my %told;
+    for (1 .. 300) {
+        my $asked;
+        $crowd->add(sub {
+            my ($answer) = @_;
+            $told{ $answer->{status} }++ if $answer;
+            return if $asked++;
+            return Longroom::get_bytes('/rooms/room_26/poll?timeout=1');
+        });
+    }
+    ok $crowd->run(30), 'three hundred clients are answered';
+    is join(' ', sort keys %told), '200 503', 'some with a page, the others with overloaded';
+    is $small->connect('pushd')->ask(Longroom::get_bytes('/rooms/room_26/poll?timeout=0'))->{status}, 200,
+        'and when they have left, another is served';
+    $small->stop;
+};
+
+subtest 'slow clients are hung up on' => sub {
+    my $strict = Longroom->start(
+        without  => ['nginx'],
+        settings => {
+            'limits.head_timeout'  => '300ms',
+            'limits.idle_timeout'  => '1s',
+            'limits.write_timeout' => '1s',
+        },
+    );
+    my %c = map { $_ => $strict->connect('pushd') } qw(idle half waiting);
+    $c{half}->write("GET /rooms/room_26/poll?timeout=0 HTTP/1.1\r\nHost:");
+    $c{waiting}->write(Longroom::get_bytes('/rooms/room_26/poll?timeout=3'));
+    ok $c{half}->hangs_up(10), 'who does not end the head of a request';
+    ok $c{idle}->hangs_up(10), 'who does not ask';
+    is $c{waiting}->answer(20)->{json}{count}, 0, 'but not who waits longer than that';
+
+    # Far more than the buffers of a socket take.
+    $strict->sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 70)
+                  INSERT INTO messages (room_id, sender_id, sender_name, sender_type, content, sent_ms)
+                  SELECT 26, 1, 1, 'user', printf('%.*c', 16000, 'x'), 1790000000000 FROM n;");
+    my $page = $strict->connect('pushd')->ask(Longroom::get_bytes('/rooms/room_26/poll?timeout=20&after=0'));
+    cmp_ok length $page->{content}, '>', 1_000_000, 'a long answer is read by some';
+    my $reader = $strict->connect('pushd');
+    $reader->write(Longroom::get_bytes('/rooms/room_26/poll?after=0'));
+    my $watch = IO::Poll->new;
+    $watch->mask($reader->socket => POLLPRI);    # POLLHUP is told unasked
+    is $watch->poll(10), 1, 'who does not read it is hung up on';
+    ok $reader->hangs_up(10), 'in the middle';
+    cmp_ok length $reader->bytes, '<', 1_000_000, 'of the answer';
+    $strict->stop;
 };
 
 done_testing;

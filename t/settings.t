@@ -130,6 +130,14 @@ subtest 'addresses that are none' => sub {
     is_refused('an unknown kind of store', $good, ['-o', 'store.url=mongodb:x'], qr/store\.url/);
 };
 
+subtest 'more connections than descriptors' => sub {
+    Longroom::spew($file, $good);
+    my $run = Longroom::run([Longroom::with_descriptors(200, Longroom::program('longroom-pushd'),
+        '-c', $file, '-o', 'push.max_connections=1000')], clean_env => 1, seconds => 20);
+    is $run->{status} // 'still running', 1, 'longroom-pushd refuses them';
+    like $run->{stderr}, qr/push\.max_connections: 1000\b.*\b200\b/, 'and says how many there are';
+};
+
 subtest 'a mode that this version does not have' => sub {
     (my $without = $good) =~ s/^mode = open\n//m;
     is_refused('no auth.mode', $without, [], qr/auth\.mode/, qr/must be set/);

@@ -45,8 +45,8 @@ use constant {
 };
 
 my $JSON = JSON::PP->new->utf8->canonical;
-my $REPORT = qr/ERROR: (?:Address|Leak|Memory)Sanitizer
-               |LeakSanitizer: | runtime\ error: | WARNING:\ ThreadSanitizer/x;
+my $REPORT = qr/ERROR:\ (?:Address|Leak|Memory)Sanitizer
+               | LeakSanitizer: | runtime\ error: | WARNING:\ ThreadSanitizer/x;
 my @ORDER = qw(nginx history pushd);
 
 my @alive;            # every instance that may have processes, weakly
@@ -132,7 +132,8 @@ sub pid {
 }
 
 # Starts one program again (or for the first time) and returns when it answers.
-# stdin => $handle gives it that instead of /dev/null.
+# Options: stdin => $handle   given to it instead of /dev/null
+#          descriptors => N   its limit of open files
 sub start_program {
     my ($self, $name, %options) = @_;
     $self->_spawn($name, %options);
@@ -260,6 +261,7 @@ sub _spawn {
     my ($self, $name, %options) = @_;
     die "$name runs already\n" if $self->{process}{$name};
     my @command = $self->_command($name);
+    @command = with_descriptors($options{descriptors}, @command) if $options{descriptors};
     my $listener = $name eq 'nginx' ? $self->{listener} : undef;
     my $pid = fork // die "fork: $!\n";
     if (!$pid) {
@@ -282,6 +284,13 @@ sub _spawn {
     }
     $self->{process}{$name} = $self->{group}{$name} = $pid;
     return;
+}
+
+# The command that runs @command with so many descriptors at most: only the
+# shell can set limits.
+sub with_descriptors {
+    my ($count, @command) = @_;
+    return ('sh', '-c', "ulimit -n $count && exec \"\$@\"", 'sh', @command);
 }
 
 # Waits for the end of a program that was asked to end. True when it has.
