@@ -1,82 +1,30 @@
 #include "acceptor.h"
 
 #include <errno.h>
-#include <signal.h>
-#include <stddef.h>
+#include <poll.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include "endpoint.h"
 #include "journal.h"
+#include "memory.h"
+#include "thread.h"
 
 enum {
-	RETRY_MS = 100,         /* when no descriptor is left */
-	ACCEPTS_PER_TURN = 256, /* then signals have their turn */
-	PEER_SECONDS = 10,      /* a web server that is silent so long is gone */
+	RETRY_MS = 100, /* when no descriptor is left */
+	ACCEPTS_PER_TURN = 256,
+	PEER_SECONDS = 10, /* a web server that is silent so long is gone */
 };
 
-static volatile sig_atomic_t stopping;
-
-static void stop(int signal)
-{
-	(void)signal;
-	stopping = 1;
-}
-
-static void handle(int signal, void (*handler)(int))
-{
-	struct sigaction action = {.sa_handler = handler};
-
-	sigaction(signal, &action, NULL);
-}
-
-static void change_mask(int how)
-{
-	sigset_t ours;
-
-	sigemptyset(&ours);
-	sigaddset(&ours, SIGTERM);
-	sigaddset(&ours, SIGINT);
-	pthread_sigmask(how, &ours, NULL);
-}
-
-void acceptor_catch_signals(void)
-{
-	handle(SIGTERM, stop);
-	handle(SIGINT, stop);
-	handle(SIGHUP, SIG_IGN);
-	handle(SIGPIPE, SIG_IGN);
-	/* Blocked but within pselect(), so that none comes between looking at
-	 * `stopping` and waiting. */
-	change_mask(SIG_BLOCK);
-}
-
-enum turn {
-	TURN_DONE,  /* nobody is left to accept */
-	TURN_OVER,  /* there may be more */
-	TURN_STUCK, /* no descriptor or memory is left */
+struct acceptor {
+	pthread_t thread;
+	int listener;
+	struct connections *connections;
+	int stop[2]; /* a pipe: readable when it is time to stop */
 };
-
-/* Lets signals in, and waits for a connection; a moment if that can't be
- * accepted now, and not at all if there may be more already. */
-static void wait_for_work(int listener, enum turn turn)
-{
-	static const struct timespec moment = {0, RETRY_MS * 1000000L}, none = {0, 0};
-	sigset_t no_signals;
-	fd_set readable;
-
-	sigemptyset(&no_signals);
-	FD_ZERO(&readable);
-	if (turn != TURN_STUCK)
-		FD_SET(listener, &readable);
-	pselect(listener + 1, &readable, NULL, NULL,
-	        turn == TURN_DONE   ? NULL
-	        : turn == TURN_OVER ? &none
-	                            : &moment,
-	        &no_signals);
-}
 
 /* One that sends nothing is not to hold a worker for ever. */
 static void set_patience(int connection)
@@ -89,39 +37,83 @@ static void set_patience(int connection)
 	           sizeof patience);
 }
 
-static enum turn accept_some(int listener, struct connections *connections)
+/* Accepts what is there, and then lets others speak. False: no descriptor or
+ * memory is left. */
+static bool accept_some(struct acceptor *acceptor)
 {
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-		int connection = accept(listener, NULL, NULL);
+		int connection = accept(acceptor->listener, NULL, NULL);
 
 		if (connection >= 0) {
 			set_patience(connection);
-			connections_put(connections, connection);
+			connections_put(acceptor->connections, connection);
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-			return TURN_DONE;
+			return true;
 		} else if (!endpoint_is_passing(errno)) {
-			return TURN_STUCK;
+			return false;
 		}
 	}
-	return TURN_OVER;
+	return true;
 }
 
-void acceptor_run(int listener, struct connections *connections)
+/* Waits for a connection, or, if none can be accepted now, a moment. False: it
+ * is time to stop. */
+static bool wait_for_connection(struct acceptor *acceptor, bool can_accept)
 {
-	enum turn before = TURN_DONE, turn;
+	struct pollfd waited[] = {
+		{.fd = acceptor->stop[0], .events = POLLIN},
+		{.fd = acceptor->listener, .events = POLLIN},
+	};
 
-	while (!stopping) {
-		turn = accept_some(listener, connections);
-		if (turn == TURN_STUCK && before != TURN_STUCK)
+	poll(waited, can_accept ? 2 : 1, can_accept ? -1 : RETRY_MS);
+	return waited[0].revents == 0;
+}
+
+static bool has_backlog(const struct acceptor *acceptor)
+{
+	struct pollfd listener = {.fd = acceptor->listener, .events = POLLIN};
+
+	return poll(&listener, 1, 0) > 0;
+}
+
+static void *accept_until_stopped(void *argument)
+{
+	struct acceptor *acceptor = argument;
+	bool could_accept = true;
+
+	for (;;) {
+		bool can_accept = accept_some(acceptor);
+
+		if (!can_accept && could_accept)
 			journal_warning("can't accept: %s; trying again",
 			                strerror(errno));
-		before = turn;
-		wait_for_work(listener, turn);
+		could_accept = can_accept;
+		if (!wait_for_connection(acceptor, can_accept))
+			break;
 	}
-	while (accept_some(listener, connections) == TURN_OVER)
+	while (has_backlog(acceptor) && accept_some(acceptor))
 		;
-	/* Who asks twice does not want to wait for what is under way. */
-	handle(SIGTERM, SIG_DFL);
-	handle(SIGINT, SIG_DFL);
-	change_mask(SIG_UNBLOCK);
+	return NULL;
+}
+
+struct acceptor *acceptor_start(int listener, struct connections *connections)
+{
+	struct acceptor *acceptor = memory_get(sizeof *acceptor);
+
+	acceptor->listener = listener;
+	acceptor->connections = connections;
+	if (pipe(acceptor->stop) != 0) {
+		journal_error("can't make a pipe: %s", strerror(errno));
+		abort();
+	}
+	acceptor->thread = thread_start(accept_until_stopped, acceptor);
+	return acceptor;
+}
+
+void acceptor_stop(struct acceptor *acceptor)
+{
+	close(acceptor->stop[1]);
+	pthread_join(acceptor->thread, NULL);
+	close(acceptor->stop[0]);
+	free(acceptor);
 }

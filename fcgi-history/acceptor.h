@@ -1,16 +1,16 @@
-/* Accepts connections until a signal says to stop. */
+/* The thread that accepts connections, as fast as they come, so that the kernel's
+ * backlog never fills. */
 #ifndef LONGROOM_ACCEPTOR_H
 #define LONGROOM_ACCEPTOR_H
 
 #include "connections.h"
 
-/* Once, before the first thread is started: from here on SIGTERM and SIGINT are
- * kept for acceptor_run(), SIGHUP and SIGPIPE are ignored. */
-void acceptor_catch_signals(void);
+struct acceptor;
 
-/* Puts what comes to the listening socket into connections; returns after
- * SIGTERM or SIGINT, with the backlog emptied. Another of these signals then ends
- * the process. */
-void acceptor_run(int listener, struct connections *connections);
+/* Puts what comes to the listening socket into connections, both borrowed. */
+struct acceptor *acceptor_start(int listener, struct connections *connections);
+
+/* Accepts what is in the backlog and ends the thread. */
+void acceptor_stop(struct acceptor *acceptor);
 
 #endif

@@ -3,6 +3,7 @@
  * As a daemon it serves FastCGI: one thread accepts, some answer, one writes.
  * Started by a web server as CGI it answers the one request and ends. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +16,8 @@
 #include "workers.h"
 
 static const char program[] = "longroom-history";
+
+static sigset_t end_signals;
 
 enum {
 	LISTENER_BY_PARENT = 0, /* FCGI_LISTENSOCK_FILENO of the FastCGI spec */
@@ -78,6 +81,30 @@ static size_t connection_limit(const struct settings *settings)
 	                                           : MOST_CONNECTIONS;
 }
 
+/* Signals are waited for, never handled: every thread has these two blocked. */
+static void catch_signals(void)
+{
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	/* Ignored ones, as a shell's background jobs may have them, can't be
+	 * waited for. */
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGINT, SIG_DFL);
+	sigemptyset(&end_signals);
+	sigaddset(&end_signals, SIGTERM);
+	sigaddset(&end_signals, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &end_signals, NULL);
+}
+
+/* Returns when the first has come; another one ends the process. */
+static void wait_for_signal(void)
+{
+	int signal;
+
+	sigwait(&end_signals, &signal);
+	pthread_sigmask(SIG_UNBLOCK, &end_signals, NULL);
+}
+
 static int serve_on(struct endpoint *endpoint, const struct settings *settings,
                     struct writer *writer)
 {
@@ -91,10 +118,12 @@ static int serve_on(struct endpoint *endpoint, const struct settings *settings,
 		connections_free(connections);
 		return complain(&error);
 	}
+	struct acceptor *acceptor = acceptor_start(endpoint->fd, connections);
 	journal_info("serving; pid %ld", (long)getpid());
-	acceptor_run(endpoint->fd, connections);
-	endpoint_close(endpoint);
+	wait_for_signal();
 	journal_info("ending: answering what was taken");
+	acceptor_stop(acceptor);
+	endpoint_close(endpoint);
 	connections_end(connections);
 	workers_join(workers);
 	connections_free(connections);
@@ -139,7 +168,7 @@ static int serve(const struct settings *settings)
 	struct saver *saver;
 
 	/* First of all: the bus has threads of its own. */
-	acceptor_catch_signals();
+	catch_signals();
 	saver = saver_new(settings, settings->bus_publish, &error);
 	if (saver == NULL)
 		return complain(&error);
