@@ -306,6 +306,17 @@ static void ask_again(struct client *c)
 #define assert_state(client, expected)                                         \
 	assert_int_equal((client)->waiter.state, expected)
 
+/* What the last answer says; null is 0. */
+static int64_t earliest_of(const struct client *c)
+{
+	json_object *page = json_read(body_of(c->answer));
+	int64_t earliest =
+		json_object_get_int64(json_member(page, "earliest"));
+
+	json_object_put(page);
+	return earliest;
+}
+
 /* ---- Feeding the hub as follower.c does ---- */
 
 static int64_t want_look(void *context)
@@ -636,6 +647,56 @@ static void a_position_ahead_says_nothing(void **state)
 	assert_got(a, 1, "u1 ");
 }
 
+static void who_waits_for_a_look_gets_the_unsaved(void **state)
+{
+	static const char *const cursors[] = {"1", "1.5f3a9c01.1", "now"};
+	struct fixture *f = *state;
+
+	/* One of each knows the room, and one does not. */
+	park(f, CLIENTS - 1, "room_1");
+	f->hub.ready = false;
+	save(f, "lobby");
+	for (int i = 0; i < 6; i++) {
+		ask(client_of(f, i), i < 3 ? "room_1" : "room_2",
+		    cursors[i % 3]);
+		assert_state(client_of(f, i), WAITER_UNSETTLED);
+	}
+	say_unsaved(f, "room_1");
+	say_unsaved(f, "room_2");
+	look(f);
+	run_reads(f);
+	for (int i = 0; i < 6; i++)
+		assert_got(client_of(f, i), 1, i < 3 ? "u1 " : "u2 ");
+}
+
+static void a_full_page_does_not_take_an_id_back(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0);
+	char after[CURSOR_MAX];
+
+	park(f, 1, "room_1");
+	/* All of them stand before message 1, which the cursor has. */
+	for (int i = 0; i <= PAGE_MESSAGES; i++)
+		append_unsaved(f, "room_1");
+	say(f, "room_1");
+	say(f, "room_1");
+	snprintf(after, sizeof after, "1.%08x.1.%08x.0", (unsigned)LOG,
+	         (unsigned)f->hub.epoch);
+	ask(a, "room_1", after);
+	assert_int_equal(a->count, PAGE_MESSAGES);
+	assert_true(a->more);
+	assert_memory_equal(a->names.data, "u1 u2 ", 6);
+	struct cursor cursor;
+	assert_true(cursor_parse(text_of(a->cursor), &cursor));
+	assert_int_equal(cursor.id, 1);
+	ask_again(a);
+	assert_got(a, 2, "u1001 2 ");
+	assert_false(a->more);
+	ask_again(a);
+	assert_state(a, WAITER_PARKED);
+}
+
 /* ---- Behind the window ---- */
 
 static void what_the_window_dropped_is_read_from_the_log(void **state)
@@ -886,6 +947,71 @@ static void a_room_in_the_window_has_its_gap_too(void **state)
 	assert_true(a->gap);
 	ask_again(a);
 	assert_state(a, WAITER_PARKED);
+}
+
+static void a_first_message_during_a_read_is_the_earliest(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0);
+
+	say(f, "lobby");
+	ask(a, "room_1", "0");
+	perform_next(&f->log);
+	say_unsaved(f, "room_1");
+	say(f, "room_1");
+	say(f, "room_1");
+	run_reads(f);
+	assert_got(a, 1, "u1 2 3 ");
+	assert_int_equal(earliest_of(a), 2);
+	ask_again(a);
+	say(f, "room_1");
+	assert_got(a, 2, "4 ");
+	assert_int_equal(earliest_of(a), 2);
+}
+
+static void what_is_known_of_a_room_can_be_forgotten(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0), *parked = client_of(f, 1);
+
+	park(f, 2, "room_1");
+	say_many(f, "room_1", 5);
+	park(f, 1, "room_1");
+	ask(a, "room_1", "0");
+	assert_got(a, 1, "1 2 3 4 5 ");
+	assert_int_equal(earliest_of(a), 1);
+	for (int id = 1; id <= 3; id++)
+		f->log.messages[id - 1].removed = true;
+	hub_forget_rooms(&f->hub);
+	ask(a, "room_1", "0");
+	run_reads(f);
+	assert_got(a, 2, "4 5 ");
+	assert_true(a->gap);
+	assert_int_equal(earliest_of(a), 4);
+	ask(a, "room_1", "3");
+	assert_got(a, 3, "4 5 ");
+	assert_false(a->gap);
+	/* Who was parked lacks nothing. */
+	say(f, "room_1");
+	assert_got(parked, 1, "6 ");
+	assert_false(parked->gap);
+	assert_int_equal(earliest_of(parked), 4);
+}
+
+static void what_left_the_log_but_not_the_window_is_a_gap(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0);
+
+	say_many(f, "room_1", 3);
+	for (int id = 1; id <= 3; id++)
+		f->log.messages[id - 1].removed = true;
+	ask(a, "room_1", "2");
+	run_reads(f);
+	/* Nothing is skipped silently. */
+	assert_got(a, 1, "");
+	assert_true(a->gap);
+	assert_int_equal(earliest_of(a), 0);
 }
 
 /* ---- Long pages ---- */
@@ -1475,6 +1601,68 @@ static void who_is_sent_away_can_come_back(void **state)
 	assert_got(reading, 2, "2 4 ");
 }
 
+static void who_is_sent_away_with_an_id_gets_a_cursor(void **state)
+{
+	struct fixture *f = *state;
+	struct client *unsettled = client_of(f, 0), *reading = client_of(f, 1);
+	struct client *both[] = {unsettled, reading};
+	struct cursor cursor;
+
+	say_many(f, "room_1", 3);
+	drop_window(f);
+	save(f, "lobby");
+	ask(unsettled, "room_1", "4");
+	ask(reading, "room_1", "2");
+	assert_state(unsettled, WAITER_UNSETTLED);
+	assert_state(reading, WAITER_READING);
+	for (size_t i = 0; i < LENGTH(both); i++) {
+		hub_send_away(&f->hub, &both[i]->waiter);
+		assert_got(both[i], 1, "");
+		assert_true(cursor_parse(text_of(both[i]->cursor), &cursor));
+		assert_true(cursor.names_log && cursor.log == LOG);
+		assert_int_equal(cursor.id, i == 0 ? 4 : 2);
+	}
+	/* An id alone would be good in any log. */
+	replace_log(f, OTHER_LOG, 9, "room_1");
+	hub_start_over(&f->hub, OTHER_LOG, 0);
+	look(f);
+	ask_again(unsettled);
+	run_reads(f);
+	assert_got(unsettled, 2, "1 2 3 4 5 6 7 8 9 ");
+	assert_true(unsettled->reset);
+}
+
+static size_t pages_kept(const struct room *room)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < ROOM_CACHED_PAGES; i++)
+		count += room->cached[i].answer != NULL;
+	return count;
+}
+
+static void pages_are_kept_no_longer_than_their_messages(void **state)
+{
+	struct fixture *f = *state;
+	struct room_name name = room_named("room_1");
+	struct room *room = rooms_get(&f->hub.rooms, &name);
+
+	park(f, 2, "room_1");
+	say_many(f, "room_1", 3);
+	park(f, 1, "room_1");
+	ask(client_of(f, 0), "room_1", "0");
+	assert_got(client_of(f, 0), 1, "1 2 3 ");
+	assert_int_equal(pages_kept(room), 1);
+	drop_window(f);
+	assert_int_equal(pages_kept(room), 0);
+	/* Or than somebody is there to share them. */
+	hub_leave(&f->hub, &client_of(f, 1)->waiter);
+	park(f, 0, "room_1");
+	hub_time_out(&f->hub, &client_of(f, 0)->waiter);
+	assert_int_equal(room->users, 0);
+	assert_int_equal(pages_kept(room), 0);
+}
+
 /* ---- Asking again at once ---- */
 
 static void ask_again_once(struct client *c)
@@ -1523,6 +1711,38 @@ static void who_changes_rooms_during_delivery_gets_only_news(void **state)
 	expect(a->answers == 1, "given again: %.*s",
 	       TEXT_ARGS(buffer_text(&a->names)));
 	assert_state(a, WAITER_PARKED);
+}
+
+/* With what a read of the log gave it before this hub had anything: an old
+ * position, and an id after all that is here. */
+static void ask_in_the_lobby_from_a_read(struct client *c)
+{
+	char after[CURSOR_MAX];
+
+	c->then = NULL;
+	snprintf(after, sizeof after, "1.%08x.%" PRId64 ".%08x.0",
+	         (unsigned)LOG, c->fixture->log.newest,
+	         (unsigned)c->fixture->hub.epoch);
+	ask(c, "lobby", after);
+}
+
+static void who_has_it_from_a_read_does_not_get_it_again(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = park(f, 0, "room_1");
+	struct client *b = park(f, 1, "lobby");
+
+	a->then = ask_in_the_lobby_from_a_read;
+	save(f, "room_1");
+	save(f, "lobby");
+	save(f, "lobby");
+	look(f);
+	assert_got(b, 1, "2 3 ");
+	expect(a->answers == 1, "given again: %.*s",
+	       TEXT_ARGS(buffer_text(&a->names)));
+	assert_state(a, WAITER_PARKED);
+	say(f, "lobby");
+	assert_got(a, 2, "4 ");
 }
 
 /* ---- A long disorder ---- */
@@ -1733,6 +1953,12 @@ int run_hub(void)
 	                 another_hubs_position_says_nothing),
 		WITH_HUB("a position that is ahead of the hub's says nothing",
 	                 a_position_ahead_says_nothing),
+		WITH_HUB("what is in no log comes also to those who wait for a "
+	                 "look at the log",
+	                 who_waits_for_a_look_gets_the_unsaved),
+		WITH_HUB("a full page that ends with a message in no log does "
+	                 "not take the cursor's id back",
+	                 a_full_page_does_not_take_an_id_back),
 		WITH_HUB("what the window has dropped is read from the log",
 	                 what_the_window_dropped_is_read_from_the_log),
 		WITH_HUB("the window stays within its limit",
@@ -1762,6 +1988,15 @@ int run_hub(void)
 	                 a_gap_ahead_of_the_hub_is_told_once),
 		WITH_HUB("a gap is told though the window reaches back to it",
 	                 a_room_in_the_window_has_its_gap_too),
+		WITH_HUB("a room's first message that comes while it is read "
+	                 "is its earliest",
+	                 a_first_message_during_a_read_is_the_earliest),
+		WITH_HUB("what is known of a room is read again after it was "
+	                 "forgotten",
+	                 what_is_known_of_a_room_can_be_forgotten),
+		WITH_HUB("what was removed from the log but is in the window "
+	                 "is given or makes a gap",
+	                 what_left_the_log_but_not_the_window_is_a_gap),
 		WITH_HUB("a page ends at 1000 messages and says if there is more",
 	                 long_pages_end_at_a_thousand),
 		WITH_HUB("a flood reaches those who are parked in pages of 1000",
@@ -1823,11 +2058,20 @@ int run_hub(void)
 	                 idle_rooms_are_forgotten),
 		WITH_HUB("who is sent away has a cursor to come back with",
 	                 who_is_sent_away_can_come_back),
+		WITH_HUB("who is sent away and came with an id has a cursor of "
+	                 "the log",
+	                 who_is_sent_away_with_an_id_gets_a_cursor),
+		WITH_HUB("a rendered page is kept no longer than its messages "
+	                 "and those who wait",
+	                 pages_are_kept_no_longer_than_their_messages),
 		WITH_HUB("who asks again at once waits anew",
 	                 who_asks_again_at_once_waits_anew),
 		WITH_HUB("who changes rooms during delivery gets only what is "
 	                 "after the cursor",
 	                 who_changes_rooms_during_delivery_gets_only_news),
+		WITH_HUB("who changes rooms during delivery does not get again "
+	                 "what a read of the log gave",
+	                 who_has_it_from_a_read_does_not_get_it_again),
 		WITH_HUB("in a long disorder every client gets each message "
 	                 "once, in order",
 	                 disorder_loses_nothing),

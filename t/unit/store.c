@@ -3,14 +3,19 @@
  * gets a row in `backends` and runs the first. */
 #include "unit.h"
 
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
+#include "folder.h"
 #include "memory.h"
 #include "store.h"
+#include "thread.h"
 
 enum { BUSY_MS = 100 };
 
@@ -68,6 +73,18 @@ static void execute_sqlite(struct fixture *f, const char *sql)
 static const struct backend sqlite = {"SQLite", choose_sqlite_url,
                                       execute_sqlite};
 static const struct backend *const backends[] = {&sqlite};
+
+static void file_read(const char *path, struct buffer *bytes)
+{
+	FILE *file = fopen(path, "r");
+	char data[4096];
+	size_t size;
+
+	expect(file != NULL, "%s", path);
+	while ((size = fread(data, 1, sizeof data, file)) > 0)
+		buffer_add(bytes, data, size);
+	fclose(file);
+}
 
 /* ---- A store of the test's own ---- */
 
@@ -663,6 +680,27 @@ static void removed_messages_leave_a_mark(void **state)
 	assert_int_equal(page.pruned, 10);
 }
 
+static void removals_are_counted(void **state)
+{
+	struct fixture *f = *state;
+
+	append_ten(f);
+	int64_t before = log_end_of(f, f->reader).removals;
+	append(f, "room_1", "x");
+	assert_int_equal(log_end_of(f, f->reader).removals, before);
+	f->backend->execute(f, "DELETE FROM messages WHERE id = 3");
+	int64_t after = log_end_of(f, f->reader).removals;
+	assert_true(after > before);
+	assert_int_equal(log_end_of(f, f->writer).removals, after);
+	f->backend->execute(f, "DELETE FROM messages WHERE id > 8");
+	assert_true(log_end_of(f, f->reader).removals > after);
+	/* A read of the log tells it as of its own moment. */
+	assert_int_equal(read_log(f, 0, 1, ENOUGH).end.removals,
+	                 log_end_of(f, f->reader).removals);
+	assert_int_equal(read_range(f, "room_1", NEWEST(1)).end.removals,
+	                 log_end_of(f, f->reader).removals);
+}
+
 static void rows_of_others_are_read(void **state)
 {
 	struct fixture *f = *state;
@@ -780,6 +818,42 @@ static void somebody_elses_database_is_left_alone(void **state)
 	assert_fails_with(f->writer, "not a Longroom database");
 }
 
+static bool is_there(const struct fixture *f, const char *name)
+{
+	char *path = path_in(f->folder, name);
+	bool there = access(path, F_OK) == 0;
+
+	free(path);
+	return there;
+}
+
+static void a_foreign_database_keeps_every_byte(void **state)
+{
+	static const char *const foreign[] = {
+		"CREATE TABLE theirs (a)",
+		"CREATE TABLE theirs (a); PRAGMA user_version = 1",
+		"PRAGMA application_id = 7",
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < LENGTH(foreign); i++) {
+		struct buffer before = {0}, after = {0};
+
+		execute_on(f->path, foreign[i]);
+		file_read(f->path, &before);
+		assert_fails_with(f->writer, "not a Longroom database");
+		assert_true(store_is_hopeless(f->writer));
+		file_read(f->path, &after);
+		expect(text_equal(buffer_text(&before), buffer_text(&after)),
+		       "%s: changed", foreign[i]);
+		assert_false(is_there(f, "longroom.db-wal"));
+		assert_false(is_there(f, "longroom.db-shm"));
+		buffer_release(&before);
+		buffer_release(&after);
+		assert_int_equal(unlink(f->path), 0);
+	}
+}
+
 static void a_file_that_is_no_database_is_left_alone(void **state)
 {
 	struct fixture *f = *state;
@@ -858,6 +932,136 @@ static void side_files_of_a_removed_database_are_not_taken(void **state)
 	assert_int_equal(unlink(f->path), 0);
 	assert_int_equal(append(f, "room_1", "a"), 1);
 	assert_int_equal(read_range(f, "room_1", NEWEST(10)).count, 1);
+}
+
+/* A program as it stood when it was killed: its messages are in the -wal. */
+static void copy_database(const struct fixture *from, const struct fixture *to)
+{
+	static const char *const names[] = {"longroom.db-wal", "longroom.db"};
+
+	for (size_t i = 0; i < LENGTH(names); i++) {
+		char *source = path_in(from->folder, names[i]);
+		char *target = path_in(to->folder, names[i]);
+		struct buffer bytes = {0};
+
+		file_read(source, &bytes);
+		file_write(target, buffer_text(&bytes));
+		buffer_release(&bytes);
+		free(source);
+		free(target);
+	}
+}
+
+static void *connect_writer(void *context)
+{
+	struct fixture *f = context;
+
+	return store_connect(f->writer) ? f : NULL;
+}
+
+/* Whether somebody waits for a lock of this process; false also where the system
+ * does not tell. */
+static bool waits_for_lock(void)
+{
+	char waiting[64];
+	struct buffer locks = {0};
+
+	if (access("/proc/locks", R_OK) != 0)
+		return false;
+	snprintf(waiting, sizeof waiting, "-> FLOCK  ADVISORY  WRITE %ld ",
+	         (long)getpid());
+	file_read("/proc/locks", &locks);
+	buffer_add(&locks, "", 1);
+	bool waits = strstr(locks.data, waiting) != NULL;
+	buffer_release(&locks);
+	return waits;
+}
+
+/* Waits until the other thread has come to the lock, or can't be seen to. */
+static void wait_for_lock_of(const struct fixture *f)
+{
+	static const struct timespec moment = {0, 1000000};
+	int64_t end = clock_monotonic_ms() + 2000;
+
+	while (!waits_for_lock() && clock_monotonic_ms() < end &&
+	       !is_there(f, "longroom.db"))
+		nanosleep(&moment, NULL);
+}
+
+static void two_who_create_at_once_share_a_database(void **state)
+{
+	struct fixture *f = *state, *first;
+	void *other = (void *)&sqlite, *connected;
+
+	set_up(&other);
+	first = other;
+	append_ten(first);
+	int lock = folder_lock(f->path);
+	pthread_t second = thread_start(connect_writer, f);
+	wait_for_lock_of(f);
+	bool waited = !is_there(f, "longroom.db");
+	if (waited)
+		copy_database(first, f);
+	folder_unlock(lock);
+	pthread_join(second, &connected);
+	tear_down(&other);
+	expect(waited, "made a database while another was at it");
+	assert_done(f, connected != NULL);
+	/* The second finds what the first has saved. */
+	assert_int_equal(append(f, "room_1", "x"), 11);
+	read_range(f, "room_1", NEWEST(10));
+	assert_text(buffer_text(&f->ids), "2 4 6 8 10 11 ");
+}
+
+enum { CREATORS = 4, ROUNDS = 20 };
+
+struct creator {
+	struct store *writer;
+	pthread_barrier_t *start;
+	bool saved;
+};
+
+static void *create_and_save(void *context)
+{
+	struct creator *creator = context;
+	struct message m = message_in("room_1", "x");
+	struct append one = {.message = &m};
+	uint32_t log;
+
+	pthread_barrier_wait(creator->start);
+	/* Fails if the others keep it locked for BUSY_MS. */
+	creator->saved = store_append(creator->writer, &one, 1, &log);
+	return NULL;
+}
+
+static void of_what_creators_save_nothing_is_lost(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		struct creator creators[CREATORS];
+		pthread_t threads[CREATORS];
+		pthread_barrier_t start;
+		int saved = 0;
+
+		pthread_barrier_init(&start, NULL, CREATORS);
+		for (int i = 0; i < CREATORS; i++) {
+			creators[i] = (struct creator){
+				open_store(f, STORE_WRITE), &start, false};
+			threads[i] = thread_start(create_and_save,
+			                          &creators[i]);
+		}
+		for (int i = 0; i < CREATORS; i++) {
+			pthread_join(threads[i], NULL);
+			store_free(creators[i].writer);
+			saved += creators[i].saved;
+		}
+		pthread_barrier_destroy(&start);
+		assert_true(saved > 0);
+		assert_int_equal(read_log(f, 0, 100, ENOUGH).upto, saved);
+		assert_int_equal(f->visits, saved);
+		remove_database(f);
+	}
 }
 
 static void a_replaced_database_is_noticed(void **state)
@@ -986,6 +1190,8 @@ static const struct CMUnitTest tests_of_all[] = {
                    the_end_is_seen_by_all),
 	WITH_STORE("messages that somebody removed leave a mark in their room",
                    removed_messages_leave_a_mark),
+	WITH_STORE("the log's end says when messages were removed",
+                   removals_are_counted),
 	WITH_STORE("messages that somebody else inserted are read",
                    rows_of_others_are_read),
 	WITH_STORE("rooms that nobody can ask for are passed over",
@@ -1018,6 +1224,9 @@ int run_store(void)
 		WITH_SQLITE("a reader can't write", a_reader_cannot_write),
 		WITH_SQLITE("somebody else's database is refused and left alone",
 	                    somebody_elses_database_is_left_alone),
+		WITH_SQLITE("somebody else's database that is refused keeps "
+	                    "every byte",
+	                    a_foreign_database_keeps_every_byte),
 		WITH_SQLITE("a file that is no database is refused",
 	                    a_file_that_is_no_database_is_left_alone),
 		WITH_SQLITE("a database of a newer version is refused",
@@ -1029,6 +1238,12 @@ int run_store(void)
 	                    a_removed_database_is_made_anew),
 		WITH_SQLITE("side files of a removed database are not taken",
 	                    side_files_of_a_removed_database_are_not_taken),
+		WITH_SQLITE("who finds no database takes the one that another "
+	                    "made meanwhile, with its side files",
+	                    two_who_create_at_once_share_a_database),
+		WITH_SQLITE("several who make a database at once lose nothing "
+	                    "of what they saved",
+	                    of_what_creators_save_nothing_is_lost),
 		WITH_SQLITE("a database that was replaced is noticed at once",
 	                    a_replaced_database_is_noticed),
 		WITH_SQLITE("a database that somebody locks fails, and then "

@@ -1,0 +1,423 @@
+# What must not get the better of the programs: peers that say nothing or lie,
+# words that look like others, files and sockets that belong to somebody else.
+# Each of these once did. Bad input with an answer of its own is in bad-input.t.
+
+use strict;
+use warnings;
+
+use FindBin ();
+use lib "$FindBin::Bin/lib";
+use IO::Socket::INET ();
+use JSON::PP         ();
+use Longroom;
+use POSIX            qw(WNOHANG);
+use Socket           qw(SOMAXCONN);
+use Test::More;
+use Time::HiRes      qw(sleep time);
+
+my $JSON = JSON::PP->new->utf8->canonical;
+
+# ---------------------------------------------------------------- programs
+
+my %spawned;    # what the harness does not start, by id
+END { local $?; kill KILL => keys %spawned; waitpid $_, 0 for keys %spawned }
+
+# Starts a program that the harness would not, and returns its id. Options:
+# stdin => $handle.
+sub spawn {
+    my ($log, $command, %options) = @_;
+    my $pid = fork // die "fork: $!\n";
+    if (!$pid) {
+        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP PIPE);
+        open STDERR, '>>', $log or POSIX::_exit(126);
+        POSIX::dup2(fileno $options{stdin}, 0) if $options{stdin};
+        open STDIN, '<', '/dev/null' or POSIX::_exit(126) if !$options{stdin};
+        { no warnings 'exec'; exec { $command->[0] } @$command }
+        POSIX::_exit(127);
+    }
+    $spawned{$pid} = 1;
+    return $pid;
+}
+
+# The status of a spawned program that ends, as $? has it; undef after $seconds.
+sub status_of {
+    my ($pid, $seconds) = @_;
+    my $status;
+    Longroom->eventually($seconds, sub {
+        return 0 if waitpid($pid, WNOHANG) == 0;
+        $status = $?;
+        return 1;
+    });
+    delete $spawned{$pid} if defined $status;
+    return $status;
+}
+
+sub settings_in {
+    my ($dir) = @_;
+    Longroom::spew("$dir/longroom.conf", Longroom::settings_text($dir));
+    return "$dir/longroom.conf";
+}
+
+# ---------------------------------------------------------------- FastCGI
+
+sub record {
+    my ($type, $content) = @_;
+    return pack('CCnnCx', 1, $type, 1, length $content, 0) . $content;
+}
+
+sub parameter {
+    my ($name, $value) = @_;
+    return join '', (map { length > 127 ? pack 'N', length | 0x80000000 : pack 'C', length } $name, $value),
+        $name, $value;
+}
+
+# The bytes of one request.
+sub fastcgi_bytes {
+    my ($method, $target, $body, $type) = @_;
+    my %parameters = (
+        REQUEST_METHOD => $method,
+        REQUEST_URI    => $target,
+        QUERY_STRING   => $target =~ /\?(.*)/s ? $1 : '',
+        CONTENT_LENGTH => defined $body ? length $body : '',
+        CONTENT_TYPE   => $type || (defined $body ? 'text/plain' : ''),
+    );
+    return join '', record(1, pack 'nCx5', 1, 0),
+        record(4, join '', map { parameter($_, $parameters{$_}) } sort keys %parameters),
+        record(4, ''), length($body // '') ? record(5, $body) : (), record(5, '');
+}
+
+# Asks longroom-history without a web server: {status, headers, content, json},
+# or undef without a whole answer.
+sub ask_by_fastcgi {
+    my ($connection, @request) = @_;
+    $connection->write(fastcgi_bytes(@request));
+    $connection->hangs_up(60);
+    my ($bytes, $out, $ended) = ($connection->bytes, '', 0);
+    while (length $bytes >= 8) {
+        my ($version, $type, $id, $length, $padding) = unpack 'CCnnC', $bytes;
+        $out .= substr $bytes, 8, $length if $type == 6;
+        $ended = 1 if $type == 3;
+        substr $bytes, 0, 8 + $length + $padding, '';
+    }
+    return if !$ended;
+    my ($head, $content) = split /\r\n\r\n/, $out, 2;
+    my %headers = map { /^([^:]+):\s*(.*)/ ? (lc $1 => $2) : () } split /\r\n/, $head // '';
+    my ($status) = ($headers{status} || '200') =~ /^([0-9]+)/;
+    return Longroom::with_json({ status => $status, headers => \%headers, content => $content // '' });
+}
+
+# ---------------------------------------------------------------- longroom-history
+
+subtest 'FastCGI connections that say nothing' => sub {
+    my $l = Longroom->start(without => ['pushd'], settings => { 'history.threads' => 2 });
+    my @silent = map { $l->connect('history') } 1 .. 2;
+    $silent[1]->write(substr fastcgi_bytes(GET => '/rooms/room_1/messages'), 0, 30);
+    is $l->post('room_1', 'x')->{status}, 201, 'as many as there are threads do not end the service';
+    ok $_->hangs_up(20), 'and are hung up on' for @silent;
+
+    my $another = $l->connect('history');
+    my $begin   = time;
+    $l->signal('history', 'TERM');
+    $l->await_end('history');
+    cmp_ok time - $begin, '<', 20, 'one does not keep SIGTERM from ending it';
+    $l->stop;
+};
+
+subtest 'a second SIGTERM' => sub {
+    my $dir = Longroom::fresh_dir();
+    my $log = "$dir/history.log";
+    my $pid = spawn($log, [Longroom::program('longroom-history'), '-c', settings_in("$dir")]);
+    my $silent = Longroom->eventually(30, sub {
+        return eval { Longroom::Connection->new({ path => "$dir/history.sock" }) };
+    });
+    kill TERM => $pid;
+    ok(Longroom->eventually(20, sub { Longroom::slurp($log) =~ /ending: answering what was taken/ }),
+        'while longroom-history waits for a silent peer');
+    ok !-e "$dir/history.sock", 'and is not to be connected to any more';
+    kill TERM => $pid;
+    my $status = status_of($pid, 30);
+    is $status, POSIX::SIGTERM(), 'ends it by that signal';
+};
+
+subtest 'a listening socket on loopback that is inherited' => sub {
+    my $dir    = Longroom::fresh_dir();
+    my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 0, Listen => SOMAXCONN)
+        or die "can't listen: $@\n";
+    my $port = $socket->sockport;
+    my $pid = spawn("$dir/history.log", [Longroom::program('longroom-history'), '-c', settings_in("$dir")],
+        stdin => $socket);
+    # Were it refused, nobody would listen any more.
+    close $socket;
+    my $sent = ask_by_fastcgi(Longroom::Connection->new({ port => $port }),
+        POST => '/rooms/room_1/messages', 'by descriptor 0');
+    is $sent->{status}, 201, 'is served with auth.mode = open';
+    is $sent->{headers}{location}, '/rooms/room_1/messages/1', 'as any other';
+    ok !-e "$dir/history.sock", 'and instead of history.listen';
+    kill TERM => $pid;
+    is status_of($pid, 30), 0, 'and SIGTERM ends it in good order';
+    unlike Longroom::slurp("$dir/history.log"), qr/Sanitizer|runtime error/, 'without a report from a sanitizer';
+};
+
+subtest 'a path that begins with several slashes' => sub {
+    my $l = Longroom->start(without => [qw(nginx pushd)]);
+    for my $path ('//x/../rooms/room_9/messages', '//evil.example/rooms/room_9/messages', '///rooms/room_9/messages') {
+        my $sent = ask_by_fastcgi($l->connect('history'), POST => $path, 'x');
+        is $sent->{status}, 201, "$path is taken";
+        like $sent->{headers}{location}, qr{^/[^/]\S*/messages/$sent->{json}{id}\z},
+            '... and Location stays on this host';
+    }
+    my $page = ask_by_fastcgi($l->connect('history'), GET => '//evil.example/rooms/room_9/messages?limit=1');
+    like $page->{headers}{link}, qr{^</[^/]}, 'so does Link';
+    $l->stop;
+};
+
+subtest 'a user_id that looks like another part of the line' => sub {
+    my $l = Longroom->start(without => [qw(nginx pushd)]);
+    my $sent = ask_by_fastcgi($l->connect('history'), POST => '/rooms/room_1/messages',
+        $JSON->encode({ content => 'x', user_id => '2, msg_id=777' }), 'application/json');
+    is $sent->{status}, 201, 'is taken';
+    is $sent->{json}{user_id}, '2, msg_id=777', 'and kept as it is';
+    my $line = $l->wait_log('history', qr/(Saved message to database: .*)/);
+    is $line, 'Saved message to database: room_id=1, user_id=2??msg_id?777, msg_id=1',
+        'but in the log it can not be taken for the id';
+    $l->stop;
+};
+
+subtest 'control characters in names' => sub {
+    my $l = Longroom->start(without => [qw(nginx pushd)]);
+    my $post = sub {
+        my ($name, $value) = @_;
+        return ask_by_fastcgi($l->connect('history'), POST => '/rooms/room_1/messages',
+            $JSON->encode({ content => 'x', $name => $value }), 'application/json');
+    };
+    for my $code (0x7f, 0x80, 0x85, 0x9b, 0x9f) {
+        for my $name (qw(user_id username client_id)) {
+            Longroom::is_problem($post->($name, 'a' . chr $code), 400, 'bad-parameter',
+                sprintf 'U+%04X in %s is refused', $code, $name);
+        }
+    }
+    is $post->(user_id => 'a' . chr $_)->{status}, 201, sprintf 'U+%04X is none', $_ for 0xa0, 0xff, 0x2c00, 0x1f600;
+    is $post->(content => "a\x{85}b")->{status}, 201, 'and in a content they are taken';
+    $l->stop;
+};
+
+subtest 'before an id that is beyond the end' => sub {
+    my $l = Longroom->start;
+    for my $what ('an empty log', 'an empty room of a log') {
+        my $page = $l->history('room_1', before => 999_999);
+        is $page->{json}{count}, 0, "$what: there is nothing";
+        my $poll = $l->poll('room_1', after => $page->{json}{cursor}, timeout => 0);
+        is $poll->{status}, 200, 'a poll takes the cursor';
+        is $poll->{json}{reset}, undef, 'and does not reset it';
+        my $next = $l->post('lobby', 'for another room');
+        $next = $l->post('room_2', 'x');
+        is_deeply $l->message_ids($l->poll('room_2', after => $page->{json}{cursor}, timeout => 20)),
+            [grep { $_ > 2 || $what eq 'an empty log' } $next->{json}{id}], 'what comes later comes after it';
+    }
+    $l->stop;
+};
+
+# ---------------------------------------------------------------- files
+
+subtest "another program's database" => sub {
+    my $dir  = Longroom::fresh_dir();
+    my $file = "$dir/theirs.db";
+    Longroom::run(['sqlite3', '-batch', '-init', '/dev/null', $file],
+        stdin => "CREATE TABLE theirs (a); INSERT INTO theirs VALUES (1);\n")->{status} == 0
+        or die "can't make a database\n";
+    my $before = Longroom::slurp($file);
+    my $run = Longroom::run([Longroom::program('longroom-history'), '-c', settings_in("$dir"),
+        '-o', "store.url=sqlite:$file"], clean_env => 1, seconds => 30);
+    is $run->{status} // 'still running', 1, 'is not started on: status 1';
+    like $run->{stderr}, qr/error: .*not a Longroom database/, 'the message says why';
+    ok Longroom::slurp($file) eq $before, 'no byte of it is changed';
+    is join(' ', sort map {s{.*/}{}r} glob "$dir/*"), 'longroom.conf theirs.db', 'and nothing is put beside it';
+};
+
+subtest 'addresses that are none' => sub {
+    my $dir  = Longroom::fresh_dir();
+    my $conf = settings_in("$dir");
+    my @rows = (
+        (map { ['store.url', $_] } 'sqlite:longroom.db', 'sqlite:./longroom.db', 'sqlite:', 'sqlite::memory:',
+            'sqlite:file:longroom.db', 'foo:bar', '/longroom.db'),
+        (map { ['bus.publish', $_] } 'bus.ipc', 'ipc://bus.ipc', 'inproc://bus', 'ws://127.0.0.1:1', '/bus.ipc'),
+        (map { ['bus.subscribe', $_] } 'bus.ipc', "ipc://$dir/bus.ipc, ipc://bus.ipc", 'inproc://bus'),
+    );
+    for my $program (map { Longroom::program($_) } qw(longroom-history longroom-pushd)) {
+        my ($name) = $program =~ m{([^/]+)\z};
+        is Longroom::run([$program, '-c', $conf, '-t'], clean_env => 1)->{status}, 0, "$name -t takes good ones";
+        for my $row (@rows) {
+            my ($setting, $value) = @$row;
+            my $run = Longroom::run([$program, '-c', $conf, '-t', '-o', "$setting=$value"], clean_env => 1);
+            ok $run->{status}, "$name -t refuses $setting=$value";
+            like $run->{stderr}, qr/\Q$setting\E/, '... and names the setting';
+        }
+    }
+    is join(' ', map {s{.*/}{}r} glob "$dir/*"), 'longroom.conf', 'and nothing was made';
+};
+
+subtest 'the modes of files and sockets' => sub {
+    for my $mask (0, 0022, 0077) {
+        my $before = umask $mask;
+        my $l = eval { Longroom->start };
+        umask $before;
+        die $@ if !$l;
+        $l->post('room_1', 'x');
+        for my $file (map({ $l->socket_path($_) } qw(history pushd)), map { $l->database . $_ } '', '-wal', '-shm') {
+            is sprintf('%04o', (stat $file)[2] & 07777), '0660',
+                sprintf 'with umask %04o the mode of %s is 0660', $mask, $file =~ s{.*/}{}r;
+        }
+        is sprintf('%04o', (stat $l->dir . '/bus.ipc')[2] & 0007), '0000', '... and the bus is not for others';
+        $l->stop;
+    }
+};
+
+# ---------------------------------------------------------------- longroom-pushd
+
+subtest 'a request with a body that hides another' => sub {
+    my $l = Longroom->start(without => ['nginx']);
+    my $hidden = "GET /rooms/hidden/poll?timeout=0 HTTP/1.1\r\nHost: x\r\n\r\n";
+    my %headers = (
+        'gzip'                     => "Transfer-Encoding: gzip\r\n",
+        'chunked'                  => "Transfer-Encoding: chunked\r\n",
+        'gzip, chunked'            => "Transfer-Encoding: gzip, chunked\r\n",
+        'identity'                 => "Transfer-Encoding: identity\r\n",
+        'xchunked'                 => "Transfer-Encoding: xchunked\r\n",
+        'gzip without a length of' => "Transfer-Encoding: gzip\r\nContent-Length: 0\r\n",
+        'Content-Length'           => "Content-Length: @{[length $hidden]}\r\n",
+    );
+    for my $what (sort keys %headers) {
+        for my $body ($hidden, sprintf("%x\r\n%s\r\n0\r\n\r\n%s", length $hidden, $hidden, $hidden)) {
+            next if $what eq 'Content-Length' && $body ne $hidden;
+            my $c = $l->connect('pushd');
+            $c->write("GET /rooms/room_1/poll?timeout=0 HTTP/1.1\r\nHost: x\r\n$headers{$what}\r\n$body");
+            my $answer = $c->answer(20) || { status => 'none' };
+            Longroom::is_problem($answer, 400, 'bad-request', "$what: is refused");
+            is $answer->{headers}{connection}, 'close', '... with Connection: close';
+            ok $c->hangs_up(20), '... and the connection is closed';
+            is $c->bytes, '', '... without another answer';
+        }
+    }
+    $l->stop;
+};
+
+subtest 'Connection: close' => sub {
+    my $l = Longroom->start;
+    my $request = sub {
+        my ($path, $close) = @_;
+        return "GET $path HTTP/1.1\r\nHost: x\r\n" . ($close ? "Connection: close\r\n" : '') . "\r\n";
+    };
+    for my $path ('/rooms/room_1/poll?timeout=0', '/rooms/room_1/poll?timeout=1', '/rooms/room_01/poll', '/nothing') {
+        my $c      = $l->connect('pushd');
+        my $answer = $c->ask($request->($path, 1), 20);
+        is $answer->{headers}{connection}, 'close', "$path: is said back";
+        ok $c->hangs_up(20), '... and done';
+        is $c->bytes, '', '... after the answer';
+    }
+    my $old = $l->connect('pushd');
+    is $old->ask("GET /rooms/room_1/poll?timeout=0 HTTP/1.0\r\n\r\n", 20)->{headers}{connection}, 'close',
+        'to HTTP/1.0 too';
+
+    # Both wait for the same answer.
+    my $cursor = $l->poll('room_1', timeout => 0)->{json}{cursor};
+    my ($closing, $staying) = map { $l->connect('pushd') } 1 .. 2;
+    $closing->write($request->("/rooms/room_1/poll?after=$cursor", 1));
+    $staying->write($request->("/rooms/room_1/poll?after=$cursor", 0));
+    is $_->answer(0.1), undef, 'two wait' for $closing, $staying;
+    $l->post('room_1', 'to both');
+    my @answers = map { $_->answer(20) } $closing, $staying;
+    is_deeply $l->message_contents($_), ['to both'], 'and get the message' for @answers;
+    is_deeply [map { $_->{headers}{connection} } @answers], ['close', undef], 'close is said only to who said it';
+    ok $closing->hangs_up(20), 'whose connection is closed';
+    is $staying->ask($request->('/rooms/room_1/poll?timeout=0', 0), 20)->{status}, 200, 'while the other goes on';
+    $l->stop;
+};
+
+subtest 'HEAD' => sub {
+    my $l    = Longroom->start(without => ['nginx']);
+    my $c    = $l->connect('pushd');
+    my $head = "HEAD /rooms/room_1/poll?timeout=0 HTTP/1.1\r\nHost: x\r\n\r\n";
+    my $answer = $c->ask($head, 20, 'HEAD');
+    is $answer->{status}, 405, 'is not for a poll';
+    cmp_ok $answer->{headers}{'content-length'}, '>', 0, 'the answer says how long its body would be';
+    my $get = Longroom::get_bytes('/rooms/room_1/poll?timeout=0');
+    is $c->ask($get, 20)->{status}, 200, 'but has none: the next answer follows';
+    $c->write($head . $head . $get);
+    is_deeply [map { $c->answer(20, $_)->{status} } qw(HEAD HEAD GET)], [405, 405, 200],
+        'also when the requests come together';
+    $c->write(Longroom::get_bytes('/rooms/room_1/poll?timeout=1') . $head . $get);
+    is_deeply [map { $c->answer(20, $_)->{status} } qw(GET HEAD GET)], [200, 405, 200], 'or behind one that waits';
+    $l->stop;
+};
+
+# Seconds of processor time that a process has used.
+sub cpu_seconds {
+    my ($pid) = @_;
+    my @fields = split ' ', Longroom::slurp("/proc/$pid/stat") =~ s/.*\) //sr;
+    return ($fields[11] + $fields[12]) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
+}
+
+subtest 'more connections than push.max_connections' => sub {
+    plan skip_all => 'this system has no /proc to tell processor time' if !-e "/proc/$$/stat";
+    my $l = Longroom->start(without => ['nginx'], settings => { 'push.max_connections' => 10 });
+    # Some beyond the limit are accepted, to be told that they are too many.
+    my @held = map { $l->connect('pushd') } 1 .. 200;
+    ok $l->wait_log('pushd', qr/not accepting for a moment, at \d+ connections: push\.max_connections/),
+        'it does not accept while there is no room';
+    my ($cpu, $begin) = (cpu_seconds($l->pid('pushd')), time);
+    sleep 1;
+    my $share = (cpu_seconds($l->pid('pushd')) - $cpu) / (time - $begin);
+    cmp_ok $share, '<', 0.2, 'and does not spin meanwhile';
+    $_->close for @held;
+    # Those that it has not seen leave yet may be in the way for a moment.
+    ok $l->eventually(20, sub {
+        my $answer = $l->connect('pushd')->ask(Longroom::get_bytes('/rooms/room_1/poll?timeout=0'), 20) || {};
+        return ($answer->{status} // 0) == 200;
+    }), 'when they have left, the next is served';
+    $l->stop;
+};
+
+sub resident_mb {
+    my ($pid) = @_;
+    return Longroom::slurp("/proc/$pid/status") =~ /^VmRSS:\s+(\d+) kB/m ? $1 / 1024 : undef;
+}
+
+# Has a room get about 1 MB of messages and be polled for them.
+sub fill_and_poll {
+    my ($l, $number) = @_;
+    my $crowd = $l->crowd('pushd');
+    my $path  = "/rooms/room_$number/poll";
+    my ($cursor, $whole) = (undef, 0);
+    $crowd->add(sub {
+        my ($answer) = @_;
+        return Longroom::get_bytes("$path?timeout=0") if !$answer;
+        if (!$cursor) {
+            ($cursor) = $answer->{content} =~ /"cursor":"([^"]+)"/ or die "no cursor: $answer->{content}\n";
+            $l->sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 58)
+                     INSERT INTO messages (room_id, sender_id, sender_name, sender_type, content, sent_ms)
+                     SELECT $number, 1, 1, 'user', printf('%.*c', 16000, 'x'), 1790000000000 FROM n;");
+            # Its frame makes longroom-pushd look for what was before it.
+            ask_by_fastcgi($l->connect('history'), POST => "/rooms/room_$number/messages", 'the last');
+        }
+        $whole++ if $answer->{content} =~ /"the last"/ && length $answer->{content} > 900_000;
+        return if $whole == 2;
+        return Longroom::get_bytes("$path?timeout=20&after=$cursor");
+    });
+    $crowd->run(60) or die "room $number takes too long\n";
+    return;
+}
+
+subtest 'long pages of many rooms' => sub {
+    plan skip_all => 'memory tells nothing in a program that was built with sanitizers'
+        if Longroom::slurp(Longroom::program('longroom-pushd')) =~ /__[amt]san_init/;
+    plan skip_all => 'this system has no /proc to tell memory' if !-e "/proc/$$/status";
+    my $l = Longroom->start(without => ['nginx'], settings => { 'push.window' => '1M' });
+    fill_and_poll($l, $_) for 1 .. 10;
+    my $before = resident_mb($l->pid('pushd'));
+    fill_and_poll($l, $_) for 11 .. 60;
+    my $growth = resident_mb($l->pid('pushd')) - $before;
+    cmp_ok $growth, '<', 20, 'are not kept: fifty of them do not add 20 MB to the ' . int($before) . ' before';
+    $l->stop;
+};
+
+done_testing;
