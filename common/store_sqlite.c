@@ -8,6 +8,7 @@
  * written to, unseen; so every use asks SQLite whether the file has moved
  * (one stat) and then opens anew. */
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -391,14 +392,26 @@ static bool open_database(struct sqlite_store *s)
 	return true;
 }
 
+/* SQLite would keep the group from writing. The side files get the same mode. If
+ * it can't be made, SQLite will say why. */
+static void create_file(const struct sqlite_store *s)
+{
+	int fd = open(s->path, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
+
+	if (fd >= 0)
+		close(fd);
+}
+
 /* Makes a new database; alone, for another writer may be about to do the same,
  * and the side files would then be those of its. */
 static bool create_database(struct sqlite_store *s)
 {
 	int lock = folder_lock(s->path);
 
-	if (is_missing(s))
+	if (is_missing(s)) {
 		remove_side_files(s);
+		create_file(s);
+	}
 	bool good = open_database(s);
 	folder_unlock(lock);
 	return good;

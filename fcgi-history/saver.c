@@ -57,7 +57,8 @@ void saver_check(struct saver *saver)
 	bool failing = !store_connect(saver->store);
 
 	if (failing && !saver->failing)
-		journal_error("can't open the database: %s",
+		journal_error("can't open the database %s: %s",
+		              saver->settings->store_url,
 		              store_error(saver->store));
 	if (!failing && saver->failing)
 		journal_info("the database is open again");

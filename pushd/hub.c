@@ -502,9 +502,14 @@ static void learn(struct room *room, const struct store_page *page)
 	room->known = true;
 	room->earliest = page->earliest;
 	room->pruned = page->pruned;
-	/* The first message may have come since the log was read. */
-	for (; room->earliest == 0 && at != &room->entries; at = at->next)
-		room->earliest = LIST_OWNER(at, struct entry, in_room)->id;
+	/* The first message may have come since the log was read; one from
+	 * before was removed from it. */
+	for (; room->earliest == 0 && at != &room->entries; at = at->next) {
+		int64_t id = LIST_OWNER(at, struct entry, in_room)->id;
+
+		if (id > page->end.newest)
+			room->earliest = id;
+	}
 	room_forget_pages(room);
 }
 
