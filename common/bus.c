@@ -1,8 +1,12 @@
 #include "bus.h"
 
+#include <errno.h>
+#include <libgen.h>
 #include <nanomsg/nn.h>
 #include <nanomsg/pubsub.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "memory.h"
 
@@ -12,6 +16,8 @@ enum {
 	/* A frame holds at most one message more than FRAME_FULL_BYTES. */
 	LARGEST_FRAME_BYTES = 4 * 1024 * 1024,
 };
+
+static const char ipc[] = "ipc://";
 
 struct bus {
 	int socket;
@@ -44,10 +50,30 @@ void bus_free(struct bus *bus)
 	free(bus);
 }
 
+/* nanomsg removes the socket of a dead publisher, and aborts if it may not. */
+static bool can_replace(const char *address)
+{
+	struct stat status;
+
+	if (strncmp(address, ipc, sizeof ipc - 1) != 0 ||
+	    lstat(address + sizeof ipc - 1, &status) != 0)
+		return true;
+	char *path = memory_copy(address + sizeof ipc - 1,
+	                         strlen(address + sizeof ipc - 1));
+	bool can = access(dirname(path), W_OK | X_OK) == 0;
+	free(path);
+	return can;
+}
+
 struct bus *bus_publish_on(const char *address, struct buffer *error)
 {
 	struct bus *bus = bus_new(NN_PUB);
 
+	if (!can_replace(address)) {
+		buffer_printf(error, "bus %s: %s", address, strerror(errno));
+		bus_free(bus);
+		return NULL;
+	}
 	if (bus->socket < 0 || nn_bind(bus->socket, address) < 0)
 		return complain(bus, address, error);
 	return bus;
@@ -85,6 +111,11 @@ void bus_send(struct bus *bus, struct text frame)
 {
 	/* Whatever becomes of it: the log repairs. */
 	nn_send(bus->socket, frame.data, frame.size, NN_DONTWAIT);
+}
+
+bool bus_is_connected(struct bus *bus)
+{
+	return nn_get_statistic(bus->socket, NN_STAT_CURRENT_CONNECTIONS) > 0;
 }
 
 int bus_descriptor(struct bus *bus)

@@ -21,6 +21,9 @@ void bus_free(struct bus *bus);
 /* Hands a frame to whoever is subscribed; never blocks. */
 void bus_send(struct bus *bus, struct text frame);
 
+/* Whether there is anybody at the other end. */
+bool bus_is_connected(struct bus *bus);
+
 /* Becomes readable when a frame is there. */
 int bus_descriptor(struct bus *bus);
 

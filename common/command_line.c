@@ -9,7 +9,7 @@
 static void usage(const char *program, FILE *to)
 {
 	fprintf(to,
-	        "usage: %s [-c FILE] [-o section.name=value ...] [-t] [-V]\n",
+	        "usage: %s [-c FILE] [-o section.name=value ...] [-t] [-V] [-h]\n",
 	        program);
 }
 
@@ -33,6 +33,11 @@ static bool read_options(int argc, char **argv, const char *program,
 	struct buffer error = {0};
 	int option;
 
+	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+		usage(program, stdout);
+		*exit_status = EXIT_SUCCESS;
+		return false;
+	}
 	optind = 1;
 	while ((option = getopt(argc, argv, "c:o:tVh")) != -1) {
 		switch (option) {

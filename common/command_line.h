@@ -5,6 +5,7 @@
  *     -o section.name=value   wins over the file; repeatable
  *     -t        check the settings and exit
  *     -V        print the version and exit
+ *     -h        (or --help) print the usage and exit
  */
 #ifndef LONGROOM_COMMAND_LINE_H
 #define LONGROOM_COMMAND_LINE_H

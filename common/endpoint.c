@@ -12,6 +12,7 @@
 
 #include "folder.h"
 #include "memory.h"
+#include "number.h"
 
 static const char unix_prefix[] = "unix:";
 
@@ -34,6 +35,9 @@ static bool split_host(const char *address, char **host, char **port)
 		address++;
 		size -= 2;
 	}
+	int64_t number;
+	if (!number_parse(text_of(colon + 1), 0, UINT16_MAX, &number))
+		return false;
 	*host = memory_copy(address, size);
 	*port = memory_copy(colon + 1, strlen(colon + 1));
 	return true;

@@ -391,6 +391,24 @@ static bool check_buses(const struct settings *s, struct buffer *error)
 	return true;
 }
 
+static bool check_patterns(const struct settings *s, struct buffer *error)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "abcdefghijklmnopqrstuvwxyz"
+				      "0123456789._~-*?";
+
+	for (size_t i = 0; i < s->rooms_ephemeral.count; i++) {
+		const char *pattern = s->rooms_ephemeral.words[i];
+
+		if (pattern[strspn(pattern, allowed)] == '\0')
+			continue;
+		blame(s, SETTING_rooms_ephemeral, error);
+		buffer_printf(error, "'%s' can match no room's name", pattern);
+		return false;
+	}
+	return true;
+}
+
 static bool check_mode(const struct settings *s, struct buffer *error)
 {
 	if (s->auth_mode == AUTH_OPEN)
@@ -410,7 +428,7 @@ static bool check_mode(const struct settings *s, struct buffer *error)
 bool settings_check(const struct settings *s, struct buffer *error)
 {
 	if (!check_mode(s, error) || !check_store(s, error) ||
-	    !check_buses(s, error) ||
+	    !check_buses(s, error) || !check_patterns(s, error) ||
 	    !check_address(s, SETTING_history_listen, s->history_listen, error))
 		return false;
 	for (size_t i = 0; i < s->push_listen.count; i++)

@@ -150,7 +150,9 @@ struct sqlite_store {
 	sqlite3 *db; /* NULL: not connected */
 	sqlite3_stmt *prepared[STATEMENT_COUNT];
 	uint32_t log;
-	bool was_connected;
+	/* A lock has outlasted busy_timeout: until it is gone nobody waits for it
+	 * again, lest all who come stand in line. */
+	bool is_locked;
 	/* What the last look at the log's end found, and when. */
 	int64_t data_version;
 	struct log_end end;
@@ -437,13 +439,9 @@ static bool sqlite_connect(void *connection)
 	}
 	if (s->db != NULL)
 		return true;
-	if (!(s->access == STORE_WRITE && is_missing(s) ? create_database(s)
-	                                                : open_database(s)))
-		return false;
-	if (s->access == STORE_WRITE && s->was_connected)
-		journal_info("database opened anew: %s", s->path);
-	s->was_connected = true;
-	return true;
+	if (s->access == STORE_WRITE && is_missing(s))
+		return create_database(s);
+	return open_database(s);
 }
 
 static void *sqlite_open(const struct settings *settings, const char *address,
@@ -639,14 +637,14 @@ static bool append_one(struct sqlite_store *s, struct append *append)
 	       (found || insert(s, append, room_id));
 }
 
-static bool sqlite_append(void *connection, struct append *appends, size_t count,
-                          uint32_t *log)
+static bool append_all(struct sqlite_store *s, struct append *appends,
+                       size_t count, uint32_t *log)
 {
-	struct sqlite_store *s = connection;
 	bool good;
 
 	if (!sqlite_connect(s))
 		return false;
+	sqlite3_busy_timeout(s->db, s->is_locked ? 0 : s->busy_timeout_ms);
 	good = run(s, BEGIN_WRITE);
 	for (size_t i = 0; good && i < count; i++)
 		good = append_one(s, &appends[i]);
@@ -654,11 +652,24 @@ static bool sqlite_append(void *connection, struct append *appends, size_t count
 		*log = s->log;
 		/* data_version does not move for one's own commits. */
 		s->data_version = -1;
+		s->is_locked = false;
 		return true;
 	}
 	for (size_t i = 0; i < count; i++)
 		appends[i].message->id = 0;
+	s->is_locked = (sqlite3_errcode(s->db) & 0xff) == SQLITE_BUSY;
 	return fail_by_database(s);
+}
+
+/* What a new connection may better is tried on one at once: the database may
+ * have been read-only, or full, when this one was opened. */
+static bool sqlite_append(void *connection, struct append *appends, size_t count,
+                          uint32_t *log)
+{
+	struct sqlite_store *s = connection;
+
+	return append_all(s, appends, count, log) ||
+	       (s->db == NULL && append_all(s, appends, count, log));
 }
 
 /* Fills in all but the room. */

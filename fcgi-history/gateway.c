@@ -66,7 +66,19 @@ struct text gateway_variable(struct gateway *g, const char *name)
 	const char *value = g->is_cgi ? getenv(name)
 	                              : FCGX_GetParam(name, g->request.envp);
 
-	return text_of(value != NULL ? value : "");
+	return text_of(value);
+}
+
+bool gateway_has_twice(struct gateway *g, const char *name)
+{
+	size_t size = strlen(name), count = 0;
+
+	if (g->is_cgi)
+		return false;
+	for (char **at = g->request.envp; *at != NULL; at++)
+		if (strncmp(*at, name, size) == 0 && (*at)[size] == '=')
+			count++;
+	return count > 1;
 }
 
 static ssize_t read_some(struct gateway *g, char *data, size_t size)

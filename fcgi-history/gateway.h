@@ -28,8 +28,12 @@ bool gateway_accept(struct gateway *g, int connection);
 /* The one request of a CGI process. */
 void gateway_begin_cgi(struct gateway *g);
 
-/* A CGI variable; empty if it is not given. Lives until gateway_finish(). */
+/* A CGI variable; its data is NULL if it is not given. Lives until
+ * gateway_finish(). */
 struct text gateway_variable(struct gateway *g, const char *name);
+
+/* Whether it is given more than once, as a header of the request may be. */
+bool gateway_has_twice(struct gateway *g, const char *name);
 
 /* Adds up to size bytes of the request's body to b; false if it ended before.
  * What is left is passed over by gateway_finish(). */

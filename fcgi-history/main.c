@@ -121,9 +121,9 @@ static int serve_on(struct endpoint *endpoint, const struct settings *settings,
 	struct acceptor *acceptor = acceptor_start(endpoint->fd, connections);
 	journal_info("serving; pid %ld", (long)getpid());
 	wait_for_signal();
-	journal_info("ending: answering what was taken");
 	acceptor_stop(acceptor);
 	endpoint_close(endpoint);
+	journal_info("ending: answering what was taken");
 	connections_end(connections);
 	workers_join(workers);
 	connections_free(connections);

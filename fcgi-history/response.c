@@ -51,17 +51,21 @@ void response_add_path(struct buffer *b, struct text path)
 
 void response_send(const struct response *r, bool with_body, struct gateway *g)
 {
+	/* A last newline, for those who read with curl. */
+	static const struct text newline = {"\n", 1};
 	struct buffer head = {0};
 
 	buffer_printf(&head, "Status: %d %s\r\n", r->status,
 	              status_reason(r->status));
 	if (r->content_type != NULL)
 		buffer_printf(&head, "Content-Type: %s\r\nContent-Length: %zu\r\n",
-		              r->content_type, r->body.size);
+		              r->content_type, r->body.size + newline.size);
 	buffer_add_text(&head, buffer_text(&r->headers));
 	buffer_add_string(&head, "\r\n");
 	gateway_write(g, buffer_text(&head));
-	if (with_body && r->content_type != NULL)
+	if (with_body && r->content_type != NULL) {
 		gateway_write(g, buffer_text(&r->body));
+		gateway_write(g, newline);
+	}
 	buffer_release(&head);
 }

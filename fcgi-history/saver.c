@@ -17,7 +17,7 @@ struct saver {
 	struct buffer frame;
 	struct append *appends;
 	size_t appends_room;
-	bool failing; /* the last try to open the store failed */
+	bool failing; /* the last use of the store failed */
 };
 
 struct saver *saver_new(const struct settings *settings, const char *bus_address,
@@ -52,6 +52,13 @@ bool saver_start(struct saver *saver)
 	return !saver->failing || !store_is_hopeless(saver->store);
 }
 
+static void note_success(struct saver *saver, bool good)
+{
+	if (good && saver->failing)
+		journal_info("the database can be used again");
+	saver->failing = !good;
+}
+
 void saver_check(struct saver *saver)
 {
 	bool failing = !store_connect(saver->store);
@@ -60,9 +67,7 @@ void saver_check(struct saver *saver)
 		journal_error("can't open the database %s: %s",
 		              saver->settings->store_url,
 		              store_error(saver->store));
-	if (!failing && saver->failing)
-		journal_info("the database is open again");
-	saver->failing = failing;
+	note_success(saver, !failing);
 }
 
 static void publish_frame(struct saver *saver)
@@ -152,6 +157,8 @@ void saver_save(struct saver *saver, struct save **saves, size_t count)
 	bool saved = appends == 0 ||
 	             store_append(saver->store, saver->appends, appends,
 	                          &saver->log);
+	if (appends > 0)
+		note_success(saver, saved);
 	set_outcomes(saver, saves, count, saved);
 	publish(saver, saves, count);
 }

@@ -50,6 +50,9 @@ static bool read_submission(struct service *service, struct submission *submissi
 	};
 	struct problem wrong = submission_check_type(source.content_type);
 
+	if (gateway_has_twice(service->gateway, "HTTP_IDEMPOTENCY_KEY"))
+		wrong = (struct problem){PROBLEM_BAD_PARAMETER,
+		                         "Idempotency-Key is given twice"};
 	if (wrong.type == PROBLEM_NONE && !read_body(service))
 		return false;
 	source.body = buffer_text(&service->body);

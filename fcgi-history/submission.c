@@ -253,10 +253,10 @@ static struct problem read_form(struct text body, struct submission *submission)
 static struct problem read_body(const struct submission_source *source,
                                 struct submission *submission)
 {
-	if (source->body.size == 0)
-		return problem(PROBLEM_EMPTY_CONTENT, "the request has no body");
 	if (!utf8_valid(source->body))
 		return problem(PROBLEM_NOT_UTF8, "the body is not UTF-8");
+	if (utf8_trim(source->body).size == 0)
+		return problem(PROBLEM_EMPTY_CONTENT, "the request has no body");
 	switch (read_media_type(source->content_type)) {
 	case MEDIA_JSON:
 		return read_json(source->body, submission);
@@ -297,7 +297,7 @@ static struct problem check_idempotency_key(struct text header,
 	struct buffer *client_id = &submission->fields[SUBMISSION_CLIENT_ID];
 	struct text key = without_quotes(header);
 
-	if (header.size == 0)
+	if (header.data == NULL)
 		return fine;
 	if (!utf8_valid(key))
 		return problem(PROBLEM_NOT_UTF8, "Idempotency-Key is not UTF-8");

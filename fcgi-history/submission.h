@@ -22,7 +22,7 @@ struct submission {
 
 struct submission_source {
 	struct text content_type;    /* the header */
-	struct text idempotency_key; /* the header; empty: none */
+	struct text idempotency_key; /* the header; data is NULL: none */
 	struct text body;
 	size_t content_limit; /* bytes */
 };

@@ -84,6 +84,7 @@ struct answer *answer_problem(enum problem_type type, const char *detail,
 	else if (type == PROBLEM_METHOD_NOT_ALLOWED)
 		headers = "Allow: GET\r\n";
 	problem_render(&problem, &body);
+	buffer_add_string(&body, "\n");
 	answer = render(problem_status(type), "application/problem+json", headers,
 	                buffer_text(&body), closes);
 	buffer_release(&body);

@@ -8,6 +8,7 @@
 
 enum {
 	FRAMES_PER_TURN = 64, /* then others have their turn in the loop */
+	LONELY_SECONDS = 3,   /* a restart of the publisher takes less */
 	READ_BYTES_MAX = 4 * 1024 * 1024,
 	READ_BYTES_MIN = 64 * 1024,
 };
@@ -28,6 +29,7 @@ struct follower {
 	int64_t looks;       /* ended */
 	int64_t seen;        /* the highest id that a frame spoke of */
 	int64_t removals;    /* of the log, as of the last look */
+	int lonely;          /* seconds without a publisher on the bus */
 };
 
 static void tail_was_read(void *context, struct log_read *read);
@@ -219,12 +221,27 @@ static void take_frames(struct ev_loop *loop, struct ev_io *watcher, int events)
 	hub_deliver(follower->hub);
 }
 
+static void watch_bus(struct follower *follower)
+{
+	if (bus_is_connected(follower->bus)) {
+		if (follower->lonely >= LONELY_SECONDS)
+			journal_info("the bus is connected again");
+		follower->lonely = 0;
+		return;
+	}
+	if (++follower->lonely == LONELY_SECONDS)
+		journal_warning("nobody publishes on the bus: messages come from "
+		                "the log, up to a second late, and unsaved ones "
+		                "not at all");
+}
+
 static void look_regularly(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
 	struct follower *follower = timer->data;
 
 	(void)loop;
 	(void)events;
+	watch_bus(follower);
 	if (!follower->reading)
 		read_on(follower);
 }

@@ -126,6 +126,8 @@ static struct answer *finish_page(struct hub *hub, struct page *page,
                                   const struct page_end *end)
 {
 	page_end(page, end);
+	/* For those who read with curl. */
+	buffer_add_string(&hub->scratch, "\n");
 	return answer_page(buffer_text(&hub->scratch), hub->closing);
 }
 

@@ -28,7 +28,7 @@ static struct problem read_submission(const char *type, struct text body,
 {
 	struct submission_source source = {
 		.content_type = text_of(type),
-		.idempotency_key = text_of(key),
+		.idempotency_key = text_of(key[0] != '\0' ? key : NULL),
 		.body = body,
 		.content_limit = CONTENT_LIMIT,
 	};
@@ -151,7 +151,6 @@ static void what_is_no_json_object_is_refused(void **state)
 		"{\"content\n\":\"a\"}",
 		"\x0c{\"content\":\"a\"}",
 		"{\"content\":tru}",
-		"   ",
 	};
 
 	(void)state;
