@@ -8,6 +8,7 @@ use warnings;
 use FindBin ();
 use lib "$FindBin::Bin/lib";
 use IO::Socket::INET ();
+use IO::Socket::UNIX ();
 use JSON::PP         ();
 use Longroom;
 use POSIX            qw(WNOHANG);
@@ -120,6 +121,26 @@ subtest 'FastCGI connections that say nothing' => sub {
     $l->signal('history', 'TERM');
     $l->await_end('history');
     cmp_ok time - $begin, '<', 20, 'one does not keep SIGTERM from ending it';
+    $l->stop;
+};
+
+subtest 'the socket of a dead publisher that may not be removed' => sub {
+    plan skip_all => 'root may remove everything' if $> == 0;
+    my $dir = Longroom::fresh_dir();
+    mkdir "$dir/closed" or die "$dir/closed: $!";
+    my $dead = IO::Socket::UNIX->new(Local => "$dir/closed/bus.ipc", Listen => 1) or die "listen: $!";
+    close $dead;
+    chmod 0555, "$dir/closed";
+    my $run = Longroom::run([Longroom::program('longroom-history'), '-c', settings_in("$dir"),
+        '-o', "bus.publish=ipc://$dir/closed/bus.ipc"]);
+    is $run->{status}, 1, 'longroom-history ends in good order';
+    like $run->{stderr}, qr/error: bus .*Permission denied/, 'and says why';
+    chmod 0755, "$dir/closed";
+};
+
+subtest 'a bus on which nobody publishes' => sub {
+    my $l = Longroom->start(settings => { 'bus.subscribe' => 'ipc:///nonexistent/bus.ipc' });
+    ok $l->wait_log('pushd', qr/warning: nobody publishes on the bus/, 20), 'is told to the operator';
     $l->stop;
 };
 

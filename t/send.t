@@ -164,6 +164,12 @@ subtest 'Idempotency-Key is the same as a client_id' => sub {
         post_raw($room, 'application/json', '{"content":"once","client_id":"k 2"}',
             'Idempotency-Key' => 'k 1'),
         400, 'bad-parameter', 'but not differ');
+    Longroom::is_problem(post_raw($room, 'text/plain', 'once', 'Idempotency-Key' => ''),
+        400, 'bad-parameter', 'an empty one protects nobody, and is refused');
+    my $c = $l->connect;
+    my $twice = Longroom::post_bytes($room, 'once');
+    $twice =~ s/\r\n/\r\nIdempotency-Key: k 1\r\nIdempotency-Key: k 2\r\n/;
+    Longroom::is_problem($c->ask($twice), 400, 'bad-parameter', 'two headers are refused');
     is count($room), 1, 'all that is one message';
 };
 

@@ -120,13 +120,14 @@ subtest 'bad words after -o' => sub {
 subtest 'addresses that are none' => sub {
     my $long = '/' . 'x' x 108;
     for my $name (qw(history.listen push.listen)) {
-        for my $bad ('unix:relative.sock', "unix:$long", 'nowhere', '127.0.0.1:', ':80', '127.0.0.1:http2go',
+        for my $bad ('unix:relative.sock', "unix:$long", 'nowhere', '127.0.0.1:', ':80', '127.0.0.1:http2go', '127.0.0.1:70000',
             'host name:80')
         {
             is_refused("$name=$bad", $good, ['-o', "$name=$bad"], qr/\Q$name\E/);
         }
     }
     is_refused('no address at all', $good, ['-o', 'push.listen='], qr/push\.listen/);
+    is_refused('a pattern that matches no room', $good, ['-o', 'rooms.ephemeral=a/b'], qr/rooms\.ephemeral/);
     is_refused('an unknown kind of store', $good, ['-o', 'store.url=mongodb:x'], qr/store\.url/);
 };
 

@@ -108,6 +108,20 @@ subtest 'locked, where messages that are not saved are not wanted' => sub {
     $l->stop;
 };
 
+subtest 'locked for long, under many requests' => sub {
+    my $l = Longroom->start(settings => { 'store.busy_timeout' => '1s' });
+    $l->post('room_26', 'before');
+    my $unlock = lock_database($l);
+    my $begin  = time;
+    my $answers = $l->send_all('room_26', [1 .. 300], clients => 100);
+    is_deeply { map { $_->{status} => 1 } @$answers }, { 202 => 1 }, 'all are answered, unsaved';
+    cmp_ok time - $begin, '<', 20, 'after one wait for the lock, not one for each batch';
+    is $l->history('room_26')->{status}, 200, 'history can be read meanwhile';
+    $unlock->();
+    is_saved_again($l, 'unlocked');
+    $l->stop;
+};
+
 subtest 'full' => sub {
     plan skip_all => 'only root may mount a small file system' if $> != 0;
     my $place = File::Temp->newdir('lr-XXXXXX', DIR => '/tmp');
