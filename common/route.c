@@ -63,7 +63,8 @@ static enum route_kind find_kind(struct route *route, struct text *room)
 
 void route_parse(struct text target, struct route *route)
 {
-	const char *mark = memchr(target.data, '?', target.size);
+	const char *mark =
+		target.size > 0 ? memchr(target.data, '?', target.size) : NULL;
 	struct text room = {NULL, 0};
 
 	*route = (struct route){.path = target, .query = {NULL, 0}};

@@ -101,9 +101,14 @@ static enum submission_field find_field(struct text name)
 static const char unknown_field[] =
 	"known are content, client_id, user_id and username";
 
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
 /* What json-c lets pass, even when it is strict, and RFC 8259 does not: control
  * characters in strings, what follows a NUL, NaN and other words in capitals,
- * numbers with nothing after the point. */
+ * numbers with nothing before or after the point. */
 static bool is_json_outside_string(struct text json, size_t at)
 {
 	char c = json.data[at];
@@ -113,8 +118,8 @@ static bool is_json_outside_string(struct text json, size_t at)
 	if (c >= 'A' && c <= 'Z')
 		return c == 'E';
 	if (c == '.')
-		return at + 1 < json.size && json.data[at + 1] >= '0' &&
-		       json.data[at + 1] <= '9';
+		return at > 0 && is_digit(json.data[at - 1]) &&
+		       at + 1 < json.size && is_digit(json.data[at + 1]);
 	return true;
 }
 

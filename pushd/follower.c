@@ -169,7 +169,7 @@ static bool take_message(struct follower *follower, const struct message *m)
 {
 	struct hub *hub = follower->hub;
 
-	if (m->id > hub->newest + 1)
+	if (m->id - 1 > hub->newest)
 		return false;
 	if (m->id > 0 && m->id <= hub->newest)
 		return true;
