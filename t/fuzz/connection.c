@@ -1,0 +1,435 @@
+/* Fuzzes pushd/connection with the hub behind it: a client's bytes come over a
+ * socket, as they do in earnest, whole and again in small pieces. The log is
+ * three messages in room_1, read when the test wants.
+ *
+ * The first byte of the input says how (see enum how); the rest is what the
+ * client sends. Whatever that is: it gets a sequence of whole and valid answers,
+ * nothing after one that says close, the same however its bytes were cut; nobody
+ * is left waiting, and nothing is left behind. */
+#define _GNU_SOURCE
+#include "connection.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "fuzz.h"
+#include "journal.h"
+#include "memory.h"
+#include "page.h"
+#include "server.h"
+
+enum { LOG = 0x5f3a9c01, EPOCH = 0x9be01d22, NEWEST = 3 };
+
+enum how {
+	SHORT_HEAD = 1,   /* limits.request_head is 256 */
+	SLOW_READER = 2,  /* answers don't fit into the socket */
+	IN_LOG_ONLY = 4,  /* the messages are not in the window */
+	DRAIN = 8,        /* longroom-pushd ends after the input */
+	SURPLUS = 16,     /* the connection is one too many */
+	BROKEN_LOG = 32,  /* reads fail */
+	PIECE_SHIFT = 6,  /* two bits: the size of a piece, from 1 */
+};
+
+struct log_reader {
+	struct log_read *first, **last;
+	bool broken;
+};
+
+struct world {
+	struct settings settings;
+	struct log_reader reader;
+	struct hub hub;
+	struct server server;
+	struct connection *connection;
+	int client;
+	int64_t looks, wanted; /* ended, and asked for */
+	struct buffer output;
+};
+
+static struct ev_loop *loop;
+
+/* The programs' journal would be a flood here. */
+void journal_error(const char *format, ...)
+{
+	(void)format;
+}
+
+void journal_warning(const char *format, ...)
+{
+	(void)format;
+}
+
+/* ---- The log ---- */
+
+struct log_read *log_read_new(enum log_read_kind kind)
+{
+	struct log_read *read = memory_get(sizeof *read);
+
+	read->kind = kind;
+	return read;
+}
+
+void log_reader_ask(struct log_reader *reader, struct log_read *read)
+{
+	*reader->last = read;
+	reader->last = &read->next;
+}
+
+static void find_messages(struct log_read *read)
+{
+	struct store_page *page = &read->page;
+
+	page->earliest = 1;
+	read->items = memory_get(NEWEST * sizeof *read->items);
+	for (int64_t id = 1; id <= NEWEST; id++) {
+		size_t at = read->json.size;
+
+		if (read->range.direction == STORE_AFTER && id <= read->range.id)
+			continue;
+		buffer_printf(&read->json, "{\"id\":%" PRId64 "}", id);
+		read->items[read->item_count++] = (struct log_item){
+			id, read->room, at, read->json.size - at};
+		page->first = page->first > 0 ? page->first : id;
+		page->last = id;
+		page->count++;
+	}
+}
+
+static void give_back(struct log_reader *reader)
+{
+	struct log_read *read = reader->first;
+
+	reader->first = read->next;
+	if (reader->first == NULL)
+		reader->last = &reader->first;
+	read->good = !reader->broken;
+	read->end = (struct log_end){.log = LOG, .newest = NEWEST};
+	read->page.end = read->end;
+	if (read->good && read->room.number == 1)
+		find_messages(read);
+	read->done(read->context, read);
+	buffer_release(&read->json);
+	free(read->items);
+	free(read);
+}
+
+static int64_t want_look(void *context)
+{
+	struct world *world = context;
+
+	world->wanted = world->looks + 1;
+	return world->wanted;
+}
+
+/* ---- A client ---- */
+
+static void receive_answers(struct world *world)
+{
+	enum { SOME = 64 * 1024 };
+	ssize_t size;
+
+	while ((size = recv(world->client, buffer_reserve(&world->output, SOME),
+	                    SOME, 0)) > 0)
+		world->output.size += (size_t)size;
+}
+
+static void turn(struct world *world)
+{
+	ev_run(loop, EVRUN_NOWAIT);
+	receive_answers(world);
+}
+
+static void send_pieces(struct world *world, struct text data, size_t piece)
+{
+	while (data.size > 0) {
+		size_t size = piece < data.size ? piece : data.size;
+
+		/* Once it is closed there is nobody to send to. */
+		if (send(world->client, data.data, size, MSG_NOSIGNAL) < 0) {
+			CLAIM(errno == EPIPE || errno == ECONNRESET);
+			return;
+		}
+		data.data += size;
+		data.size -= size;
+		turn(world);
+	}
+}
+
+/* Lets happen what happens in time; false when nothing is left to. */
+static bool go_on(struct world *world)
+{
+	struct connection *c = world->connection;
+
+	if (world->reader.first != NULL)
+		give_back(&world->reader);
+	else if (world->wanted > world->looks)
+		hub_looked(&world->hub, ++world->looks);
+	else if (c->state == CONNECTION_WAITING)
+		connection_expire(c);
+	else if (c->state != CONNECTION_WRITING)
+		return false;
+	turn(world);
+	return true;
+}
+
+static void end_well(struct world *world)
+{
+	world->server.draining = true;
+	world->hub.closing = true;
+	connection_drain(world->connection);
+	turn(world);
+}
+
+/* ---- A world ---- */
+
+static void fill_hub(struct world *world, unsigned how)
+{
+	struct room_name room;
+
+	hub_init(&world->hub, 1 << 20, &world->reader, connection_answered);
+	world->hub.want_look = want_look;
+	world->hub.context = world;
+	world->hub.epoch = EPOCH;
+	room_name_from_number(1, &room);
+	hub_start_over(&world->hub, LOG, how & IN_LOG_ONLY ? NEWEST : 0);
+	for (int64_t id = 1; id <= NEWEST && !(how & IN_LOG_ONLY); id++)
+		hub_append(&world->hub, &room, id, text_of("{\"id\":0}"));
+	hub_append(&world->hub, &room, 0, text_of("{\"id\":null}"));
+	hub_set_ready(&world->hub);
+	hub_deliver(&world->hub);
+}
+
+static void open_connection(struct world *world, unsigned how)
+{
+	struct server *server = &world->server;
+	int ends[2], few = 1;
+
+	*server = (struct server){.loop = loop,
+	                          .settings = &world->settings,
+	                          .hub = &world->hub,
+	                          .limit = how & SURPLUS ? 0 : 1};
+	list_init(&server->connections);
+	list_init(&server->dead);
+	for (size_t i = 0; i < DEADLINE_KINDS; i++)
+		list_init(&server->deadlines[i]);
+	http_parser_set_max_header_size(
+		(uint32_t)world->settings.limits_request_head + 1);
+	CLAIM(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) == 0);
+	if (how & SLOW_READER)
+		setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &few, sizeof few);
+	world->client = ends[0];
+	connection_new(server, ends[1], how & SURPLUS);
+	world->connection = LIST_OWNER(server->connections.next,
+	                               struct connection, all);
+}
+
+static void begin(struct world *world, unsigned how)
+{
+	*world = (struct world){0};
+	world->settings.limits_request_head = how & SHORT_HEAD ? 256 : 16384;
+	world->reader.last = &world->reader.first;
+	world->reader.broken = how & BROKEN_LOG;
+	fill_hub(world, how);
+	open_connection(world, how);
+}
+
+static void check_nobody_waits(const struct world *world)
+{
+	const struct connection *c = world->connection;
+
+	CLAIM(c->state == CONNECTION_IDLE || c->state == CONNECTION_HEAD ||
+	      c->state == CONNECTION_LINGERING || c->state == CONNECTION_DEAD);
+	CLAIM(c->waiter.state == WAITER_IDLE);
+	/* Requests that came early were not forgotten. */
+	CLAIM(c->state != CONNECTION_IDLE || c->input.size == 0);
+	CLAIM(!world->server.draining || c->state >= CONNECTION_LINGERING);
+}
+
+static void check_rooms(const struct hub *hub)
+{
+	const struct list *all = &hub->rooms.all;
+
+	CLAIM(list_is_empty(&hub->unsettled));
+	for (const struct list *at = all->next; at != all; at = at->next)
+		CLAIM(LIST_OWNER(at, struct room, all)->users == 0);
+}
+
+/* The client goes away. */
+static void end(struct world *world)
+{
+	shutdown(world->client, SHUT_WR);
+	turn(world);
+	CLAIM(world->connection->state == CONNECTION_DEAD);
+	CLAIM(world->server.count == 0);
+	check_rooms(&world->hub);
+	connection_free(world->connection);
+	hub_release(&world->hub);
+	close(world->client);
+	buffer_release(&world->output);
+}
+
+/* Plays it all; what the client got is in world->output. */
+static void play(struct world *world, unsigned how, struct text input,
+                 size_t piece)
+{
+	begin(world, how);
+	send_pieces(world, input, piece);
+	if (how & DRAIN)
+		end_well(world);
+	while (go_on(world))
+		;
+	check_nobody_waits(world);
+}
+
+/* ---- What the client got ---- */
+
+static bool contains(struct text text, const char *part)
+{
+	return text.size > 0 &&
+	       memmem(text.data, text.size, part, strlen(part)) != NULL;
+}
+
+static struct text cut(struct text *rest, size_t size)
+{
+	struct text part = {rest->data, size};
+
+	rest->data += size;
+	rest->size -= size;
+	return part;
+}
+
+static struct text cut_head(struct text *rest)
+{
+	const char *end = memmem(rest->data, rest->size, "\r\n\r\n", 4);
+
+	CLAIM(end != NULL);
+	return cut(rest, (size_t)(end - rest->data) + 4);
+}
+
+static size_t read_length(struct text head)
+{
+	static const char name[] = "\r\nContent-Length: ";
+	const char *at = memmem(head.data, head.size, name, sizeof name - 1);
+
+	CLAIM(at != NULL);
+	return strtoul(at + sizeof name - 1, NULL, 10);
+}
+
+static int read_status(struct text head)
+{
+	static const char version[] = "HTTP/1.1 ";
+
+	CLAIM(head.size > sizeof version &&
+	      memcmp(head.data, version, sizeof version - 1) == 0);
+	int status = atoi(head.data + sizeof version - 1);
+	CLAIM(strcmp(status_reason(status), "Unknown") != 0);
+	return status;
+}
+
+static void check_page(json_object *page)
+{
+	struct text text = json_must_have(page, "cursor");
+	json_object *count = NULL, *messages = NULL;
+	struct cursor cursor;
+	struct room_name room;
+
+	CLAIM(room_name_parse(json_must_have(page, "room_id"), &room));
+	CLAIM(cursor_parse(text, &cursor) && cursor.names_log);
+	CLAIM(json_object_object_get_ex(page, "count", &count));
+	CLAIM(json_object_object_get_ex(page, "messages", &messages));
+	CLAIM(json_object_get_int64(count) ==
+	      (int64_t)json_object_array_length(messages));
+}
+
+static void check_body(struct text body, int status)
+{
+	json_object *object = json_must_parse(body);
+
+	if (status == 200)
+		check_page(object);
+	else
+		json_must_have(object, "type");
+	json_object_put(object);
+}
+
+static void check_answer(struct text *output, struct text input, int *pages)
+{
+	struct text head = cut_head(output);
+	int status = read_status(head);
+	size_t length = read_length(head);
+
+	*pages += status == 200;
+	if (output->size > 0 && output->data[0] == '{') {
+		CLAIM(length <= output->size);
+		check_body(cut(output, length), status);
+	} else {
+		CLAIM(status != 200 && contains(input, "HEAD "));
+	}
+	CLAIM(!contains(head, "\r\nConnection: close\r\n") || output->size == 0);
+}
+
+static int count_gets(struct text input)
+{
+	int count = 0;
+
+	for (size_t i = 0; i + 4 <= input.size; i++)
+		count += memcmp(input.data + i, "GET ", 4) == 0;
+	return count;
+}
+
+static void check_answers(struct text output, struct text input)
+{
+	int pages = 0;
+
+	while (output.size > 0)
+		check_answer(&output, input, &pages);
+	/* No request is read out of what was never one. */
+	CLAIM(pages <= count_gets(input));
+}
+
+/* The second may have changed in between. */
+static void blank_dates(struct buffer *output)
+{
+	static const char name[] = "\r\nDate: ";
+	char *at = output->data;
+
+	while (output->size > 0 &&
+	       (at = memmem(at, output->size - (size_t)(at - output->data), name,
+	                    sizeof name - 1)) != NULL) {
+		at += sizeof name - 1;
+		for (char *c = at; *c != '\r'; c++)
+			*c = '-';
+	}
+}
+
+static void check_whole(unsigned how, struct text input)
+{
+	struct world whole, pieces;
+
+	play(&whole, how, input, input.size);
+	play(&pieces, how, input, 1 + (how >> PIECE_SHIFT));
+	check_answers(buffer_text(&whole.output), input);
+	check_answers(buffer_text(&pieces.output), input);
+	blank_dates(&whole.output);
+	blank_dates(&pieces.output);
+	/* How much of what comes early is kept depends on when it comes; where
+	 * all of it is kept, the cuts must not show. */
+	bool is_exact = !(how & SHORT_HEAD) && !(how & SLOW_READER && how & DRAIN);
+	CLAIM(!is_exact || text_equal(buffer_text(&whole.output),
+	                              buffer_text(&pieces.output)));
+	end(&pieces);
+	end(&whole);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (loop == NULL)
+		loop = ev_loop_new(EVFLAG_AUTO);
+	/* Within what limits.request_head keeps, and a socket holds. */
+	if (size >= 1 && size <= 8192)
+		check_whole(data[0], input_text(data + 1, size - 1));
+	return 0;
+}

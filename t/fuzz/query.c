@@ -1,0 +1,198 @@
+/* Fuzzes common/route, common/params, common/query and pushd/poll_request: the
+ * target of a request, which is the whole input. */
+#include "fuzz.h"
+#include "params.h"
+#include "poll_request.h"
+#include "query.h"
+#include "route.h"
+
+static void add_encoded(struct buffer *b, struct text text)
+{
+	for (size_t i = 0; i < text.size; i++)
+		buffer_printf(b, "%%%02x", (unsigned char)text.data[i]);
+}
+
+static void check_decoding(struct text text)
+{
+	struct buffer encoded = {0}, decoded = {0};
+
+	add_encoded(&encoded, text);
+	CLAIM(percent_decode(buffer_text(&encoded), true, &decoded));
+	CLAIM(text_equal(buffer_text(&decoded), text));
+	buffer_release(&encoded);
+	buffer_release(&decoded);
+}
+
+static bool is_part_of(struct text part, struct text whole)
+{
+	return part.data >= whole.data &&
+	       part.data + part.size <= whole.data + whole.size;
+}
+
+static bool has(struct text text, char c)
+{
+	return text.size > 0 && memchr(text.data, c, text.size) != NULL;
+}
+
+/* Says how many have this very name. */
+static size_t check_params(struct text query, const char *name)
+{
+	struct text rest = query;
+	struct param param;
+	size_t count = 0;
+
+	while (params_next(&rest, &param)) {
+		CLAIM(is_part_of(param.name, query));
+		CLAIM(is_part_of(param.value, query));
+		CLAIM(!has(param.name, '&') && !has(param.name, '='));
+		CLAIM(!has(param.value, '&'));
+		count += text_is(param.name, name);
+	}
+	CLAIM(rest.size == 0);
+	return count;
+}
+
+static void check_number(struct text query)
+{
+	int64_t number = 10;
+	struct problem wrong =
+		query_number(query, "limit", 1, 1000, "1 to 1000", &number);
+	size_t count = check_params(query, "limit");
+
+	CLAIM(wrong.type != PROBLEM_NONE ? number == 10
+	                                 : number >= 1 && number <= 1000);
+	CLAIM(count > 0 || wrong.type == PROBLEM_NONE);
+	CLAIM(count < 2 || wrong.type != PROBLEM_NONE);
+}
+
+static void check_cursor(struct text query)
+{
+	enum query_given given = QUERY_ABSENT;
+	struct cursor cursor = {0};
+	struct problem wrong =
+		query_cursor(query, "before", false, &cursor, &given);
+	size_t count = check_params(query, "before");
+
+	if (wrong.type == PROBLEM_NONE)
+		CLAIM(given == (count == 0 ? QUERY_ABSENT : QUERY_CURSOR));
+	CLAIM(count > 0 || wrong.type == PROBLEM_NONE);
+	CLAIM(count < 2 || wrong.type != PROBLEM_NONE);
+}
+
+static bool is_same_room(const struct room_name *a, const struct room_name *b)
+{
+	return a->number == b->number &&
+	       text_equal(room_name_text(a), room_name_text(b));
+}
+
+/* Any prefix leads to the same. */
+static void check_prefixed(struct text target, const struct route *route)
+{
+	struct buffer longer = {0};
+	struct route again;
+
+	buffer_add_string(&longer, "/chat");
+	buffer_add_text(&longer, target);
+	route_parse(buffer_text(&longer), &again);
+	CLAIM(again.kind == route->kind && again.id == route->id);
+	CLAIM(text_equal(again.query, route->query));
+	if (route->kind > ROUTE_BAD_ROOM)
+		CLAIM(is_same_room(&again.room, &route->room));
+	buffer_release(&longer);
+}
+
+/* So does the room's name with every character escaped. */
+static void check_escaped(const struct route *route)
+{
+	struct buffer target = {0};
+	struct route again;
+
+	buffer_add_string(&target, "/rooms/");
+	add_encoded(&target, room_name_text(&route->room));
+	if (route->kind == ROUTE_POLL)
+		buffer_add_string(&target, "/poll");
+	else
+		buffer_add_string(&target, "/messages");
+	if (route->kind == ROUTE_MESSAGE) {
+		buffer_add_string(&target, "/");
+		buffer_add_integer(&target, route->id);
+	}
+	route_parse(buffer_text(&target), &again);
+	CLAIM(again.kind == route->kind && again.id == route->id);
+	CLAIM(is_same_room(&again.room, &route->room));
+	buffer_release(&target);
+}
+
+static void check_route(struct text target, const struct route *route)
+{
+	size_t mark = route->path.size < target.size ? 1 : 0;
+
+	CLAIM(route->path.data == target.data);
+	CLAIM(!has(route->path, '?'));
+	CLAIM(route->path.size + mark + route->query.size == target.size);
+	CLAIM((route->kind == ROUTE_MESSAGE) ? route->id >= 1 : true);
+	if (target.size > 0 && target.data[0] == '/')
+		check_prefixed(target, route);
+	if (route->kind > ROUTE_BAD_ROOM)
+		check_escaped(route);
+}
+
+/* What a poll asks for, written in the plainest way, asks for the same. */
+static void check_poll(const struct poll_request *request)
+{
+	struct poll_request again;
+	struct buffer target = {0};
+
+	CLAIM(request->seconds >= 0 && request->seconds <= POLL_MAX_SECONDS);
+	buffer_add_string(&target, "/rooms/");
+	buffer_add_text(&target, room_name_text(&request->room));
+	buffer_add_string(&target, "/poll?timeout=");
+	buffer_add_integer(&target, request->seconds);
+	buffer_add_string(&target, "&after=");
+	if (request->from_now)
+		buffer_add_string(&target, "now");
+	else if (request->cursor.names_log)
+		cursor_render(&request->cursor, &target);
+	else
+		buffer_add_integer(&target, request->cursor.id);
+	CLAIM(poll_request_read(buffer_text(&target), &again).type ==
+	      PROBLEM_NONE);
+	CLAIM(again.seconds == request->seconds);
+	CLAIM(again.from_now == request->from_now);
+	CLAIM(is_same_room(&again.room, &request->room));
+	CLAIM(again.cursor.id == request->cursor.id &&
+	      again.cursor.log == request->cursor.log &&
+	      again.cursor.epoch == request->cursor.epoch &&
+	      again.cursor.position == request->cursor.position);
+	buffer_release(&target);
+}
+
+static void check_problem(const struct problem *problem)
+{
+	struct buffer json = {0};
+
+	problem_render(problem, &json);
+	json_object_put(json_must_parse(buffer_text(&json)));
+	buffer_release(&json);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct text target = input_text(data, size);
+	struct poll_request request;
+	struct route route;
+
+	route_parse(target, &route);
+	check_route(target, &route);
+	check_decoding(target);
+	check_number(route.query);
+	check_cursor(route.query);
+	struct problem wrong = poll_request_read(target, &request);
+	if (wrong.type == PROBLEM_NONE) {
+		CLAIM(route.kind == ROUTE_POLL);
+		check_poll(&request);
+	} else {
+		check_problem(&wrong);
+	}
+	return 0;
+}
