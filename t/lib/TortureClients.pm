@@ -1,0 +1,244 @@
+package TortureClients;
+
+# The clients of the torture: writers that repeat what was not answered,
+# pollers that follow their cursors. They do what PROTOCOL asks of a client,
+# and sometimes what clients do besides: leave in the middle, rest, come back
+# with an id for a cursor. They judge nothing: all they see goes to a file of
+# lines, one process and one file for each group, for TortureCheck.pm to read.
+#
+# A line is a letter and words:
+#     W time writer room mark attempt status id asked   a POST was answered (0: was not)
+#     J time poller room asked last                     has joined; `last` is the newest id it
+#                                                       knows of, - if it joined by a poll
+#     D time poller items                               got messages: id:attempt:mark:size,...
+#     X time poller what                                was told gap or reset, or of another room
+#     S time who what limit asked status                a slow answer: more than `limit` and a little
+#     F time who status content                         was refused
+#     C name count                                      counts, at the end
+#
+# A mark names a message: it is the client_id and the first word of the content.
+# The username says which attempt it is: an unsaved message that comes twice
+# from one attempt was broadcast twice.
+
+use strict;
+use warnings;
+
+use parent -norequire, 'Longroom::Crowd';
+use Time::HiRes qw(time);
+
+# After that a client gives up waiting, that the run may go on; nginx does
+# after 75 s.
+use constant GIVE_UP_SECONDS => 90;
+
+use constant {
+    SLOW_SECONDS   => 2,      # past its limit: worth a line
+};
+
+sub start {
+    my ($class, $l, $path) = @_;
+    my $self = $class->SUPER::new($l->_address);
+    open $self->{out}, '>', $path or die "can't write $path: $!\n";
+    $self->{count} = {};
+    return $self;
+}
+
+sub _note {
+    my ($self, @words) = @_;
+    print { $self->{out} } join(' ', @words), "\n";
+    return;
+}
+
+sub _now { return sprintf '%.3f', time }
+
+# Runs until $end says true or all are done; SIGTERM ends it too.
+sub work {
+    my ($self, $end) = @_;
+    my $ended = 0;
+    local $SIG{TERM} = sub { $ended = 1 };
+    my $looked = 0;
+    $self->run(1e9, sub {
+        return 1 if $ended || $end && $end->();
+        return 0 if time < $looked + 0.1;
+        $looked = time;
+        $self->_look_after($_) for @{ $self->{clients} };
+        return !grep { $_->{out} && !$_->{state}{endless} } @{ $self->{clients} };
+    });
+    $self->close;
+    $self->_note('C', $_ =~ tr/ /_/r, $self->{count}{$_}) for sort keys %{ $self->{count} };
+    close $self->{out} or die "can't write: $!\n";
+    return;
+}
+
+# Who leaves, and who has waited for too long.
+sub _look_after {
+    my ($self, $client) = @_;
+    my $state = $client->{state} or return;
+    return if !$client->{out} || time < $state->{asked};
+    if (time > $state->{asked} + GIVE_UP_SECONDS) {
+        $self->_fail($client, 'no answer');
+    }
+    elsif ($state->{leave} && time > $state->{asked} + $state->{leave}) {
+        $self->{count}{"$state->{kind} left"}++;
+        $self->_fail($client, 'left');
+    }
+    return;
+}
+
+# A client whose next request comes from $ask->() and whose answers go to
+# $hear->($answer): false ends it.
+sub _add {
+    my ($self, $state, $ask, $hear) = @_;
+    $state->{asked} = time;
+    my $client = $self->add(sub {
+        my ($answer) = @_;
+        if ($answer) {
+            my $it = $state->{client};
+            $self->{count}{"$state->{kind} " . ($answer->{error} && $answer->{error} eq 'left' ? 'left' : $answer->{status})}++;
+            $self->_note_slow($state, $answer);
+            $state->{rest} = $answer->{status} == 0 || $answer->{status} >= 500 ? 0.05 + rand 0.4 : 0;
+            $hear->($answer) or return;
+            if ($state->{rest}) {
+                $self->_drop($it);
+                $it->{at} = time + $state->{rest};
+            }
+            $state->{asked} = time + $state->{rest};
+        }
+        return $ask->();
+    });
+    $client->{state} = $state;
+    $state->{client} = $client;
+    # So many do not all begin at once.
+    $client->{at} = $state->{asked} = time + rand 1;
+    return;
+}
+
+sub _note_slow {
+    my ($self, $state, $answer) = @_;
+    my $took = time - $state->{asked};
+    $self->{count}{"$state->{kind} slowest ms"} = int 1000 * $took
+        if 1000 * $took > ($self->{count}{"$state->{kind} slowest ms"} || 0);
+    return if $took < $state->{limit} + SLOW_SECONDS;
+    $self->_note('S', _now(), $state->{name}, $state->{kind}, $state->{limit},
+        sprintf('%.3f', $state->{asked}), $answer->{status});
+    return;
+}
+
+sub _note_refusal {
+    my ($self, $state, $answer) = @_;
+    $self->_note('F', _now(), $state->{name}, $answer->{status}, substr($answer->{content}, 0, 300) =~ s/\s+/ /gr);
+    return;
+}
+
+# ---------------------------------------------------------------- writers
+
+# A writer says messages into its rooms in turn, in bursts on one connection
+# and with rests between. Options: name, rooms, rest (mean seconds between
+# bursts), burst (most messages), size (most bytes).
+sub write_into {
+    my ($self, $until, %options) = @_;
+    my $state = { kind => 'post', name => $options{name}, limit => 0, number => 0, attempt => 0, burst => 1 };
+    my $ask = sub {
+        if (!$state->{attempt}++) {
+            my $mark = "$options{name}-" . ++$state->{number};
+            $state->{room} = $options{rooms}[rand @{ $options{rooms} }];
+            my $size = rand() < 0.5 ? 0 : int rand $options{size};
+            $state->{mark} = $mark;
+            $state->{content} = length $mark < $size ? "$mark " . 'x' x ($size - length($mark) - 1) : $mark;
+        }
+        # Now and then an answer is not waited for, and the repeat meets the
+        # first on its way.
+        $state->{leave} = $state->{attempt} == 1 && rand() < 0.02 ? 0.001 + rand 0.03 : 0;
+        return Longroom::post_bytes($state->{room}, $state->{content}, client_id => $state->{mark},
+            user_id => $options{name}, username => "$state->{attempt}");
+    };
+    return $self->_add($state, $ask, sub {
+        my ($answer) = @_;
+        my $status = $answer->{status};
+        my ($id) = $answer->{content} =~ /"id"\s*:\s*([0-9]+|null)/;
+        $self->_note('W', _now(), $options{name}, $state->{room}, $state->{mark}, $state->{attempt}, $status,
+            $id // '-', sprintf '%.3f', $state->{asked});
+        return 1 if $status == 0 || $status >= 500;
+        $self->_note_refusal($state, $answer) if $status >= 300;
+        $state->{attempt} = 0;
+        return 0 if time > $until;
+        if (--$state->{burst} <= 0) {
+            $state->{burst} = 1 + int rand $options{burst};
+            $state->{rest} = rand 2 * $options{rest};
+        }
+        return 1;
+    });
+}
+
+# ---------------------------------------------------------------- pollers
+
+# A poller follows one room until it sees a message whose mark begins with
+# "end-". Options: name, room, rests (seconds, at most, between some polls),
+# leaves (1: hangs up now and then), ids (1: now and then an id for a cursor),
+# endless (1: nobody waits for its end).
+sub follow {
+    my ($self, %options) = @_;
+    my $state = { kind => "poll", name => $options{name}, limit => 0, endless => $options{endless} };
+    my $joined = 0;
+    my $cursor = 'now';
+    my $last_id;
+    my $by_history = rand() < 0.5;
+    my $ask = sub {
+        $state->{leave} = 0;
+        if (!$joined) {
+            ($state->{kind}, $state->{limit}) = ($by_history ? 'join' : 'poll', 0);
+            return Longroom::get_bytes("/rooms/$options{room}/" . ($by_history ? 'messages?limit=5' : 'poll?timeout=0'));
+        }
+        my $timeout = (0, 1, 3, 8, 20)[rand 5];
+        ($state->{kind}, $state->{limit}) = ('poll', $timeout);
+        $state->{leave} = rand 2 if $options{leaves} && rand() < 0.1;
+        my $after = $options{ids} && $last_id && rand() < 0.3 ? $last_id : $cursor;
+        return Longroom::get_bytes("/rooms/$options{room}/poll?after=$after&timeout=$timeout");
+    };
+    return $self->_add($state, $ask, sub {
+        my ($answer) = @_;
+        return 1 if $answer->{status} == 0 || $answer->{status} >= 500;
+        my ($new) = $answer->{content} =~ /"cursor"\s*:\s*"([^"]+)"/;
+        if ($answer->{status} != 200 || !$new) {
+            $self->_note_refusal($state, $answer);
+            $state->{rest} = 1;
+            return 1;
+        }
+        my ($items, $newest, $ended) = $self->_read_items($options{name}, $options{room}, $answer->{content});
+        $cursor = $new;
+        $last_id = $newest if $newest;
+        if (!$joined) {
+            $joined = 1;
+            $self->_note('J', _now(), $options{name}, $options{room}, sprintf('%.3f', $state->{asked}),
+                $by_history ? $newest || 0 : '-');
+            # What a first page holds is not news.
+            return 1;
+        }
+        $self->_note('D', _now(), $options{name}, $items) if length $items;
+        for my $flag (qw(gap reset)) {
+            $self->_note('X', _now(), $options{name}, $flag) if $answer->{content} =~ /"$flag"\s*:\s*true/;
+        }
+        $state->{rest} = rand $options{rests} if $options{rests} && rand() < 0.2;
+        return !$ended;
+    });
+}
+
+# By pattern, as JSON::PP would take longer than the programs do. In valid JSON
+# a quote inside a string follows a backslash.
+sub _read_items {
+    my ($self, $name, $room, $json) = @_;
+    my ($items, $newest, $ended) = ('', undef, 0);
+    while ($json =~ /\{"type":"chat_message","id":([0-9]+|null),"room_id":"([^"]*)","user_id":"[^"]*",
+            "username":"([^"]*)","sender_type":"user","content":"([^"\\ ]*)([^"\\]*)"/xg) {
+        my ($id, $in, $attempt, $mark, $rest) = ($1, $2, $3, $4, $5);
+        $self->_note('X', _now(), $name, "room:$in") if $in ne $room;
+        $self->{count}{'messages delivered'}++;
+        $items .= "$id:$attempt:$mark:" . length("$mark$rest") . ',';
+        $newest = $id if $id ne 'null';
+        $ended = 1 if $id ne 'null' && $mark =~ /^end-/;
+    }
+    my ($count) = $json =~ /"count":([0-9]+)/;
+    $self->_note('X', _now(), $name, 'unreadable') if $count != ($items =~ tr/,//);
+    return ($items, $newest, $ended);
+}
+
+1;

@@ -1,0 +1,21 @@
+# A short torture (t/torture): programs killed, stopped, starved and restarted
+# under load, and every promise kept. Longer ones are run by hand.
+
+use strict;
+use warnings;
+
+use FindBin ();
+use lib "$FindBin::Bin/lib";
+use Longroom;
+use Test::More;
+
+my $seed = $ENV{LONGROOM_SEED} || 1 + int rand 1_000_000;
+my $torture = Longroom::run([$^X, "$FindBin::Bin/torture", '--minutes', '0.35', '--seed', $seed], seconds => 300);
+is $torture->{status}, 0, "20 s of faults, seed $seed: nothing lost, doubled or out of order, nobody stuck"
+    or diag $torture->{stdout}, $torture->{stderr};
+my ($faults) = $torture->{stdout} =~ /^torture: faults: (.*)/m;
+my %faults = map { /(.*) ([0-9]+)/ } split /, /, $faults // '';
+cmp_ok $faults{"$_ KILL"} || 0, '>=', 1, "$_ was killed" for qw(history pushd nginx);
+my ($delivered) = $torture->{stdout} =~ /\bsaved delivered ([0-9]+)/;
+cmp_ok $delivered // 0, '>', 1000, 'messages went through all the while';
+done_testing;
