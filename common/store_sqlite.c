@@ -153,7 +153,7 @@ struct sqlite_store {
 	/* A lock has outlasted busy_timeout: until it is gone nobody waits for it
 	 * again, lest all who come stand in line. */
 	bool is_locked;
-	/* What the last look at the log's end found, and when. */
+	/* What the last look at the log's end found, and the version it saw. */
 	int64_t data_version;
 	struct log_end end;
 	bool hopeless; /* the last failure is */
@@ -234,18 +234,14 @@ static struct text column_text(sqlite3_stmt *statement, int column)
 	return text;
 }
 
-/* Reads one number, or what stands for none. */
-static bool read_number(struct sqlite_store *s, enum statement which,
-                        int64_t none, int64_t *number)
+static bool read_data_version(struct sqlite_store *s, int64_t *version)
 {
-	sqlite3_stmt *statement = prepare(s, which);
+	sqlite3_stmt *statement = prepare(s, DATA_VERSION);
 
-	if (statement == NULL)
+	if (statement == NULL || sqlite3_step(statement) != SQLITE_ROW)
 		return false;
-	int code = sqlite3_step(statement);
-	*number = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : none;
-	sqlite3_reset(statement);
-	return code == SQLITE_ROW || code == SQLITE_DONE;
+	*version = sqlite3_column_int64(statement, 0);
+	return sqlite3_reset(statement) == SQLITE_OK;
 }
 
 static bool query_number(struct sqlite_store *s, const char *sql, int64_t *number)
@@ -508,7 +504,7 @@ static bool sqlite_log_end(void *connection, struct log_end *end)
 
 	if (!sqlite_connect(s))
 		return false;
-	if (!read_number(s, DATA_VERSION, 0, &version))
+	if (!read_data_version(s, &version))
 		return fail_by_database(s);
 	if (version != s->data_version) {
 		if (!read_log_end(s, &s->end))

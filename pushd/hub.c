@@ -602,7 +602,6 @@ void hub_forget_rooms(struct hub *hub)
 void hub_set_ready(struct hub *hub)
 {
 	hub->ready = true;
-	hub->failing = false;
 }
 
 void hub_set_failing(struct hub *hub)
@@ -677,7 +676,6 @@ void hub_looked(struct hub *hub, int64_t look)
 {
 	struct list members;
 
-	hub->failing = false;
 	list_init(&members);
 	list_append_all(&members, &hub->unsettled);
 	while (!list_is_empty(&members)) {

@@ -30,7 +30,7 @@ struct hub {
 	void *context;
 
 	bool ready;     /* the window was filled */
-	bool failing;   /* the log can't be read */
+	bool failing;   /* the log can't be read; the follower takes it back */
 	bool closing;   /* answers end their connections */
 	bool behind;    /* the log has more than was appended so far */
 	uint32_t log;   /* identity of the log */
