@@ -6,8 +6,9 @@
 
 enum { CLOCK_TEXT_SIZE = sizeof "9999-12-31T23:59:59.999Z" + 16 };
 
-/* Milliseconds since an unspecified start; never steps back. */
+/* Milliseconds, or microseconds, since an unspecified start; never step back. */
 int64_t clock_monotonic_ms(void);
+int64_t clock_monotonic_us(void);
 
 /* Milliseconds since 1970-01-01 UTC. */
 int64_t clock_wall_ms(void);

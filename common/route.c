@@ -50,6 +50,10 @@ static enum route_kind find_kind(struct route *route, struct text *room)
 {
 	struct text rest = route->path, last, before;
 
+	if (text_is(route->path, "/healthz"))
+		return ROUTE_HEALTH;
+	if (text_is(route->path, "/metrics"))
+		return ROUTE_METRICS;
 	if (!last_segment(&rest, &last))
 		return ROUTE_NONE;
 	if (kind_of(last) != ROUTE_NONE && ends_in_room(rest, room))
@@ -74,6 +78,7 @@ void route_parse(struct text target, struct route *route)
 		route->query.size = target.size - route->path.size - 1;
 	}
 	route->kind = find_kind(route, &room);
-	if (route->kind != ROUTE_NONE && !parse_room(room, &route->room))
+	if (room.data != NULL && route->kind != ROUTE_NONE &&
+	    !parse_room(room, &route->room))
 		route->kind = ROUTE_BAD_ROOM;
 }

@@ -5,6 +5,9 @@
  *     <prefix>/rooms/{room}/messages[/{id}]
  *     <prefix>/rooms/{room}/poll
  *
+ * The operator's two paths have no prefix, so that none of nginx's locations for
+ * clients can lead there: the whole path is /healthz or /metrics.
+ *
  * Segments are cut before they are decoded: %2f is part of a name (and makes it
  * a bad one), never a separator. */
 #ifndef LONGROOM_ROUTE_H
@@ -18,6 +21,8 @@ enum route_kind {
 	ROUTE_MESSAGES,
 	ROUTE_MESSAGE,
 	ROUTE_POLL,
+	ROUTE_HEALTH,
+	ROUTE_METRICS,
 };
 
 struct route {

@@ -84,6 +84,11 @@ bool store_append(struct store *store, struct append *appends, size_t count,
 	return store->backend->append(store->connection, appends, count, log);
 }
 
+bool store_probe(struct store *store)
+{
+	return store->backend->probe(store->connection);
+}
+
 bool store_read_room(struct store *store, const struct room_name *room,
                      const struct store_range *range, store_visit *visit,
                      void *context, struct store_page *page)

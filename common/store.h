@@ -73,6 +73,9 @@ struct append {
 bool store_append(struct store *store, struct append *appends, size_t count,
                   uint32_t *log);
 
+/* Whether a message could be saved now: commits a change that nobody sees. */
+bool store_probe(struct store *store);
+
 /* Gets messages one by one, each valid during the call. */
 typedef void store_visit(void *context, const struct message *message);
 

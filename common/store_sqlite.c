@@ -80,6 +80,7 @@ enum statement {
 	ADD_NAMED_ROOM,
 	FIND_REPEATED,
 	INSERT,
+	PROBE,
 	ROOM_STATE,
 	PAGE_NEWEST,
 	PAGE_BEFORE,
@@ -117,6 +118,7 @@ static const char *const statements[STATEMENT_COUNT] = {
 	[INSERT] = "INSERT INTO messages (room_id, sender_id, sender_name,"
 	           " sender_type, content, client_id, sent_ms)"
 	           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+	[PROBE] = "UPDATE log SET removals = removals",
 	[ROOM_STATE] =
 		"SELECT (SELECT min(id) FROM messages WHERE room_id = ?1),"
 		" (SELECT pruned_id FROM rooms WHERE room_id = ?1)",
@@ -668,6 +670,17 @@ static bool sqlite_append(void *connection, struct append *appends, size_t count
 	       (s->db == NULL && append_all(s, appends, count, log));
 }
 
+static bool sqlite_probe(void *connection)
+{
+	struct sqlite_store *s = connection;
+
+	if (!sqlite_connect(s))
+		return false;
+	sqlite3_busy_timeout(s->db, s->is_locked ? 0 : s->busy_timeout_ms);
+	return (run(s, BEGIN_WRITE) && run(s, PROBE) && run(s, COMMIT)) ||
+	       fail_by_database(s);
+}
+
 /* Fills in all but the room. */
 static void read_message(sqlite3_stmt *row, struct message *m)
 {
@@ -902,6 +915,7 @@ const struct store_backend store_sqlite = {
 	.check_address = sqlite_check_address,
 	.log_end = sqlite_log_end,
 	.append = sqlite_append,
+	.probe = sqlite_probe,
 	.read_room = sqlite_read_room,
 	.read_one = sqlite_read_one,
 	.read_log = sqlite_read_log,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "memory.h"
+#include "metrics.h"
 
 struct connections {
 	pthread_mutex_t lock;
@@ -41,6 +42,7 @@ void connections_put(struct connections *c, int connection)
 	while (c->count == c->limit)
 		pthread_cond_wait(&c->emptied, &c->lock);
 	c->ring[(c->first + c->count++) % c->limit] = connection;
+	metrics_add(METRIC_HISTORY_CONNECTIONS, 1);
 	pthread_cond_signal(&c->filled);
 	pthread_mutex_unlock(&c->lock);
 }
@@ -55,6 +57,7 @@ int connections_take(struct connections *c)
 	if (c->count > 0) {
 		connection = c->ring[c->first];
 		c->first = (c->first + 1) % c->limit;
+		metrics_add(METRIC_HISTORY_CONNECTIONS, -1);
 		if (c->count-- == c->limit)
 			pthread_cond_signal(&c->emptied);
 	}

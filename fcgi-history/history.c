@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "metrics.h"
 #include "page.h"
 #include "query.h"
 
@@ -117,6 +118,7 @@ static void answer_tagged(struct service *service, const char *tag)
 	struct response *response = &service->response;
 	bool known = client_has(service, tag);
 
+	metrics_add(METRIC_HISTORY_READS, 1);
 	add_etag(&response->headers, tag);
 	response->status = known ? 304 : 200;
 	response->content_type = known ? NULL : "application/json";

@@ -1,10 +1,13 @@
 #include "response.h"
 
+#include "metrics.h"
+
 enum { KEPT_BYTES = 256 * 1024 };
 
 void response_clear(struct response *r)
 {
 	r->status = 200;
+	r->problem = PROBLEM_NONE;
 	r->content_type = NULL;
 	buffer_clear(&r->headers);
 	buffer_clear(&r->body);
@@ -21,6 +24,7 @@ void response_release(struct response *r)
 void response_set_problem(struct response *r, struct problem problem)
 {
 	r->status = problem_status(problem.type);
+	r->problem = problem.type;
 	r->content_type = "application/problem+json";
 	buffer_clear(&r->body);
 	problem_render(&problem, &r->body);
@@ -55,6 +59,8 @@ void response_send(const struct response *r, bool with_body, struct gateway *g)
 	static const struct text newline = {"\n", 1};
 	struct buffer head = {0};
 
+	if (r->problem != PROBLEM_NONE)
+		metrics_count_refusal(METRICS_history, r->problem);
 	buffer_printf(&head, "Status: %d %s\r\n", r->status,
 	              status_reason(r->status));
 	if (r->content_type != NULL)

@@ -8,6 +8,7 @@
 
 struct response {
 	int status;
+	enum problem_type problem;
 	const char *content_type; /* NULL: there is no body */
 	struct buffer headers;    /* further ones, each with its CR LF */
 	struct buffer body;

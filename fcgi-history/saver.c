@@ -4,9 +4,11 @@
 #include <stdlib.h>
 
 #include "bus.h"
+#include "clock.h"
 #include "frame.h"
 #include "journal.h"
 #include "memory.h"
+#include "metrics.h"
 #include "store.h"
 
 struct saver {
@@ -70,11 +72,18 @@ void saver_check(struct saver *saver)
 	note_success(saver, !failing);
 }
 
+bool saver_probe(struct saver *saver)
+{
+	return store_probe(saver->store);
+}
+
 static void publish_frame(struct saver *saver)
 {
-	if (saver->frame.size > 0)
-		bus_send(saver->bus, buffer_text(&saver->frame));
+	if (saver->frame.size == 0)
+		return;
+	bus_send(saver->bus, buffer_text(&saver->frame));
 	buffer_clear(&saver->frame);
+	metrics_add(METRIC_HISTORY_FRAMES, 1);
 }
 
 /* A message that fits in no frame is left to the log, and so is one that
@@ -137,6 +146,33 @@ static void set_outcomes(struct saver *saver, struct save **saves, size_t count,
 	}
 }
 
+static void count_outcomes(struct save **saves, size_t count)
+{
+	static const enum metric metrics[] = {
+		[SAVE_SAVED] = METRIC_HISTORY_SAVED,
+		[SAVE_REPEATED] = METRIC_HISTORY_REPEATED,
+		[SAVE_CONFLICT] = METRIC_HISTORY_CONFLICT,
+		[SAVE_BROADCAST] = METRIC_HISTORY_UNSAVED,
+		[SAVE_FAILED] = METRIC_HISTORY_FAILED,
+	};
+
+	for (size_t i = 0; i < count; i++)
+		metrics_add(metrics[saves[i]->outcome], 1);
+}
+
+static bool append(struct saver *saver, size_t count)
+{
+	int64_t began_us = clock_monotonic_us();
+	bool saved = store_append(saver->store, saver->appends, count,
+	                          &saver->log);
+
+	metrics_observe(METRIC_HISTORY_COMMITS, clock_monotonic_us() - began_us);
+	if (saved)
+		metrics_observe(METRIC_HISTORY_BATCHES, (int64_t)count);
+	note_success(saver, saved);
+	return saved;
+}
+
 static void reserve_appends(struct saver *saver, size_t count)
 {
 	if (saver->appends_room >= count)
@@ -154,11 +190,8 @@ void saver_save(struct saver *saver, struct save **saves, size_t count)
 	for (size_t i = 0; i < count; i++)
 		if (!saves[i]->ephemeral)
 			saver->appends[appends++].message = saves[i]->message;
-	bool saved = appends == 0 ||
-	             store_append(saver->store, saver->appends, appends,
-	                          &saver->log);
-	if (appends > 0)
-		note_success(saver, saved);
+	bool saved = appends == 0 || append(saver, appends);
 	set_outcomes(saver, saves, count, saved);
 	publish(saver, saves, count);
+	count_outcomes(saves, count);
 }

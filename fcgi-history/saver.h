@@ -39,6 +39,9 @@ void saver_save(struct saver *saver, struct save **saves, size_t count);
  * by a later saver_check() or saver_save(). */
 bool saver_start(struct saver *saver);
 
+/* Whether a message could be saved now. */
+bool saver_probe(struct saver *saver);
+
 /* Looks whether the database is still in its place, and makes a new one if it
  * was removed. For idle times. */
 void saver_check(struct saver *saver);

@@ -2,6 +2,7 @@
 
 #include "history.h"
 #include "journal.h"
+#include "operator.h"
 #include "send.h"
 
 bool service_init(struct service *service, const struct settings *settings,
@@ -111,6 +112,13 @@ static void answer_route(struct service *service, const struct route *route,
 	case ROUTE_MESSAGE:
 		if (is_get)
 			history_message(service, route);
+		else
+			refuse_method(service, "GET, HEAD");
+		break;
+	case ROUTE_HEALTH:
+	case ROUTE_METRICS:
+		if (is_get)
+			operator_answer(service, route->kind);
 		else
 			refuse_method(service, "GET, HEAD");
 		break;

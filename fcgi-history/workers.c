@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "memory.h"
+#include "metrics.h"
 #include "thread.h"
 
 struct worker {
@@ -23,10 +24,12 @@ static void *work(void *argument)
 	int connection;
 
 	while ((connection = connections_take(worker->connections)) >= 0) {
-		if (!gateway_accept(gateway, connection))
-			continue;
-		service_answer(&worker->service);
-		gateway_finish(gateway);
+		metrics_add(METRIC_HISTORY_BUSY, 1);
+		if (gateway_accept(gateway, connection)) {
+			service_answer(&worker->service);
+			gateway_finish(gateway);
+		}
+		metrics_add(METRIC_HISTORY_BUSY, -1);
 	}
 	return NULL;
 }

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "memory.h"
+#include "metrics.h"
 #include "thread.h"
 
 enum {
@@ -14,7 +15,8 @@ enum {
 };
 
 struct waiting {
-	struct save *save;
+	struct save *save; /* NULL: a probe */
+	bool good;         /* the probe's outcome */
 	sem_t done;
 	struct waiting *next;
 };
@@ -58,18 +60,25 @@ static size_t take_batch(struct writer *writer, struct waiting **batch,
 		writer->last = &writer->first;
 	*stopping = writer->stopping;
 	pthread_mutex_unlock(&writer->lock);
+	metrics_add(METRIC_HISTORY_QUEUED, -(int64_t)count);
 	return count;
 }
 
 static void save_batch(struct writer *writer, struct waiting **batch, size_t count)
 {
 	struct save *saves[BATCH_MAX];
+	size_t saves_count = 0;
 
 	for (size_t i = 0; i < count; i++)
-		saves[i] = batch[i]->save;
-	saver_save(writer->saver, saves, count);
-	for (size_t i = 0; i < count; i++)
+		if (batch[i]->save != NULL)
+			saves[saves_count++] = batch[i]->save;
+	if (saves_count > 0)
+		saver_save(writer->saver, saves, saves_count);
+	bool good = saves_count < count && saver_probe(writer->saver);
+	for (size_t i = 0; i < count; i++) {
+		batch[i]->good = good;
 		sem_post(&batch[i]->done);
+	}
 }
 
 static void *write_until_stopped(void *argument)
@@ -115,17 +124,31 @@ void writer_stop(struct writer *writer)
 	free(writer);
 }
 
+static void wait_in_queue(struct writer *writer, struct waiting *waiting)
+{
+	metrics_add(METRIC_HISTORY_QUEUED, 1);
+	sem_init(&waiting->done, 0, 0);
+	pthread_mutex_lock(&writer->lock);
+	*writer->last = waiting;
+	writer->last = &waiting->next;
+	pthread_cond_signal(&writer->filled);
+	pthread_mutex_unlock(&writer->lock);
+	while (sem_wait(&waiting->done) != 0)
+		; /* interrupted by a signal */
+	sem_destroy(&waiting->done);
+}
+
 void writer_save(struct writer *writer, struct save *save)
 {
 	struct waiting waiting = {.save = save};
 
-	sem_init(&waiting.done, 0, 0);
-	pthread_mutex_lock(&writer->lock);
-	*writer->last = &waiting;
-	writer->last = &waiting.next;
-	pthread_cond_signal(&writer->filled);
-	pthread_mutex_unlock(&writer->lock);
-	while (sem_wait(&waiting.done) != 0)
-		; /* interrupted by a signal */
-	sem_destroy(&waiting.done);
+	wait_in_queue(writer, &waiting);
+}
+
+bool writer_probe(struct writer *writer)
+{
+	struct waiting waiting = {.save = NULL};
+
+	wait_in_queue(writer, &waiting);
+	return waiting.good;
 }

@@ -16,4 +16,7 @@ void writer_stop(struct writer *writer);
 /* Hands it over and waits until its outcome is known. From any thread. */
 void writer_save(struct writer *writer, struct save *save);
 
+/* Whether a message could be saved now; waits its turn. From any thread. */
+bool writer_probe(struct writer *writer);
+
 #endif

@@ -47,7 +47,10 @@ struct answer *answer_closing(const struct answer *answer)
 	                    answer->size - answer->head_size};
 
 	assert(!answer->closes);
-	return answer_new(head, body, true);
+	struct answer *closing = answer_new(head, body, true);
+	closing->messages = answer->messages;
+	closing->is_news = answer->is_news;
+	return closing;
 }
 
 static struct answer *render(int status, const char *content_type,
@@ -69,6 +72,12 @@ static struct answer *render(int status, const char *content_type,
 struct answer *answer_page(struct text body, bool closes)
 {
 	return render(200, "application/json", "", body, closes);
+}
+
+struct answer *answer_text(int status, const char *media_type, struct text body,
+                           bool closes)
+{
+	return render(status, media_type, "", body, closes);
 }
 
 struct answer *answer_problem(enum problem_type type, const char *detail,

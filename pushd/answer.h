@@ -10,12 +10,18 @@ struct answer {
 	size_t references;
 	size_t size;
 	size_t head_size; /* what comes before the body */
+	/* Of a page, set by who renders it: */
+	int64_t messages;
+	bool is_news; /* messages, gap or reset */
 	bool closes; /* the connection ends with it */
 	char data[];
 };
 
 /* Each returns one reference. `closes` says so to the client. */
 struct answer *answer_page(struct text body, bool closes);
+/* For what is not a page and not a problem. */
+struct answer *answer_text(int status, const char *media_type, struct text body,
+                           bool closes);
 struct answer *answer_problem(enum problem_type type, const char *detail,
                               bool closes);
 

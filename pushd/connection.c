@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "memory.h"
+#include "metrics.h"
+#include "operator.h"
 #include "server.h"
 
 enum { RECEIVE_BYTES = 16 * 1024 };
@@ -160,6 +162,7 @@ static void refuse(struct connection *c, struct problem problem)
 	struct answer *answer =
 		answer_problem(problem.type, problem.detail, c->closes);
 
+	metrics_count_refusal(METRICS_pushd, problem.type);
 	answer_with(c, answer);
 	answer_release(answer);
 }
@@ -193,6 +196,31 @@ static bool has_body(const struct http_parser *parser)
 	        parser->content_length != UINT64_MAX);
 }
 
+static void tell_operator(struct connection *c, enum route_kind kind)
+{
+	struct answer *answer = operator_answer(c->server, kind);
+
+	answer_with(c, answer);
+	answer_release(answer);
+}
+
+static struct problem check_request(const struct connection *c,
+                                    const struct poll_request *request)
+{
+	bool is_poll = request->kind == ROUTE_POLL;
+
+	if (is_poll && c->is_surplus && c->server->count > c->server->limit)
+		return (struct problem){PROBLEM_OVERLOADED,
+		                        "too many connections"};
+	if (c->parser.method != HTTP_GET && (is_poll || !c->is_head))
+		return (struct problem){PROBLEM_METHOD_NOT_ALLOWED,
+		                        "ask with GET"};
+	if (has_body(&c->parser))
+		return (struct problem){PROBLEM_BAD_REQUEST,
+		                        "a GET has no body here"};
+	return (struct problem){PROBLEM_NONE, NULL};
+}
+
 /* The head of a request is there. */
 static void handle_request(struct connection *c)
 {
@@ -206,24 +234,20 @@ static void handle_request(struct connection *c)
 		refuse_and_close(c, PROBLEM_BAD_REQUEST, "this is not HTTP/1");
 		return;
 	}
-	if (c->is_surplus && c->server->count > c->server->limit) {
-		refuse_and_close(c, PROBLEM_OVERLOADED, "too many connections");
-		return;
-	}
 	struct problem wrong =
 		poll_request_read(buffer_text(&c->target), &request);
-	if (wrong.type == PROBLEM_NONE && c->parser.method != HTTP_GET)
-		wrong = (struct problem){PROBLEM_METHOD_NOT_ALLOWED,
-		                         "poll with GET"};
-	else if (wrong.type == PROBLEM_NONE && has_body(&c->parser))
-		wrong = (struct problem){PROBLEM_BAD_REQUEST,
-		                         "a poll has no body"};
-	/* A body would have to be read to find the next request. */
-	c->closes = c->closes || has_body(&c->parser);
+	if (wrong.type == PROBLEM_NONE)
+		wrong = check_request(c, &request);
+	/* A body would have to be read to find the next request; and who came
+	 * over the limit is not to stay. */
+	c->closes = c->closes || has_body(&c->parser) ||
+	            wrong.type == PROBLEM_OVERLOADED;
 	if (wrong.type != PROBLEM_NONE)
 		refuse(c, wrong);
-	else
+	else if (request.kind == ROUTE_POLL)
 		ask_hub(c, &request);
+	else
+		tell_operator(c, request.kind);
 }
 
 static int note_header(struct http_parser *parser, const char *data, size_t size)
@@ -299,10 +323,12 @@ static void keep_input(struct connection *c, struct text data)
 {
 	size_t limit = (size_t)c->server->settings->limits_request_head;
 
-	if (c->input.size + data.size > limit)
+	if (c->input.size + data.size > limit) {
+		metrics_add(METRIC_PUSHD_CUT_FLOOD, 1);
 		connection_close(c);
-	else
+	} else {
 		buffer_add_text(&c->input, data);
+	}
 }
 
 static void process_input(struct connection *c, struct text data)
@@ -376,12 +402,24 @@ static void expire_poll(struct connection *c)
 	server_set_deadline(c->server, c, DEADLINE_OVERDUE);
 }
 
+static void count_cut(enum connection_state state)
+{
+	if (state == CONNECTION_HEAD)
+		metrics_add(METRIC_PUSHD_CUT_HEAD, 1);
+	else if (state == CONNECTION_WRITING)
+		metrics_add(METRIC_PUSHD_CUT_WRITE, 1);
+	else if (state == CONNECTION_IDLE)
+		metrics_add(METRIC_PUSHD_CUT_IDLE, 1);
+}
+
 void connection_expire(struct connection *c)
 {
-	if (c->state == CONNECTION_WAITING)
+	if (c->state == CONNECTION_WAITING) {
 		expire_poll(c);
-	else
-		connection_close(c);
+		return;
+	}
+	count_cut(c->state);
+	connection_close(c);
 }
 
 void connection_drain(struct connection *c)

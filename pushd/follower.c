@@ -2,9 +2,11 @@
 
 #include <stdlib.h>
 
+#include "clock.h"
 #include "frame.h"
 #include "journal.h"
 #include "memory.h"
+#include "metrics.h"
 
 enum {
 	FRAMES_PER_TURN = 64, /* then others have their turn in the loop */
@@ -25,6 +27,7 @@ struct follower {
 	struct buffer json;  /* a message from a frame, rendered */
 	bool has_tail;       /* the hub was started over at the log's tail */
 	bool reading;        /* a look is under way */
+	int64_t began_ms;    /* when its last read was asked for; monotonic */
 	bool look_again;     /* ... and another is to follow it */
 	int64_t looks;       /* ended */
 	int64_t seen;        /* the highest id that a frame spoke of */
@@ -58,6 +61,7 @@ static void read_on(struct follower *follower)
 	read->context = follower;
 	follower->seen = 0;
 	follower->reading = true;
+	follower->began_ms = clock_monotonic_ms();
 	log_reader_ask(follower->reader, read);
 }
 
@@ -126,8 +130,10 @@ static void append_items(struct follower *follower, const struct log_read *read)
 		struct text json = {read->json.data + item->at, item->size};
 
 		/* A frame may have been taken since the read was asked for. */
-		if (item->id > follower->hub->newest)
-			hub_append(follower->hub, &item->room, item->id, json);
+		if (item->id <= follower->hub->newest)
+			continue;
+		hub_append(follower->hub, &item->room, item->id, json);
+		metrics_add(METRIC_PUSHD_FROM_LOG, 1);
 	}
 	hub_advance(follower->hub, read->upto);
 	follower->hub->behind = read->upto < read->end.newest;
@@ -154,10 +160,13 @@ static void log_was_read(void *context, struct log_read *read)
 		hub_forget_rooms(hub);
 	follower->removals = read->end.removals;
 	append_items(follower, read);
-	if (read->upto < read->end.newest) {
+	metrics_set(METRIC_PUSHD_LAG_MESSAGES,
+	            hub->behind ? read->end.newest - hub->newest : 0);
+	if (hub->behind) {
 		read_on(follower);
 		return;
 	}
+	hub->complete_ms = follower->began_ms;
 	if (!hub->ready)
 		journal_info("following the log");
 	hub_set_ready(hub);
@@ -176,16 +185,20 @@ static bool take_message(struct follower *follower, const struct message *m)
 	buffer_clear(&follower->json);
 	message_render(m, &follower->json);
 	hub_append(hub, &m->room, m->id, buffer_text(&follower->json));
+	metrics_add(METRIC_PUSHD_FROM_BUS, 1);
 	return true;
 }
 
 static void take_frame(struct follower *follower, struct text data)
 {
 	struct hub *hub = follower->hub;
+	int64_t position = hub->window.position;
 	struct frame frame;
 	struct message m;
+
 	if (!frame_open(data, &frame)) {
 		journal_warning("dropped a frame that is not ours");
+		metrics_add(METRIC_PUSHD_FRAMES_DROPPED, 1);
 		return;
 	}
 	/* Of another log, or before the window is filled, only what is in no log
@@ -195,8 +208,13 @@ static void take_frame(struct follower *follower, struct text data)
 	while (frame_next(&frame, &m) == FRAME_MESSAGE)
 		if (m.id == 0 || is_ours)
 			whole = take_message(follower, &m) && whole;
-	if (whole)
+	if (whole) {
+		metrics_add(hub->window.position > position
+		                    ? METRIC_PUSHD_FRAMES_TAKEN
+		                    : METRIC_PUSHD_FRAMES_DROPPED, 1);
 		return;
+	}
+	metrics_add(METRIC_PUSHD_FRAMES_HOLED, 1);
 	if (is_ours && frame.last > follower->seen)
 		follower->seen = frame.last;
 	if (!follower->reading)
@@ -223,7 +241,10 @@ static void take_frames(struct ev_loop *loop, struct ev_io *watcher, int events)
 
 static void watch_bus(struct follower *follower)
 {
-	if (bus_is_connected(follower->bus)) {
+	bool connected = bus_is_connected(follower->bus);
+
+	metrics_set(METRIC_PUSHD_BUS, connected);
+	if (connected) {
 		if (follower->lonely >= LONELY_SECONDS)
 			journal_info("the bus is connected again");
 		follower->lonely = 0;

@@ -3,7 +3,9 @@
 #include <assert.h>
 #include <sys/random.h>
 
+#include "clock.h"
 #include "journal.h"
+#include "metrics.h"
 #include "page.h"
 
 static void decide(struct hub *hub, struct waiter *waiter);
@@ -26,7 +28,9 @@ static struct waiter *first_waiter(const struct list *list)
 void hub_init(struct hub *hub, int64_t window_bytes, struct log_reader *reader,
               hub_answered *answered)
 {
-	*hub = (struct hub){.reader = reader, .answered = answered};
+	*hub = (struct hub){.reader = reader,
+	                    .answered = answered,
+	                    .complete_ms = clock_monotonic_ms()};
 	window_init(&hub->window, window_bytes);
 	rooms_init(&hub->rooms);
 	list_init(&hub->unsettled);
@@ -66,11 +70,21 @@ static void give(struct hub *hub, struct waiter *waiter, struct answer *answer)
 	hub->answered(waiter, answer);
 }
 
+static void give_page(struct hub *hub, struct waiter *waiter,
+                      struct answer *answer)
+{
+	metrics_add(answer->is_news ? METRIC_PUSHD_ANSWERS
+	                            : METRIC_PUSHD_EMPTY_ANSWERS, 1);
+	metrics_add(METRIC_PUSHD_DELIVERIES, answer->messages);
+	give(hub, waiter, answer);
+}
+
 static void give_problem(struct hub *hub, struct waiter *waiter,
                          enum problem_type type, const char *detail)
 {
 	struct answer *answer = answer_problem(type, detail, hub->closing);
 
+	metrics_count_refusal(METRICS_pushd, type);
 	give(hub, waiter, answer);
 	answer_release(answer);
 }
@@ -128,7 +142,11 @@ static struct answer *finish_page(struct hub *hub, struct page *page,
 	page_end(page, end);
 	/* For those who read with curl. */
 	buffer_add_string(&hub->scratch, "\n");
-	return answer_page(buffer_text(&hub->scratch), hub->closing);
+	struct answer *answer =
+		answer_page(buffer_text(&hub->scratch), hub->closing);
+	answer->messages = page->count;
+	answer->is_news = page->count > 0 || end->gap || end->reset;
+	return answer;
 }
 
 static void start_page(struct hub *hub, struct page *page, const struct room *room)
@@ -217,7 +235,7 @@ static void give_empty_page(struct hub *hub, struct waiter *waiter)
 	struct answer *answer =
 		answer_hold(page_after(hub, waiter->room, NULL, &now));
 
-	give(hub, waiter, answer);
+	give_page(hub, waiter, answer);
 	answer_release(answer);
 }
 
@@ -229,7 +247,7 @@ static void answer_or_park(struct hub *hub, struct waiter *waiter)
 	if (first != NULL || has_gap(room, &waiter->cursor)) {
 		struct answer *answer = answer_hold(
 			page_after(hub, room, first, &waiter->cursor));
-		give(hub, waiter, answer);
+		give_page(hub, waiter, answer);
 		answer_release(answer);
 	} else if (waiter->must_answer) {
 		give_empty_page(hub, waiter);
@@ -414,7 +432,7 @@ void hub_send_away(struct hub *hub, struct waiter *waiter)
 	}
 	start_page(hub, &page, waiter->room);
 	struct answer *answer = finish_page(hub, &page, &end);
-	give(hub, waiter, answer);
+	give_page(hub, waiter, answer);
 	answer_release(answer);
 }
 
@@ -469,7 +487,7 @@ static void take_from_read(struct hub *hub, struct waiter *waiter,
 	if (page->last > waiter->cursor.id || end.gap) {
 		struct answer *answer =
 			render_read(hub, waiter->room, read, waiter, &end);
-		give(hub, waiter, answer);
+		give_page(hub, waiter, answer);
 		answer_release(answer);
 		return;
 	}
@@ -555,7 +573,7 @@ static void newest_was_read(void *context, struct log_read *read)
 		end.cursor.id = read->end.newest;
 		struct answer *answer = render_read(hub, room, read, NULL, &end);
 		while (!list_is_empty(&asking))
-			give(hub, first_waiter(&asking), answer);
+			give_page(hub, first_waiter(&asking), answer);
 		answer_release(answer);
 	}
 	read_newest(hub, room);
@@ -660,7 +678,7 @@ static void deliver_room(struct hub *hub, struct room *room)
 		if (find_first_new(room, &waiter->cursor) == NULL)
 			move(waiter, WAITER_PARKED, &room->parked);
 		else
-			give(hub, waiter, answer);
+			give_page(hub, waiter, answer);
 	}
 	answer_release(answer);
 }

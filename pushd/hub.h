@@ -35,6 +35,8 @@ struct hub {
 	bool behind;    /* the log has more than was appended so far */
 	uint32_t log;   /* identity of the log */
 	int64_t newest; /* id up to which it is held */
+	int64_t complete_ms; /* when it was all of the log the last time, by a read
+	                      * that began then; monotonic */
 	uint32_t epoch; /* names this hub's positions */
 	struct list unsettled; /* struct waiter */
 	struct list dirty;     /* struct room, with messages to deliver */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "memory.h"
+#include "metrics.h"
 #include "page.h"
 #include "thread.h"
 
@@ -159,6 +160,19 @@ static void *read_until_stopped(void *argument)
 	return NULL;
 }
 
+static void count(const struct log_read *read)
+{
+	static const enum metric kinds[] = {
+		[READ_TAIL] = METRIC_PUSHD_READ_TAIL,
+		[READ_LOG] = METRIC_PUSHD_READ_LOG,
+		[READ_ROOM] = METRIC_PUSHD_READ_ROOM,
+	};
+
+	metrics_add(kinds[read->kind], 1);
+	if (!read->good)
+		metrics_add(METRIC_PUSHD_READS_FAILED, 1);
+}
+
 static void give_back(struct ev_loop *loop, struct ev_async *wake, int events)
 {
 	struct log_reader *reader = wake->data;
@@ -172,6 +186,7 @@ static void give_back(struct ev_loop *loop, struct ev_async *wake, int events)
 		pthread_mutex_unlock(&reader->lock);
 		if (read == NULL)
 			return;
+		count(read);
 		read->done(read->context, read);
 		log_read_free(read);
 	}

@@ -1,7 +1,6 @@
 #include "poll_request.h"
 
 #include "query.h"
-#include "route.h"
 
 struct problem poll_request_read(struct text target, struct poll_request *request)
 {
@@ -14,6 +13,9 @@ struct problem poll_request_read(struct text target, struct poll_request *reques
 	if (route.kind == ROUTE_BAD_ROOM)
 		return (struct problem){PROBLEM_BAD_ROOM_NAME,
 		                        "this is no room's name"};
+	request->kind = route.kind;
+	if (route.kind == ROUTE_HEALTH || route.kind == ROUTE_METRICS)
+		return (struct problem){PROBLEM_NONE, NULL};
 	if (route.kind != ROUTE_POLL)
 		return (struct problem){PROBLEM_NOT_FOUND,
 		                        "there is no such path"};

@@ -1,10 +1,14 @@
-/* What a request to longroom-pushd asks for. Pure. */
+/* What a request to longroom-pushd asks for. Pure.
+ *
+ * The operator's paths (/healthz, /metrics) are told apart here, as they ask for
+ * no room. */
 #ifndef LONGROOM_POLL_REQUEST_H
 #define LONGROOM_POLL_REQUEST_H
 
 #include "cursor.h"
 #include "problem.h"
 #include "room_name.h"
+#include "route.h"
 
 enum {
 	POLL_DEFAULT_SECONDS = 25,
@@ -12,6 +16,7 @@ enum {
 };
 
 struct poll_request {
+	enum route_kind kind; /* ROUTE_POLL; else nothing below is set */
 	struct room_name room;
 	bool from_now;
 	struct cursor cursor; /* unless from_now */

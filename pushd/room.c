@@ -31,6 +31,7 @@ static void room_free(struct rooms *rooms, struct room *room)
 {
 	tdelete(room, &rooms->tree, compare_names);
 	list_remove(&room->all);
+	rooms->count--;
 	list_remove(&room->idle);
 	list_remove(&room->dirty);
 	room_forget_pages(room);
@@ -80,6 +81,7 @@ struct room *rooms_get(struct rooms *rooms, const struct room_name *name)
 	if (tsearch(room, &rooms->tree, compare_names) == NULL)
 		abort(); /* out of memory */
 	list_append(&rooms->all, &room->all);
+	rooms->count++;
 	return room;
 }
 

@@ -53,6 +53,7 @@ struct room {
 struct rooms {
 	void *tree; /* by name; POSIX tsearch(), which no choice of names slows */
 	struct list all;
+	size_t count; /* in all */
 	struct list idle; /* longest idle first */
 	size_t idle_count;
 };

@@ -11,6 +11,7 @@
 #include "descriptors.h"
 #include "journal.h"
 #include "memory.h"
+#include "metrics.h"
 
 enum {
 	/* For the log, the bus, the standard streams. */
@@ -63,6 +64,7 @@ static void complain_and_pause(struct server *server, const char *why)
 		                server->count, why);
 		server->quiet_until_ms = now + QUIET_MS;
 	}
+	metrics_add(METRIC_PUSHD_ACCEPT_PAUSES, 1);
 	pause_accepting(server, true);
 }
 
@@ -79,6 +81,7 @@ static void accept_some(struct ev_loop *loop, struct ev_io *io, int events)
 		}
 		int fd = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
+			metrics_add(METRIC_PUSHD_ACCEPTED, 1);
 			connection_new(server, fd, server->count >= server->limit);
 			continue;
 		}

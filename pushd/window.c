@@ -31,6 +31,7 @@ struct entry *window_append(struct window *window, struct room *room, int64_t id
 	list_append(&window->entries, &entry->in_window);
 	list_append(&room->entries, &entry->in_room);
 	window->bytes += cost(entry);
+	window->count++;
 	return entry;
 }
 
@@ -41,6 +42,7 @@ static void drop_oldest(struct window *window, struct rooms *rooms)
 	struct room *room = entry->room;
 
 	window->bytes -= cost(entry);
+	window->count--;
 	window->from = entry->log_id;
 	list_remove(&entry->in_window);
 	list_remove(&entry->in_room);

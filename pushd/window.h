@@ -22,6 +22,7 @@ struct window {
 	struct list entries; /* oldest first */
 	int64_t from;        /* a log id */
 	int64_t position;    /* of the newest entry ever; 0: none yet */
+	int64_t count; /* of entries */
 	int64_t bytes, limit_bytes;
 };
 

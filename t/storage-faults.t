@@ -8,7 +8,6 @@ use warnings;
 use FindBin ();
 use lib "$FindBin::Bin/lib";
 use File::Path ();
-use IPC::Open2 qw(open2);
 use JSON::PP   ();
 use Longroom;
 use Test::More;
@@ -54,26 +53,10 @@ sub is_saved_again {
     return;
 }
 
-# Holds the database's write lock as another process would; returns a function
-# that gives it up.
-sub lock_database {
-    my ($l) = @_;
-    my $pid = open2(my $out, my $in, 'sqlite3', '-batch', '-init', '/dev/null', $l->database);
-    print {$in} ".timeout 10000\nBEGIN EXCLUSIVE;\nSELECT 'locked';\n";
-    $in->flush;
-    my $line = <$out> // '';
-    die "can't lock: $line" if $line !~ /locked/;
-    return sub {
-        print {$in} "ROLLBACK;\n.quit\n";
-        close $in;
-        waitpid $pid, 0;
-    };
-}
-
 subtest 'locked by another process' => sub {
     my $l = Longroom->start(settings => { 'store.busy_timeout' => '1s' });
     my $first = $l->post('room_26', 'before')->{json};
-    my $unlock = lock_database($l);
+    my $unlock = $l->lock_database;
     is_broadcast_unsaved($l, 'locked');
     is_deeply $l->history('room_26')->{json}{messages}, [$first], 'history can be read meanwhile';
     $unlock->();
@@ -81,7 +64,7 @@ subtest 'locked by another process' => sub {
     is $l->post('room_26', 'heard but not kept', user_id => '2', client_id => 'again')->{status}, 201,
         'the client_id of what was not saved is free';
 
-    $unlock = lock_database($l);
+    $unlock = $l->lock_database;
     my $c = $l->connect;
     $c->write(Longroom::post_bytes('room_26', 'patient'));
     is $c->answer(0.1), undef, 'a lock is waited for';
@@ -95,7 +78,7 @@ subtest 'locked, where messages that are not saved are not wanted' => sub {
         settings => { 'store.busy_timeout' => '1s', 'history.on_save_failure' => 'reject' });
     my $from   = $l->log_size('history');
     my $before = now_of($l, 'room_26');
-    my $unlock = lock_database($l);
+    my $unlock = $l->lock_database;
     my $answer = $l->post('room_26', 'refused');
     Longroom::is_problem($answer, 503, 'storage', 'the answer is 503');
     ok $answer->{headers}{'retry-after'}, 'and says when to try again';
@@ -111,7 +94,7 @@ subtest 'locked, where messages that are not saved are not wanted' => sub {
 subtest 'locked for long, under many requests' => sub {
     my $l = Longroom->start(settings => { 'store.busy_timeout' => '1s' });
     $l->post('room_26', 'before');
-    my $unlock = lock_database($l);
+    my $unlock = $l->lock_database;
     my $begin  = time;
     my $answers = $l->send_all('room_26', [1 .. 300], clients => 100);
     is_deeply { map { $_->{status} => 1 } @$answers }, { 202 => 1 }, 'all are answered, unsaved';

@@ -123,6 +123,11 @@ static void check_escaped(const struct route *route)
 	buffer_release(&target);
 }
 
+static bool is_operators(const struct route *route)
+{
+	return route->kind == ROUTE_HEALTH || route->kind == ROUTE_METRICS;
+}
+
 static void check_route(struct text target, const struct route *route)
 {
 	size_t mark = route->path.size < target.size ? 1 : 0;
@@ -131,6 +136,11 @@ static void check_route(struct text target, const struct route *route)
 	CLAIM(!has(route->path, '?'));
 	CLAIM(route->path.size + mark + route->query.size == target.size);
 	CLAIM((route->kind == ROUTE_MESSAGE) ? route->id >= 1 : true);
+	if (is_operators(route)) {
+		CLAIM(text_is(route->path, "/healthz") ||
+		      text_is(route->path, "/metrics"));
+		return;
+	}
 	if (target.size > 0 && target.data[0] == '/')
 		check_prefixed(target, route);
 	if (route->kind > ROUTE_BAD_ROOM)
@@ -188,11 +198,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_number(route.query);
 	check_cursor(route.query);
 	struct problem wrong = poll_request_read(target, &request);
-	if (wrong.type == PROBLEM_NONE) {
-		CLAIM(route.kind == ROUTE_POLL);
-		check_poll(&request);
-	} else {
+	if (wrong.type != PROBLEM_NONE) {
 		check_problem(&wrong);
+		return 0;
 	}
+	CLAIM(request.kind == route.kind);
+	CLAIM(route.kind == ROUTE_POLL || is_operators(&route));
+	if (route.kind == ROUTE_POLL)
+		check_poll(&request);
 	return 0;
 }

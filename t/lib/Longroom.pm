@@ -30,6 +30,7 @@ use File::Temp     ();
 use IO::Socket::INET ();
 use IO::Socket::UNIX ();
 use JSON::PP       ();
+use IPC::Open2     qw(open2);
 use POSIX          qw(WNOHANG);
 use Scalar::Util   qw(weaken);
 use Socket         qw(SOMAXCONN);
@@ -90,12 +91,14 @@ sub fresh_dir {
 #          nginx_workers => N                    (1)
 #          without => ['pushd']                  not started
 #          dir => '/there'                       kept when the test ends
+#          operator => 1                         /healthz and /metrics, for operator()
 sub start {
     my ($class, %options) = @_;
     my $self = bless {
         owner    => $$,
         settings => { %{ $options{settings} || {} } },
         workers  => $options{nginx_workers} || 1,
+        operator => $options{operator},
         process  => {},
         problems => [],
     }, $class;
@@ -580,6 +583,20 @@ sub poll {
     return $self->request(GET => "/rooms/$room/poll" . query(%query));
 }
 
+# What the operator asks: "history/metrics", "pushd/healthz", ...
+sub operator {
+    my ($self, $path, $method) = @_;
+    my $request = get_bytes("/$path") =~ s/^GET/$method || 'GET'/er;
+    return Longroom::Connection->new({ path => "$self->{dir}/operator.sock" })->ask($request, ASK_SECONDS, $method);
+}
+
+# A program's metrics: {'name{labels}' => value}, names without longroom_PROGRAM_.
+sub metrics {
+    my ($self, $program) = @_;
+    my $answer = $self->operator("$program/metrics") or die "no answer to $program/metrics\n";
+    return { map { /^longroom_${program}_(\S+?(?:\{.*\})?) (\S+)$/ ? ($1 => $2) : () } split /\n/, $answer->{content} };
+}
+
 # The whole of a room's history, oldest first, page by page.
 sub whole_history {
     my ($self, $room) = @_;
@@ -681,6 +698,22 @@ sub sql {
     return split /\n/, $result->{stdout};
 }
 
+# Holds the database's write lock as another process would; returns a function
+# that gives it up.
+sub lock_database {
+    my ($self) = @_;
+    my $pid = open2(my $out, my $in, 'sqlite3', '-batch', '-init', '/dev/null', $self->database);
+    print {$in} ".timeout 10000\nBEGIN EXCLUSIVE;\nSELECT 'locked';\n";
+    $in->flush;
+    my $line = <$out> // '';
+    die "can't lock: $line" if $line !~ /locked/;
+    return sub {
+        print {$in} "ROLLBACK;\n.quit\n";
+        close $in;
+        waitpid $pid, 0;
+    };
+}
+
 # Does $work in a process of its own. $background->result waits for its end and
 # returns the list of lines that $work returned; it dies if $work died.
 sub background {
@@ -750,13 +783,17 @@ sub _write_nginx_conf {
         WEB     => source_dir() . '/web',
     );
     my $descriptors = descriptor_limit();
-    for my $name (qw(nginx.conf longroom-upstreams.conf longroom-locations.conf)) {
+    for my $name (qw(nginx.conf longroom-upstreams.conf longroom-locations.conf longroom-operator.conf)) {
         my $text = slurp("$from/$name");
         length $text or die "$from/$name is not there\n";
         $text =~ s{/run/longroom\b}{$dir}g;
         $text =~ s{\@([A-Z]+)\@}{$value{$1} // die "$name: what is \@$1\@?\n"}ge;
         $text =~ s{^user root;\n}{}m if $> != 0;
         $text =~ s{^(worker_rlimit_nofile) ([0-9]+);}{$1 . ' ' . ($2 < $descriptors ? $2 : $descriptors) . ';'}em;
+        # A socket of its own: who can't reach it is not the operator.
+        $text =~ s{^(    include longroom-upstreams.conf;\n)}
+                  {$1    server { listen unix:$dir/operator.sock; include longroom-operator.conf; }\n}m
+            if $self->{operator};
         spew("$dir/$name", $text);
     }
     return;

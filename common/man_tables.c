@@ -1,5 +1,6 @@
-/* Writes longroom.conf(5): copies standard input and puts the table of settings
- * where a line says @SETTINGS@. */
+/* Writes the man pages: copies standard input and puts tables that the programs
+ * have too where a line says @SETTINGS@, or @METRICS history@ for those of one
+ * program. */
 #include <stdio.h>
 #include <string.h>
 
@@ -53,13 +54,41 @@ static void print_settings(void)
 	puts(".El");
 }
 
+static const struct {
+	const char *program, *kind, *name, *labels, *meaning;
+} metrics[] = {
+#define METRIC(identifier, program, kind, name, labels, meaning) \
+	{#program, #kind, name, labels, meaning},
+#include "metrics.def"
+#undef METRIC
+};
+
+/* Rows of one name stand together, and the first has their meaning. */
+static void print_metrics(const char *program)
+{
+	const char *name = "";
+
+	puts(".Bl -tag -width Ds");
+	for (size_t i = 0; i < sizeof metrics / sizeof metrics[0]; i++) {
+		if (strcmp(metrics[i].program, program) != 0 ||
+		    strcmp(metrics[i].name, name) == 0)
+			continue;
+		name = metrics[i].name;
+		printf(".It Ic longroom_%s_%s\n%s\n", program, name,
+		       metrics[i].meaning);
+	}
+	puts(".El");
+}
+
 int main(void)
 {
-	char line[1024];
+	char line[1024], program[16];
 
 	while (fgets(line, sizeof line, stdin) != NULL)
 		if (strcmp(line, "@SETTINGS@\n") == 0)
 			print_settings();
+		else if (sscanf(line, "@METRICS %15[a-z]@", program) == 1)
+			print_metrics(program);
 		else
 			fputs(line, stdout);
 	return ferror(stdin) || fflush(stdout) != 0;

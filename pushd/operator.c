@@ -1,0 +1,85 @@
+#include "operator.h"
+
+#include <inttypes.h>
+
+#include "clock.h"
+#include "metrics.h"
+#include "server.h"
+
+/* A look at the log that is so late is no hiccup of the disk any more. */
+enum { HEALTHY_LAG_SECONDS = 10 };
+
+static int64_t lag_seconds(const struct hub *hub)
+{
+	return (clock_monotonic_ms() - hub->complete_ms) / 1000;
+}
+
+static const char *word(bool claim)
+{
+	return claim ? "true" : "false";
+}
+
+static struct answer *answer_health(const struct server *server)
+{
+	const struct hub *hub = server->hub;
+	int64_t lag = lag_seconds(hub);
+	bool follows = hub->ready && lag <= HEALTHY_LAG_SECONDS;
+	bool good = follows && !hub->failing && !server->draining;
+	struct buffer body = {0};
+
+	buffer_printf(&body,
+	              "{\"status\":\"%s\",\"reads\":%s,\"follows\":%s,"
+	              "\"lag_seconds\":%" PRId64 ",\"bus\":%s,\"ending\":%s}\n",
+	              good ? "ok" : "failing", word(!hub->failing), word(follows),
+	              lag, word(metrics_value(METRIC_PUSHD_BUS) != 0),
+	              word(server->draining));
+	struct answer *answer =
+		answer_text(good ? 200 : 503, "application/json",
+	                    buffer_text(&body), server->draining);
+	buffer_release(&body);
+	return answer;
+}
+
+/* Counted when somebody asks, as every change of state would cost more. */
+static void count_connections(const struct server *server)
+{
+	static const enum metric metrics[] = {
+		[CONNECTION_IDLE] = METRIC_PUSHD_IDLE,
+		[CONNECTION_HEAD] = METRIC_PUSHD_HEAD,
+		[CONNECTION_WAITING] = METRIC_PUSHD_WAITING,
+		[CONNECTION_WRITING] = METRIC_PUSHD_WRITING,
+		[CONNECTION_LINGERING] = METRIC_PUSHD_LINGERING,
+	};
+	int64_t counts[CONNECTION_DEAD] = {0};
+
+	for (const struct list *at = server->connections.next;
+	     at != &server->connections; at = at->next)
+		counts[LIST_OWNER(at, struct connection, all)->state]++;
+	for (size_t i = 0; i < CONNECTION_DEAD; i++)
+		metrics_set(metrics[i], counts[i]);
+}
+
+static struct answer *answer_metrics(const struct server *server)
+{
+	const struct hub *hub = server->hub;
+	struct buffer body = {0};
+
+	count_connections(server);
+	metrics_set(METRIC_PUSHD_CONNECTION_LIMIT, (int64_t)server->limit);
+	metrics_set(METRIC_PUSHD_LAG_SECONDS, lag_seconds(hub));
+	metrics_set(METRIC_PUSHD_ROOMS, (int64_t)hub->rooms.count);
+	metrics_set(METRIC_PUSHD_WINDOW_BYTES, hub->window.bytes);
+	metrics_set(METRIC_PUSHD_WINDOW_LIMIT, hub->window.limit_bytes);
+	metrics_set(METRIC_PUSHD_WINDOW_MESSAGES, hub->window.count);
+	metrics_render(METRICS_pushd, &body);
+	struct answer *answer = answer_text(200, metrics_media_type,
+	                                    buffer_text(&body), server->draining);
+	buffer_release(&body);
+	return answer;
+}
+
+struct answer *operator_answer(const struct server *server, enum route_kind kind)
+{
+	return kind == ROUTE_HEALTH ? answer_health(server)
+	                            : answer_metrics(server);
+}

@@ -1,0 +1,13 @@
+/* What the operator asks: /healthz and /metrics (PROTOCOL section 11). */
+#ifndef LONGROOM_PUSHD_OPERATOR_H
+#define LONGROOM_PUSHD_OPERATOR_H
+
+#include "answer.h"
+#include "route.h"
+
+struct server;
+
+/* Takes ROUTE_HEALTH and ROUTE_METRICS. Returns a reference. */
+struct answer *operator_answer(const struct server *server, enum route_kind kind);
+
+#endif
