@@ -18,4 +18,11 @@ my %faults = map { /(.*) ([0-9]+)/ } split /, /, $faults // '';
 cmp_ok $faults{"$_ KILL"} || 0, '>=', 1, "$_ was killed" for qw(history pushd nginx);
 my ($delivered) = $torture->{stdout} =~ /\bsaved delivered ([0-9]+)/;
 cmp_ok $delivered // 0, '>', 1000, 'messages went through all the while';
+# It can see: without the rule that repairs what the bus lost, it fails.
+my $dir = Longroom::fresh_dir();
+my $without = Longroom::run([$^X, "$FindBin::Bin/torture", '--minutes', '0.5', '--seed', $seed,
+    '--pushd', 'pushd-without-repair', '--dir', "$dir"], seconds => 300);
+is $without->{status}, 1, 'the torture fails a longroom-pushd that does not read the log to repair a hole';
+like $without->{stdout}, qr/^torture: BREACH: lost/m, '... which has lost messages'
+    or diag $without->{stdout}, $without->{stderr};
 done_testing;

@@ -91,6 +91,7 @@ sub fresh_dir {
 #          nginx_workers => N                    (1)
 #          without => ['pushd']                  not started
 #          dir => '/there'                       kept when the test ends
+#          programs => {pushd => 'NAME'}         built programs other than the usual
 #          operator => 1                         /healthz and /metrics, for operator()
 sub start {
     my ($class, %options) = @_;
@@ -99,6 +100,7 @@ sub start {
         settings => { %{ $options{settings} || {} } },
         workers  => $options{nginx_workers} || 1,
         operator => $options{operator},
+        programs => $options{programs} || {},
         process  => {},
         problems => [],
     }, $class;
@@ -256,7 +258,7 @@ sub _command {
             '-c', "$self->{dir}/nginx.conf", '-g', 'daemon off;');
     }
     my %settings = %{ $self->{settings} };
-    return (program("longroom-$name"), '-c', "$self->{dir}/longroom.conf",
+    return (program($self->{programs}{$name} || "longroom-$name"), '-c', "$self->{dir}/longroom.conf",
         map { ('-o', "$_=$settings{$_}") } sort keys %settings);
 }
 
