@@ -163,6 +163,11 @@ void connection_want(struct connection *c)
 		open_connection(c);
 }
 
+void connection_want_in(struct connection *c, int64_t ns)
+{
+	set_timeout(c, ns);
+}
+
 void connection_want_later(struct connection *c)
 {
 	int doublings = c->tries < WAIT_DOUBLINGS ? c->tries : WAIT_DOUBLINGS;

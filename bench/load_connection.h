@@ -95,6 +95,9 @@ void connection_close(struct connection *connection);
 /* ready() will be called when it can be asked: at once if it is IDLE. */
 void connection_want(struct connection *connection);
 
+/* The same after a time. */
+void connection_want_in(struct connection *connection, int64_t ns);
+
 /* The same after a short, random wait that grows with each try. */
 void connection_want_later(struct connection *connection);
 

@@ -166,7 +166,10 @@ static void take_page(struct follower_client *client)
 		connection_close(connection);
 		return;
 	}
-	connection_want(connection);
+	if (page->retry_ms > 0)
+		connection_want_in(connection, page->retry_ms * NS_PER_MS);
+	else
+		connection_want(connection);
 }
 
 static void refuse(struct follower_client *client, const struct answer *answer)

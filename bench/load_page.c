@@ -231,6 +231,7 @@ bool page_parse(struct page *page, struct text json)
 
 	page->room = page->cursor = (struct text){0};
 	page->more = page->gap = page->reset = false;
+	page->retry_ms = 0;
 	page->count = 0;
 
 	expect(&s, '{');
@@ -249,6 +250,8 @@ bool page_parse(struct page *page, struct text json)
 			page->gap = scan_boolean(&s);
 		else if (text_is(name, "reset"))
 			page->reset = scan_boolean(&s);
+		else if (text_is(name, "retry_ms"))
+			page->retry_ms = scan_integer(&s);
 		else
 			skip_value(&s, 1);
 	}

@@ -22,6 +22,7 @@ struct page {
 	struct text room;
 	struct text cursor;
 	bool more, gap, reset;
+	int64_t retry_ms; /* 0: none */
 	size_t count;
 	struct item *items;
 	size_t items_room; /* allocated; kept from page to page */
