@@ -31,6 +31,7 @@ struct page_end {
 	bool more;
 	bool gap;
 	bool reset;
+	int64_t retry_ms; /* how long to wait before asking again; 0: not at all */
 };
 
 void page_begin(struct page *page, struct buffer *buffer,

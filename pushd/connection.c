@@ -27,6 +27,8 @@ static void enter(struct connection *c, enum connection_state state)
 	c->state = state;
 	if (state == CONNECTION_DEAD)
 		list_remove(&c->deadline);
+	else if (state == CONNECTION_HEAD && c->server->draining)
+		server_set_deadline(c->server, c, DEADLINE_DRAIN);
 	else if (state != CONNECTION_WAITING)
 		server_set_deadline(c->server, c, deadlines[state]);
 }
@@ -90,6 +92,7 @@ static void finish_request(struct connection *c)
 		linger(c);
 		return;
 	}
+	c->is_kept = true;
 	watch(c, EV_READ);
 	start_request(c);
 }
@@ -187,6 +190,8 @@ static void ask_hub(struct connection *c, const struct poll_request *request)
 	c->is_overdue = false;
 	enter(c, CONNECTION_WAITING);
 	server_set_deadline(c->server, c, DEADLINE_POLL + (int)request->seconds);
+	if (c->server->draining)
+		hub_send_away(c->server->hub, &c->waiter);
 }
 
 static bool has_body(const struct http_parser *parser)
@@ -422,6 +427,9 @@ void connection_expire(struct connection *c)
 	connection_close(c);
 }
 
+/* A client whose first request has not come yet, or not wholly, is given a moment
+ * for it. One that was kept may be closed between two requests, which its
+ * client knows how to repeat (RFC 9112 section 9.3.1; nginx does). */
 void connection_drain(struct connection *c)
 {
 	/* A request may have come that was not read yet. */
@@ -429,6 +437,8 @@ void connection_drain(struct connection *c)
 		receive(c);
 	if (c->state == CONNECTION_WAITING)
 		hub_send_away(c->server->hub, &c->waiter);
-	else if (c->state == CONNECTION_IDLE || c->state == CONNECTION_HEAD)
+	else if (c->state == CONNECTION_IDLE && c->is_kept)
 		connection_close(c);
+	else if (c->state == CONNECTION_IDLE || c->state == CONNECTION_HEAD)
+		server_set_deadline(c->server, c, DEADLINE_DRAIN);
 }

@@ -34,6 +34,7 @@ struct connection {
 	int64_t due_ms;       /* monotonic */
 	struct waiter waiter;
 	enum connection_state state;
+	bool is_kept;      /* it has had an answer, and was kept for the next */
 	bool is_surplus;   /* came over max_connections: refused while it is so */
 	bool closes;       /* after this request */
 	bool is_overdue;   /* its time is up, but its read of the log isn't back */
@@ -57,7 +58,8 @@ void connection_free(struct connection *c);
 /* Its deadline has passed. */
 void connection_expire(struct connection *c);
 
-/* Ends it in good order: answers a waiter, lets a writer finish. */
+/* Ends it in good order, once server.draining is set: answers a waiter, lets a
+ * writer finish, and a client say what it has begun to. */
 void connection_drain(struct connection *c);
 
 /* The hub's answer. */

@@ -8,6 +8,14 @@
 #include "metrics.h"
 #include "page.h"
 
+/* PROTOCOL section 6. Who comes back while nobody accepts has to fit the kernel's
+ * backlog (ENDPOINT_BACKLOG) for as long as a restart takes. */
+enum {
+	RETRY_LEAST_MS = 1000, /* for a crowd of any size: a restart's time */
+	RETRY_MOST_MS = 30000,
+	RETRIES_PER_MS = 5,
+};
+
 static void decide(struct hub *hub, struct waiter *waiter);
 
 /* The only place where a waiter changes its state. */
@@ -415,11 +423,32 @@ void hub_leave(struct hub *hub, struct waiter *waiter)
 	rooms_leave(&hub->rooms, room);
 }
 
+void hub_close(struct hub *hub, size_t waiters)
+{
+	size_t spread_ms = waiters / RETRIES_PER_MS;
+
+	hub->closing = true;
+	hub->retry_most_ms = spread_ms < RETRY_LEAST_MS  ? RETRY_LEAST_MS
+	                     : spread_ms > RETRY_MOST_MS ? RETRY_MOST_MS
+	                                                 : (int64_t)spread_ms;
+}
+
+/* From 1 to hub->retry_most_ms. */
+static int64_t draw_retry_ms(const struct hub *hub)
+{
+	uint32_t random = 0;
+	ssize_t ignored = getrandom(&random, sizeof random, 0);
+
+	(void)ignored;
+	return 1 + random % hub->retry_most_ms;
+}
+
 /* A parked waiter has everything up to now; another stays where it is. */
 void hub_send_away(struct hub *hub, struct waiter *waiter)
 {
 	struct page_end end = {.cursor = waiter->cursor,
-	                       .earliest = waiter->room->earliest};
+	                       .earliest = waiter->room->earliest,
+	                       .retry_ms = draw_retry_ms(hub)};
 	struct page page;
 
 	if (waiter->state == WAITER_PARKED)

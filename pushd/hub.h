@@ -32,6 +32,7 @@ struct hub {
 	bool ready;     /* the window was filled */
 	bool failing;   /* the log can't be read; the follower takes it back */
 	bool closing;   /* answers end their connections */
+	int64_t retry_most_ms; /* closing: who is sent away comes back within it */
 	bool behind;    /* the log has more than was appended so far */
 	uint32_t log;   /* identity of the log */
 	int64_t newest; /* id up to which it is held */
@@ -62,8 +63,13 @@ void hub_give_up(struct hub *hub, struct waiter *waiter);
 /* The waiter has gone. */
 void hub_leave(struct hub *hub, struct waiter *waiter);
 
-/* The waiter is to be answered now: an empty page with its cursor, or a problem
- * if there is no cursor yet. */
+/* From now on all answers end their connections, and so many waiters will be
+ * sent away. */
+void hub_close(struct hub *hub, size_t waiters);
+
+/* After that: the waiter is to be answered now. It gets an empty page with its
+ * cursor and a time to come back, drawn at random; or a problem if there is no
+ * cursor yet. */
 void hub_send_away(struct hub *hub, struct waiter *waiter);
 
 /* For the follower: */

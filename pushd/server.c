@@ -18,6 +18,7 @@ enum {
 	RESERVED_DESCRIPTORS = 64,
 	SURPLUS_CONNECTIONS = 64,
 	LINGER_MS = 2000,
+	DRAIN_MS = 2000,
 	OVERDUE_MS = 15000,
 	ACCEPTS_PER_TURN = 256,
 	QUIET_MS = 10000, /* between complaints about the same */
@@ -143,6 +144,7 @@ static void set_patience(struct server *server)
 	patience[DEADLINE_HEAD] = settings->limits_head_timeout;
 	patience[DEADLINE_WRITE] = settings->limits_write_timeout;
 	patience[DEADLINE_LINGER] = LINGER_MS;
+	patience[DEADLINE_DRAIN] = DRAIN_MS;
 	patience[DEADLINE_OVERDUE] = OVERDUE_MS;
 	for (int seconds = 0; seconds <= POLL_MAX_SECONDS; seconds++)
 		patience[DEADLINE_POLL + seconds] = 1000 * seconds;
@@ -268,6 +270,17 @@ static void accept_backlog(struct server *server)
 	}
 }
 
+static size_t count_waiting(const struct server *server)
+{
+	const struct list *all = &server->connections;
+	size_t count = 0;
+
+	for (const struct list *at = all->next; at != all; at = at->next)
+		count += LIST_OWNER(at, struct connection, all)->state ==
+		         CONNECTION_WAITING;
+	return count;
+}
+
 void server_drain(struct server *server)
 {
 	struct list members;
@@ -275,7 +288,7 @@ void server_drain(struct server *server)
 	accept_backlog(server);
 	stop_listening(server);
 	server->draining = true;
-	server->hub->closing = true;
+	hub_close(server->hub, count_waiting(server));
 	list_init(&members);
 	list_append_all(&members, &server->connections);
 	while (!list_is_empty(&members)) {

@@ -15,6 +15,7 @@ enum deadline_kind {
 	DEADLINE_HEAD,
 	DEADLINE_WRITE,
 	DEADLINE_LINGER,
+	DEADLINE_DRAIN,   /* a request that has not come whole when we end */
 	DEADLINE_OVERDUE, /* a poll whose read of the log isn't back in time */
 	DEADLINE_POLL,    /* and up to DEADLINE_POLL + POLL_MAX_SECONDS */
 	DEADLINE_KINDS = DEADLINE_POLL + POLL_MAX_SECONDS + 1

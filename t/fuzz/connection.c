@@ -167,7 +167,8 @@ static bool go_on(struct world *world)
 		give_back(&world->reader);
 	else if (world->wanted > world->looks)
 		hub_looked(&world->hub, ++world->looks);
-	else if (c->state == CONNECTION_WAITING)
+	else if (c->state == CONNECTION_WAITING ||
+	         (world->server.draining && c->state < CONNECTION_WAITING))
 		connection_expire(c);
 	else if (c->state != CONNECTION_WRITING)
 		return false;
@@ -179,6 +180,7 @@ static void end_well(struct world *world)
 {
 	world->server.draining = true;
 	world->hub.closing = true;
+	world->hub.retry_most_ms = 1; /* nothing is left to chance */
 	connection_drain(world->connection);
 	turn(world);
 }

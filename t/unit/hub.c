@@ -190,6 +190,7 @@ struct client {
 	struct buffer names; /* of the messages: "3 4 u1 " */
 	int64_t count;
 	bool more, gap, reset;
+	int64_t retry_ms; /* 0: not there */
 	/* Called with every answer, unless NULL. */
 	void (*then)(struct client *client);
 	struct fixture *fixture;
@@ -251,6 +252,9 @@ static void read_page(struct client *c)
 	c->more = json_flag(page, "more");
 	c->gap = json_flag(page, "gap");
 	c->reset = json_flag(page, "reset");
+	c->retry_ms = json_object_object_get_ex(page, "retry_ms", NULL)
+	                      ? json_integer(page, "retry_ms")
+	                      : 0;
 	read_names(c, page);
 	json_object_put(page);
 }
@@ -1582,12 +1586,13 @@ static void who_is_sent_away_can_come_back(void **state)
 	ask(reading, "room_1", "1.5f3a9c01.1");
 	ask(early, "room_1", "99");
 	say(f, "lobby");
-	f->hub.closing = true;
+	hub_close(&f->hub, 3);
 	hub_send_away(&f->hub, &parked->waiter);
 	hub_send_away(&f->hub, &reading->waiter);
 	hub_send_away(&f->hub, &early->waiter);
 	assert_got(parked, 1, "");
 	assert_true(parked->answer->closes);
+	assert_in_range(parked->retry_ms, 1, 1000);
 	assert_got(reading, 1, "");
 	/* It gave an id alone; the cursor that it gets names the log. */
 	assert_got(early, 1, "");
@@ -1615,6 +1620,7 @@ static void who_is_sent_away_with_an_id_gets_a_cursor(void **state)
 	ask(reading, "room_1", "2");
 	assert_state(unsettled, WAITER_UNSETTLED);
 	assert_state(reading, WAITER_READING);
+	hub_close(&f->hub, LENGTH(both));
 	for (size_t i = 0; i < LENGTH(both); i++) {
 		hub_send_away(&f->hub, &both[i]->waiter);
 		assert_got(both[i], 1, "");
@@ -1630,6 +1636,38 @@ static void who_is_sent_away_with_an_id_gets_a_cursor(void **state)
 	run_reads(f);
 	assert_got(unsettled, 2, "1 2 3 4 5 6 7 8 9 ");
 	assert_true(unsettled->reset);
+}
+
+/* PROTOCOL section 6. */
+static void who_is_sent_away_comes_back_in_a_while(void **state)
+{
+	static const struct {
+		size_t waiters;
+		int64_t most_ms;
+	} rows[] = {{1, 1000},      {5000, 1000},     {10000, 2000},
+	            {20000, 4000},  {150000, 30000},  {1000000, 30000}};
+	struct fixture *f = *state;
+	struct client *c = client_of(f, 0);
+
+	park(f, 0, "room_1");
+	hub_leave(&f->hub, &c->waiter);
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		int64_t earliest = INT64_MAX, latest = 0;
+
+		hub_close(&f->hub, rows[i].waiters);
+		for (int n = 0; n < 200; n++) {
+			park(f, 0, "room_1");
+			hub_send_away(&f->hub, &c->waiter);
+			int64_t ms = c->retry_ms;
+			earliest = ms < earliest ? ms : earliest;
+			latest = ms > latest ? ms : latest;
+		}
+		expect(earliest >= 1 && earliest < rows[i].most_ms / 4 &&
+		               latest <= rows[i].most_ms &&
+		               latest > rows[i].most_ms / 4 * 3,
+		       "%zu waiters: %" PRId64 " to %" PRId64,
+		       rows[i].waiters, earliest, latest);
+	}
 }
 
 static size_t pages_kept(const struct room *room)
@@ -2061,6 +2099,9 @@ int run_hub(void)
 		WITH_HUB("who is sent away and came with an id has a cursor of "
 	                 "the log",
 	                 who_is_sent_away_with_an_id_gets_a_cursor),
+		WITH_HUB("who is sent away is told when to come back, each at "
+	                 "another time",
+	                 who_is_sent_away_comes_back_in_a_while),
 		WITH_HUB("a rendered page is kept no longer than its messages "
 	                 "and those who wait",
 	                 pages_are_kept_no_longer_than_their_messages),
