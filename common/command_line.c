@@ -76,28 +76,61 @@ static bool read_options(int argc, char **argv, const char *program,
 	return false;
 }
 
+/* Settings as the command line and the file say; false: leave with
+ * *exit_status. The caller releases them whatever comes. */
+static bool read_all(int argc, char **argv, const char *program,
+                     struct settings *settings, struct wishes *wishes,
+                     int *exit_status)
+{
+	struct buffer error = {0};
+
+	settings_init(settings);
+	if (!read_options(argc, argv, program, settings, wishes, exit_status))
+		return false;
+	bool good = settings_read_file(settings, wishes->file, &error) &&
+	            settings_check(settings, &error);
+	if (!good) {
+		journal_error("%.*s", TEXT_ARGS(buffer_text(&error)));
+		*exit_status = EXIT_SETTINGS;
+	}
+	buffer_release(&error);
+	return good;
+}
+
 bool command_line_read(int argc, char **argv, const char *program,
                        struct settings *settings, int *exit_status)
 {
 	struct wishes wishes = {default_file(), false};
-	struct buffer error = {0};
+	bool go_on = read_all(argc, argv, program, settings, &wishes,
+	                      exit_status);
 
-	settings_init(settings);
-	bool go_on = read_options(argc, argv, program, settings, &wishes,
-	                          exit_status);
-	if (go_on && (!settings_read_file(settings, wishes.file, &error) ||
-	              !settings_check(settings, &error))) {
-		journal_error("%.*s", TEXT_ARGS(buffer_text(&error)));
-		*exit_status = EXIT_SETTINGS;
-		go_on = false;
-	}
 	if (go_on && wishes.only_check) {
 		printf("%s: the settings are good\n", wishes.file);
 		*exit_status = EXIT_SUCCESS;
 		go_on = false;
 	}
-	buffer_release(&error);
 	if (!go_on)
 		settings_release(settings);
 	return go_on;
+}
+
+bool command_line_read_again(int argc, char **argv, const char *program,
+                             const struct settings *used, struct settings *fresh)
+{
+	struct wishes wishes = {default_file(), false};
+	struct buffer differing = {0};
+	int status;
+
+	if (!read_all(argc, argv, program, fresh, &wishes, &status)) {
+		journal_error("the settings stay as they were");
+		settings_release(fresh);
+		return false;
+	}
+	settings_keep_started(fresh, used, &differing);
+	journal_info("%s: read again", wishes.file);
+	if (differing.size > 0)
+		journal_warning("%s: takes effect at the next start: %.*s",
+		                wishes.file, TEXT_ARGS(buffer_text(&differing)));
+	buffer_release(&differing);
+	return true;
 }

@@ -22,4 +22,11 @@ enum {
 bool command_line_read(int argc, char **argv, const char *program,
                        struct settings *settings, int *exit_status);
 
+/* Reads the settings again, of the same command line, while others are used.
+ * True: *fresh is to be used instead, and the caller releases it. False: they
+ * are to stay. What there is to say about it has been said. */
+bool command_line_read_again(int argc, char **argv, const char *program,
+                             const struct settings *used,
+                             struct settings *fresh);
+
 #endif

@@ -5,12 +5,13 @@
 #include <string.h>
 
 static const struct {
-	const char *section, *name, *kind, *initial;
+	const char *section, *name, *kind, *when, *initial;
 	long long least, most;
 	const char *choices, *meaning;
 } rows[] = {
-#define SETTING(section, name, kind, initial, least, most, choices, meaning) \
-	{#section, #name, #kind, initial, least, most, choices, meaning},
+#define SETTING(section, name, kind, when, initial, least, most, choices, \
+                meaning)                                                  \
+	{#section, #name, #kind, #when, initial, least, most, choices, meaning},
 #include "settings.def"
 #undef SETTING
 };
@@ -50,6 +51,8 @@ static void print_settings(void)
 			printf("From %lld to %lld%s.\n", rows[i].least,
 			       rows[i].most, kind->unit);
 		printf("Default:\n.Ql %s .\n", rows[i].initial);
+		if (strcmp(rows[i].when, "LIVE") == 0)
+			puts("Re-read on SIGHUP.");
 	}
 	puts(".El");
 }

@@ -12,10 +12,12 @@
 #include "store.h"
 
 enum kind { TEXT, LIST, INTEGER, SIZE, TIME, CHOICE };
+enum when { START, LIVE };
 
 struct row {
 	const char *section, *name;
 	enum kind kind;
+	enum when when;
 	size_t offset;
 	const char *initial;
 	int64_t least, most;
@@ -23,8 +25,10 @@ struct row {
 };
 
 static const struct row rows[SETTING_COUNT] = {
-#define SETTING(section, name, kind, initial, least, most, choices, meaning) \
-	{#section, #name, kind, offsetof(struct settings, section##_##name), \
+#define SETTING(section, name, kind, when, initial, least, most, choices, \
+                meaning)                                                  \
+	{#section, #name, kind, when,                                     \
+	 offsetof(struct settings, section##_##name),                     \
 	 initial, least, most, choices},
 #include "settings.def"
 #undef SETTING
@@ -441,6 +445,60 @@ bool settings_check(const struct settings *s, struct buffer *error)
 		return false;
 	}
 	return true;
+}
+
+static bool is_same_list(const struct word_list *a, const struct word_list *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++)
+		if (strcmp(a->words[i], b->words[i]) != 0)
+			return false;
+	return true;
+}
+
+static bool is_same(const struct row *row, const void *a, const void *b)
+{
+	if (row->kind == TEXT)
+		return strcmp(*(char *const *)a, *(char *const *)b) == 0;
+	if (row->kind == LIST)
+		return is_same_list(a, b);
+	return *(const int64_t *)a == *(const int64_t *)b;
+}
+
+static void copy(const struct row *row, void *to, const void *from)
+{
+	const struct word_list *list = from;
+
+	switch (row->kind) {
+	case TEXT:
+		free(*(char **)to);
+		*(char **)to = memory_copy(*(char *const *)from,
+		                           strlen(*(char *const *)from));
+		break;
+	case LIST:
+		list_release(to);
+		for (size_t i = 0; i < list->count; i++)
+			list_add(to, list->words[i], strlen(list->words[i]));
+		break;
+	default:
+		*(int64_t *)to = *(const int64_t *)from;
+	}
+}
+
+void settings_keep_started(struct settings *fresh, const struct settings *used,
+                           struct buffer *differing)
+{
+	for (size_t i = 0; i < SETTING_COUNT; i++) {
+		const struct row *row = &rows[i];
+		const void *now = (const char *)used + row->offset;
+
+		if (row->when == LIVE || is_same(row, member(fresh, row), now))
+			continue;
+		copy(row, member(fresh, row), now);
+		buffer_printf(differing, "%s%s.%s", differing->size > 0 ? ", " : "",
+		              row->section, row->name);
+	}
 }
 
 bool settings_is_ephemeral(const struct settings *s, const char *room)

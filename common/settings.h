@@ -53,6 +53,12 @@ bool settings_read_file(struct settings *s, const char *path,
 /* Whether the settings can stand together. */
 bool settings_check(const struct settings *s, struct buffer *error);
 
+/* Makes of settings that were read and checked while others are used the next to
+ * use: those that only a start can change stay as they are. The names of these,
+ * where there are any, are added to *differing. */
+void settings_keep_started(struct settings *fresh, const struct settings *used,
+                           struct buffer *differing);
+
 /* Whether messages of the room are never stored. */
 bool settings_is_ephemeral(const struct settings *s, const char *room);
 

@@ -13,11 +13,21 @@
 #include "descriptors.h"
 #include "endpoint.h"
 #include "journal.h"
+#include "live_settings.h"
 #include "workers.h"
 
 static const char program[] = "longroom-history";
 
 static sigset_t end_signals;
+
+struct history {
+	int argc;
+	char **argv;
+	struct live_settings *live;
+	const struct settings *settings; /* as at the start */
+	struct endpoint endpoint;
+	struct writer *writer;
+};
 
 enum {
 	LISTENER_BY_PARENT = 0, /* FCGI_LISTENSOCK_FILENO of the FastCGI spec */
@@ -51,13 +61,13 @@ static bool arguments_are_foreign(void)
 	       strchr(query, '=') == NULL;
 }
 
-static int answer_as_cgi(const struct settings *settings)
+static int answer_as_cgi(const struct history *history)
 {
 	struct buffer error = {0};
 	struct service service;
 	int status = EXIT_SUCCESS;
 
-	if (service_init_cgi(&service, settings, &error)) {
+	if (service_init_cgi(&service, history->settings, history->live, &error)) {
 		gateway_begin_cgi(service.gateway);
 		service_answer(&service);
 	} else {
@@ -81,10 +91,21 @@ static size_t connection_limit(const struct settings *settings)
 	                                           : MOST_CONNECTIONS;
 }
 
-/* Signals are waited for, never handled: every thread has these two blocked. */
+/* Signals are waited for, never handled: every thread has these blocked. SIGHUP
+ * from the first moment, so that one that comes while we start is heeded after
+ * that, and one to a CGI program or to one that ends does nothing. */
+static void block_hang_up(void)
+{
+	sigset_t hang_up;
+
+	signal(SIGHUP, SIG_DFL);
+	sigemptyset(&hang_up);
+	sigaddset(&hang_up, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &hang_up, NULL);
+}
+
 static void catch_signals(void)
 {
-	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
 	/* Ignored ones, as a shell's background jobs may have them, can't be
 	 * waited for. */
@@ -96,23 +117,36 @@ static void catch_signals(void)
 	pthread_sigmask(SIG_BLOCK, &end_signals, NULL);
 }
 
-/* Returns when the first has come; another one ends the process. */
-static void wait_for_signal(void)
+static void read_settings_again(const struct history *history)
 {
+	struct settings fresh;
+
+	if (command_line_read_again(history->argc, history->argv, program,
+	                            history->settings, &fresh))
+		live_settings_replace(history->live, &fresh);
+}
+
+/* Returns when it is time to end; another signal to do so ends the process. */
+static void wait_for_end(const struct history *history)
+{
+	sigset_t signals = end_signals;
 	int signal;
 
-	sigwait(&end_signals, &signal);
+	sigaddset(&signals, SIGHUP);
+	while (sigwait(&signals, &signal) == 0 && signal == SIGHUP)
+		read_settings_again(history);
 	pthread_sigmask(SIG_UNBLOCK, &end_signals, NULL);
 }
 
-static int serve_on(struct endpoint *endpoint, const struct settings *settings,
-                    struct writer *writer)
+static int serve_on(struct history *history)
 {
 	struct buffer error = {0};
+	struct endpoint *endpoint = &history->endpoint;
 	struct connections *connections =
-		connections_new(connection_limit(settings));
+		connections_new(connection_limit(history->settings));
 	struct workers *workers =
-		workers_start(settings, writer, connections, &error);
+		workers_start(history->settings, history->live, history->writer,
+		              connections, &error);
 
 	if (workers == NULL) {
 		connections_free(connections);
@@ -120,7 +154,7 @@ static int serve_on(struct endpoint *endpoint, const struct settings *settings,
 	}
 	struct acceptor *acceptor = acceptor_start(endpoint->fd, connections);
 	journal_info("serving; pid %ld", (long)getpid());
-	wait_for_signal();
+	wait_for_end(history);
 	acceptor_stop(acceptor);
 	endpoint_close(endpoint);
 	journal_info("ending: answering what was taken");
@@ -130,10 +164,11 @@ static int serve_on(struct endpoint *endpoint, const struct settings *settings,
 	return EXIT_SUCCESS;
 }
 
-static bool start_listening(struct endpoint *endpoint,
-                            const struct settings *settings,
-                            struct buffer *error)
+static bool start_listening(struct history *history, struct buffer *error)
 {
+	const struct settings *settings = history->settings;
+	struct endpoint *endpoint = &history->endpoint;
+
 	if (gateway_has_listener()) {
 		fcntl(LISTENER_BY_PARENT, F_SETFL, O_NONBLOCK);
 		*endpoint = (struct endpoint){.fd = LISTENER_BY_PARENT};
@@ -149,25 +184,25 @@ static bool start_listening(struct endpoint *endpoint,
 	return false;
 }
 
-static int serve_with(struct writer *writer, const struct settings *settings)
+static int serve_with(struct history *history)
 {
 	struct buffer error = {0};
-	struct endpoint endpoint;
 	int status;
 
-	if (!start_listening(&endpoint, settings, &error))
+	if (!start_listening(history, &error))
 		return complain(&error);
-	status = serve_on(&endpoint, settings, writer);
-	endpoint_close(&endpoint);
+	status = serve_on(history);
+	endpoint_close(&history->endpoint);
 	return status;
 }
 
-static int serve(const struct settings *settings)
+static int serve(struct history *history)
 {
+	const struct settings *settings = history->settings;
 	struct buffer error = {0};
 	struct saver *saver;
 
-	/* First of all: the bus has threads of its own. */
+	/* Before all else: the bus has threads of its own. */
 	catch_signals();
 	saver = saver_new(settings, settings->bus_publish, &error);
 	if (saver == NULL)
@@ -176,9 +211,9 @@ static int serve(const struct settings *settings)
 		saver_free(saver);
 		return EXIT_FAILURE;
 	}
-	struct writer *writer = writer_start(saver);
-	int status = serve_with(writer, settings);
-	writer_stop(writer);
+	history->writer = writer_start(saver);
+	int status = serve_with(history);
+	writer_stop(history->writer);
 	return status;
 }
 
@@ -188,6 +223,7 @@ int main(int argc, char **argv)
 	int status;
 
 	journal_name(program);
+	block_hang_up();
 	if (arguments_are_foreign())
 		argc = 1;
 	if (!command_line_read(argc, argv, program, &settings, &status))
@@ -196,8 +232,15 @@ int main(int argc, char **argv)
 	 * server and longroom-pushd may be. */
 	umask(0007);
 	gateway_init();
-	status = !gateway_has_listener() && is_cgi() ? answer_as_cgi(&settings)
-	                                             : serve(&settings);
-	settings_release(&settings);
+	struct history history = {
+		.argc = argc,
+		.argv = argv,
+		.live = live_settings_new(&settings),
+	};
+	history.settings = live_settings_hold(history.live);
+	status = !gateway_has_listener() && is_cgi() ? answer_as_cgi(&history)
+	                                             : serve(&history);
+	live_settings_release(history.live, history.settings);
+	live_settings_free(history.live);
 	return status;
 }

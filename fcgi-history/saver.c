@@ -111,11 +111,10 @@ static void publish(struct saver *saver, struct save **saves, size_t count)
 }
 
 /* What becomes of a message that can't be saved, or is not to be. */
-static enum save_outcome unsaved(const struct saver *saver, bool ephemeral)
+static enum save_outcome unsaved(const struct saver *saver,
+                                 const struct save *save)
 {
-	if (saver->bus == NULL ||
-	    (!ephemeral &&
-	     saver->settings->history_on_save_failure == ON_SAVE_FAILURE_REJECT))
+	if (saver->bus == NULL || (!save->ephemeral && save->reject_unsaved))
 		return SAVE_FAILED;
 	return SAVE_BROADCAST;
 }
@@ -137,7 +136,7 @@ static void set_outcomes(struct saver *saver, struct save **saves, size_t count,
 			saves[i]->outcome = by_append[append++->outcome];
 			continue;
 		}
-		saves[i]->outcome = unsaved(saver, saves[i]->ephemeral);
+		saves[i]->outcome = unsaved(saver, saves[i]);
 		if (!saves[i]->ephemeral)
 			journal_error("Failed to save message to database: %s: "
 			              "room_id=%.*s",

@@ -21,6 +21,7 @@ enum save_outcome {
 struct save {
 	struct message *message; /* gets its id */
 	bool ephemeral;          /* not to be stored */
+	bool reject_unsaved;     /* nobody gets it if it can't be saved */
 	enum save_outcome outcome;
 };
 
@@ -31,7 +32,7 @@ struct saver *saver_new(const struct settings *settings, const char *bus_address
 void saver_free(struct saver *saver);
 
 /* Saves them in one transaction, publishes what is saved (and what is not, as
- * the settings say) and sets each outcome. */
+ * each save says) and sets each outcome. */
 void saver_save(struct saver *saver, struct save **saves, size_t count);
 
 /* Opens the database. False: there is none and none can be made, or it is not

@@ -148,6 +148,7 @@ static void answer_outcome(struct service *service, const struct route *route,
 static void save_message(struct service *service, const struct route *route,
                          const struct submission *submission)
 {
+	const struct settings *settings = service->settings;
 	const struct buffer *fields = submission->fields;
 	struct message m = {
 		.room = route->room,
@@ -160,8 +161,9 @@ static void save_message(struct service *service, const struct route *route,
 	};
 	struct save save = {
 		.message = &m,
-		.ephemeral = settings_is_ephemeral(service->settings,
-		                                   route->room.string),
+		.ephemeral = settings_is_ephemeral(settings, route->room.string),
+		.reject_unsaved = settings->history_on_save_failure ==
+		                  ON_SAVE_FAILURE_REJECT,
 	}, *saves = &save;
 
 	if (service->writer != NULL)

@@ -6,10 +6,11 @@
 #include "send.h"
 
 bool service_init(struct service *service, const struct settings *settings,
-                  struct writer *writer, struct buffer *error)
+                  struct live_settings *live, struct writer *writer,
+                  struct buffer *error)
 {
 	*service = (struct service){
-		.settings = settings,
+		.live = live,
 		.writer = writer,
 		.store = store_new(settings, STORE_READ, error),
 		.gateway = gateway_new(),
@@ -18,9 +19,9 @@ bool service_init(struct service *service, const struct settings *settings,
 }
 
 bool service_init_cgi(struct service *service, const struct settings *settings,
-                      struct buffer *error)
+                      struct live_settings *live, struct buffer *error)
 {
-	if (!service_init(service, settings, NULL, error))
+	if (!service_init(service, settings, live, NULL, error))
 		return false;
 	/* A process that lives for one request has no time for subscribers to
 	 * connect, so it has no bus: pushd finds the message in the log. */
@@ -137,8 +138,10 @@ void service_answer(struct service *service)
 
 	response_clear(&service->response);
 	buffer_clear(&service->body);
+	service->settings = live_settings_hold(service->live);
 	route_parse(read_target(service->gateway, &target), &route);
 	answer_route(service, &route, method);
+	live_settings_release(service->live, service->settings);
 	response_send(&service->response, !text_is(method, "HEAD"),
 	              service->gateway);
 	buffer_release(&target);

@@ -3,13 +3,15 @@
 #ifndef LONGROOM_SERVICE_H
 #define LONGROOM_SERVICE_H
 
+#include "live_settings.h"
 #include "response.h"
 #include "route.h"
 #include "store.h"
 #include "writer.h"
 
 struct service {
-	const struct settings *settings;
+	struct live_settings *live;
+	const struct settings *settings; /* of this request */
 	struct writer *writer; /* NULL in CGI: then the saver is used at once */
 	struct saver *saver;   /* CGI only */
 	struct store *store;   /* for reading */
@@ -18,13 +20,15 @@ struct service {
 	struct buffer body; /* of the request */
 };
 
-/* For worker threads; the service borrows both. False: *error says why. */
+/* For worker threads; the service borrows all, settings are those of the start.
+ * False: *error says why. */
 bool service_init(struct service *service, const struct settings *settings,
-                  struct writer *writer, struct buffer *error);
+                  struct live_settings *live, struct writer *writer,
+                  struct buffer *error);
 
 /* For CGI. */
 bool service_init_cgi(struct service *service, const struct settings *settings,
-                      struct buffer *error);
+                      struct live_settings *live, struct buffer *error);
 
 void service_release(struct service *service);
 

@@ -35,7 +35,7 @@ static void *work(void *argument)
 }
 
 struct workers *workers_start(const struct settings *settings,
-                              struct writer *writer,
+                              struct live_settings *live, struct writer *writer,
                               struct connections *connections,
                               struct buffer *error)
 {
@@ -47,7 +47,8 @@ struct workers *workers_start(const struct settings *settings,
 		struct worker *worker = &workers->each[workers->count];
 
 		worker->connections = connections;
-		if (!service_init(&worker->service, settings, writer, error)) {
+		if (!service_init(&worker->service, settings, live, writer,
+		                  error)) {
 			connections_end(connections);
 			workers_join(workers);
 			return NULL;

@@ -11,7 +11,7 @@ struct workers;
 /* Starts settings.history_threads of them. Borrows everything. NULL: *error
  * says why. */
 struct workers *workers_start(const struct settings *settings,
-                              struct writer *writer,
+                              struct live_settings *live, struct writer *writer,
                               struct connections *connections,
                               struct buffer *error);
 

@@ -1,5 +1,6 @@
 /* The thread that saves (group commit): what queues while one commit runs goes
- * into the next. Its queue has the only lock that requests share. */
+ * into the next. Its queue has the only lock for which a request may
+ * have to wait. */
 #ifndef LONGROOM_WRITER_H
 #define LONGROOM_WRITER_H
 

@@ -298,10 +298,10 @@ static const struct http_parser_settings parser_settings = {
 static size_t parse(struct connection *c, struct text data)
 {
 	size_t limit = (size_t)c->server->settings->limits_request_head;
-	size_t size = limit - (size_t)c->head_size;
-
-	if (size > data.size)
-		size = data.size;
+	/* It may have been more a moment ago (SIGHUP). */
+	size_t left = (size_t)c->head_size < limit ? limit - (size_t)c->head_size
+	                                           : 1;
+	size_t size = left < data.size ? left : data.size;
 	size_t used = http_parser_execute(&c->parser, &parser_settings, data.data,
 	                                  size);
 	c->head_size += (int64_t)used;
@@ -310,7 +310,7 @@ static size_t parse(struct connection *c, struct text data)
 		handle_request(c);
 		break;
 	case HPE_OK:
-		if (c->head_size == (int64_t)limit)
+		if (c->head_size >= (int64_t)limit)
 			refuse_and_close(c,
 			                 c->in_headers ? PROBLEM_HEAD_TOO_LARGE
 			                               : PROBLEM_TARGET_TOO_LONG,

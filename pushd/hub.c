@@ -55,6 +55,12 @@ void hub_release(struct hub *hub)
 	buffer_release(&hub->scratch);
 }
 
+void hub_set_window(struct hub *hub, int64_t bytes)
+{
+	hub->window.limit_bytes = bytes;
+	hub_deliver(hub);
+}
+
 /* The place where all is delivered. */
 static struct cursor place_now(const struct hub *hub)
 {

@@ -50,6 +50,9 @@ void hub_init(struct hub *hub, int64_t window_bytes, struct log_reader *reader,
 /* Takes a hub without waiters. */
 void hub_release(struct hub *hub);
 
+/* Changes the window's size. */
+void hub_set_window(struct hub *hub, int64_t bytes);
+
 /* Asks for what the room has after the waiter's cursor (or from now on). */
 void hub_ask(struct hub *hub, struct waiter *waiter, const struct room_name *room);
 

@@ -14,13 +14,16 @@
 static const char program[] = "longroom-pushd";
 
 struct pushd {
+	int argc;
+	char **argv;
+	struct settings settings;
 	struct ev_loop *loop;
 	struct log_reader *reader;
 	struct bus *bus;
 	struct hub hub;
 	struct follower *follower;
 	struct server server;
-	struct ev_signal term, interrupt;
+	struct ev_signal term, interrupt, hang_up;
 	struct ev_timer too_long;
 };
 
@@ -49,26 +52,63 @@ static void drain(struct ev_loop *loop, struct ev_signal *signal, int events)
 		return;
 	}
 	journal_info("ending: answering who waits");
+	ev_timer_set(&pushd->too_long,
+	             (double)pushd->settings.limits_write_timeout / 1000.0, 0.0);
 	ev_timer_start(loop, &pushd->too_long);
 	server_drain(&pushd->server);
 }
 
-static void catch_signals(struct pushd *pushd, const struct settings *settings)
+/* All on the loop's thread: nobody else looks at the settings. */
+static void read_settings_again(struct ev_loop *loop, struct ev_signal *signal,
+                                int events)
 {
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	ev_signal_init(&pushd->term, drain, SIGTERM);
-	ev_signal_init(&pushd->interrupt, drain, SIGINT);
-	pushd->term.data = pushd->interrupt.data = pushd;
-	ev_signal_start(pushd->loop, &pushd->term);
-	ev_signal_start(pushd->loop, &pushd->interrupt);
-	ev_timer_init(&pushd->too_long, give_up,
-	              (double)settings->limits_write_timeout / 1000.0, 0.0);
+	struct pushd *pushd = signal->data;
+	struct buffer error = {0};
+	struct settings fresh;
+
+	(void)loop;
+	(void)events;
+	if (pushd->server.draining ||
+	    !command_line_read_again(pushd->argc, pushd->argv, program,
+	                             &pushd->settings, &fresh))
+		return;
+	if (!server_change_settings(&pushd->server, &fresh, &error)) {
+		complain(&error);
+		settings_release(&fresh);
+		return;
+	}
+	settings_release(&pushd->settings);
+	pushd->settings = fresh;
+	hub_set_window(&pushd->hub, pushd->settings.push_window);
 }
 
-static void run(struct pushd *pushd, const struct settings *settings)
+/* SIGHUP is kept back from the first moment on, until it can be heeded. */
+static void mask_hang_up(int how)
 {
-	catch_signals(pushd, settings);
+	sigset_t hang_up;
+
+	sigemptyset(&hang_up);
+	sigaddset(&hang_up, SIGHUP);
+	pthread_sigmask(how, &hang_up, NULL);
+}
+
+static void catch_signals(struct pushd *pushd)
+{
+	signal(SIGPIPE, SIG_IGN);
+	ev_signal_init(&pushd->term, drain, SIGTERM);
+	ev_signal_init(&pushd->interrupt, drain, SIGINT);
+	ev_signal_init(&pushd->hang_up, read_settings_again, SIGHUP);
+	pushd->term.data = pushd->interrupt.data = pushd->hang_up.data = pushd;
+	ev_signal_start(pushd->loop, &pushd->term);
+	ev_signal_start(pushd->loop, &pushd->interrupt);
+	ev_signal_start(pushd->loop, &pushd->hang_up);
+	mask_hang_up(SIG_UNBLOCK);
+	ev_init(&pushd->too_long, give_up);
+}
+
+static void run(struct pushd *pushd)
+{
+	catch_signals(pushd);
 	pushd->follower = follower_start(pushd->loop, &pushd->hub, pushd->reader,
 	                                 pushd->bus);
 	journal_info("serving; pid %ld", (long)getpid());
@@ -76,12 +116,14 @@ static void run(struct pushd *pushd, const struct settings *settings)
 	follower_stop(pushd->follower);
 }
 
-static int serve(struct pushd *pushd, const struct settings *settings)
+static int serve(struct pushd *pushd)
 {
+	const struct settings *settings = &pushd->settings;
 	struct buffer error = {0};
-	struct store *store = store_new(settings, STORE_READ, &error);
 	int status = EXIT_SUCCESS;
 
+	pushd->loop = ev_default_loop(EVFLAG_AUTO);
+	struct store *store = store_new(settings, STORE_READ, &error);
 	if (store == NULL)
 		return complain(&error);
 	pushd->bus = bus_subscribe_to(&settings->bus_subscribe, &error);
@@ -94,7 +136,7 @@ static int serve(struct pushd *pushd, const struct settings *settings)
 	         connection_answered);
 	if (server_init(&pushd->server, pushd->loop, settings, &pushd->hub,
 	                &error))
-		run(pushd, settings);
+		run(pushd);
 	else
 		status = complain(&error);
 	server_release(&pushd->server);
@@ -106,16 +148,16 @@ static int serve(struct pushd *pushd, const struct settings *settings)
 
 int main(int argc, char **argv)
 {
-	struct settings settings;
-	struct pushd pushd = {0};
+	struct pushd pushd = {.argc = argc, .argv = argv};
 	int status;
 
 	journal_name(program);
-	if (!command_line_read(argc, argv, program, &settings, &status))
+	mask_hang_up(SIG_BLOCK);
+	if (!command_line_read(argc, argv, program, &pushd.settings, &status))
 		return status;
-	pushd.loop = ev_default_loop(EVFLAG_AUTO);
-	status = serve(&pushd, &settings);
-	ev_loop_destroy(pushd.loop);
-	settings_release(&settings);
+	status = serve(&pushd);
+	if (pushd.loop != NULL)
+		ev_loop_destroy(pushd.loop);
+	settings_release(&pushd.settings);
 	return status;
 }

@@ -135,27 +135,43 @@ static void reap(struct ev_loop *loop, struct ev_prepare *prepare, int events)
 		ev_break(loop, EVBREAK_ALL);
 }
 
-static void set_patience(struct server *server)
+/* Those in the queue get what others will: its order stays that of their ends. */
+static void change_patience(struct server *server, enum deadline_kind kind,
+                            int64_t patience_ms)
 {
-	const struct settings *settings = server->settings;
+	struct list *queue = &server->deadlines[kind];
+	int64_t change = patience_ms - server->patience_ms[kind];
+
+	server->patience_ms[kind] = patience_ms;
+	for (struct list *at = queue->next; at != queue; at = at->next)
+		LIST_OWNER(at, struct connection, deadline)->due_ms += change;
+}
+
+static void set_patience(struct server *server, const struct settings *settings)
+{
+	change_patience(server, DEADLINE_IDLE, settings->limits_idle_timeout);
+	change_patience(server, DEADLINE_HEAD, settings->limits_head_timeout);
+	change_patience(server, DEADLINE_WRITE, settings->limits_write_timeout);
+}
+
+static void init_deadlines(struct server *server)
+{
 	int64_t *patience = server->patience_ms;
 
-	patience[DEADLINE_IDLE] = settings->limits_idle_timeout;
-	patience[DEADLINE_HEAD] = settings->limits_head_timeout;
-	patience[DEADLINE_WRITE] = settings->limits_write_timeout;
+	for (size_t i = 0; i < DEADLINE_KINDS; i++)
+		list_init(&server->deadlines[i]);
 	patience[DEADLINE_LINGER] = LINGER_MS;
 	patience[DEADLINE_DRAIN] = DRAIN_MS;
 	patience[DEADLINE_OVERDUE] = OVERDUE_MS;
 	for (int seconds = 0; seconds <= POLL_MAX_SECONDS; seconds++)
 		patience[DEADLINE_POLL + seconds] = 1000 * seconds;
-	for (size_t i = 0; i < DEADLINE_KINDS; i++)
-		list_init(&server->deadlines[i]);
 }
 
 /* Shares out the files that may be open. */
-static bool set_limits(struct server *server, struct buffer *error)
+static bool set_limits(struct server *server, const struct settings *settings,
+                       struct buffer *error)
 {
-	size_t wanted = (size_t)server->settings->push_max_connections;
+	size_t wanted = (size_t)settings->push_max_connections;
 	size_t kept = RESERVED_DESCRIPTORS + SURPLUS_CONNECTIONS;
 	size_t files = descriptors_raise_limit();
 
@@ -211,6 +227,13 @@ static bool listen_on_all(struct server *server, struct buffer *error)
 	return true;
 }
 
+/* The parser has a limit of its own, for all; ours is to come first. */
+static void set_head_limit(const struct settings *settings)
+{
+	http_parser_set_max_header_size(
+		(uint32_t)settings->limits_request_head + 1);
+}
+
 bool server_init(struct server *server, struct ev_loop *loop,
                  const struct settings *settings, struct hub *hub,
                  struct buffer *error)
@@ -218,7 +241,8 @@ bool server_init(struct server *server, struct ev_loop *loop,
 	*server = (struct server){.loop = loop, .settings = settings, .hub = hub};
 	list_init(&server->connections);
 	list_init(&server->dead);
-	set_patience(server);
+	init_deadlines(server);
+	set_patience(server, settings);
 	ev_timer_init(&server->ticks, tick, tick_seconds, tick_seconds);
 	server->ticks.data = server;
 	ev_timer_start(loop, &server->ticks);
@@ -228,10 +252,19 @@ bool server_init(struct server *server, struct ev_loop *loop,
 	ev_prepare_init(&server->reaper, reap);
 	server->reaper.data = server;
 	ev_prepare_start(loop, &server->reaper);
-	/* The parser has a limit of its own, for all; ours is to come first. */
-	http_parser_set_max_header_size(
-		(uint32_t)settings->limits_request_head + 1);
-	return set_limits(server, error) && listen_on_all(server, error);
+	set_head_limit(settings);
+	return set_limits(server, settings, error) &&
+	       listen_on_all(server, error);
+}
+
+bool server_change_settings(struct server *server, const struct settings *fresh,
+                            struct buffer *error)
+{
+	if (!set_limits(server, fresh, error))
+		return false;
+	set_patience(server, fresh);
+	set_head_limit(fresh);
+	return true;
 }
 
 static void stop_listening(struct server *server)

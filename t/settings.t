@@ -189,6 +189,196 @@ subtest '-o wins over the file' => sub {
     ok !-e $l->socket_path($_), "the socket file of $_ goes with it" for qw(history pushd);
 };
 
+# ---------------------------------------------------------------- SIGHUP
+
+sub poll_now { return Longroom::get_bytes('/rooms/room_26/poll?timeout=0' . ($_[0] // '')) }
+
+subtest 'SIGHUP takes what longroom-history can change' => sub {
+    my $l = Longroom->start(settings => { 'rooms.ephemeral' => 'fixed' }, without => ['pushd']);
+    is $l->post('room_26', '123456')->{status}, 201, 'a message that is not too long';
+    $l->set_in_file("[limits]\ncontent = 5");
+    Longroom::is_problem($l->post('room_26', '123456'), 413, 'content-too-large', 'is so with another limits.content');
+    is $l->post('fixed', 'x')->{status}, 202, 'what -o says';
+    $l->set_in_file("[rooms]\nephemeral = lobby, hall-*");
+    is $l->post('room_26', '123456')->{status}, 201, 'what the file does not say any more has its default again';
+    is $l->post('fixed', 'x')->{status}, 202, 'still wins over the file';
+    is $l->post('lobby', 'x')->{status}, 201, '... that says another';
+    $l->stop;
+
+    my $free = Longroom->start(without => ['pushd']);
+    is $free->post($_, 'x')->{status}, 201, "$_ is not ephemeral" for qw(lobby hall-1);
+    $free->set_in_file("[rooms]\nephemeral = lobby, hall-*");
+    is $free->post($_, 'x')->{status}, 202, "$_ is, with another rooms.ephemeral" for qw(lobby hall-1);
+    is $free->post('general', 'x')->{status}, 201, 'and others are not any more';
+    $free->stop;
+};
+
+subtest 'SIGHUP takes what longroom-pushd can change' => sub {
+    my $l = Longroom->start(without => ['nginx', 'history']);
+    my %c = map { $_ => $l->connect('pushd') } qw(idle half long waiting);
+    is $c{$_}->ask(poll_now())->{status}, 503, 'where there is no database yet, there is none' for qw(idle);
+    $l->start_program('history');
+    ok $l->eventually(20, sub { $c{idle}->ask(poll_now())->{status} == 200 }), 'with it polls are answered';
+    $c{half}->write(substr poll_now(), 0, 30);
+    $c{long}->write('GET /rooms/room_26/poll?timeout=0 HTTP/1.1' . "\r\nX: " . 'x' x 5000);
+    $c{waiting}->write(Longroom::get_bytes('/rooms/room_26/poll?timeout=3'));
+    is $c{waiting}->answer(0.2), undef, 'one waits';
+
+    $l->set_in_file("[limits]\nrequest_head = 2K");
+    Longroom::is_problem($l->connect('pushd')->ask(poll_now('&x=' . 'x' x 3000)), 414, 'head-too-large',
+        'a request is too long for another limits.request_head');
+    $c{long}->write("\r\n\r\n");
+    my $long = $c{long}->answer(20);
+    like $long->{status}, qr/^4/, '... and so is one that has begun before';
+    ok $c{long}->hangs_up(20), '... which is the last';
+
+    $l->set_in_file("[limits]\nhead_timeout = 100ms");
+    ok $c{half}->hangs_up(20), 'another limits.head_timeout holds for who has begun before';
+    is $c{idle}->ask(poll_now())->{status}, 200, 'while others go on';
+    is $l->connect('pushd')->ask(poll_now('&x=' . 'x' x 3000))->{status}, 200, 'and a long request is allowed again';
+    $l->set_in_file("[limits]\nidle_timeout = 1s");
+    ok $c{idle}->hangs_up(20), 'another limits.idle_timeout for who was idle before';
+    is $c{waiting}->answer(20)->{json}{count}, 0, 'but not for who waits';
+    $c{waiting}->close;
+
+    $l->set_in_file("[push]\nmax_connections = 2");
+    my @c = map { $l->connect('pushd') } 1 .. 3;
+    my @told;
+    ok $l->eventually(20, sub { @told = map { $_->ask(poll_now())->{status} } @c[0, 1]; "@told" eq '200 200' }),
+        'two are served with push.max_connections = 2';
+    is $c[2]->ask(poll_now())->{status}, 503, 'and the third is refused';
+    $l->set_in_file('');
+    is $l->connect('pushd')->ask(poll_now())->{status}, 200, 'but not without that line';
+    $l->stop;
+};
+
+subtest 'another push.window after SIGHUP' => sub {
+    my $l = Longroom->start(without => ['nginx']);
+    my $crowd = $l->pollers('pushd');
+    my $seen = $crowd->follow('room_26', after => 0);
+    my $fill = sub {
+        $l->sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)
+                 INSERT INTO messages (room_id, sender_id, sender_name, sender_type, content, sent_ms)
+                 SELECT 26, 1, 1, 'user', printf('%.*c', 2000, 'x'), 1790000000000 FROM n;");
+    };
+    $fill->();
+    ok $crowd->run(30, sub { @{ $seen->{ids} } >= 100 }), 'a hundred messages come with a large window';
+    $l->set_in_file("[push]\nwindow = 64K");
+    $fill->();
+    ok $crowd->run(30, sub { @{ $seen->{ids} } >= 200 }), 'a hundred more with one that does not hold them';
+    $l->set_in_file("[push]\nwindow = 1M");
+    $fill->();
+    ok $crowd->run(30, sub { @{ $seen->{ids} } >= 300 }), 'a hundred more with one that does';
+    is_deeply $seen->{ids}, [1 .. 300], 'none is lost or doubled';
+    $crowd->close;
+    $l->stop;
+};
+
+subtest 'SIGHUP keeps what only a start can change' => sub {
+    my $l = Longroom->start(without => ['nginx']);
+    my %from = map { $_ => $l->log_size($_) } qw(history pushd);
+    my $text = Longroom::settings_text($l->dir);
+    $text =~ s/^(\[history\]\n)/$1threads = 7\n/m;
+    $text =~ s/^(listen = .*)push\.sock/$1other.sock/m;
+    Longroom::spew($l->dir . '/longroom.conf', $text);
+    $l->signal($_, 'HUP') for qw(history pushd);
+    for (qw(history pushd)) {
+        is $l->wait_log($_, qr/warning: (\S*longroom\.conf: .*)/, 20, $from{$_}),
+            $l->dir . '/longroom.conf: takes effect at the next start: history.threads, push.listen',
+            "$_ tells the operator, in a line";
+    }
+    is $l->connect('pushd')->ask(poll_now())->{status}, 200, 'and goes on where it was';
+    $l->stop;
+};
+
+subtest 'SIGHUP with a bad file' => sub {
+    my $l = Longroom->start(without => ['pushd'], settings => { 'rooms.ephemeral' => 'lobby' });
+    my $good = Longroom::settings_text($l->dir);
+    $l->set_in_file("[limits]\ncontent = 5");
+    my %bad = (
+        'a value that is none'      => "$good\n[limits]\ncontent = much\n",
+        'an unknown setting'        => "$good\n[limits]\ncontents = 7\n",
+        'settings that do not meet' => $good =~ s/^(listen = )unix:.*history\.sock/${1}0.0.0.0:1/mr,
+    );
+    for my $title (sort keys %bad) {
+        my $from = $l->log_size('history');
+        Longroom::spew($l->dir . '/longroom.conf', $bad{$title});
+        $l->signal('history', 'HUP');
+        ok $l->wait_log('history', qr/error: \S+longroom\.conf:\d+: .*\n.*error: the settings stay as they were\n/, 20, $from),
+            "$title is told, with file and line";
+        is $l->post('room_26', '12345')->{status}, 201, 'and changes';
+        is $l->post('room_26', '123456')->{status}, 413, '... nothing';
+    }
+    unlink $l->dir . '/longroom.conf';
+    my $from = $l->log_size('history');
+    $l->signal('history', 'HUP');
+    ok $l->wait_log('history', qr/error: \S+longroom\.conf: No such file.*\n.*stay as they were\n/, 20, $from),
+        'a file that is gone is told';
+    is $l->post('room_26', '123456')->{status}, 413, 'and changes nothing';
+    $l->stop;
+};
+
+subtest 'SIGHUP with more connections than descriptors' => sub {
+    my $l = Longroom->start(without => ['nginx']);
+    $l->set_in_file("[push]\nmax_connections = 1000000\n[limits]\nrequest_head = 2K");
+    ok $l->wait_log('pushd', qr/error: push\.max_connections: 1000000, but only \d+ files may be open/),
+        'tells longroom-pushd, which changes nothing';
+    is $l->connect('pushd')->ask(poll_now('&x=' . 'x' x 3000))->{status}, 200, 'not even what would be good alone';
+    $l->stop;
+};
+
+subtest 'many SIGHUPs under load' => sub {
+    my $l = Longroom->start;
+    my $crowd = $l->crowd;
+    my %told;
+    for my $n (1 .. 40) {
+        my $left = 25;
+        $crowd->add(sub {
+            my ($answer) = @_;
+            $told{ $answer->{status} }++ if $answer;
+            return if $left-- == 0;
+            return Longroom::post_bytes("room_$n", 'x' x 100) if $n % 2;
+            return poll_now();
+        });
+    }
+    my $turn = 0;
+    ok $crowd->run(60, sub {
+        $l->signal($_, 'HUP') for qw(history pushd);
+        Longroom::spew($l->dir . '/longroom.conf', Longroom::settings_text($l->dir) . "\n[rooms]\nephemeral = r$turn\n")
+            if $turn++ % 10 == 0;
+        return 0 if grep { $_->{out} } @{ $crowd->{clients} };
+        return 1;
+    }), 'nobody hangs';
+    is_deeply \%told, { 200 => 500, 201 => 500 }, 'and every answer is good';
+    $l->stop;
+};
+
+# Whether SIGHUP does not end it: the program has blocked or caught it.
+sub heeds_hang_up {
+    my ($pid) = @_;
+    return Longroom::slurp("/proc/$pid/comm") =~ /^longroom-/
+        && Longroom::slurp("/proc/$pid/status") =~ /^Sig(?:Blk|Cgt):\s+[0-9a-f]*[13579bdf]$/m;
+}
+
+subtest 'SIGHUP at the start and at the end' => sub {
+    plan skip_all => 'this system has no /proc to tell how a program takes signals' if !-e "/proc/$$/status";
+    for my $program (qw(history pushd)) {
+        for my $time (1 .. 5) {
+            my $l = Longroom->start(without => [qw(nginx history pushd)]);
+            $l->_spawn($program);
+            ok $l->eventually(30, sub {
+                $l->signal($program, 'HUP') if heeds_hang_up($l->pid($program));
+                return $l->log($program) =~ /serving; pid/;
+            }), "$program starts in spite of it";
+            my $c = $l->connect($program);
+            $l->signal($program, $_) for qw(HUP TERM HUP HUP);
+            $c->close;
+            $l->await_end($program);
+            $l->stop;
+        }
+    }
+};
+
 subtest 'a file that is no socket is not touched' => sub {
     for my $program (@PROGRAMS) {
         my $name = $program eq 'longroom-history' ? 'history' : 'push';

@@ -91,6 +91,18 @@ subtest 'locked, where messages that are not saved are not wanted' => sub {
     $l->stop;
 };
 
+subtest 'locked, with another on_save_failure after SIGHUP' => sub {
+    my $l      = Longroom->start(settings => { 'store.busy_timeout' => '100ms' });
+    my $unlock = lock_database($l);
+    is $l->post('room_26', 'heard')->{status}, 202, 'a message is broadcast';
+    $l->set_in_file("[history]\non_save_failure = reject");
+    Longroom::is_problem($l->post('room_26', 'refused'), 503, 'storage', 'the next is refused');
+    $l->set_in_file('');
+    is $l->post('room_26', 'heard')->{status}, 202, 'and one is broadcast again when the line is gone';
+    $unlock->();
+    $l->stop;
+};
+
 subtest 'locked for long, under many requests' => sub {
     my $l = Longroom->start(settings => { 'store.busy_timeout' => '1s' });
     $l->post('room_26', 'before');

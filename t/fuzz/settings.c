@@ -26,7 +26,8 @@ struct row {
 };
 
 static const struct row rows[SETTING_COUNT] = {
-#define SETTING(section, name, kind, initial, least, most, choices, meaning)   \
+#define SETTING(section, name, kind, when, initial, least, most, choices, \
+                meaning)   \
 	{#section, #name, kind, offsetof(struct settings, section##_##name),   \
 	 least, most, choices},
 #include "settings.def"

@@ -451,6 +451,21 @@ mode = open
 END
 }
 
+# Adds lines to the file of settings, in place of those added before, and has the
+# programs that run read it again. Returns when they have.
+sub set_in_file {
+    my ($self, $lines) = @_;
+    my @programs = grep { $self->{process}{$_} } qw(history pushd);
+    my %from = map { $_ => $self->log_size($_) } @programs;
+    spew("$self->{dir}/longroom.conf", settings_text($self->{dir}) . "\n$lines\n");
+    $self->signal($_, 'HUP') for @programs;
+    for (@programs) {
+        $self->wait_log($_, qr/longroom\.conf: read again|the settings stay as they were/, undef, $from{$_})
+            or die "$_ does not read its settings again:\n" . $self->_tail($_);
+    }
+    return;
+}
+
 sub _listen {
     my ($self) = @_;
     $self->{listener} = IO::Socket::INET->new(

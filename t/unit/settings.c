@@ -500,6 +500,39 @@ static void what_is_no_address_is_refused(void **state)
 #define IN_PLACE(title, function)                                              \
 	TEST_WITH(title, function, set_up, tear_down, NULL)
 
+/* ---- Read again ---- */
+
+static void what_a_start_decides_is_kept(void **state)
+{
+	struct place *place = *state;
+	struct settings used;
+	struct buffer differing = {0};
+
+	settings_init(&used);
+	used.push_window = 1;
+	assert_true(read_file(place, "[store]\nurl = sqlite:/other\n"
+	                             "busy_timeout = 5s\n"
+	                             "[history]\nthreads = 7\n"
+	                             "[push]\nlisten = unix:/a unix:/b\n"
+	                             "[rooms]\nephemeral = lobby\n"
+	                             "[limits]\ncontent = 5\n"));
+	settings_keep_started(&place->settings, &used, &differing);
+	assert_text(buffer_text(&differing),
+	            "store.url, history.threads, push.listen");
+	assert_string_equal(place->settings.store_url, used.store_url);
+	assert_int_equal(place->settings.history_threads, 32);
+	assert_words(&place->settings.push_listen,
+	             "unix:/run/longroom/push.sock", NULL);
+	assert_words(&place->settings.rooms_ephemeral, "lobby", NULL);
+	assert_int_equal(place->settings.limits_content, 5);
+	assert_int_equal(place->settings.push_window, 64 << 20);
+	buffer_clear(&differing);
+	settings_keep_started(&place->settings, &used, &differing);
+	assert_int_equal(differing.size, 0);
+	buffer_release(&differing);
+	settings_release(&used);
+}
+
 int run_settings(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -541,6 +574,9 @@ int run_settings(void)
 	                 every_address_of_a_list_is_checked),
 		IN_PLACE("what is no address to listen on is refused",
 	                 what_is_no_address_is_refused),
+		IN_PLACE("of settings that are read again those of the start "
+	                 "are kept, and told",
+	                 what_a_start_decides_is_kept),
 	};
 
 	return cmocka_run_group_tests_name("settings", tests, NULL, NULL);
