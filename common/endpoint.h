@@ -27,6 +27,8 @@ bool endpoint_is_passing(int error);
 
 struct endpoint {
 	int fd;
+	bool outlives_us; /* handed over (inherited.h): who connects is not lost
+	                   * when we end, but waits for the next of us */
 	char *path; /* NULL for TCP */
 	dev_t device;
 	ino_t inode;

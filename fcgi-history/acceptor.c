@@ -8,7 +8,6 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "endpoint.h"
 #include "journal.h"
 #include "memory.h"
 #include "thread.h"
@@ -21,7 +20,7 @@ enum {
 
 struct acceptor {
 	pthread_t thread;
-	int listener;
+	const struct endpoint *endpoint;
 	struct connections *connections;
 	int stop[2]; /* a pipe: readable when it is time to stop */
 };
@@ -42,7 +41,7 @@ static void set_patience(int connection)
 static bool accept_some(struct acceptor *acceptor)
 {
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-		int connection = accept(acceptor->listener, NULL, NULL);
+		int connection = accept(acceptor->endpoint->fd, NULL, NULL);
 
 		if (connection >= 0) {
 			set_patience(connection);
@@ -62,7 +61,7 @@ static bool wait_for_connection(struct acceptor *acceptor, bool can_accept)
 {
 	struct pollfd waited[] = {
 		{.fd = acceptor->stop[0], .events = POLLIN},
-		{.fd = acceptor->listener, .events = POLLIN},
+		{.fd = acceptor->endpoint->fd, .events = POLLIN},
 	};
 
 	poll(waited, can_accept ? 2 : 1, can_accept ? -1 : RETRY_MS);
@@ -71,7 +70,8 @@ static bool wait_for_connection(struct acceptor *acceptor, bool can_accept)
 
 static bool has_backlog(const struct acceptor *acceptor)
 {
-	struct pollfd listener = {.fd = acceptor->listener, .events = POLLIN};
+	struct pollfd listener = {.fd = acceptor->endpoint->fd,
+	                          .events = POLLIN};
 
 	return poll(&listener, 1, 0) > 0;
 }
@@ -91,16 +91,18 @@ static void *accept_until_stopped(void *argument)
 		if (!wait_for_connection(acceptor, can_accept))
 			break;
 	}
-	while (has_backlog(acceptor) && accept_some(acceptor))
+	while (!acceptor->endpoint->outlives_us && has_backlog(acceptor) &&
+	       accept_some(acceptor))
 		;
 	return NULL;
 }
 
-struct acceptor *acceptor_start(int listener, struct connections *connections)
+struct acceptor *acceptor_start(const struct endpoint *endpoint,
+                                struct connections *connections)
 {
 	struct acceptor *acceptor = memory_get(sizeof *acceptor);
 
-	acceptor->listener = listener;
+	acceptor->endpoint = endpoint;
 	acceptor->connections = connections;
 	if (pipe(acceptor->stop) != 0) {
 		journal_error("can't make a pipe: %s", strerror(errno));

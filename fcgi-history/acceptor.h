@@ -4,13 +4,16 @@
 #define LONGROOM_ACCEPTOR_H
 
 #include "connections.h"
+#include "endpoint.h"
 
 struct acceptor;
 
-/* Puts what comes to the listening socket into connections, both borrowed. */
-struct acceptor *acceptor_start(int listener, struct connections *connections);
+/* Puts what comes to the endpoint into connections, both borrowed. */
+struct acceptor *acceptor_start(const struct endpoint *endpoint,
+                                struct connections *connections);
 
-/* Accepts what is in the backlog and ends the thread. */
+/* Accepts what is in the backlog, unless the endpoint outlives us, and ends the
+ * thread. */
 void acceptor_stop(struct acceptor *acceptor);
 
 #endif

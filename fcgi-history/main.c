@@ -12,6 +12,7 @@
 #include "command_line.h"
 #include "descriptors.h"
 #include "endpoint.h"
+#include "inherited.h"
 #include "journal.h"
 #include "live_settings.h"
 #include "workers.h"
@@ -25,6 +26,7 @@ struct history {
 	char **argv;
 	struct live_settings *live;
 	const struct settings *settings; /* as at the start */
+	size_t inherited; /* listening sockets */
 	struct endpoint endpoint;
 	struct writer *writer;
 };
@@ -152,7 +154,7 @@ static int serve_on(struct history *history)
 		connections_free(connections);
 		return complain(&error);
 	}
-	struct acceptor *acceptor = acceptor_start(endpoint->fd, connections);
+	struct acceptor *acceptor = acceptor_start(endpoint, connections);
 	journal_info("serving; pid %ld", (long)getpid());
 	wait_for_end(history);
 	acceptor_stop(acceptor);
@@ -169,7 +171,10 @@ static bool start_listening(struct history *history, struct buffer *error)
 	const struct settings *settings = history->settings;
 	struct endpoint *endpoint = &history->endpoint;
 
-	if (gateway_has_listener()) {
+	if (history->inherited > 0) {
+		*endpoint = (struct endpoint){.fd = INHERITED_FIRST,
+		                              .outlives_us = true};
+	} else if (gateway_has_listener()) {
 		fcntl(LISTENER_BY_PARENT, F_SETFL, O_NONBLOCK);
 		*endpoint = (struct endpoint){.fd = LISTENER_BY_PARENT};
 	} else if (!endpoint_open(endpoint, settings->history_listen, error)) {
@@ -181,6 +186,17 @@ static bool start_listening(struct history *history, struct buffer *error)
 	buffer_add_string(error, "with auth.mode = open only loopback and unix "
 	                         "sockets are served");
 	endpoint_close(endpoint);
+	return false;
+}
+
+static bool take_inherited(struct history *history, struct buffer *error)
+{
+	if (!inherited_take(&history->inherited, error))
+		return false;
+	if (history->inherited <= 1)
+		return true;
+	buffer_printf(error, "LISTEN_FDS: %zu sockets were handed over, but %s "
+	              "takes one", history->inherited, program);
 	return false;
 }
 
@@ -202,6 +218,8 @@ static int serve(struct history *history)
 	struct buffer error = {0};
 	struct saver *saver;
 
+	if (!take_inherited(history, &error))
+		return complain(&error);
 	/* Before all else: the bus has threads of its own. */
 	catch_signals();
 	saver = saver_new(settings, settings->bus_publish, &error);

@@ -427,8 +427,8 @@ void connection_expire(struct connection *c)
 	connection_close(c);
 }
 
-/* A client whose first request has not come yet, or not wholly, is given a moment
- * for it. One that was kept may be closed between two requests, which its
+/* A client whose first request has not come yet, or not wholly, is given a
+ * moment for it. One that was kept may be closed between two requests: its
  * client knows how to repeat (RFC 9112 section 9.3.1; nginx does). */
 void connection_drain(struct connection *c)
 {

@@ -8,8 +8,8 @@
 #include "metrics.h"
 #include "page.h"
 
-/* PROTOCOL section 6. Who comes back while nobody accepts has to fit the kernel's
- * backlog (ENDPOINT_BACKLOG) for as long as a restart takes. */
+/* PROTOCOL section 6. Those who come back while a restart lasts have to fit the
+ * kernel's backlog (ENDPOINT_BACKLOG). */
 enum {
 	RETRY_LEAST_MS = 1000, /* for a crowd of any size: a restart's time */
 	RETRY_MOST_MS = 30000,

@@ -8,6 +8,7 @@
 
 #include "command_line.h"
 #include "follower.h"
+#include "inherited.h"
 #include "journal.h"
 #include "server.h"
 
@@ -17,6 +18,7 @@ struct pushd {
 	int argc;
 	char **argv;
 	struct settings settings;
+	size_t inherited; /* listening sockets */
 	struct ev_loop *loop;
 	struct log_reader *reader;
 	struct bus *bus;
@@ -122,6 +124,8 @@ static int serve(struct pushd *pushd)
 	struct buffer error = {0};
 	int status = EXIT_SUCCESS;
 
+	if (!inherited_take(&pushd->inherited, &error))
+		return complain(&error);
 	pushd->loop = ev_default_loop(EVFLAG_AUTO);
 	struct store *store = store_new(settings, STORE_READ, &error);
 	if (store == NULL)
@@ -134,8 +138,8 @@ static int serve(struct pushd *pushd)
 	pushd->reader = log_reader_start(pushd->loop, store);
 	hub_init(&pushd->hub, settings->push_window, pushd->reader,
 	         connection_answered);
-	if (server_init(&pushd->server, pushd->loop, settings, &pushd->hub,
-	                &error))
+	if (server_init(&pushd->server, pushd->loop, settings, pushd->inherited,
+	                &pushd->hub, &error))
 		run(pushd);
 	else
 		status = complain(&error);

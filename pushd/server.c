@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "descriptors.h"
+#include "inherited.h"
 #include "journal.h"
 #include "memory.h"
 #include "metrics.h"
@@ -135,7 +136,7 @@ static void reap(struct ev_loop *loop, struct ev_prepare *prepare, int events)
 		ev_break(loop, EVBREAK_ALL);
 }
 
-/* Those in the queue get what others will: its order stays that of their ends. */
+/* Those in the queue get what others will, so its order stays right. */
 static void change_patience(struct server *server, enum deadline_kind kind,
                             int64_t patience_ms)
 {
@@ -194,24 +195,38 @@ static bool is_allowed(const struct server *server,
 	if (server->settings->auth_mode != AUTH_OPEN ||
 	    endpoint_descriptor_is_local(endpoint->fd))
 		return true;
-	buffer_add_string(error, "push.listen: with auth.mode = open only "
-	                         "loopback and unix sockets are served");
+	buffer_printf(error, "%s: with auth.mode = open only loopback and unix "
+	              "sockets are served",
+	              endpoint->outlives_us ? "LISTEN_FDS" : "push.listen");
 	return false;
 }
 
-static bool listen_on_all(struct server *server, struct buffer *error)
+static bool open_listener(struct server *server, struct endpoint *endpoint,
+                          size_t number, bool is_inherited,
+                          struct buffer *error)
 {
-	const struct word_list *addresses = &server->settings->push_listen;
+	if (!is_inherited)
+		return endpoint_open(endpoint,
+		                     server->settings->push_listen.words[number],
+		                     error);
+	*endpoint = (struct endpoint){.fd = INHERITED_FIRST + (int)number,
+	                              .outlives_us = true};
+	return true;
+}
 
-	server->listeners =
-		memory_get(addresses->count * sizeof *server->listeners);
-	for (; server->listener_count < addresses->count;
-	     server->listener_count++) {
+static bool listen_on_all(struct server *server, size_t inherited,
+                          struct buffer *error)
+{
+	size_t count = inherited > 0 ? inherited
+	                             : server->settings->push_listen.count;
+
+	server->listeners = memory_get(count * sizeof *server->listeners);
+	for (; server->listener_count < count; server->listener_count++) {
 		struct listener *listener =
 			&server->listeners[server->listener_count];
 
-		if (!endpoint_open(&listener->endpoint,
-		                   addresses->words[server->listener_count],
+		if (!open_listener(server, &listener->endpoint,
+		                   server->listener_count, inherited > 0,
 		                   error))
 			return false;
 		if (!is_allowed(server, &listener->endpoint, error)) {
@@ -235,8 +250,8 @@ static void set_head_limit(const struct settings *settings)
 }
 
 bool server_init(struct server *server, struct ev_loop *loop,
-                 const struct settings *settings, struct hub *hub,
-                 struct buffer *error)
+                 const struct settings *settings, size_t inherited,
+                 struct hub *hub, struct buffer *error)
 {
 	*server = (struct server){.loop = loop, .settings = settings, .hub = hub};
 	list_init(&server->connections);
@@ -254,7 +269,7 @@ bool server_init(struct server *server, struct ev_loop *loop,
 	ev_prepare_start(loop, &server->reaper);
 	set_head_limit(settings);
 	return set_limits(server, settings, error) &&
-	       listen_on_all(server, error);
+	       listen_on_all(server, inherited, error);
 }
 
 bool server_change_settings(struct server *server, const struct settings *fresh,
@@ -290,15 +305,17 @@ void server_release(struct server *server)
 	free(server->listeners);
 }
 
-/* Who has connected already is not turned away. */
 static void accept_backlog(struct server *server)
 {
 	for (size_t i = 0; i < server->listener_count; i++) {
+		struct listener *listener = &server->listeners[i];
 		size_t before;
 
 		do {
+			if (listener->endpoint.outlives_us)
+				break;
 			before = server->count;
-			accept_some(server->loop, &server->listeners[i].io, 0);
+			accept_some(server->loop, &listener->io, 0);
 		} while (server->accepting && server->count > before);
 	}
 }

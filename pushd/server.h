@@ -47,21 +47,24 @@ struct server {
 	bool draining;
 };
 
-/* Listens on all addresses of settings.push_listen. False: *error says why not;
+/* Listens on the sockets that were handed over (inherited.h), or, if there are
+ * none, on all addresses of settings.push_listen. False: *error says why not;
  * the server can be released all the same. Borrows the rest. */
 bool server_init(struct server *server, struct ev_loop *loop,
-                 const struct settings *settings, struct hub *hub,
-                 struct buffer *error);
+                 const struct settings *settings, size_t inherited,
+                 struct hub *hub, struct buffer *error);
 void server_release(struct server *server);
 
-/* Makes ready for other settings, which the caller then puts in the place of those
- * that the server borrows. False: they can't be, *error says why, and nothing
- * has changed. */
+/* Makes ready for other settings, which the caller then puts in the place of
+ * those that the server borrows. False: they can't be, *error says why, and
+ * nothing has changed. */
 bool server_change_settings(struct server *server, const struct settings *fresh,
                             struct buffer *error);
 
 /* Stops listening, answers all who wait, and breaks the loop when all have read
- * their answers, or limits.write_timeout has passed. */
+ * their answers, or limits.write_timeout has passed. Who has connected is not
+ * turned away: what has been asked, or is being asked, is answered; the backlog
+ * of a socket that was handed over is left to whoever has it next. */
 void server_drain(struct server *server);
 
 /* (Re)starts the connection's deadline: it is in this queue from now. */

@@ -124,6 +124,18 @@ subtest 'FastCGI connections that say nothing' => sub {
     $l->stop;
 };
 
+subtest 'FastCGI connections that are silent until SIGTERM' => sub {
+    my $l = Longroom->start(without => [qw(nginx pushd)]);
+    my @c = map { $l->connect('history') } 1 .. 20;
+    ask_by_fastcgi($l->connect('history'), GET => '/rooms/room_1/messages');
+    $l->signal('history', 'TERM');
+    ok $l->wait_log('history', qr/ending: answering what was taken/), 'it ends';
+    my @sent = map { ask_by_fastcgi($_, POST => '/rooms/room_1/messages', 'x') } @c;
+    is_deeply [map { $_->{status} } @sent], [(201) x 20], 'and answers what was accepted before';
+    $l->await_end('history');
+    $l->stop;
+};
+
 subtest 'the socket of a dead publisher that may not be removed' => sub {
     plan skip_all => 'root may remove everything' if $> == 0;
     my $dir = Longroom::fresh_dir();

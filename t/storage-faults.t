@@ -93,7 +93,7 @@ subtest 'locked, where messages that are not saved are not wanted' => sub {
 
 subtest 'locked, with another on_save_failure after SIGHUP' => sub {
     my $l      = Longroom->start(settings => { 'store.busy_timeout' => '100ms' });
-    my $unlock = lock_database($l);
+    my $unlock = $l->lock_database;
     is $l->post('room_26', 'heard')->{status}, 202, 'a message is broadcast';
     $l->set_in_file("[history]\non_save_failure = reject");
     Longroom::is_problem($l->post('room_26', 'refused'), 503, 'storage', 'the next is refused');

@@ -23,7 +23,7 @@ use strict;
 use warnings;
 
 use Cwd            ();
-use Fcntl          qw(F_SETFD F_GETFD FD_CLOEXEC);
+use Fcntl          qw(F_DUPFD F_SETFD F_GETFD FD_CLOEXEC);
 use File::Basename ();
 use File::Spec     ();
 use File::Temp     ();
@@ -93,6 +93,8 @@ sub fresh_dir {
 #          dir => '/there'                       kept when the test ends
 #          programs => {pushd => 'NAME'}         built programs other than the usual
 #          operator => 1                         /healthz and /metrics, for operator()
+#          hand_over => 1                        listening sockets are made here, and kept
+#                                                while a program is away
 sub start {
     my ($class, %options) = @_;
     my $self = bless {
@@ -109,6 +111,8 @@ sub start {
     push @alive, $self;
     weaken $alive[-1];
 
+    $self->{handed} = { map { $_ => [listening_socket($self->socket_path($_))] } qw(history pushd) }
+        if $options{hand_over};
     my %without = map { $_ => 1 } @{ $options{without} || [] };
     $self->_write_settings;
     if (!$without{nginx}) {
@@ -283,11 +287,32 @@ sub _spawn {
             fcntl $listener, F_SETFD, (fcntl $listener, F_GETFD, 0) & ~FD_CLOEXEC;
             $ENV{NGINX} = fileno($listener) . ';';
         }
+        _hand_over(@{ $self->{handed}{$name} }) if $self->{handed}{$name};
         { no warnings 'exec'; exec { $command[0] } @command }
         print STDERR "can't run $command[0]: $!\n";
         POSIX::_exit(127);
     }
     $self->{process}{$name} = $self->{group}{$name} = $pid;
+    return;
+}
+
+# A unix socket that listens, as a socket unit of systemd makes it.
+sub listening_socket {
+    my ($path) = @_;
+    my $socket = IO::Socket::UNIX->new(Local => $path, Listen => 4096) or die "can't listen at $path: $!\n";
+    chmod 0660, $path or die "$path: $!\n";
+    return $socket;
+}
+
+# In a process that is about to become a program: hands it these sockets by the
+# protocol of sd_listen_fds(3).
+sub _hand_over {
+    my (@sockets) = @_;
+    # Out of the way first: one may have the number that another is to get.
+    my @high = map { fcntl $_, F_DUPFD, 100 } @sockets;
+    POSIX::dup2($high[$_], 3 + $_) for 0 .. $#high;
+    POSIX::close($_) for @high;
+    @ENV{qw(LISTEN_PID LISTEN_FDS)} = ($$, scalar @sockets);
     return;
 }
 
@@ -347,6 +372,8 @@ sub _is_zombie {
 
 sub _wait_until_it_answers {
     my ($self, $name) = @_;
+    # A socket that is handed over answers nothing before its program does.
+    $self->wait_log($name, qr/serving; pid $self->{process}{$name}\n/) if $self->{handed}{$name};
     my $answers = eventually($self, START_SECONDS, sub {
         die "$name does not start:\n" . $self->_tail($name) if !$self->runs($name);
         return $name eq 'nginx'   ? -e "$self->{dir}/nginx.pid"
@@ -383,7 +410,7 @@ sub socket_path {
 }
 
 # Runs a command to its end. stdin => bytes, env => {NAME => value or undef},
-# seconds => N, clean_env => 1. Returns {status, stdout, stderr}; status is the
+# seconds => N, clean_env => 1, sockets => [handed over]. Returns {status, stdout, stderr}; status is the
 # exit status, 128 and more for a signal, undef if it had to be stopped.
 sub run {
     my ($command, %options) = @_;
@@ -401,6 +428,7 @@ sub run {
         my %env = %{ $options{env} || {} };
         %ENV = map { $_ => $ENV{$_} } grep { /^(?:PATH|HOME|TMPDIR|\w+SAN_OPTIONS)$/ } keys %ENV
             if $options{clean_env};
+        _hand_over(@{ $options{sockets} }) if $options{sockets};
         defined $env{$_} ? $ENV{$_} = $env{$_} : delete $ENV{$_} for keys %env;
         { no warnings 'exec'; exec { $command->[0] } @$command }
         print STDERR "can't run $command->[0]: $!\n";

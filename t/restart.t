@@ -1,0 +1,245 @@
+# Restarts that nobody notices: sockets that are handed over, and how the programs
+# end (longroom-history(8), longroom-pushd(8)). What SIGHUP does stands in
+# settings.t.
+
+use strict;
+use warnings;
+
+use FindBin ();
+use lib "$FindBin::Bin/lib";
+use File::Temp ();
+use IO::Socket::INET ();
+use JSON::PP ();
+use Longroom;
+use Socket qw(SOCK_DGRAM SOMAXCONN);
+use Test::More;
+
+my $sanitized = Longroom::slurp(Longroom::program('longroom-pushd')) =~ /__[amt]san_init/;
+my $get       = Longroom::get_bytes('/rooms/room_26/poll?timeout=0');
+
+# ---------------------------------------------------------------- under load
+
+# Runs longroom-load beside the test; returns a function that waits for its end
+# and returns its report. What it says is in the file load.log.
+sub load {
+    my ($l, @options) = @_;
+    my ($log, $json) = map { $l->dir . "/load.$_" } qw(log json);
+    my @command = (Longroom::program('longroom-load'), '--url', $l->url, '--json', @options);
+    my $run = $l->background(sub {
+        my $ended = Longroom::run(
+            ['sh', '-c', 'log=$1 json=$2; shift 2; exec "$@" 2>"$log" >"$json"', 'sh', $log, $json, @command],
+            seconds => 200);
+        return $ended->{status} // 'still running';
+    });
+    return sub {
+        my ($status) = $run->result;
+        my $report = eval { JSON::PP::decode_json(Longroom::slurp($json)) } || {};
+        my ($connections, $polls) = map { $_ || {} } @$report{qw(connections polls)};
+        is $status, 0, 'nothing was lost, doubled or out of order, and nobody was stuck';
+        is_deeply [@$connections{qw(not_made broken silent)}], [0, 0, 0], 'no connection was refused or broken';
+        is_deeply [@$polls{qw(server_errors refused)}], [0, 0], 'no poll failed';
+        diag Longroom::slurp($log) if !Test::More->builder->is_passing;
+        return $report;
+    };
+}
+
+sub descriptors {
+    my ($pid) = @_;
+    opendir my $dir, "/proc/$pid/fd" or return 0;
+    return scalar grep {/^\d/} readdir $dir;
+}
+
+subtest 'longroom-pushd restarted under ten thousand waiters' => sub {
+    my $waiters = $sanitized ? 1000 : 10_000;
+    my $fits    = Longroom::descriptor_limit() - 500;
+    $waiters = $fits if $fits < $waiters;
+    note "with $waiters, as the programs were built with sanitizers, or descriptors are few" if $waiters < 10_000;
+    my $l = Longroom->start(hand_over => 1, nginx_workers => 3);
+    my $end = load($l, '--source-addresses', 4, '--rooms', 100, '--waiters', $waiters, '--senders', 4,
+        '--messages', 300, '--rate', 20, '--check-history', '--settle', 30, '--seconds', 180);
+    ok $l->eventually(90, sub { Longroom::slurp($l->dir . '/load.log') =~ /waiters wait/ }), 'they wait';
+    for my $time (1 .. 3) {
+        $l->restart('pushd');
+        ok $l->eventually(60, sub { descriptors($l->pid('pushd')) > $waiters }), 'and come back';
+    }
+    is_deeply $end->()->{posts}{status}, { 201 => 300 }, 'all that was sent meanwhile was saved';
+    $l->stop;
+};
+
+subtest 'longroom-history restarted under five hundred senders' => sub {
+    my $l = Longroom->start(hand_over => 1, nginx_workers => 2);
+    my $end = load($l, '--rooms', 20, '--waiters', 20, '--senders', 500, '--messages', 1_000_000,
+        '--send-seconds', 5, '--client-ids', '--check-history', '--settle', 60, '--seconds', 180);
+    my $saved = sub { ($l->sql('SELECT count(*) FROM messages;'))[0] };
+    ok $l->eventually(60, sub { $saved->() > 500 }), 'they send';
+    $l->restart('history') for 1 .. 5;
+    my $report = $end->();
+    cmp_ok $report->{posts}{sent}, '>', 1000, "$report->{posts}{sent} messages were sent";
+    is_deeply $report->{posts}{status}, { 201 => $report->{posts}{sent} }, 'and each was answered with 201, at once';
+    $l->stop;
+};
+
+# nginx keeps connections to longroom-pushd, and may be about to use one when it
+# is closed: it has to notice, and ask again on another.
+subtest 'longroom-pushd restarted under polls that do not wait' => sub {
+    my $l = Longroom->start(hand_over => 1, nginx_workers => 2);
+    my $polls = $l->background(sub {
+        my ($crowd, %told) = $l->crowd;
+        for (1 .. 50) {
+            $crowd->add(sub {
+                my ($answer) = @_;
+                $told{ $answer->{status} }++ if $answer;
+                return -e $l->dir . '/enough' ? undef : $get;
+            });
+        }
+        $crowd->run(120) or die "they do not end\n";
+        return join ' ', sort keys %told;
+    });
+    $l->restart('pushd') for 1 .. 20;
+    Longroom::spew($l->dir . '/enough', '');
+    is_deeply [$polls->result], ['200'], 'none fails';
+    $l->stop;
+};
+
+subtest 'a second longroom-history' => sub {
+    my $l = Longroom->start(hand_over => 1);
+    my $second = Longroom::run([Longroom::program('longroom-history'), '-c', $l->dir . '/longroom.conf'],
+        sockets => $l->{handed}{history});
+    is $second->{status}, 1, 'does not start while the first runs';
+    like $second->{stderr}, qr{error: bus ipc://\S+: Address}, 'as the bus has one publisher';
+    is_deeply [map { $l->post('room_26', 'x')->{status} } 1 .. 20], [(201) x 20], 'and takes no request from it';
+    $l->stop;
+};
+
+# ---------------------------------------------------------------- the end
+
+subtest 'what longroom-pushd does at its end' => sub {
+    my $l = Longroom->start(hand_over => 1, without => ['nginx']);
+    my %c = map { $_ => $l->connect('pushd') } qw(half new silent kept waiting);
+    $c{half}->write(substr $get, 0, 30);
+    is $c{kept}->ask($get)->{status}, 200, 'it has answered one';
+    $c{waiting}->write(Longroom::get_bytes('/rooms/room_26/poll?timeout=50'));
+    is $c{waiting}->answer(0.2), undef, 'one waits';
+    $l->signal('pushd', 'TERM');
+    $l->wait_log('pushd', qr/ending: answering who waits/);
+    my $late = $l->connect('pushd');
+    $late->write($get);
+
+    my $sent_away = $c{waiting}->answer(20);
+    is $sent_away->{headers}{connection}, 'close', 'who waits is answered, for the last time';
+    is $sent_away->{json}{count}, 0, 'with an empty page';
+    like $sent_away->{json}{retry_ms}, qr/^[1-9][0-9]{0,3}\z/, 'and told when to come back';
+    cmp_ok $sent_away->{json}{retry_ms}, '<=', 1000, 'within a second, as there are few';
+    ok $c{kept}->hangs_up(20), 'a connection between two requests is closed';
+    $c{half}->write(substr $get, 30);
+    $c{new}->write(Longroom::get_bytes("/rooms/room_26/poll?timeout=50&after=$sent_away->{json}{cursor}"));
+    is $c{half}->answer(20)->{headers}{connection}, 'close', 'a request that has begun is answered';
+    my $new = $c{new}->answer(20);
+    is $new->{status}, 200, 'and so is the first of one that has connected';
+    ok $new->{json}{retry_ms}, 'though nobody waits any more';
+    $_->close for @c{qw(half new waiting)};
+    $l->await_end('pushd');
+    ok $c{silent}->hangs_up(20), 'who says nothing does not hold it up';
+
+    is $late->answer(0.2), undef, 'who connects meanwhile is left in the backlog';
+    $l->start_program('pushd');
+    is $late->answer(20)->{status}, 200, 'for the next to answer';
+    $l->stop;
+    ok -S $l->socket_path($_), "the socket file of $_ stays: it is somebody else's" for qw(history pushd);
+};
+
+subtest 'sockets of its own' => sub {
+    my $l = Longroom->start(without => ['nginx']);
+    $l->signal('pushd', 'STOP');
+    my $late = $l->connect('pushd');
+    $late->write($get);
+    $l->signal('pushd', $_) for qw(TERM CONT);
+    is $late->answer(20)->{status}, 200, 'nobody else would answer who is in the backlog, so longroom-pushd does';
+    $late->close;
+    $l->await_end('pushd');
+    ok !-e $l->socket_path('pushd'), 'and removes the socket file';
+    $l->stop;
+};
+
+subtest 'the backlog of longroom-history' => sub {
+    my $l = Longroom->start(hand_over => 1, without => ['pushd']);
+    my $accepted = $l->connect('history');
+    $l->post('room_1', 'by now it has been accepted');
+    $l->signal('history', 'TERM');
+    $l->wait_log('history', qr/ending: answering what was taken/);
+    my $c = $l->connect;
+    $c->write(Longroom::post_bytes('room_26', 'late'));
+    is $c->answer(0.2), undef, 'who sends after SIGTERM is not answered';
+    $accepted->close;
+    $l->await_end('history');
+    $l->start_program('history');
+    is $c->answer(20)->{status}, 201, 'but by the next';
+    is_deeply $l->message_contents($l->history('room_26')), ['late'], 'once';
+    $l->stop;
+};
+
+# ---------------------------------------------------------------- LISTEN_FDS
+
+my $place = Longroom::fresh_dir();
+my $conf  = "$place/longroom.conf";
+Longroom::spew($conf, Longroom::settings_text($place));
+
+sub is_refused {
+    my ($title, $sockets, $words, $programs, %env) = @_;
+    for my $program (@{ $programs || [qw(longroom-history longroom-pushd)] }) {
+        my $run = Longroom::run([Longroom::program($program), '-c', $conf],
+            sockets => $sockets, env => \%env);
+        is $run->{status} // 'still running', 1, "$program refuses $title";
+        like $run->{stderr}, qr/error: $words/, '... and says why';
+    }
+    ok !-e "$place/$_.sock", "... and listens nowhere else" for qw(history push);
+    return;
+}
+
+subtest 'what is no listening socket' => sub {
+    my $file     = File::Temp->new;
+    my $datagram = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 0, Proto => 'udp', Type => SOCK_DGRAM);
+    my $deaf     = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 0, Proto => 'tcp');
+    my $unfit    = qr/LISTEN_FDS: descriptor 3 is not a stream socket that listens/;
+    is_refused('a file',                             [$file],     $unfit);
+    is_refused('a datagram socket',                  [$datagram], $unfit);
+    is_refused('a socket on which nobody listens',   [$deaf],     $unfit);
+    is_refused('a descriptor that is not there', [], qr/LISTEN_FDS: descriptor 3 is not/, undef, LISTEN_FDS => 1);
+};
+
+subtest 'numbers that are none' => sub {
+    is_refused("LISTEN_FDS=$_", [], qr/LISTEN_FDS: '\Q$_\E' is not a number/, undef, LISTEN_FDS => $_)
+        for 'one', '-1', '', '99999999999999999999';
+    is_refused('LISTEN_PID=me', [], qr/LISTEN_PID: 'me' is not a number/, undef, LISTEN_PID => 'me');
+};
+
+subtest 'an address that others can reach' => sub {
+    my $open = IO::Socket::INET->new(LocalAddr => '0.0.0.0', LocalPort => 0, Listen => SOMAXCONN)
+        or die "can't listen: $@\n";
+    is_refused('it with auth.mode = open', [$open], qr/.*auth\.mode = open/);
+};
+
+subtest 'how many sockets' => sub {
+    my @sockets = map {
+        IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 0, Listen => SOMAXCONN) or die "can't listen: $@\n"
+    } 1 .. 3;
+    is_refused('two', [@sockets[0, 1]], qr/LISTEN_FDS: 2 sockets were handed over, but longroom-history takes one/,
+        ['longroom-history']);
+    my $l = Longroom->start(without => ['nginx', 'pushd']);
+    $l->{handed}{pushd} = [Longroom::listening_socket($l->socket_path('pushd')), @sockets];
+    $l->start_program('pushd');
+    my @answers = map { 'Longroom::Connection'->new({ port => $_->sockport })->ask($get, 20) } @sockets;
+    is_deeply [map {"$_->{status}"} @answers], [(200) x 3], 'longroom-pushd serves on any number';
+    $l->stop;
+};
+
+subtest 'sockets for another process' => sub {
+    my $l = Longroom->start(without => [qw(nginx history pushd)]);
+    # As a shell between the giver and the program would leave them.
+    local @ENV{qw(LISTEN_PID LISTEN_FDS LISTEN_FDNAMES)} = ($$, 1, 'push');
+    $l->start_program($_) for qw(history pushd);
+    ok -S $l->socket_path($_), "$_ does not take, and listens where the settings say" for qw(history pushd);
+    $l->stop;
+};
+
+done_testing;
