@@ -81,13 +81,28 @@ static void start_request(struct connection *c)
 	enter(c, CONNECTION_IDLE);
 }
 
-/* The answer is written: on to the next request, or to the end. */
+static bool has_unread(const struct connection *c)
+{
+	char byte;
+
+	return recv(c->io.fd, &byte, 1, MSG_PEEK) > 0;
+}
+
+/* The answer is written: on to the next request, or to the end. Where nothing
+ * but our own end closes the connection, its client has said all that it had to:
+ * it can be closed at once, and we need not wait until ten thousand clients have
+ * read their answers, which the kernel has. */
 static void finish_request(struct connection *c)
 {
+	bool is_last = c->server->draining && !c->closes && !has_unread(c);
 	bool closes = c->closes || c->answer->closes || c->server->draining;
 
 	answer_release(c->answer);
 	c->answer = NULL;
+	if (is_last) {
+		connection_close(c);
+		return;
+	}
 	if (closes) {
 		linger(c);
 		return;
