@@ -43,8 +43,13 @@ static inline void list_append(struct list *list, struct list *link)
 /* Moves all members of one list to the end of another. */
 static inline void list_append_all(struct list *list, struct list *members)
 {
-	while (!list_is_empty(members))
-		list_append(list, members->next);
+	if (list_is_empty(members))
+		return;
+	members->next->previous = list->previous;
+	members->previous->next = list;
+	list->previous->next = members->next;
+	list->previous = members->previous;
+	list_init(members);
 }
 
 /* The struct that has this link as that member. */
