@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "journal.h"
 #include "memory.h"
 #include "metrics.h"
 #include "operator.h"
@@ -26,20 +27,11 @@ static void enter(struct connection *c, enum connection_state state)
 
 	c->state = state;
 	if (state == CONNECTION_DEAD)
-		list_remove(&c->deadline);
+		deadline_clear(&c->deadline);
 	else if (state == CONNECTION_HEAD && c->server->draining)
 		server_set_deadline(c->server, c, DEADLINE_DRAIN);
 	else if (state != CONNECTION_WAITING)
 		server_set_deadline(c->server, c, deadlines[state]);
-}
-
-static void watch(struct connection *c, int events)
-{
-	if ((c->io.events & (EV_READ | EV_WRITE)) == events)
-		return;
-	ev_io_stop(c->server->loop, &c->io);
-	ev_io_set(&c->io, c->io.fd, events);
-	ev_io_start(c->server->loop, &c->io);
 }
 
 void connection_close(struct connection *c)
@@ -47,8 +39,7 @@ void connection_close(struct connection *c)
 	if (c->state == CONNECTION_DEAD)
 		return;
 	hub_leave(c->server->hub, &c->waiter);
-	ev_io_stop(c->server->loop, &c->io);
-	close(c->io.fd);
+	close(c->fd);
 	c->server->count--;
 	list_append(&c->server->dead, &c->all);
 	enter(c, CONNECTION_DEAD);
@@ -65,27 +56,26 @@ void connection_free(struct connection *c)
 
 static void linger(struct connection *c)
 {
-	shutdown(c->io.fd, SHUT_WR);
+	shutdown(c->fd, SHUT_WR);
 	buffer_release(&c->input);
-	watch(c, EV_READ);
 	enter(c, CONNECTION_LINGERING);
 }
 
-static void start_request(struct connection *c)
+static void start_head(struct connection *c)
 {
 	http_parser_init(&c->parser, HTTP_REQUEST);
 	c->parser.data = c;
 	c->head_size = 0;
 	c->in_headers = false;
 	c->is_head = false;
-	enter(c, CONNECTION_IDLE);
+	enter(c, CONNECTION_HEAD);
 }
 
 static bool has_unread(const struct connection *c)
 {
 	char byte;
 
-	return recv(c->io.fd, &byte, 1, MSG_PEEK) > 0;
+	return recv(c->fd, &byte, 1, MSG_PEEK) > 0;
 }
 
 /* The answer is written: on to the next request, or to the end. Where nothing
@@ -108,8 +98,16 @@ static void finish_request(struct connection *c)
 		return;
 	}
 	c->is_kept = true;
-	watch(c, EV_READ);
-	start_request(c);
+	enter(c, CONNECTION_IDLE);
+}
+
+/* One time for the whole answer, however many parts it takes. */
+static void wait_to_write(struct connection *c)
+{
+	if (c->state == CONNECTION_WRITING)
+		return;
+	poller_watch_writing(&c->server->poller, c->fd, c, true);
+	enter(c, CONNECTION_WRITING);
 }
 
 /* Writes what it can; the rest when the client has read. */
@@ -119,7 +117,7 @@ static void write_answer(struct connection *c)
 	size_t size = c->is_head ? c->answer->head_size : c->answer->size;
 
 	while (c->written < size) {
-		ssize_t sent = send(c->io.fd, c->answer->data + c->written,
+		ssize_t sent = send(c->fd, c->answer->data + c->written,
 		                    size - c->written, MSG_NOSIGNAL);
 
 		if (sent >= 0) {
@@ -132,12 +130,11 @@ static void write_answer(struct connection *c)
 			connection_close(c);
 			return;
 		}
-		watch(c, EV_WRITE);
-		/* One time for the whole answer, however many parts it takes. */
-		if (c->state != CONNECTION_WRITING)
-			enter(c, CONNECTION_WRITING);
+		wait_to_write(c);
 		return;
 	}
+	if (c->state == CONNECTION_WRITING)
+		poller_watch_writing(&c->server->poller, c->fd, c, false);
 	finish_request(c);
 }
 
@@ -241,8 +238,9 @@ static struct problem check_request(const struct connection *c,
 	return (struct problem){PROBLEM_NONE, NULL};
 }
 
-/* The head of a request is there. */
-static void handle_request(struct connection *c)
+/* The head of a request is there; `whole` is all of it if it came in one piece,
+ * else empty. */
+static void handle_request(struct connection *c, struct text whole)
 {
 	struct poll_request request;
 
@@ -262,12 +260,28 @@ static void handle_request(struct connection *c)
 	 * over the limit is not to stay. */
 	c->closes = c->closes || has_body(&c->parser) ||
 	            wrong.type == PROBLEM_OVERLOADED;
-	if (wrong.type != PROBLEM_NONE)
+	if (wrong.type != PROBLEM_NONE) {
 		refuse(c, wrong);
-	else if (request.kind == ROUTE_POLL)
-		ask_hub(c, &request);
-	else
+	} else if (request.kind != ROUTE_POLL) {
 		tell_operator(c, request.kind);
+	} else {
+		if (!c->closes)
+			request_memo_keep(&c->server->memo, whole, &request);
+		ask_hub(c, &request);
+	}
+}
+
+/* False: these bytes are not the request that was read last. */
+static bool repeat_request(struct connection *c, struct text data)
+{
+	const struct request_memo *memo = &c->server->memo;
+
+	if (!request_memo_is(memo, data) || c->is_surplus)
+		return false;
+	c->closes = c->server->draining;
+	c->is_head = false;
+	ask_hub(c, &memo->request);
+	return true;
 }
 
 static int note_header(struct http_parser *parser, const char *data, size_t size)
@@ -320,9 +334,10 @@ static size_t parse(struct connection *c, struct text data)
 	size_t used = http_parser_execute(&c->parser, &parser_settings, data.data,
 	                                  size);
 	c->head_size += (int64_t)used;
+	bool is_whole = used == data.size && (size_t)c->head_size == used;
 	switch (HTTP_PARSER_ERRNO(&c->parser)) {
 	case HPE_PAUSED:
-		handle_request(c);
+		handle_request(c, is_whole ? data : (struct text){NULL, 0});
 		break;
 	case HPE_OK:
 		if (c->head_size >= (int64_t)limit)
@@ -355,8 +370,10 @@ static void process_input(struct connection *c, struct text data)
 {
 	while (data.size > 0 &&
 	       (c->state == CONNECTION_IDLE || c->state == CONNECTION_HEAD)) {
+		if (c->state == CONNECTION_IDLE && repeat_request(c, data))
+			return;
 		if (c->state == CONNECTION_IDLE)
-			enter(c, CONNECTION_HEAD);
+			start_head(c);
 		size_t used = parse(c, data);
 		data.data += used;
 		data.size -= used;
@@ -366,29 +383,40 @@ static void process_input(struct connection *c, struct text data)
 		keep_input(c, data);
 }
 
+/* Reads all there is: what is left would not be told again. While the client
+ * has an answer to read, what it says is left to wait in the kernel. */
 static void receive(struct connection *c)
 {
 	char data[RECEIVE_BYTES];
-	ssize_t size = recv(c->io.fd, data, sizeof data, 0);
+	ssize_t size = sizeof data;
 
-	if (size > 0)
-		process_input(c, (struct text){data, (size_t)size});
-	else if (size == 0 || (errno != EAGAIN && errno != EWOULDBLOCK &&
-	                       errno != EINTR))
-		connection_close(c);
+	while (size == sizeof data && c->state != CONNECTION_WRITING &&
+	       c->state != CONNECTION_DEAD) {
+		size = recv(c->fd, data, sizeof data, 0);
+		if (size > 0) {
+			process_input(c, (struct text){data, (size_t)size});
+		} else if (size < 0 && errno == EINTR) {
+			size = sizeof data;
+		} else if (size == 0 ||
+		           (errno != EAGAIN && errno != EWOULDBLOCK)) {
+			connection_close(c);
+		}
+	}
 }
 
-static void on_event(struct ev_loop *loop, struct ev_io *io, int events)
+void connection_ready(void *owner, bool can_read, bool can_write)
 {
-	struct connection *c = io->data;
+	struct connection *c = owner;
 
-	(void)loop;
-	if (events & EV_WRITE) {
+	if (c->state == CONNECTION_DEAD)
+		return;
+	if (c->state == CONNECTION_WRITING && can_write) {
 		write_answer(c);
 		process_early_input(c);
-	} else if (events & EV_READ) {
-		receive(c);
+		can_read = true;
 	}
+	if (can_read)
+		receive(c);
 }
 
 void connection_new(struct server *server, int fd, bool is_surplus)
@@ -398,14 +426,16 @@ void connection_new(struct server *server, int fd, bool is_surplus)
 	c->server = server;
 	c->is_surplus = is_surplus;
 	list_init(&c->all);
-	list_init(&c->deadline);
+	deadline_init(&c->deadline);
 	list_init(&c->waiter.link);
 	list_append(&server->connections, &c->all);
 	server->count++;
-	ev_io_init(&c->io, on_event, fd, EV_READ);
-	c->io.data = c;
-	ev_io_start(server->loop, &c->io);
-	start_request(c);
+	c->fd = fd;
+	enter(c, CONNECTION_IDLE);
+	if (!poller_add(&server->poller, fd, c)) {
+		journal_warning("can't watch a connection: %s", strerror(errno));
+		connection_close(c);
+	}
 }
 
 static void expire_poll(struct connection *c)

@@ -8,9 +8,9 @@
 #ifndef LONGROOM_CONNECTION_H
 #define LONGROOM_CONNECTION_H
 
-#include <ev.h>
 #include <http_parser.h>
 
+#include "deadlines.h"
 #include "waiter.h"
 
 struct server;
@@ -27,12 +27,11 @@ enum connection_state {
 };
 
 struct connection {
-	struct ev_io io;
 	struct server *server;
 	struct list all; /* in server.connections, or server.dead */
-	struct list deadline; /* in one of server.deadlines, but if DEAD */
-	int64_t due_ms;       /* monotonic */
+	struct deadline deadline; /* set unless DEAD */
 	struct waiter waiter;
+	int fd;
 	enum connection_state state;
 	bool is_kept;      /* it has had an answer, and was kept for the next */
 	bool is_surplus;   /* came over max_connections: refused while it is so */
@@ -61,6 +60,9 @@ void connection_expire(struct connection *c);
 /* Ends it in good order, once server.draining is set: answers a waiter, lets a
  * writer finish, and a client say what it has begun to. */
 void connection_drain(struct connection *c);
+
+/* What the poller tells of it; the owner is the connection. */
+void connection_ready(void *owner, bool can_read, bool can_write);
 
 /* The hub's answer. */
 void connection_answered(struct waiter *waiter, struct answer *answer);

@@ -25,7 +25,7 @@ enum {
 	QUIET_MS = 10000, /* between complaints about the same */
 };
 
-static const double tick_seconds = 0.1;
+static const double tick_seconds = DEADLINES_TICK_MS / 1000.0;
 static const double accept_retry_seconds = 0.1;
 
 static void pause_accepting(struct server *server, bool try_again)
@@ -96,27 +96,28 @@ static void accept_some(struct ev_loop *loop, struct ev_io *io, int events)
 	}
 }
 
-static void expire(struct list *queue, int64_t now)
+static void expire(struct deadline *deadline)
 {
-	while (!list_is_empty(queue)) {
-		struct connection *c =
-			LIST_OWNER(queue->next, struct connection, deadline);
-
-		if (c->due_ms > now)
-			return;
-		connection_expire(c);
-	}
+	connection_expire(LIST_OWNER(deadline, struct connection, deadline));
 }
 
 static void tick(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
 	struct server *server = timer->data;
-	int64_t now = clock_monotonic_ms();
 
 	(void)loop;
 	(void)events;
-	for (size_t i = 0; i < DEADLINE_KINDS; i++)
-		expire(&server->deadlines[i], now);
+	deadlines_turn(&server->deadlines, server->now_ms, expire);
+}
+
+/* The time is read once for all that happens in a turn of the loop. */
+static void read_clock(struct ev_loop *loop, struct ev_check *check, int events)
+{
+	struct server *server = check->data;
+
+	(void)loop;
+	(void)events;
+	server->now_ms = clock_monotonic_ms();
 }
 
 static void free_dead(struct server *server)
@@ -136,31 +137,39 @@ static void reap(struct ev_loop *loop, struct ev_prepare *prepare, int events)
 		ev_break(loop, EVBREAK_ALL);
 }
 
-/* Those in the queue get what others will, so its order stays right. */
+/* Who is under way gets what others will. */
 static void change_patience(struct server *server, enum deadline_kind kind,
-                            int64_t patience_ms)
+                            enum connection_state state, int64_t patience_ms)
 {
-	struct list *queue = &server->deadlines[kind];
 	int64_t change = patience_ms - server->patience_ms[kind];
+	struct list *all = &server->connections;
 
 	server->patience_ms[kind] = patience_ms;
-	for (struct list *at = queue->next; at != queue; at = at->next)
-		LIST_OWNER(at, struct connection, deadline)->due_ms += change;
+	for (struct list *at = all->next; at != all; at = at->next) {
+		struct connection *c = LIST_OWNER(at, struct connection, all);
+
+		if (c->state == state)
+			deadline_set(&server->deadlines, &c->deadline,
+			             c->deadline.due_ms + change);
+	}
 }
 
 static void set_patience(struct server *server, const struct settings *settings)
 {
-	change_patience(server, DEADLINE_IDLE, settings->limits_idle_timeout);
-	change_patience(server, DEADLINE_HEAD, settings->limits_head_timeout);
-	change_patience(server, DEADLINE_WRITE, settings->limits_write_timeout);
+	change_patience(server, DEADLINE_IDLE, CONNECTION_IDLE,
+	                settings->limits_idle_timeout);
+	change_patience(server, DEADLINE_HEAD, CONNECTION_HEAD,
+	                settings->limits_head_timeout);
+	change_patience(server, DEADLINE_WRITE, CONNECTION_WRITING,
+	                settings->limits_write_timeout);
 }
 
 static void init_deadlines(struct server *server)
 {
 	int64_t *patience = server->patience_ms;
 
-	for (size_t i = 0; i < DEADLINE_KINDS; i++)
-		list_init(&server->deadlines[i]);
+	server->now_ms = clock_monotonic_ms();
+	deadlines_init(&server->deadlines, server->now_ms);
 	patience[DEADLINE_LINGER] = LINGER_MS;
 	patience[DEADLINE_DRAIN] = DRAIN_MS;
 	patience[DEADLINE_OVERDUE] = OVERDUE_MS;
@@ -249,11 +258,22 @@ static void set_head_limit(const struct settings *settings)
 		(uint32_t)settings->limits_request_head + 1);
 }
 
+static bool start_poller(struct server *server, struct buffer *error)
+{
+	if (poller_init(&server->poller, server->loop, connection_ready))
+		return true;
+	buffer_printf(error, "epoll: %s", strerror(errno));
+	return false;
+}
+
 bool server_init(struct server *server, struct ev_loop *loop,
                  const struct settings *settings, size_t inherited,
                  struct hub *hub, struct buffer *error)
 {
-	*server = (struct server){.loop = loop, .settings = settings, .hub = hub};
+	*server = (struct server){.loop = loop,
+	                          .settings = settings,
+	                          .hub = hub,
+	                          .poller.io.fd = -1};
 	list_init(&server->connections);
 	list_init(&server->dead);
 	init_deadlines(server);
@@ -261,6 +281,10 @@ bool server_init(struct server *server, struct ev_loop *loop,
 	ev_timer_init(&server->ticks, tick, tick_seconds, tick_seconds);
 	server->ticks.data = server;
 	ev_timer_start(loop, &server->ticks);
+	ev_check_init(&server->turn, read_clock);
+	ev_set_priority(&server->turn, EV_MAXPRI);
+	server->turn.data = server;
+	ev_check_start(loop, &server->turn);
 	ev_timer_init(&server->accept_again, resume_accepting,
 	              accept_retry_seconds, 0.0);
 	server->accept_again.data = server;
@@ -269,6 +293,7 @@ bool server_init(struct server *server, struct ev_loop *loop,
 	ev_prepare_start(loop, &server->reaper);
 	set_head_limit(settings);
 	return set_limits(server, settings, error) &&
+	       start_poller(server, error) &&
 	       listen_on_all(server, inherited, error);
 }
 
@@ -279,6 +304,8 @@ bool server_change_settings(struct server *server, const struct settings *fresh,
 		return false;
 	set_patience(server, fresh);
 	set_head_limit(fresh);
+	/* It may be longer than what is allowed now. */
+	server->memo.size = 0;
 	return true;
 }
 
@@ -300,6 +327,8 @@ void server_release(struct server *server)
 		                            struct connection, all));
 	free_dead(server);
 	ev_timer_stop(server->loop, &server->ticks);
+	ev_check_stop(server->loop, &server->turn);
+	poller_release(&server->poller);
 	ev_timer_stop(server->loop, &server->accept_again);
 	ev_prepare_stop(server->loop, &server->reaper);
 	free(server->listeners);
@@ -352,6 +381,6 @@ void server_drain(struct server *server)
 void server_set_deadline(struct server *server, struct connection *c,
                          enum deadline_kind kind)
 {
-	c->due_ms = clock_monotonic_ms() + server->patience_ms[kind];
-	list_append(&server->deadlines[kind], &c->deadline);
+	deadline_set(&server->deadlines, &c->deadline,
+	             server->now_ms + server->patience_ms[kind]);
 }

@@ -6,10 +6,10 @@
 #include "connection.h"
 #include "endpoint.h"
 #include "hub.h"
-#include "poll_request.h"
+#include "poller.h"
+#include "request_memo.h"
 
-/* Each is a queue of connections of equal patience, so that the first one in it
- * is the first to expire. */
+/* What a deadline is for, and so how long the patience is. */
 enum deadline_kind {
 	DEADLINE_IDLE,
 	DEADLINE_HEAD,
@@ -37,8 +37,12 @@ struct server {
 	size_t count;          /* of those that are open */
 	size_t limit, surplus; /* more than limit are refused, and more than
 	                        * limit + surplus not accepted */
-	struct list deadlines[DEADLINE_KINDS];
+	struct poller poller;
+	struct request_memo memo;
+	int64_t now_ms; /* monotonic, as of the beginning of the loop's turn */
+	struct deadlines deadlines;
 	int64_t patience_ms[DEADLINE_KINDS];
+	struct ev_check turn;
 	struct ev_timer ticks;
 	struct ev_timer accept_again;
 	struct ev_prepare reaper;
@@ -67,7 +71,7 @@ bool server_change_settings(struct server *server, const struct settings *fresh,
  * of a socket that was handed over is left to whoever has it next. */
 void server_drain(struct server *server);
 
-/* (Re)starts the connection's deadline: it is in this queue from now. */
+/* (Re)starts the connection's deadline. */
 void server_set_deadline(struct server *server, struct connection *c,
                          enum deadline_kind kind);
 

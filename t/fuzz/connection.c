@@ -215,8 +215,8 @@ static void open_connection(struct world *world, unsigned how)
 	                          .limit = how & SURPLUS ? 0 : 1};
 	list_init(&server->connections);
 	list_init(&server->dead);
-	for (size_t i = 0; i < DEADLINE_KINDS; i++)
-		list_init(&server->deadlines[i]);
+	deadlines_init(&server->deadlines, 0);
+	CLAIM(poller_init(&server->poller, loop, connection_ready));
 	http_parser_set_max_header_size(
 		(uint32_t)world->settings.limits_request_head + 1);
 	CLAIM(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) == 0);
@@ -268,6 +268,7 @@ static void end(struct world *world)
 	CLAIM(world->server.count == 0);
 	check_rooms(&world->hub);
 	connection_free(world->connection);
+	poller_release(&world->server.poller);
 	hub_release(&world->hub);
 	close(world->client);
 	buffer_release(&world->output);

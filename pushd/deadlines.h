@@ -1,0 +1,42 @@
+/* When something has to happen at the latest: a wheel of slots, a tick each.
+ *
+ * Most deadlines are put off again and again and hardly ever come, so putting one
+ * off only writes down the new time. It stays in its slot, and moves on when
+ * the wheel comes by. */
+#ifndef LONGROOM_DEADLINES_H
+#define LONGROOM_DEADLINES_H
+
+#include <stdint.h>
+
+#include "list.h"
+
+enum {
+	DEADLINES_TICK_MS = 100,
+	DEADLINES_SLOTS = 1024, /* what is farther away goes round again */
+};
+
+struct deadline {
+	struct list link;  /* in a slot */
+	int64_t due_ms;    /* monotonic */
+	int64_t slot_tick; /* when the wheel comes by; not after due_ms */
+};
+
+struct deadlines {
+	struct list slots[DEADLINES_SLOTS];
+	int64_t tick; /* up to which the wheel has come */
+};
+
+void deadlines_init(struct deadlines *deadlines, int64_t now_ms);
+
+/* One that is not set. */
+void deadline_init(struct deadline *deadline);
+void deadline_set(struct deadlines *deadlines, struct deadline *deadline,
+                  int64_t due_ms);
+void deadline_clear(struct deadline *deadline);
+
+/* Calls expire() for each that is due, at most a tick late; it sets the deadline
+ * anew or clears it. */
+void deadlines_turn(struct deadlines *deadlines, int64_t now_ms,
+                    void (*expire)(struct deadline *deadline));
+
+#endif

@@ -1,0 +1,68 @@
+#include "poller.h"
+
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+enum { EVENTS_PER_TURN = 512 };
+
+static void look(struct ev_loop *loop, struct ev_io *io, int what)
+{
+	struct poller *poller = io->data;
+	struct epoll_event events[EVENTS_PER_TURN];
+	int count = epoll_wait(io->fd, events, EVENTS_PER_TURN, 0);
+
+	(void)loop;
+	(void)what;
+	for (int i = 0; i < count; i++) {
+		uint32_t is = events[i].events;
+
+		poller->ready(events[i].data.ptr,
+		              (is & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0,
+		              (is & EPOLLOUT) != 0);
+	}
+}
+
+bool poller_init(struct poller *poller, struct ev_loop *loop,
+                 poller_ready *ready)
+{
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+	*poller = (struct poller){.loop = loop, .ready = ready};
+	ev_io_init(&poller->io, look, epoll, EV_READ);
+	poller->io.data = poller;
+	if (epoll < 0)
+		return false;
+	ev_io_start(loop, &poller->io);
+	return true;
+}
+
+void poller_release(struct poller *poller)
+{
+	if (poller->io.fd < 0)
+		return;
+	ev_io_stop(poller->loop, &poller->io);
+	close(poller->io.fd);
+}
+
+static bool control(struct poller *poller, int how, int fd, void *owner,
+                    uint32_t events)
+{
+	struct epoll_event event = {.events = events | EPOLLET};
+
+	event.data.ptr = owner;
+	return epoll_ctl(poller->io.fd, how, fd, &event) == 0;
+}
+
+bool poller_add(struct poller *poller, int fd, void *owner)
+{
+	return control(poller, EPOLL_CTL_ADD, fd, owner, EPOLLIN);
+}
+
+void poller_watch_writing(struct poller *poller, int fd, void *owner,
+                          bool writing)
+{
+	/* What is watched already can be watched otherwise. */
+	control(poller, EPOLL_CTL_MOD, fd, owner,
+	        writing ? EPOLLIN | EPOLLOUT : EPOLLIN);
+}
