@@ -122,13 +122,17 @@ static const char *const statements[STATEMENT_COUNT] = {
 	[ROOM_STATE] =
 		"SELECT (SELECT min(id) FROM messages WHERE room_id = ?1),"
 		" (SELECT pruned_id FROM rooms WHERE room_id = ?1)",
-	[PAGE_NEWEST] = "SELECT " COLUMNS " FROM (SELECT id FROM messages"
-	                " WHERE room_id = ?1 ORDER BY id DESC LIMIT ?2) AS page"
-	                " JOIN messages AS m ON m.id = page.id ORDER BY page.id",
-	[PAGE_BEFORE] = "SELECT " COLUMNS " FROM (SELECT id FROM messages"
+	/* Where the page begins is found backwards in the index alone; from there
+	 * it is read forwards, so that nothing has to be sorted. */
+	[PAGE_NEWEST] = "SELECT " COLUMNS " FROM messages AS m"
+	                " WHERE m.room_id = ?1 AND m.id >= (SELECT min(id) FROM"
+	                " (SELECT id FROM messages WHERE room_id = ?1"
+	                " ORDER BY id DESC LIMIT ?2)) ORDER BY m.id",
+	[PAGE_BEFORE] = "SELECT " COLUMNS " FROM messages AS m"
+	                " WHERE m.room_id = ?1 AND m.id < ?3 AND m.id >="
+	                " (SELECT min(id) FROM (SELECT id FROM messages"
 	                " WHERE room_id = ?1 AND id < ?3"
-	                " ORDER BY id DESC LIMIT ?2) AS page"
-	                " JOIN messages AS m ON m.id = page.id ORDER BY page.id",
+	                " ORDER BY id DESC LIMIT ?2)) ORDER BY m.id",
 	/* One more than the limit, to see whether there is more. */
 	[PAGE_AFTER] = "SELECT " COLUMNS " FROM messages AS m"
 	               " WHERE m.room_id = ?1 AND m.id > ?3"
