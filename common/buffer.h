@@ -23,9 +23,27 @@ void buffer_clear(struct buffer *b);
 /* Makes sure that `more` bytes can be written at data + size. */
 char *buffer_reserve(struct buffer *b, size_t more);
 
-void buffer_add(struct buffer *b, const void *data, size_t size);
-void buffer_add_text(struct buffer *b, struct text text);
-void buffer_add_string(struct buffer *b, const char *string);
+/* Inline, as the length of most strings is known when this is compiled. */
+static inline void buffer_add(struct buffer *b, const void *data, size_t size)
+{
+	if (size == 0)
+		return;
+	if (b->room - b->size < size)
+		buffer_reserve(b, size);
+	memcpy(b->data + b->size, data, size);
+	b->size += size;
+}
+
+static inline void buffer_add_text(struct buffer *b, struct text text)
+{
+	buffer_add(b, text.data, text.size);
+}
+
+static inline void buffer_add_string(struct buffer *b, const char *string)
+{
+	buffer_add(b, string, strlen(string));
+}
+
 void buffer_add_integer(struct buffer *b, int64_t number);
 
 /* For what is short and rare: headers, problems. */

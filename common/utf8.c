@@ -30,10 +30,20 @@ size_t utf8_length(const char *data, size_t size)
 	return 0;
 }
 
+static bool are_ascii(const char *data)
+{
+	uint64_t word;
+
+	memcpy(&word, data, sizeof word);
+	return (word & 0x8080808080808080) == 0;
+}
+
 bool utf8_valid(struct text text)
 {
 	while (text.size > 0) {
-		size_t length = utf8_length(text.data, text.size);
+		size_t length = text.size >= 8 && are_ascii(text.data)
+		                        ? 8
+		                        : utf8_length(text.data, text.size);
 
 		if (length == 0)
 			return false;
