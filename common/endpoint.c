@@ -233,15 +233,21 @@ bool endpoint_open(struct endpoint *endpoint, const char *address,
 	return good;
 }
 
-void endpoint_close(struct endpoint *endpoint)
+void endpoint_withdraw(struct endpoint *endpoint)
 {
 	struct stat status;
 
-	if (endpoint->fd >= 0)
-		close(endpoint->fd);
 	if (endpoint->path != NULL && stat(endpoint->path, &status) == 0 &&
 	    status.st_dev == endpoint->device && status.st_ino == endpoint->inode)
 		unlink(endpoint->path);
 	free(endpoint->path);
+	endpoint->path = NULL;
+}
+
+void endpoint_close(struct endpoint *endpoint)
+{
+	endpoint_withdraw(endpoint);
+	if (endpoint->fd >= 0)
+		close(endpoint->fd);
 	*endpoint = (struct endpoint){.fd = -1};
 }

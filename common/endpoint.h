@@ -40,8 +40,11 @@ struct endpoint {
 bool endpoint_open(struct endpoint *endpoint, const char *address,
                    struct buffer *error);
 
-/* Closes it and removes the socket file, unless somebody has put another one
- * in its place. */
+/* Removes the socket file, unless somebody has put another one in its place: from
+ * then on nobody can connect, and who has can still be accepted. */
+void endpoint_withdraw(struct endpoint *endpoint);
+
+/* Closes it, and withdraws it before. */
 void endpoint_close(struct endpoint *endpoint);
 
 #endif

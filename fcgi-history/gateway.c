@@ -52,7 +52,8 @@ bool gateway_accept(struct gateway *g, int connection)
 	g->request.keepConnection = 1;
 	if (FCGX_Accept_r(&g->request) < 0)
 		return false;
-	g->request.keepConnection = 0;
+	/* Closing is ours too, see close_connection(). */
+	g->request.keepConnection = 1;
 	return true;
 }
 
@@ -117,6 +118,17 @@ void gateway_write(struct gateway *g, struct text data)
 	}
 }
 
+/* libfcgi would wait for the web server to close first, up to two seconds, lest
+ * what was not read be answered with a reset that overtakes the answer. All of
+ * the request was read here, so there is nothing to wait for. If it has met an
+ * error it has closed already. */
+static void close_connection(struct gateway *g)
+{
+	if (g->request.ipcFd >= 0)
+		close(g->request.ipcFd);
+	g->request.ipcFd = -1;
+}
+
 /* The web server may still be sending the body; if it were cut off, it might
  * report that instead of our answer. */
 static void pass_over_body(struct gateway *g)
@@ -133,4 +145,5 @@ void gateway_finish(struct gateway *g)
 		return;
 	pass_over_body(g);
 	FCGX_Finish_r(&g->request);
+	close_connection(g);
 }

@@ -49,16 +49,16 @@ static void add_to_page(void *context, const struct message *m)
 	message_render(m, page->buffer);
 }
 
-static bool read_page(struct service *service, const struct route *route,
+static bool read_page(struct service *service, struct request *request,
                       const struct store_range *range, struct page *page,
                       struct store_page *found)
 {
-	buffer_clear(&service->response.body);
-	page_begin(page, &service->response.body, &route->room);
-	if (store_read_room(service->store, &route->room, range, add_to_page, page,
-	                    found))
+	buffer_clear(&request->response.body);
+	page_begin(page, &request->response.body, &request->route.room);
+	if (store_read_room(service->store, &request->route.room, range,
+	                    add_to_page, page, found))
 		return true;
-	service_refuse_unread(service, &route->room);
+	service_refuse_unread(service, request);
 	return false;
 }
 
@@ -96,9 +96,9 @@ static void add_etag(struct buffer *headers, const char *tag)
 
 /* RFC 9110 section 13.1.2, weak comparison. A tag has no quotes within, so that
  * it is listed if it stands there in quotes. */
-static bool client_has(struct service *service, const char *tag)
+static bool client_has(struct request *request, const char *tag)
 {
-	struct text header = gateway_variable(service->gateway,
+	struct text header = gateway_variable(request->gateway,
 	                                      "HTTP_IF_NONE_MATCH");
 	struct buffer quoted = {0};
 
@@ -113,10 +113,10 @@ static bool client_has(struct service *service, const char *tag)
 }
 
 /* Gives the answer its tag, and its body unless the client has it already. */
-static void answer_tagged(struct service *service, const char *tag)
+static void answer_tagged(struct request *request, const char *tag)
 {
-	struct response *response = &service->response;
-	bool known = client_has(service, tag);
+	struct response *response = &request->response;
+	bool known = client_has(request, tag);
 
 	metrics_add(METRIC_HISTORY_READS, 1);
 	add_etag(&response->headers, tag);
@@ -124,34 +124,33 @@ static void answer_tagged(struct service *service, const char *tag)
 	response->content_type = known ? NULL : "application/json";
 }
 
-static void add_link(struct service *service, const struct route *route,
-                     const char *relation, const char *parameter, int64_t id,
+static void add_link(struct request *request, const char *relation, const char *parameter, int64_t id,
                      int64_t limit)
 {
-	struct buffer *headers = &service->response.headers;
+	struct buffer *headers = &request->response.headers;
 
 	buffer_add_string(headers, "Link: <");
-	response_add_path(headers, route->path);
+	response_add_path(headers, request->route.path);
 	buffer_printf(headers, "?%s=%" PRId64 "&limit=%" PRId64 ">; rel=\"%s\"\r\n",
 	              parameter, id, limit, relation);
 }
 
-static void add_links(struct service *service, const struct route *route,
+static void add_links(struct request *request,
                       const struct store_range *range,
                       const struct store_page *page)
 {
 	if (page->count > 0 && page->first > page->earliest)
-		add_link(service, route, "prev", "before", page->first,
+		add_link(request, "prev", "before", page->first,
 		         range->limit);
 	if (range->direction == STORE_BEFORE && page->earliest > 0)
-		add_link(service, route, "next", "after",
+		add_link(request, "next", "after",
 		         end_of_page(range, page), range->limit);
 	if (range->direction == STORE_AFTER && page->more)
-		add_link(service, route, "next", "after", page->last,
+		add_link(request, "next", "after", page->last,
 		         range->limit);
 }
 
-static void finish_page(struct service *service, const struct route *route,
+static void finish_page(struct request *request,
                         const struct store_range *range,
                         const struct store_page *found, struct page *page,
                         bool reset)
@@ -167,54 +166,54 @@ static void finish_page(struct service *service, const struct route *route,
 	char tag[128];
 
 	page_end(page, &end);
-	add_links(service, route, range, found);
+	add_links(request, range, found);
 	snprintf(tag, sizeof tag,
 	         "%08" PRIx32 ".%" PRId64 ".%" PRId64 ".%" PRId64 ".%" PRId64 ".%d%d",
 	         found->end.log, found->earliest, found->first, found->last,
 	         found->count, found->more, reset);
-	answer_tagged(service, tag);
+	answer_tagged(request, tag);
 }
 
-void history_page(struct service *service, const struct route *route)
+void history_page(struct service *service, struct request *request)
 {
 	static const struct store_range newest = {.direction = STORE_NEWEST,
 	                                          .limit = PAGE_DEFAULT};
 	struct wanted wanted;
-	struct problem wrong = read_wanted(route, &wanted);
+	struct problem wrong = read_wanted(&request->route, &wanted);
 	struct store_page found;
 	struct page page;
 
 	if (wrong.type != PROBLEM_NONE) {
-		response_set_problem(&service->response, wrong);
+		response_set_problem(&request->response, wrong);
 		return;
 	}
-	if (!read_page(service, route, &wanted.range, &page, &found))
+	if (!read_page(service, request, &wanted.range, &page, &found))
 		return;
 	bool reset = is_dead(&wanted.cursor, &found.end);
 	if (reset) {
 		wanted.range = newest;
-		if (!read_page(service, route, &newest, &page, &found))
+		if (!read_page(service, request, &newest, &page, &found))
 			return;
 	}
-	finish_page(service, route, &wanted.range, &found, &page, reset);
+	finish_page(request, &wanted.range, &found, &page, reset);
 }
 
-void history_message(struct service *service, const struct route *route)
+void history_message(struct service *service, struct request *request)
 {
 	struct log_end end;
 	char tag[64];
 	bool found;
 
-	if (!store_read_one(service->store, &route->room, route->id,
+	if (!store_read_one(service->store, &request->route.room, request->route.id,
 	                    response_add_message,
-	                    &service->response.body, &end, &found)) {
-		service_refuse_unread(service, &route->room);
+	                    &request->response.body, &end, &found)) {
+		service_refuse_unread(service, request);
 	} else if (!found) {
-		service_refuse(service, PROBLEM_NOT_FOUND,
+		service_refuse(request, PROBLEM_NOT_FOUND,
 		               "the room has no message with this id");
 	} else {
 		snprintf(tag, sizeof tag, "%08" PRIx32 ".%" PRId64, end.log,
-		         route->id);
-		answer_tagged(service, tag);
+		         request->route.id);
+		answer_tagged(request, tag);
 	}
 }

@@ -4,8 +4,8 @@
 
 #include "service.h"
 
-/* Both leave the answer in service->response. */
-void history_page(struct service *service, const struct route *route);
-void history_message(struct service *service, const struct route *route);
+/* Both leave the answer in request->response. */
+void history_page(struct service *service, struct request *request);
+void history_message(struct service *service, struct request *request);
 
 #endif

@@ -8,12 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "acceptor.h"
 #include "command_line.h"
 #include "descriptors.h"
 #include "endpoint.h"
 #include "inherited.h"
 #include "journal.h"
+#include "listener.h"
 #include "live_settings.h"
 #include "workers.h"
 
@@ -28,16 +28,14 @@ struct history {
 	const struct settings *settings; /* as at the start */
 	size_t inherited; /* listening sockets */
 	struct endpoint endpoint;
-	struct writer *writer;
 };
 
 enum {
 	LISTENER_BY_PARENT = 0, /* FCGI_LISTENSOCK_FILENO of the FastCGI spec */
 	/* Kept for the database, the bus, and standard streams. */
 	RESERVED_DESCRIPTORS = 64,
-	DESCRIPTORS_PER_THREAD = 4,
-	LEAST_CONNECTIONS = 16,
-	MOST_CONNECTIONS = 1 << 20,
+	DESCRIPTORS_PER_THREAD = 5,
+	MOST_REQUESTS = 8192, /* of about 30 KiB each, and its message */
 };
 
 static int complain(struct buffer *error)
@@ -65,32 +63,35 @@ static bool arguments_are_foreign(void)
 
 static int answer_as_cgi(const struct history *history)
 {
+	struct requests *requests = requests_new(1);
+	struct request *request = requests_take(requests);
 	struct buffer error = {0};
 	struct service service;
 	int status = EXIT_SUCCESS;
 
 	if (service_init_cgi(&service, history->settings, history->live, &error)) {
-		gateway_begin_cgi(service.gateway);
-		service_answer(&service);
+		gateway_begin_cgi(request->gateway);
+		service_answer(&service, request);
 	} else {
 		status = complain(&error);
 	}
 	service_release(&service);
+	requests_give_back(requests, request);
+	requests_free(requests);
 	return status;
 }
 
-/* As many connections may wait for a worker as there are descriptors. */
-static size_t connection_limit(const struct settings *settings)
+/* As many requests may be under way as there are descriptors. */
+static size_t request_limit(const struct settings *settings)
 {
 	size_t files = descriptors_raise_limit();
-	size_t reserved = RESERVED_DESCRIPTORS +
-	                  DESCRIPTORS_PER_THREAD *
-	                          (size_t)settings->history_threads;
+	size_t threads = (size_t)settings->history_threads;
+	size_t reserved = RESERVED_DESCRIPTORS + DESCRIPTORS_PER_THREAD * threads;
+	size_t limit = files > reserved ? files - reserved : 0;
 
-	if (files < reserved + LEAST_CONNECTIONS)
-		return LEAST_CONNECTIONS;
-	return files - reserved < MOST_CONNECTIONS ? files - reserved
-	                                           : MOST_CONNECTIONS;
+	if (limit > MOST_REQUESTS)
+		limit = MOST_REQUESTS;
+	return limit > threads ? limit : threads;
 }
 
 /* Signals are waited for, never handled: every thread has these blocked. SIGHUP
@@ -140,30 +141,32 @@ static void wait_for_end(const struct history *history)
 	pthread_sigmask(SIG_UNBLOCK, &end_signals, NULL);
 }
 
-static int serve_on(struct history *history)
+static int serve_on(struct history *history, struct saver *saver)
 {
+	const struct settings *settings = history->settings;
 	struct buffer error = {0};
-	struct endpoint *endpoint = &history->endpoint;
-	struct connections *connections =
-		connections_new(connection_limit(history->settings));
+	struct save_queue *saved = save_queue_new();
+	struct writer *writer = writer_start(saver, saved);
+	struct listener *listener = listener_new(&history->endpoint);
 	struct workers *workers =
-		workers_start(history->settings, history->live, history->writer,
-		              connections, &error);
+		workers_start(settings, history->live, listener, writer, saved,
+	                      request_limit(settings), &error);
 
-	if (workers == NULL) {
-		connections_free(connections);
-		return complain(&error);
+	if (workers != NULL) {
+		journal_info("serving; pid %ld", (long)getpid());
+		wait_for_end(history);
+		journal_info("ending: answering what was taken");
+		endpoint_withdraw(&history->endpoint);
+		listener_end(listener);
+		workers_join(workers);
 	}
-	struct acceptor *acceptor = acceptor_start(endpoint, connections);
-	journal_info("serving; pid %ld", (long)getpid());
-	wait_for_end(history);
-	acceptor_stop(acceptor);
-	endpoint_close(endpoint);
-	journal_info("ending: answering what was taken");
-	connections_end(connections);
-	workers_join(workers);
-	connections_free(connections);
-	return EXIT_SUCCESS;
+	endpoint_close(&history->endpoint);
+	writer_stop(writer);
+	if (workers != NULL)
+		workers_finish(workers);
+	listener_free(listener);
+	save_queue_free(saved);
+	return workers != NULL ? EXIT_SUCCESS : complain(&error);
 }
 
 static bool start_listening(struct history *history, struct buffer *error)
@@ -200,18 +203,6 @@ static bool take_inherited(struct history *history, struct buffer *error)
 	return false;
 }
 
-static int serve_with(struct history *history)
-{
-	struct buffer error = {0};
-	int status;
-
-	if (!start_listening(history, &error))
-		return complain(&error);
-	status = serve_on(history);
-	endpoint_close(&history->endpoint);
-	return status;
-}
-
 static int serve(struct history *history)
 {
 	const struct settings *settings = history->settings;
@@ -229,9 +220,12 @@ static int serve(struct history *history)
 		saver_free(saver);
 		return EXIT_FAILURE;
 	}
-	history->writer = writer_start(saver);
-	int status = serve_with(history);
-	writer_stop(history->writer);
+	int status = start_listening(history, &error)
+	                     ? serve_on(history, saver)
+	                     : complain(&error);
+	/* Last of all, as only a connection that writes can fold the database's
+	 * side files into it, and only the last to close does. */
+	saver_free(saver);
 	return status;
 }
 

@@ -7,14 +7,25 @@ static const char *word(bool claim)
 	return claim ? "true" : "false";
 }
 
+/* A process that lives for one request has nothing to tell. */
+static bool is_daemon(const struct service *service, struct request *request)
+{
+	if (service->writer == NULL)
+		service_refuse(request, PROBLEM_NOT_FOUND, "there is no such path");
+	else
+		buffer_add_string(&request->response.headers,
+		                  "Cache-Control: no-store\r\n");
+	return service->writer != NULL;
+}
+
 /* Both are tried, and not only remembered: a disk may have got full since the
  * last message, and room may have been made since the last failure. */
-static void answer_health(struct service *service)
+static void finish_health(struct service *service, struct request *request)
 {
-	struct response *response = &service->response;
+	struct response *response = &request->response;
 	struct log_end end;
 	bool reads = store_log_end(service->store, &end);
-	bool writes = writer_probe(service->writer);
+	bool writes = request->save.outcome == SAVE_SAVED;
 	bool good = reads && writes;
 
 	buffer_printf(&response->body,
@@ -24,23 +35,18 @@ static void answer_health(struct service *service)
 	response->content_type = "application/json";
 }
 
-static void answer_metrics(struct service *service)
+void operator_health(struct service *service, struct request *request)
 {
-	metrics_render(METRICS_history, &service->response.body);
-	service->response.content_type = metrics_media_type;
+	if (!is_daemon(service, request))
+		return;
+	request->save = (struct save){.context = request};
+	request->finish = finish_health;
 }
 
-void operator_answer(struct service *service, enum route_kind kind)
+void operator_metrics(struct service *service, struct request *request)
 {
-	/* A process that lives for one request has nothing to tell. */
-	if (service->writer == NULL) {
-		service_refuse(service, PROBLEM_NOT_FOUND, "there is no such path");
+	if (!is_daemon(service, request))
 		return;
-	}
-	buffer_add_string(&service->response.headers,
-	                  "Cache-Control: no-store\r\n");
-	if (kind == ROUTE_HEALTH)
-		answer_health(service);
-	else
-		answer_metrics(service);
+	metrics_render(METRICS_history, &request->response.body);
+	request->response.content_type = metrics_media_type;
 }

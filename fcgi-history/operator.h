@@ -4,7 +4,8 @@
 
 #include "service.h"
 
-/* Takes ROUTE_HEALTH and ROUTE_METRICS. */
-void operator_answer(struct service *service, enum route_kind kind);
+/* Both leave the answer in request->response; the first may want a save. */
+void operator_health(struct service *service, struct request *request);
+void operator_metrics(struct service *service, struct request *request);
 
 #endif

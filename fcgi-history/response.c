@@ -61,11 +61,18 @@ void response_send(const struct response *r, bool with_body, struct gateway *g)
 
 	if (r->problem != PROBLEM_NONE)
 		metrics_count_refusal(METRICS_history, r->problem);
-	buffer_printf(&head, "Status: %d %s\r\n", r->status,
-	              status_reason(r->status));
-	if (r->content_type != NULL)
-		buffer_printf(&head, "Content-Type: %s\r\nContent-Length: %zu\r\n",
-		              r->content_type, r->body.size + newline.size);
+	buffer_add_string(&head, "Status: ");
+	buffer_add_integer(&head, r->status);
+	buffer_add_string(&head, " ");
+	buffer_add_string(&head, status_reason(r->status));
+	buffer_add_string(&head, "\r\n");
+	if (r->content_type != NULL) {
+		buffer_add_string(&head, "Content-Type: ");
+		buffer_add_string(&head, r->content_type);
+		buffer_add_string(&head, "\r\nContent-Length: ");
+		buffer_add_integer(&head, (int64_t)(r->body.size + newline.size));
+		buffer_add_string(&head, "\r\n");
+	}
 	buffer_add_text(&head, buffer_text(&r->headers));
 	buffer_add_string(&head, "\r\n");
 	gateway_write(g, buffer_text(&head));

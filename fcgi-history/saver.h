@@ -23,6 +23,8 @@ struct save {
 	bool ephemeral;          /* not to be stored */
 	bool reject_unsaved;     /* nobody gets it if it can't be saved */
 	enum save_outcome outcome;
+	void *context;     /* whose it is; for the caller */
+	struct save *next; /* in a queue */
 };
 
 /* NULL, and *error says why, if there is no such store or bus. Without a bus

@@ -18,85 +18,88 @@ static int64_t body_limit(const struct settings *settings)
 
 /* Reads the body to the length that was announced; without one there is none
  * (RFC 3875 section 4.1.2). */
-static bool read_body(struct service *service)
+static bool read_body(const struct settings *settings, struct request *request)
 {
-	struct text header = gateway_variable(service->gateway, "CONTENT_LENGTH");
+	struct text header = gateway_variable(request->gateway, "CONTENT_LENGTH");
 	int64_t size = 0;
 
 	if (header.size > 0 && !number_parse(header, 0, INT64_MAX, &size)) {
-		service_refuse(service, PROBLEM_BAD_REQUEST, "bad Content-Length");
+		service_refuse(request, PROBLEM_BAD_REQUEST, "bad Content-Length");
 		return false;
 	}
-	if (size > body_limit(service->settings)) {
-		service_refuse(service, PROBLEM_CONTENT_TOO_LARGE,
+	if (size > body_limit(settings)) {
+		service_refuse(request, PROBLEM_CONTENT_TOO_LARGE,
 		               "the body is longer than 6 times limits.content "
 		               "and 8 KiB");
 		return false;
 	}
-	if (!gateway_read(service->gateway, (size_t)size, &service->body)) {
-		service_refuse(service, PROBLEM_BAD_REQUEST, "the body ended early");
+	if (!gateway_read(request->gateway, (size_t)size, &request->body)) {
+		service_refuse(request, PROBLEM_BAD_REQUEST, "the body ended early");
 		return false;
 	}
 	return true;
 }
 
-static bool read_submission(struct service *service, struct submission *submission)
+static bool read_submission(const struct settings *settings,
+                            struct request *request)
 {
+	struct gateway *gateway = request->gateway;
 	struct submission_source source = {
-		.content_type = gateway_variable(service->gateway, "CONTENT_TYPE"),
-		.idempotency_key = gateway_variable(service->gateway,
+		.content_type = gateway_variable(gateway, "CONTENT_TYPE"),
+		.idempotency_key = gateway_variable(gateway,
 		                                    "HTTP_IDEMPOTENCY_KEY"),
-		.content_limit = (size_t)service->settings->limits_content,
+		.content_limit = (size_t)settings->limits_content,
 	};
 	struct problem wrong = submission_check_type(source.content_type);
 
-	if (gateway_has_twice(service->gateway, "HTTP_IDEMPOTENCY_KEY"))
+	if (gateway_has_twice(gateway, "HTTP_IDEMPOTENCY_KEY"))
 		wrong = (struct problem){PROBLEM_BAD_PARAMETER,
 		                         "Idempotency-Key is given twice"};
-	if (wrong.type == PROBLEM_NONE && !read_body(service))
+	if (wrong.type == PROBLEM_NONE && !read_body(settings, request))
 		return false;
-	source.body = buffer_text(&service->body);
+	source.body = buffer_text(&request->body);
 	if (wrong.type == PROBLEM_NONE)
-		wrong = submission_read(&source, submission);
+		wrong = submission_read(&source, &request->submission);
 	if (wrong.type == PROBLEM_NONE)
 		return true;
-	response_set_problem(&service->response, wrong);
+	response_set_problem(&request->response, wrong);
 	return false;
 }
 
-static void answer(struct service *service, int status)
+static void answer(struct request *request, int status)
 {
-	service->response.status = status;
-	service->response.content_type = "application/json";
+	request->response.status = status;
+	request->response.content_type = "application/json";
 }
 
-static void add_location(struct service *service, const struct route *route,
-                         int64_t id)
+static void add_location(struct request *request, int64_t id)
 {
-	struct buffer *headers = &service->response.headers;
+	struct buffer *headers = &request->response.headers;
 
 	buffer_add_string(headers, "Location: ");
-	response_add_path(headers, route->path);
-	buffer_printf(headers, "/%" PRId64 "\r\n", id);
+	response_add_path(headers, request->route.path);
+	buffer_add_string(headers, "/");
+	buffer_add_integer(headers, id);
+	buffer_add_string(headers, "\r\n");
 }
 
 /* The first message may differ in its time and the sender's name, so it is
  * read. */
-static void answer_repeated(struct service *service, const struct route *route,
-                            int64_t id)
+static void answer_repeated(struct service *service, struct request *request)
 {
+	int64_t id = request->message.id;
 	struct log_end end;
 	bool found;
 
-	if (!store_read_one(service->store, &route->room, id,
-	                    response_add_message, &service->response.body, &end,
+	if (!store_read_one(service->store, &request->route.room, id,
+	                    response_add_message, &request->response.body, &end,
 	                    &found) ||
 	    !found) {
-		service_refuse_unread(service, &route->room);
+		service_refuse_unread(service, request);
 		return;
 	}
-	add_location(service, route, id);
-	answer(service, 200);
+	add_location(request, id);
+	answer(request, 200);
 }
 
 /* A user_id is not to look like another part of the line. */
@@ -113,45 +116,51 @@ static void tell_saved(const struct message *m)
 	             TEXT_ARGS(room_name_label(&m->room)), user_id, m->id);
 }
 
-static void answer_outcome(struct service *service, const struct route *route,
-                           const struct save *save)
+/* The save has its outcome. */
+static void finish_send(struct service *service, struct request *request)
 {
-	const struct message *m = save->message;
+	const struct message *m = &request->message;
+	const struct save *save = &request->save;
 
 	switch (save->outcome) {
 	case SAVE_SAVED:
 		tell_saved(m);
-		response_add_message(&service->response.body, m);
-		add_location(service, route, m->id);
-		answer(service, 201);
+		response_add_message(&request->response.body, m);
+		add_location(request, m->id);
+		answer(request, 201);
 		break;
 	case SAVE_BROADCAST:
-		response_add_message(&service->response.body, m);
-		answer(service, 202);
+		response_add_message(&request->response.body, m);
+		answer(request, 202);
 		break;
 	case SAVE_REPEATED:
-		answer_repeated(service, route, m->id);
+		answer_repeated(service, request);
 		break;
 	case SAVE_CONFLICT:
-		service_refuse(service, PROBLEM_CONFLICT,
+		service_refuse(request, PROBLEM_CONFLICT,
 		               "this client_id came before with another content");
 		break;
 	case SAVE_FAILED:
-		service_refuse(service, PROBLEM_STORAGE,
+		service_refuse(request, PROBLEM_STORAGE,
 		               save->ephemeral
 		                       ? "nothing can be broadcast from here"
 		                       : "the message can't be saved now");
 		break;
 	}
+	submission_release(&request->submission);
 }
 
-static void save_message(struct service *service, const struct route *route,
-                         const struct submission *submission)
+void send_message(struct service *service, struct request *request)
 {
 	const struct settings *settings = service->settings;
-	const struct buffer *fields = submission->fields;
-	struct message m = {
-		.room = route->room,
+	const struct buffer *fields = request->submission.fields;
+
+	if (!read_submission(settings, request)) {
+		submission_release(&request->submission);
+		return;
+	}
+	request->message = (struct message){
+		.room = request->route.room,
 		.sender_id = buffer_text(&fields[SUBMISSION_USER_ID]),
 		.sender_name = buffer_text(&fields[SUBMISSION_USERNAME]),
 		.sender_type = text_of("user"),
@@ -159,25 +168,13 @@ static void save_message(struct service *service, const struct route *route,
 		.client_id = buffer_text(&fields[SUBMISSION_CLIENT_ID]),
 		.sent_ms = clock_wall_ms(),
 	};
-	struct save save = {
-		.message = &m,
-		.ephemeral = settings_is_ephemeral(settings, route->room.string),
+	request->save = (struct save){
+		.message = &request->message,
+		.ephemeral = settings_is_ephemeral(settings,
+		                                   request->route.room.string),
 		.reject_unsaved = settings->history_on_save_failure ==
 		                  ON_SAVE_FAILURE_REJECT,
-	}, *saves = &save;
-
-	if (service->writer != NULL)
-		writer_save(service->writer, &save);
-	else
-		saver_save(service->saver, &saves, 1);
-	answer_outcome(service, route, &save);
-}
-
-void send_message(struct service *service, const struct route *route)
-{
-	struct submission submission = {0};
-
-	if (read_submission(service, &submission))
-		save_message(service, route, &submission);
-	submission_release(&submission);
+		.context = request,
+	};
+	request->finish = finish_send;
 }

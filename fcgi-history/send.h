@@ -4,7 +4,8 @@
 
 #include "service.h"
 
-/* Leaves the answer in service->response. */
-void send_message(struct service *service, const struct route *route);
+/* Leaves an error in request->response, or the message to be saved in
+ * request->save. */
+void send_message(struct service *service, struct request *request);
 
 #endif

@@ -13,7 +13,6 @@ bool service_init(struct service *service, const struct settings *settings,
 		.live = live,
 		.writer = writer,
 		.store = store_new(settings, STORE_READ, error),
-		.gateway = gateway_new(),
 	};
 	return service->store != NULL;
 }
@@ -37,46 +36,43 @@ void service_release(struct service *service)
 {
 	saver_free(service->saver);
 	store_free(service->store);
-	gateway_free(service->gateway);
-	response_release(&service->response);
-	buffer_release(&service->body);
 }
 
 /* REQUEST_URI is what the client sent; plain CGI (RFC 3875) has its parts
  * only. */
-static struct text read_target(struct gateway *g, struct buffer *b)
+static void read_target(struct gateway *g, struct buffer *b)
 {
 	struct text uri = gateway_variable(g, "REQUEST_URI");
 	struct text query = gateway_variable(g, "QUERY_STRING");
 
+	buffer_add_text(b, uri);
 	if (uri.size > 0)
-		return uri;
+		return;
 	buffer_add_text(b, gateway_variable(g, "SCRIPT_NAME"));
 	buffer_add_text(b, gateway_variable(g, "PATH_INFO"));
 	if (query.size > 0)
 		buffer_add_string(b, "?");
 	buffer_add_text(b, query);
-	return buffer_text(b);
 }
 
-void service_refuse(struct service *service, enum problem_type type,
+void service_refuse(struct request *request, enum problem_type type,
                     const char *detail)
 {
-	response_set_problem(&service->response, (struct problem){type, detail});
+	response_set_problem(&request->response, (struct problem){type, detail});
 }
 
-void service_refuse_unread(struct service *service, const struct room_name *room)
+void service_refuse_unread(struct service *service, struct request *request)
 {
 	journal_error("Failed to read from database: %s: room_id=%.*s",
 	              store_error(service->store),
-	              TEXT_ARGS(room_name_label(room)));
-	service_refuse(service, PROBLEM_STORAGE, "the log can't be read now");
+	              TEXT_ARGS(room_name_label(&request->route.room)));
+	service_refuse(request, PROBLEM_STORAGE, "the log can't be read now");
 }
 
-static void refuse_method(struct service *service, const char *allowed)
+static void refuse_method(struct request *request, const char *allowed)
 {
-	buffer_printf(&service->response.headers, "Allow: %s\r\n", allowed);
-	service_refuse(service, PROBLEM_METHOD_NOT_ALLOWED,
+	buffer_printf(&request->response.headers, "Allow: %s\r\n", allowed);
+	service_refuse(request, PROBLEM_METHOD_NOT_ALLOWED,
 	               "this path does not know that method");
 }
 
@@ -87,62 +83,83 @@ static bool has_body(struct gateway *g)
 	return length.size > 0 && !text_is(length, "0");
 }
 
-static void answer_route(struct service *service, const struct route *route,
-                         struct text method)
+typedef void answer(struct service *service, struct request *request);
+
+/* What a path knows. */
+static const struct resource {
+	answer *get, *post;
+	const char *methods;
+} resources[] = {
+	[ROUTE_MESSAGES] = {history_page, send_message, "GET, HEAD, POST"},
+	[ROUTE_MESSAGE] = {history_message, NULL, "GET, HEAD"},
+	[ROUTE_HEALTH] = {operator_health, NULL, "GET, HEAD"},
+	[ROUTE_METRICS] = {operator_metrics, NULL, "GET, HEAD"},
+};
+
+static void answer_route(struct service *service, struct request *request)
 {
+	enum route_kind kind = request->route.kind;
+	struct text method = gateway_variable(request->gateway, "REQUEST_METHOD");
 	bool is_get = text_is(method, "GET") || text_is(method, "HEAD");
 
-	if (is_get && route->kind != ROUTE_NONE && has_body(service->gateway)) {
-		service_refuse(service, PROBLEM_BAD_REQUEST, "a GET has no body");
-		return;
-	}
-	switch (route->kind) {
-	case ROUTE_BAD_ROOM:
-		service_refuse(service, PROBLEM_BAD_ROOM_NAME,
+	if (is_get && kind != ROUTE_NONE && has_body(request->gateway))
+		service_refuse(request, PROBLEM_BAD_REQUEST, "a GET has no body");
+	else if (kind == ROUTE_BAD_ROOM)
+		service_refuse(request, PROBLEM_BAD_ROOM_NAME,
 		               "a room's name is 1 to 64 of A-Z a-z 0-9 . _ ~ -, "
 		               "and room_<number> has no leading zero");
-		break;
-	case ROUTE_MESSAGES:
-		if (text_is(method, "POST"))
-			send_message(service, route);
-		else if (is_get)
-			history_page(service, route);
-		else
-			refuse_method(service, "GET, HEAD, POST");
-		break;
-	case ROUTE_MESSAGE:
-		if (is_get)
-			history_message(service, route);
-		else
-			refuse_method(service, "GET, HEAD");
-		break;
-	case ROUTE_HEALTH:
-	case ROUTE_METRICS:
-		if (is_get)
-			operator_answer(service, route->kind);
-		else
-			refuse_method(service, "GET, HEAD");
-		break;
-	case ROUTE_POLL:
-	case ROUTE_NONE:
-		service_refuse(service, PROBLEM_NOT_FOUND, "there is no such path");
-		break;
-	}
+	else if (kind == ROUTE_NONE || kind == ROUTE_POLL)
+		service_refuse(request, PROBLEM_NOT_FOUND,
+		               "there is no such path");
+	else if (is_get)
+		resources[kind].get(service, request);
+	else if (text_is(method, "POST") && resources[kind].post != NULL)
+		resources[kind].post(service, request);
+	else
+		refuse_method(request, resources[kind].methods);
 }
 
-void service_answer(struct service *service)
+static void send_answer(struct request *request)
 {
-	struct text method = gateway_variable(service->gateway, "REQUEST_METHOD");
-	struct buffer target = {0};
-	struct route route;
+	struct text method = gateway_variable(request->gateway, "REQUEST_METHOD");
 
-	response_clear(&service->response);
-	buffer_clear(&service->body);
+	response_send(&request->response, !text_is(method, "HEAD"),
+	              request->gateway);
+	gateway_finish(request->gateway);
+}
+
+static void save_now(struct service *service, struct request *request)
+{
+	struct save *save = &request->save;
+
+	saver_save(service->saver, &save, 1);
+	request->finish(service, request);
+}
+
+bool service_answer(struct service *service, struct request *request)
+{
+	buffer_clear(&request->target);
+	buffer_clear(&request->body);
+	response_clear(&request->response);
+	request->finish = NULL;
+	read_target(request->gateway, &request->target);
+	route_parse(buffer_text(&request->target), &request->route);
 	service->settings = live_settings_hold(service->live);
-	route_parse(read_target(service->gateway, &target), &route);
-	answer_route(service, &route, method);
+	answer_route(service, request);
 	live_settings_release(service->live, service->settings);
-	response_send(&service->response, !text_is(method, "HEAD"),
-	              service->gateway);
-	buffer_release(&target);
+	if (request->finish != NULL && service->writer != NULL) {
+		/* From here on it is no longer ours. */
+		writer_put(service->writer, &request->save);
+		return false;
+	}
+	if (request->finish != NULL)
+		save_now(service, request);
+	send_answer(request);
+	return true;
+}
+
+void service_finish(struct service *service, struct request *request)
+{
+	request->finish(service, request);
+	send_answer(request);
 }

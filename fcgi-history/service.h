@@ -1,11 +1,10 @@
-/* One request after another: reads it, lets send.c or history.c answer, sends
- * the answer. A service belongs to one thread. */
+/* One request after another: reads it, lets send.c, history.c or operator.c
+ * answer, sends the answer. A service belongs to one thread. */
 #ifndef LONGROOM_SERVICE_H
 #define LONGROOM_SERVICE_H
 
 #include "live_settings.h"
-#include "response.h"
-#include "route.h"
+#include "request.h"
 #include "store.h"
 #include "writer.h"
 
@@ -15,13 +14,10 @@ struct service {
 	struct writer *writer; /* NULL in CGI: then the saver is used at once */
 	struct saver *saver;   /* CGI only */
 	struct store *store;   /* for reading */
-	struct gateway *gateway;
-	struct response response;
-	struct buffer body; /* of the request */
 };
 
-/* For worker threads; the service borrows all, settings are those of the start.
- * False: *error says why. */
+/* For threads; the service borrows all, settings are those of the start. False:
+ * *error says why. */
 bool service_init(struct service *service, const struct settings *settings,
                   struct live_settings *live, struct writer *writer,
                   struct buffer *error);
@@ -32,13 +28,17 @@ bool service_init_cgi(struct service *service, const struct settings *settings,
 
 void service_release(struct service *service);
 
-/* Answers the request that the gateway has. */
-void service_answer(struct service *service);
+/* Answers the request that the gateway has. False: it was handed to the writer,
+ * and is to be finished when it comes back. */
+bool service_answer(struct service *service, struct request *request);
+
+/* Finishes a request that was handed to the writer. */
+void service_finish(struct service *service, struct request *request);
 
 /* For those who answer: make the answer an error. */
-void service_refuse(struct service *service, enum problem_type type,
+void service_refuse(struct request *request, enum problem_type type,
                     const char *detail);
 /* The same after the store has failed to read; tells the operator. */
-void service_refuse_unread(struct service *service, const struct room_name *room);
+void service_refuse_unread(struct service *service, struct request *request);
 
 #endif

@@ -358,4 +358,5 @@ void submission_release(struct submission *submission)
 {
 	for (int field = 0; field < SUBMISSION_FIELDS; field++)
 		buffer_release(&submission->fields[field]);
+	*submission = (struct submission){0};
 }

@@ -1,69 +1,148 @@
 #include "workers.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "memory.h"
 #include "metrics.h"
 #include "thread.h"
 
+enum {
+	FINISHED_AT_ONCE = 64,
+	/* In workers.each: */
+	FINISHER = 0,
+	FIRST_WORKER = 1,
+};
+
 struct worker {
 	pthread_t thread;
 	struct service service;
-	struct connections *connections;
+	struct workers *workers;
 };
 
 struct workers {
+	struct listener *listener;
+	struct requests *requests;
+	struct save_queue *saved;
 	struct worker *each;
-	size_t count;
+	size_t count, room;
 };
+
+static void end(struct workers *workers, struct request *request)
+{
+	metrics_add(METRIC_HISTORY_REQUESTS, -1);
+	requests_give_back(workers->requests, request);
+}
+
+/* Reads a request and answers it, unless it is to be saved first. */
+static void serve(struct worker *worker, struct request *request, int connection)
+{
+	metrics_add(METRIC_HISTORY_REQUESTS, 1);
+	metrics_add(METRIC_HISTORY_BUSY, 1);
+	if (!gateway_accept(request->gateway, connection) ||
+	    service_answer(&worker->service, request))
+		end(worker->workers, request);
+	metrics_add(METRIC_HISTORY_BUSY, -1);
+}
 
 static void *work(void *argument)
 {
 	struct worker *worker = argument;
-	struct gateway *gateway = worker->service.gateway;
-	int connection;
+	struct workers *workers = worker->workers;
+	int place = listener_join(workers->listener);
 
-	while ((connection = connections_take(worker->connections)) >= 0) {
-		metrics_add(METRIC_HISTORY_BUSY, 1);
-		if (gateway_accept(gateway, connection)) {
-			service_answer(&worker->service);
-			gateway_finish(gateway);
+	for (;;) {
+		struct request *request = requests_take(workers->requests);
+		int connection = listener_accept(workers->listener, place);
+
+		if (connection < 0) {
+			requests_give_back(workers->requests, request);
+			break;
 		}
-		metrics_add(METRIC_HISTORY_BUSY, -1);
+		serve(worker, request, connection);
+	}
+	close(place);
+	return NULL;
+}
+
+static void *finish(void *argument)
+{
+	struct worker *worker = argument;
+	struct workers *workers = worker->workers;
+	bool ended = false;
+
+	while (!ended) {
+		struct save *save = save_queue_take(
+			workers->saved, FINISHED_AT_ONCE, -1, &ended);
+
+		while (save != NULL) {
+			struct request *request = save->context;
+
+			save = save->next;
+			service_finish(&worker->service, request);
+			end(workers, request);
+		}
 	}
 	return NULL;
 }
 
+static bool init_services(struct workers *workers,
+                          const struct settings *settings,
+                          struct live_settings *live, struct writer *writer,
+                          struct buffer *error)
+{
+	for (; workers->count < workers->room; workers->count++) {
+		struct worker *worker = &workers->each[workers->count];
+
+		worker->workers = workers;
+		if (!service_init(&worker->service, settings, live, writer,
+		                  error))
+			return false;
+	}
+	return true;
+}
+
+static void release(struct workers *workers)
+{
+	for (size_t i = 0; i < workers->count; i++)
+		service_release(&workers->each[i].service);
+	requests_free(workers->requests);
+	free(workers->each);
+	free(workers);
+}
+
 struct workers *workers_start(const struct settings *settings,
-                              struct live_settings *live, struct writer *writer,
-                              struct connections *connections,
+                              struct live_settings *live,
+                              struct listener *listener, struct writer *writer,
+                              struct save_queue *saved, size_t request_limit,
                               struct buffer *error)
 {
 	struct workers *workers = memory_get(sizeof *workers);
-	size_t count = (size_t)settings->history_threads;
 
-	workers->each = memory_get(count * sizeof *workers->each);
-	for (; workers->count < count; workers->count++) {
-		struct worker *worker = &workers->each[workers->count];
-
-		worker->connections = connections;
-		if (!service_init(&worker->service, settings, live, writer,
-		                  error)) {
-			connections_end(connections);
-			workers_join(workers);
-			return NULL;
-		}
-		worker->thread = thread_start(work, worker);
+	workers->listener = listener;
+	workers->saved = saved;
+	workers->requests = requests_new(request_limit);
+	workers->room = FIRST_WORKER + (size_t)settings->history_threads;
+	workers->each = memory_get(workers->room * sizeof *workers->each);
+	if (!init_services(workers, settings, live, writer, error)) {
+		release(workers);
+		return NULL;
 	}
+	for (size_t i = 0; i < workers->count; i++)
+		workers->each[i].thread = thread_start(
+			i == FINISHER ? finish : work, &workers->each[i]);
 	return workers;
 }
 
 void workers_join(struct workers *workers)
 {
-	for (size_t i = 0; i < workers->count; i++) {
+	for (size_t i = FIRST_WORKER; i < workers->count; i++)
 		pthread_join(workers->each[i].thread, NULL);
-		service_release(&workers->each[i].service);
-	}
-	free(workers->each);
-	free(workers);
+}
+
+void workers_finish(struct workers *workers)
+{
+	save_queue_end(workers->saved);
+	pthread_join(workers->each[FINISHER].thread, NULL);
+	release(workers);
 }

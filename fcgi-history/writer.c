@@ -1,154 +1,84 @@
 #include "writer.h"
 
-#include <pthread.h>
-#include <semaphore.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "memory.h"
 #include "metrics.h"
 #include "thread.h"
 
 enum {
-	BATCH_MAX = 1024,  /* messages a commit */
-	CHECK_SECONDS = 1, /* how often an idle writer looks after the database */
-};
-
-struct waiting {
-	struct save *save; /* NULL: a probe */
-	bool good;         /* the probe's outcome */
-	sem_t done;
-	struct waiting *next;
+	BATCH_MAX = 1024, /* messages a commit */
+	CHECK_MS = 1000,  /* how often an idle writer looks after the database */
 };
 
 struct writer {
 	struct saver *saver;
+	struct save_queue *waiting, *saved;
 	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t filled;
-	/* Under the lock: */
-	struct waiting *first, **last;
-	bool stopping;
 };
 
-static struct timespec check_time(void)
+/* Messages in one transaction; all probes get the answer of one. */
+static void save_batch(struct writer *writer, struct save *first)
 {
-	struct timespec time;
+	struct save *saves[BATCH_MAX], *last = first;
+	size_t count = 0, probes = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	time.tv_sec += CHECK_SECONDS;
-	return time;
-}
-
-/* Takes up to BATCH_MAX, in order. None: the time for a check has come, or the
- * end. */
-static size_t take_batch(struct writer *writer, struct waiting **batch,
-                         bool *stopping)
-{
-	struct timespec until = check_time();
-	size_t count = 0;
-
-	pthread_mutex_lock(&writer->lock);
-	while (writer->first == NULL && !writer->stopping &&
-	       pthread_cond_timedwait(&writer->filled, &writer->lock, &until) == 0)
-		;
-	while (writer->first != NULL && count < BATCH_MAX) {
-		batch[count++] = writer->first;
-		writer->first = writer->first->next;
+	for (struct save *save = first; save != NULL; save = save->next) {
+		if (save->message != NULL)
+			saves[count++] = save;
+		else
+			probes++;
+		last = save;
 	}
-	if (writer->first == NULL)
-		writer->last = &writer->first;
-	*stopping = writer->stopping;
-	pthread_mutex_unlock(&writer->lock);
-	metrics_add(METRIC_HISTORY_QUEUED, -(int64_t)count);
-	return count;
-}
-
-static void save_batch(struct writer *writer, struct waiting **batch, size_t count)
-{
-	struct save *saves[BATCH_MAX];
-	size_t saves_count = 0;
-
-	for (size_t i = 0; i < count; i++)
-		if (batch[i]->save != NULL)
-			saves[saves_count++] = batch[i]->save;
-	if (saves_count > 0)
-		saver_save(writer->saver, saves, saves_count);
-	bool good = saves_count < count && saver_probe(writer->saver);
-	for (size_t i = 0; i < count; i++) {
-		batch[i]->good = good;
-		sem_post(&batch[i]->done);
-	}
+	metrics_add(METRIC_HISTORY_QUEUED, -(int64_t)(count + probes));
+	if (count > 0)
+		saver_save(writer->saver, saves, count);
+	bool good = probes > 0 && saver_probe(writer->saver);
+	for (struct save *save = first; probes > 0 && save != NULL;
+	     save = save->next)
+		if (save->message == NULL)
+			save->outcome = good ? SAVE_SAVED : SAVE_FAILED;
+	save_queue_put(writer->saved, first, last);
 }
 
 static void *write_until_stopped(void *argument)
 {
 	struct writer *writer = argument;
-	struct waiting *batch[BATCH_MAX];
-	bool stopping = false;
+	bool ended = false;
 
-	for (;;) {
-		size_t count = take_batch(writer, batch, &stopping);
+	while (!ended) {
+		struct save *batch = save_queue_take(writer->waiting, BATCH_MAX,
+		                                     CHECK_MS, &ended);
 
-		if (count > 0)
-			save_batch(writer, batch, count);
-		else if (stopping)
-			return NULL;
-		else
+		if (batch != NULL)
+			save_batch(writer, batch);
+		else if (!ended)
 			saver_check(writer->saver);
 	}
+	return NULL;
 }
 
-struct writer *writer_start(struct saver *saver)
+struct writer *writer_start(struct saver *saver, struct save_queue *saved)
 {
 	struct writer *writer = memory_get(sizeof *writer);
 
 	writer->saver = saver;
-	writer->last = &writer->first;
-	pthread_mutex_init(&writer->lock, NULL);
-	thread_condition_init(&writer->filled);
+	writer->waiting = save_queue_new();
+	writer->saved = saved;
 	writer->thread = thread_start(write_until_stopped, writer);
 	return writer;
 }
 
 void writer_stop(struct writer *writer)
 {
-	pthread_mutex_lock(&writer->lock);
-	writer->stopping = true;
-	pthread_cond_signal(&writer->filled);
-	pthread_mutex_unlock(&writer->lock);
+	save_queue_end(writer->waiting);
 	pthread_join(writer->thread, NULL);
-	pthread_cond_destroy(&writer->filled);
-	pthread_mutex_destroy(&writer->lock);
-	saver_free(writer->saver);
+	save_queue_free(writer->waiting);
 	free(writer);
 }
 
-static void wait_in_queue(struct writer *writer, struct waiting *waiting)
+void writer_put(struct writer *writer, struct save *save)
 {
 	metrics_add(METRIC_HISTORY_QUEUED, 1);
-	sem_init(&waiting->done, 0, 0);
-	pthread_mutex_lock(&writer->lock);
-	*writer->last = waiting;
-	writer->last = &waiting->next;
-	pthread_cond_signal(&writer->filled);
-	pthread_mutex_unlock(&writer->lock);
-	while (sem_wait(&waiting->done) != 0)
-		; /* interrupted by a signal */
-	sem_destroy(&waiting->done);
-}
-
-void writer_save(struct writer *writer, struct save *save)
-{
-	struct waiting waiting = {.save = save};
-
-	wait_in_queue(writer, &waiting);
-}
-
-bool writer_probe(struct writer *writer)
-{
-	struct waiting waiting = {.save = NULL};
-
-	wait_in_queue(writer, &waiting);
-	return waiting.good;
+	save_queue_put(writer->waiting, save, save);
 }
