@@ -97,6 +97,14 @@ bool store_read_room(struct store *store, const struct room_name *room,
 	                                 context, page);
 }
 
+bool store_read_states(struct store *store, const struct room_name *rooms,
+                       size_t count, struct room_state *states,
+                       struct log_end *end)
+{
+	return store->backend->read_states(store->connection, rooms, count,
+	                                   states, end);
+}
+
 bool store_read_one(struct store *store, const struct room_name *room,
                     int64_t id, store_visit *visit, void *context,
                     struct log_end *end, bool *found)

@@ -88,11 +88,16 @@ struct store_range {
 	int64_t bytes; /* AFTER only: stop once this many have come; 0: no limit */
 };
 
+/* Where a room begins. */
+struct room_state {
+	int64_t earliest; /* the room's oldest id; 0: it is empty */
+	int64_t pruned;   /* the highest id that was ever removed from the room;
+	                   * 0: none */
+};
+
 struct store_page {
 	struct log_end end;
-	int64_t earliest;      /* the room's oldest id; 0: it is empty */
-	int64_t pruned;        /* the highest id that was ever removed from the
-	                        * room; 0: none */
+	struct room_state state;
 	int64_t first, last;   /* of the page; 0: it is empty */
 	int64_t count;
 	bool more;             /* in the direction of reading */
@@ -102,6 +107,11 @@ struct store_page {
 bool store_read_room(struct store *store, const struct room_name *room,
                      const struct store_range *range, store_visit *visit,
                      void *context, struct store_page *page);
+
+/* Reads the states of rooms, as of one moment. */
+bool store_read_states(struct store *store, const struct room_name *rooms,
+                       size_t count, struct room_state *states,
+                       struct log_end *end);
 
 bool store_read_one(struct store *store, const struct room_name *room,
                     int64_t id, store_visit *visit, void *context,

@@ -21,6 +21,9 @@ struct store_backend {
 	bool (*read_room)(void *connection, const struct room_name *room,
 	                  const struct store_range *range, store_visit *visit,
 	                  void *context, struct store_page *page);
+	bool (*read_states)(void *connection, const struct room_name *rooms,
+	                    size_t count, struct room_state *states,
+	                    struct log_end *end);
 	bool (*read_one)(void *connection, const struct room_name *room,
 	                 int64_t id, store_visit *visit, void *context,
 	                 struct log_end *end, bool *found);

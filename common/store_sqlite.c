@@ -709,7 +709,7 @@ static bool finish_read(struct sqlite_store *s, bool good)
 }
 
 static bool read_room_state(struct sqlite_store *s, int64_t room_id,
-                            struct store_page *page)
+                            struct room_state *state)
 {
 	sqlite3_stmt *statement = prepare(s, ROOM_STATE);
 
@@ -718,8 +718,8 @@ static bool read_room_state(struct sqlite_store *s, int64_t room_id,
 	sqlite3_bind_int64(statement, 1, room_id);
 	bool good = sqlite3_step(statement) == SQLITE_ROW;
 	if (good) {
-		page->earliest = sqlite3_column_int64(statement, 0);
-		page->pruned = sqlite3_column_int64(statement, 1);
+		state->earliest = sqlite3_column_int64(statement, 0);
+		state->pruned = sqlite3_column_int64(statement, 1);
 	}
 	sqlite3_reset(statement);
 	return good;
@@ -767,7 +767,7 @@ static bool read_page(struct sqlite_store *s, int64_t room_id,
 	}
 	sqlite3_reset(row);
 	if (range->direction != STORE_AFTER)
-		page->more = page->count > 0 && page->first > page->earliest;
+		page->more = page->count > 0 && page->first > page->state.earliest;
 	return code == SQLITE_DONE || code == SQLITE_ROW;
 }
 
@@ -783,9 +783,27 @@ static bool sqlite_read_room(void *connection, const struct room_name *room,
 	if (!sqlite_connect(s))
 		return false;
 	bool good = begin_read(s, &page->end) && find_room(s, room, &room_id) &&
-	            (room_id == 0 || (read_room_state(s, room_id, page) &&
+	            (room_id == 0 || (read_room_state(s, room_id, &page->state) &&
 	                              read_page(s, room_id, room, range, visit,
 	                                        context, page)));
+	return finish_read(s, good);
+}
+
+static bool sqlite_read_states(void *connection, const struct room_name *rooms,
+                               size_t count, struct room_state *states,
+                               struct log_end *end)
+{
+	struct sqlite_store *s = connection;
+	int64_t room_id;
+
+	if (!sqlite_connect(s))
+		return false;
+	bool good = begin_read(s, end);
+	for (size_t i = 0; good && i < count; i++) {
+		states[i] = (struct room_state){0};
+		good = find_room(s, &rooms[i], &room_id) &&
+		       (room_id == 0 || read_room_state(s, room_id, &states[i]));
+	}
 	return finish_read(s, good);
 }
 
@@ -921,6 +939,7 @@ const struct store_backend store_sqlite = {
 	.append = sqlite_append,
 	.probe = sqlite_probe,
 	.read_room = sqlite_read_room,
+	.read_states = sqlite_read_states,
 	.read_one = sqlite_read_one,
 	.read_log = sqlite_read_log,
 	.find_tail = sqlite_find_tail,

@@ -139,10 +139,10 @@ static void add_links(struct request *request,
                       const struct store_range *range,
                       const struct store_page *page)
 {
-	if (page->count > 0 && page->first > page->earliest)
+	if (page->count > 0 && page->first > page->state.earliest)
 		add_link(request, "prev", "before", page->first,
 		         range->limit);
-	if (range->direction == STORE_BEFORE && page->earliest > 0)
+	if (range->direction == STORE_BEFORE && page->state.earliest > 0)
 		add_link(request, "next", "after",
 		         end_of_page(range, page), range->limit);
 	if (range->direction == STORE_AFTER && page->more)
@@ -159,7 +159,7 @@ static void finish_page(struct request *request,
 		.cursor = {.names_log = true,
 		           .log = found->end.log,
 		           .id = end_of_page(range, found)},
-		.earliest = found->earliest,
+		.earliest = found->state.earliest,
 		.more = found->more,
 		.reset = reset,
 	};
@@ -169,7 +169,7 @@ static void finish_page(struct request *request,
 	add_links(request, range, found);
 	snprintf(tag, sizeof tag,
 	         "%08" PRIx32 ".%" PRId64 ".%" PRId64 ".%" PRId64 ".%" PRId64 ".%d%d",
-	         found->end.log, found->earliest, found->first, found->last,
+	         found->end.log, found->state.earliest, found->first, found->last,
 	         found->count, found->more, reset);
 	answer_tagged(request, tag);
 }

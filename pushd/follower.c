@@ -11,6 +11,7 @@
 enum {
 	FRAMES_PER_TURN = 64, /* then others have their turn in the loop */
 	LONELY_SECONDS = 3,   /* a restart of the publisher takes less */
+	STATES_MAX = 10000,   /* rooms; a tenth of a second or less */
 	READ_BYTES_MAX = 4 * 1024 * 1024,
 	READ_BYTES_MIN = 64 * 1024,
 };
@@ -140,6 +141,40 @@ static void append_items(struct follower *follower, const struct log_read *read)
 	hub_deliver(follower->hub);
 }
 
+static void get_ready(struct follower *follower)
+{
+	journal_info("following the log");
+	hub_set_ready(follower->hub);
+	end_look(follower);
+}
+
+/* If it failed, or another log was read, each room will be read when it is asked
+ * for. */
+static void states_were_read(void *context, struct log_read *read)
+{
+	struct follower *follower = context;
+
+	if (read->good && read->end.log == follower->hub->log)
+		hub_learn(follower->hub, read->rooms, read->states,
+		          read->room_count, &read->end);
+	get_ready(follower);
+}
+
+/* Before the first are answered: of the rooms that the window has, where they
+ * begin. Whoever comes back after a restart, ten thousand at once, is then
+ * answered from memory. */
+static void read_states(struct follower *follower)
+{
+	struct log_read *read = log_read_new(READ_STATES);
+
+	read->rooms = memory_get(STATES_MAX * sizeof *read->rooms);
+	read->room_count =
+		hub_unknown_rooms(follower->hub, read->rooms, STATES_MAX);
+	read->done = states_were_read;
+	read->context = follower;
+	log_reader_ask(follower->reader, read);
+}
+
 static void log_was_read(void *context, struct log_read *read)
 {
 	struct follower *follower = context;
@@ -167,10 +202,10 @@ static void log_was_read(void *context, struct log_read *read)
 		return;
 	}
 	hub->complete_ms = follower->began_ms;
-	if (!hub->ready)
-		journal_info("following the log");
-	hub_set_ready(hub);
-	end_look(follower);
+	if (hub->ready)
+		end_look(follower);
+	else
+		read_states(follower);
 }
 
 /* Whether the log has more before this message. A build without this rule is

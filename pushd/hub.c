@@ -550,19 +550,20 @@ static bool is_usable(struct hub *hub, const struct log_read *read,
 	return false;
 }
 
-static void learn(struct room *room, const struct store_page *page)
+static void learn(struct room *room, const struct room_state *state,
+                  const struct log_end *end)
 {
 	const struct list *at = room->entries.next;
 
 	room->known = true;
-	room->earliest = page->earliest;
-	room->pruned = page->pruned;
+	room->earliest = state->earliest;
+	room->pruned = state->pruned;
 	/* The first message may have come since the log was read; one from
 	 * before was removed from it. */
 	for (; room->earliest == 0 && at != &room->entries; at = at->next) {
 		int64_t id = LIST_OWNER(at, struct entry, in_room)->id;
 
-		if (id > page->end.newest)
+		if (id > end->newest)
 			room->earliest = id;
 	}
 	room_forget_pages(room);
@@ -578,7 +579,7 @@ static void room_was_read(void *context, struct log_read *read)
 	list_append_all(&asking, &room->asking);
 	room->reading = false;
 	if (is_usable(hub, read, &asking))
-		learn(room, &read->page);
+		learn(room, &read->page.state, &read->page.end);
 	while (!list_is_empty(&asking)) {
 		struct waiter *waiter = first_waiter(&asking);
 
@@ -603,7 +604,7 @@ static void newest_was_read(void *context, struct log_read *read)
 	list_append_all(&asking, &room->reset_asking);
 	room->reset_reading = false;
 	if (is_usable(hub, read, &asking)) {
-		learn(room, &read->page);
+		learn(room, &read->page.state, &read->page.end);
 		end.more = read->page.more;
 		end.cursor.id = read->end.newest;
 		struct answer *answer = render_read(hub, room, read, NULL, &end);
@@ -649,6 +650,35 @@ void hub_forget_rooms(struct hub *hub)
 
 		room->known = false;
 		room_forget_pages(room);
+	}
+}
+
+size_t hub_unknown_rooms(const struct hub *hub, struct room_name *rooms,
+                         size_t most)
+{
+	const struct list *all = &hub->rooms.all;
+	size_t count = 0;
+
+	/* From the newest on, which are asked for sooner. */
+	for (const struct list *at = all->previous; at != all && count < most;
+	     at = at->previous) {
+		const struct room *room = LIST_OWNER(at, struct room, all);
+
+		if (!room->known)
+			rooms[count++] = room->name;
+	}
+	return count;
+}
+
+void hub_learn(struct hub *hub, const struct room_name *rooms,
+               const struct room_state *states, size_t count,
+               const struct log_end *end)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct room *room = rooms_find(&hub->rooms, &rooms[i]);
+
+		if (room != NULL)
+			learn(room, &states[i], end);
 	}
 }
 

@@ -81,6 +81,17 @@ void hub_send_away(struct hub *hub, struct waiter *waiter);
  * Waiters are answered once hub_set_ready() was called. */
 void hub_start_over(struct hub *hub, uint32_t log, int64_t from);
 void hub_set_ready(struct hub *hub);
+
+/* Fills in the names of rooms of which it is not known where they begin, at most
+ * so many; returns how many they are. */
+size_t hub_unknown_rooms(const struct hub *hub, struct room_name *rooms,
+                         size_t most);
+/* Where these rooms begin, read at `end`: a poll that has all that the window
+ * begins after needs no read of the log any more. */
+void hub_learn(struct hub *hub, const struct room_name *rooms,
+               const struct room_state *states, size_t count,
+               const struct log_end *end);
+
 /* The log can't be read: nobody is to wait for it. */
 void hub_set_failing(struct hub *hub);
 

@@ -60,6 +60,8 @@ static void log_read_free(struct log_read *read)
 {
 	buffer_release(&read->json);
 	free(read->items);
+	free(read->rooms);
+	free(read->states);
 	free(read);
 }
 
@@ -114,6 +116,13 @@ static bool read_room(struct store *store, struct log_read *read)
 	return true;
 }
 
+static bool read_states(struct store *store, struct log_read *read)
+{
+	read->states = memory_get(read->room_count * sizeof *read->states);
+	return store_read_states(store, read->rooms, read->room_count,
+	                         read->states, &read->end);
+}
+
 static void perform(struct store *store, struct log_read *read)
 {
 	switch (read->kind) {
@@ -125,6 +134,9 @@ static void perform(struct store *store, struct log_read *read)
 		break;
 	case READ_ROOM:
 		read->good = read_room(store, read);
+		break;
+	case READ_STATES:
+		read->good = read_states(store, read);
 		break;
 	}
 	if (!read->good)
@@ -166,6 +178,7 @@ static void count(const struct log_read *read)
 		[READ_TAIL] = METRIC_PUSHD_READ_TAIL,
 		[READ_LOG] = METRIC_PUSHD_READ_LOG,
 		[READ_ROOM] = METRIC_PUSHD_READ_ROOM,
+		[READ_STATES] = METRIC_PUSHD_READ_STATES,
 	};
 
 	metrics_add(kinds[read->kind], 1);

@@ -11,6 +11,7 @@ enum log_read_kind {
 	READ_TAIL, /* where the newest messages begin */
 	READ_LOG,  /* all rooms after an id */
 	READ_ROOM, /* a page of one room */
+	READ_STATES, /* where rooms begin */
 };
 
 /* A message, rendered. */
@@ -29,6 +30,8 @@ struct log_read {
 	int64_t bytes;            /* READ_TAIL: how many; READ_LOG: at most */
 	struct room_name room;    /* READ_ROOM */
 	struct store_range range; /* READ_ROOM */
+	struct room_name *rooms;  /* READ_STATES; taken */
+	size_t room_count;
 	void (*done)(void *context, struct log_read *read);
 	void *context;
 	/* What was found. */
@@ -37,6 +40,7 @@ struct log_read {
 	struct log_end end;
 	int64_t upto;           /* READ_TAIL: after here; READ_LOG: up to here */
 	struct store_page page; /* READ_ROOM */
+	struct room_state *states; /* READ_STATES: one for each of rooms */
 	struct log_item *items; /* oldest first */
 	size_t item_count, item_room;
 	struct buffer json;

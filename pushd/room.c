@@ -69,14 +69,20 @@ static void stop_idling(struct rooms *rooms, struct room *room)
 	rooms->idle_count--;
 }
 
-struct room *rooms_get(struct rooms *rooms, const struct room_name *name)
+struct room *rooms_find(const struct rooms *rooms, const struct room_name *name)
 {
 	struct room wanted = {.name = *name};
 	struct room **found = tfind(&wanted, &rooms->tree, compare_names);
-	struct room *room;
 
-	if (found != NULL)
-		return *found;
+	return found != NULL ? *found : NULL;
+}
+
+struct room *rooms_get(struct rooms *rooms, const struct room_name *name)
+{
+	struct room *room = rooms_find(rooms, name);
+
+	if (room != NULL)
+		return room;
 	room = room_new(name);
 	if (tsearch(room, &rooms->tree, compare_names) == NULL)
 		abort(); /* out of memory */

@@ -62,7 +62,9 @@ void rooms_init(struct rooms *rooms);
 /* Frees the rooms, which must have no users. */
 void rooms_release(struct rooms *rooms);
 
-/* Borrowed until the next call of a function of rooms, unless it is in use. */
+/* Both are borrowed until the next call of a function of rooms, unless the room is
+ * in use. The first gives NULL if there is none, the second makes one. */
+struct room *rooms_find(const struct rooms *rooms, const struct room_name *name);
 struct room *rooms_get(struct rooms *rooms, const struct room_name *name);
 
 /* A room with entries or users is in use. To be called when it got its first

@@ -54,14 +54,19 @@ subtest 'longroom-pushd restarted under ten thousand waiters' => sub {
     my $fits    = Longroom::descriptor_limit() - 500;
     $waiters = $fits if $fits < $waiters;
     note "with $waiters, as the programs were built with sanitizers, or descriptors are few" if $waiters < 10_000;
-    my $l = Longroom->start(hand_over => 1, nginx_workers => 3);
-    my $end = load($l, '--source-addresses', 4, '--rooms', 100, '--waiters', $waiters, '--senders', 4,
+    my $l = Longroom->start(hand_over => 1, nginx_workers => 3, operator => 1);
+    $l->post("room_$_", 'here is a room') for 1001 .. 1100;
+    my $end = load($l, '--source-addresses', 4, '--rooms', 100, '--first-room', 1001, '--waiters', $waiters, '--senders', 4,
         '--messages', 300, '--rate', 20, '--check-history', '--settle', 30, '--seconds', 180);
     ok $l->eventually(90, sub { Longroom::slurp($l->dir . '/load.log') =~ /waiters wait/ }), 'they wait';
     for my $time (1 .. 3) {
         $l->restart('pushd');
         ok $l->eventually(60, sub { descriptors($l->pid('pushd')) > $waiters }), 'and come back';
     }
+    my $pushd = $l->metrics('pushd');
+    my $reads = 0;
+    $reads += $pushd->{"log_reads_total{kind=\"$_\"}"} for qw(tail states room);
+    cmp_ok $reads, '<=', 10, 'all of them from memory, with a handful of reads of the log';
     is_deeply $end->()->{posts}{status}, { 201 => 300 }, 'all that was sent meanwhile was saved';
     $l->stop;
 };

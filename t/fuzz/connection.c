@@ -82,7 +82,7 @@ static void find_messages(struct log_read *read)
 {
 	struct store_page *page = &read->page;
 
-	page->earliest = 1;
+	page->state.earliest = 1;
 	read->items = memory_get(NEWEST * sizeof *read->items);
 	for (int64_t id = 1; id <= NEWEST; id++) {
 		size_t at = read->json.size;

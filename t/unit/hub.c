@@ -102,9 +102,9 @@ static void read_state(const struct log_reader *reader, struct log_read *read)
 		if (strcmp(saved->room.string, read->room.string) != 0)
 			continue;
 		if (!saved->removed)
-			page->earliest = id;
-		else if (page->pruned == 0)
-			page->pruned = id;
+			page->state.earliest = id;
+		else if (page->state.pruned == 0)
+			page->state.pruned = id;
 	}
 }
 
@@ -147,7 +147,7 @@ static void perform(const struct log_reader *reader, struct log_read *read)
 	}
 	if (!forward)
 		read->page.more = read->page.count > 0 &&
-		                  read->page.first > read->page.earliest;
+		                  read->page.first > read->page.state.earliest;
 }
 
 static void perform_next(struct log_reader *reader)

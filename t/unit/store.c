@@ -251,7 +251,7 @@ static void a_new_log_is_empty(void **state)
 	assert_int_equal(log_end_of(f, f->writer).newest, 0);
 	assert_int_equal(log_end_of(f, f->reader).newest, 0);
 	struct store_page page = read_range(f, "room_1", NEWEST(10));
-	assert_int_equal(page.count + page.earliest + page.pruned + page.more, 0);
+	assert_int_equal(page.count + page.state.earliest + page.state.pruned + page.more, 0);
 	assert_int_equal(read_log(f, 0, 10, ENOUGH).upto, 0);
 }
 
@@ -494,7 +494,7 @@ static void pages_are_read_in_each_direction(void **state)
 		expect(text_is(buffer_text(&f->ids), rows[i].ids),
 		       "row %zu: %.*s", i, TEXT_ARGS(buffer_text(&f->ids)));
 		expect(page.more == rows[i].more, "row %zu", i);
-		assert_int_equal(page.earliest, 2);
+		assert_int_equal(page.state.earliest, 2);
 		assert_int_equal(page.end.newest, 10);
 	}
 }
@@ -524,7 +524,7 @@ static void an_unknown_room_is_empty(void **state)
 	for (size_t i = 0; i < LENGTH(rooms); i++) {
 		struct store_page page = read_range(f, rooms[i], NEWEST(10));
 
-		assert_int_equal(page.count + page.earliest + page.pruned, 0);
+		assert_int_equal(page.count + page.state.earliest + page.state.pruned, 0);
 		assert_false(page.more);
 		assert_int_equal(page.end.newest, 10);
 	}
@@ -666,18 +666,40 @@ static void removed_messages_leave_a_mark(void **state)
 	f->backend->execute(f, "DELETE FROM messages WHERE id < 6");
 	struct store_page page = read_range(f, "room_1", AFTER(0, 10));
 	assert_text(buffer_text(&f->ids), "6 8 10 ");
-	assert_int_equal(page.earliest, 6);
-	assert_int_equal(page.pruned, 4);
+	assert_int_equal(page.state.earliest, 6);
+	assert_int_equal(page.state.pruned, 4);
 	assert_false(page.more);
 	page = read_range(f, "lobby", NEWEST(1));
-	assert_int_equal(page.pruned, 5);
+	assert_int_equal(page.state.pruned, 5);
 	page = read_range(f, "room_1", NEWEST(3));
 	assert_false(page.more);
 
 	f->backend->execute(f, "DELETE FROM messages");
 	page = read_range(f, "room_1", NEWEST(10));
-	assert_int_equal(page.count + page.earliest, 0);
-	assert_int_equal(page.pruned, 10);
+	assert_int_equal(page.count + page.state.earliest, 0);
+	assert_int_equal(page.state.pruned, 10);
+}
+
+static void the_states_of_many_rooms_come_together(void **state)
+{
+	static const char *const names[] = {"room_1", "lobby", "nowhere", "room_9"};
+	struct room_name rooms[LENGTH(names)];
+	struct room_state states[LENGTH(names)];
+	struct fixture *f = *state;
+	struct log_end end;
+
+	append_ten(f);
+	f->backend->execute(f, "DELETE FROM messages WHERE id < 6");
+	for (size_t i = 0; i < LENGTH(names); i++)
+		assert_true(room_name_parse(text_of(names[i]), &rooms[i]));
+	assert_true(store_read_states(f->reader, rooms, LENGTH(names), states,
+	                              &end));
+	assert_int_equal(end.newest, 10);
+	assert_int_equal(states[0].earliest, 6);
+	assert_int_equal(states[0].pruned, 4);
+	assert_int_equal(states[1].pruned, 5);
+	for (size_t i = 2; i < LENGTH(names); i++)
+		assert_int_equal(states[i].earliest + states[i].pruned, 0);
 }
 
 static void removals_are_counted(void **state)
@@ -1190,6 +1212,8 @@ static const struct CMUnitTest tests_of_all[] = {
                    the_end_is_seen_by_all),
 	WITH_STORE("messages that somebody removed leave a mark in their room",
                    removed_messages_leave_a_mark),
+	WITH_STORE("where many rooms begin is read as of one moment",
+	           the_states_of_many_rooms_come_together),
 	WITH_STORE("the log's end says when messages were removed",
                    removals_are_counted),
 	WITH_STORE("messages that somebody else inserted are read",
