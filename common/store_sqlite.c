@@ -182,19 +182,30 @@ static bool fail(struct sqlite_store *s, const char *why)
 	return false;
 }
 
-/* Keeps SQLite's reason, and gives up a connection that a new one may better.
- * A lock passes by itself, so it is none of those. */
-static bool fail_by_database(struct sqlite_store *s)
+/* A lock passes by itself. */
+static bool is_locked_out(const struct sqlite_store *s)
 {
-	int code = sqlite3_errcode(s->db);
+	return (sqlite3_errcode(s->db) & 0xff) == SQLITE_BUSY;
+}
 
-	fail(s, sqlite3_errmsg(s->db));
+static void end_transaction(struct sqlite_store *s)
+{
 	for (size_t i = 0; i < STATEMENT_COUNT; i++)
 		if (s->prepared[i] != NULL)
 			sqlite3_reset(s->prepared[i]);
 	if (!sqlite3_get_autocommit(s->db))
 		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
-	if ((code & 0xff) != SQLITE_BUSY)
+}
+
+/* Keeps SQLite's reason, and gives up a connection that a new one may better:
+ * one that is locked out is none of those. */
+static bool fail_by_database(struct sqlite_store *s)
+{
+	bool is_kept = is_locked_out(s);
+
+	fail(s, sqlite3_errmsg(s->db));
+	end_transaction(s);
+	if (!is_kept)
 		disconnect(s);
 	return false;
 }
@@ -285,17 +296,22 @@ static bool read_schema_version(struct sqlite_store *s, int64_t *version)
 	return true;
 }
 
-static bool migrate_from(struct sqlite_store *s, int64_t version)
+static bool write_version(struct sqlite_store *s)
 {
 	char pragmas[80];
 
 	snprintf(pragmas, sizeof pragmas,
 	         "PRAGMA application_id = %d; PRAGMA user_version = %d",
 	         APPLICATION_ID, SCHEMA_VERSION);
+	return execute(s, pragmas);
+}
+
+static bool migrate_from(struct sqlite_store *s, int64_t version)
+{
 	for (; version < SCHEMA_VERSION; version++)
 		if (!execute(s, migrations[version]))
 			return false;
-	return execute(s, pragmas);
+	return write_version(s);
 }
 
 /* Looked at again within the transaction: two programs may start at once. */
@@ -639,18 +655,40 @@ static bool append_one(struct sqlite_store *s, struct append *append)
 	       (found || insert(s, append, room_id));
 }
 
-static bool append_all(struct sqlite_store *s, struct append *appends,
-                       size_t count, uint32_t *log)
+static bool insert_all(struct sqlite_store *s, struct append *appends,
+                       size_t count)
 {
-	bool good;
+	bool good = run(s, BEGIN_WRITE);
 
+	for (size_t i = 0; good && i < count; i++)
+		good = append_one(s, &appends[i]);
+	return good;
+}
+
+/* A commit that fails in its last step, the sync, stands in the WAL whole. This
+ * connection knows that it is void; but whoever is the first to open the
+ * database after a crash, or after a close that can't empty the WAL, would take
+ * it for good. So another commit is written over its begin, which ends it even if
+ * the sync of that fails too. (An UPDATE to the same values would write nothing.) */
+static bool write_over_failed_commit(struct sqlite_store *s)
+{
+	bool good = run(s, BEGIN_WRITE) && write_version(s) &&
+	            run(s, COMMIT);
+
+	end_transaction(s);
+	return good;
+}
+
+/* Says in *again whether another try can't save a message twice. */
+static bool append_all(struct sqlite_store *s, struct append *appends,
+                       size_t count, uint32_t *log, bool *again)
+{
+	*again = false;
 	if (!sqlite_connect(s))
 		return false;
 	sqlite3_busy_timeout(s->db, s->is_locked ? 0 : s->busy_timeout_ms);
-	good = run(s, BEGIN_WRITE);
-	for (size_t i = 0; good && i < count; i++)
-		good = append_one(s, &appends[i]);
-	if (good && run(s, COMMIT)) {
+	bool all_inserted = insert_all(s, appends, count);
+	if (all_inserted && run(s, COMMIT)) {
 		*log = s->log;
 		/* data_version does not move for one's own commits. */
 		s->data_version = -1;
@@ -659,8 +697,14 @@ static bool append_all(struct sqlite_store *s, struct append *appends,
 	}
 	for (size_t i = 0; i < count; i++)
 		appends[i].message->id = 0;
-	s->is_locked = (sqlite3_errcode(s->db) & 0xff) == SQLITE_BUSY;
-	return fail_by_database(s);
+	s->is_locked = is_locked_out(s);
+	fail(s, sqlite3_errmsg(s->db));
+	end_transaction(s);
+	if (s->is_locked)
+		return false;
+	*again = !all_inserted || write_over_failed_commit(s);
+	disconnect(s);
+	return false;
 }
 
 /* What a new connection may better is tried on one at once: the database may
@@ -669,9 +713,10 @@ static bool sqlite_append(void *connection, struct append *appends, size_t count
                           uint32_t *log)
 {
 	struct sqlite_store *s = connection;
+	bool again;
 
-	return append_all(s, appends, count, log) ||
-	       (s->db == NULL && append_all(s, appends, count, log));
+	return append_all(s, appends, count, log, &again) ||
+	       (again && append_all(s, appends, count, log, &again));
 }
 
 static bool sqlite_probe(void *connection)
