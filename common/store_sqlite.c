@@ -12,6 +12,7 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -352,6 +353,25 @@ static bool set_up_schema(struct sqlite_store *s)
 	return migrate(s);
 }
 
+/* What a process that died, or a sync that failed, has left in the WAL can be
+ * read, but is perhaps not on disk, and no later sync of the WAL need bring it
+ * there; yet whatever is appended to the WAL would stand on it, and a repeated
+ * client_id be answered from it. So all of it goes into the database, and the
+ * WAL begins anew. Who has a lock meanwhile had the database open before, and
+ * what is read through the WAL that it has open was synced.
+ *
+ * SQLite does not look whether the folder's sync succeeds. */
+static bool settle(struct sqlite_store *s)
+{
+	int code = sqlite3_wal_checkpoint_v2(s->db, NULL,
+	                                     SQLITE_CHECKPOINT_RESTART, NULL,
+	                                     NULL);
+
+	if (code != SQLITE_OK && !is_locked_out(s))
+		return fail(s, sqlite3_errmsg(s->db));
+	return folder_sync(s->path) || fail(s, strerror(errno));
+}
+
 static bool set_up_connection(struct sqlite_store *s)
 {
 	int64_t identity;
@@ -364,7 +384,7 @@ static bool set_up_connection(struct sqlite_store *s)
 		return fail(s, sqlite3_errmsg(s->db));
 	s->log = (uint32_t)identity;
 	s->data_version = -1;
-	return true;
+	return s->access == STORE_READ || settle(s);
 }
 
 static bool is_missing(const struct sqlite_store *s)
