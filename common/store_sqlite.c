@@ -688,8 +688,9 @@ static bool insert_all(struct sqlite_store *s, struct append *appends,
 /* A commit that fails in its last step, the sync, stands in the WAL whole. This
  * connection knows that it is void; but whoever is the first to open the
  * database after a crash, or after a close that can't empty the WAL, would take
- * it for good. So another commit is written over its begin, which ends it even if
- * the sync of that fails too. (An UPDATE to the same values would write nothing.) */
+ * it for good. So another commit is written over its begin; an UPDATE to the same
+ * values would write nothing. If its sync fails too, no harm is done: whoever
+ * takes that one for good finds no message in it. */
 static bool write_over_failed_commit(struct sqlite_store *s)
 {
 	bool good = run(s, BEGIN_WRITE) && write_version(s) &&

@@ -7,6 +7,7 @@ use warnings;
 
 use FindBin ();
 use lib "$FindBin::Bin/lib";
+use FastCGI          qw(ask_by_fastcgi fastcgi_bytes);
 use IO::Socket::INET ();
 use IO::Socket::UNIX ();
 use JSON::PP         ();
@@ -57,54 +58,6 @@ sub settings_in {
     my ($dir) = @_;
     Longroom::spew("$dir/longroom.conf", Longroom::settings_text($dir));
     return "$dir/longroom.conf";
-}
-
-# ---------------------------------------------------------------- FastCGI
-
-sub record {
-    my ($type, $content) = @_;
-    return pack('CCnnCx', 1, $type, 1, length $content, 0) . $content;
-}
-
-sub parameter {
-    my ($name, $value) = @_;
-    return join '', (map { length > 127 ? pack 'N', length | 0x80000000 : pack 'C', length } $name, $value),
-        $name, $value;
-}
-
-# The bytes of one request.
-sub fastcgi_bytes {
-    my ($method, $target, $body, $type) = @_;
-    my %parameters = (
-        REQUEST_METHOD => $method,
-        REQUEST_URI    => $target,
-        QUERY_STRING   => $target =~ /\?(.*)/s ? $1 : '',
-        CONTENT_LENGTH => defined $body ? length $body : '',
-        CONTENT_TYPE   => $type || (defined $body ? 'text/plain' : ''),
-    );
-    return join '', record(1, pack 'nCx5', 1, 0),
-        record(4, join '', map { parameter($_, $parameters{$_}) } sort keys %parameters),
-        record(4, ''), length($body // '') ? record(5, $body) : (), record(5, '');
-}
-
-# Asks longroom-history without a web server: {status, headers, content, json},
-# or undef without a whole answer.
-sub ask_by_fastcgi {
-    my ($connection, @request) = @_;
-    $connection->write(fastcgi_bytes(@request));
-    $connection->hangs_up(60);
-    my ($bytes, $out, $ended) = ($connection->bytes, '', 0);
-    while (length $bytes >= 8) {
-        my ($version, $type, $id, $length, $padding) = unpack 'CCnnC', $bytes;
-        $out .= substr $bytes, 8, $length if $type == 6;
-        $ended = 1 if $type == 3;
-        substr $bytes, 0, 8 + $length + $padding, '';
-    }
-    return if !$ended;
-    my ($head, $content) = split /\r\n\r\n/, $out, 2;
-    my %headers = map { /^([^:]+):\s*(.*)/ ? (lc $1 => $2) : () } split /\r\n/, $head // '';
-    my ($status) = ($headers{status} || '200') =~ /^([0-9]+)/;
-    return Longroom::with_json({ status => $status, headers => \%headers, content => $content // '' });
 }
 
 # ---------------------------------------------------------------- longroom-history

@@ -95,6 +95,7 @@ sub fresh_dir {
 #          operator => 1                         /healthz and /metrics, for operator()
 #          hand_over => 1                        listening sockets are made here, and kept
 #                                                while a program is away
+#          history => {...}                      start_program's options for it
 sub start {
     my ($class, %options) = @_;
     my $self = bless {
@@ -120,7 +121,8 @@ sub start {
         $self->_write_nginx_conf;
     }
     # One after the other: longroom-pushd finds a database to follow at once.
-    $self->start_program($_) for grep { !$without{$_} } @ORDER;
+    my %options_of = (history => $options{history});
+    $self->start_program($_, %{ $options_of{$_} || {} }) for grep { !$without{$_} } @ORDER;
     return $self;
 }
 
@@ -141,8 +143,9 @@ sub pid {
 }
 
 # Starts one program again (or for the first time) and returns when it answers.
-# Options: stdin => $handle   given to it instead of /dev/null
-#          descriptors => N   its limit of open files
+# Options: stdin => $handle         given to it instead of /dev/null
+#          descriptors => N         its limit of open files
+#          env => {NAME => value}   added to its environment
 sub start_program {
     my ($self, $name, %options) = @_;
     $self->_spawn($name, %options);
@@ -288,6 +291,7 @@ sub _spawn {
             $ENV{NGINX} = fileno($listener) . ';';
         }
         _hand_over(@{ $self->{handed}{$name} }) if $self->{handed}{$name};
+        %ENV = (%ENV, %{ $options{env} || {} });
         { no warnings 'exec'; exec { $command[0] } @command }
         print STDERR "can't run $command[0]: $!\n";
         POSIX::_exit(127);

@@ -1,0 +1,314 @@
+# The power cut, and a disk that fails (PROTOCOL section 1): what was answered
+# with 201 is on disk, in history once, and nothing is there by half. A run of
+# 200 messages is traced below SQLite (t/disk/faulty_disk.c); from the trace
+# follows what a power cut at any moment would have left (t/disk/disk.h).
+#
+# Every operation is swept with the store alone, some with longroom-history.
+# LONGROOM_SWEEP=1 sweeps everything, which takes some minutes.
+
+use strict;
+use warnings;
+
+use FindBin ();
+use lib "$FindBin::Bin/lib";
+use FastCGI  qw(ask_by_fastcgi fastcgi_answer fastcgi_bytes);
+use JSON::PP ();
+use Longroom;
+use Test::More;
+
+# Thousands of databases are made and removed; their disk is modelled, so memory
+# will do.
+$ENV{TMPDIR} = '/dev/shm' if -d '/dev/shm' && -w _;
+
+my $JSON       = JSON::PP->new->utf8->canonical;
+my $power_cut  = Longroom::program('power-cut');
+my $everything = $ENV{LONGROOM_SWEEP};
+my @kinds      = qw(answer open write truncate sync unlink);
+
+# What puts a program above the faulty disk. A sanitizer wants to be the first
+# library otherwise.
+sub below {
+    my (%names) = @_;
+    return {
+        LD_PRELOAD   => Longroom::build_dir() . '/faulty_disk.so',
+        ASAN_OPTIONS => join(':', $ENV{ASAN_OPTIONS} // (), 'verify_asan_link_order=0'),
+        map { ("LONGROOM_DISK_$_" => $names{$_}) } keys %names,
+    };
+}
+
+sub run_power_cut {
+    my ($env, @arguments) = @_;
+    return Longroom::run([$power_cut, @arguments], env => $env, seconds => 600);
+}
+
+# The operations in a trace: [kind, whether it failed].
+sub operations {
+    my ($trace) = @_;
+    my ($bytes, $at, @operations) = (Longroom::slurp($trace), 0);
+    while ($at + 24 <= length $bytes) {
+        my ($kind, $result, undef, undef, $size) = unpack 'SSLQL', substr $bytes, $at, 24;
+        push @operations, [$kinds[$kind], $result == 1] if $kind;
+        $at += 24 + $size;
+    }
+    return @operations;
+}
+
+# Runs the 200 messages on a disk with this fault, or none, in a fresh folder.
+sub run_on {
+    my ($fault) = @_;
+    my $keeper = Longroom::fresh_dir();
+    my %run = (keeper => $keeper, dir => "$keeper", trace => "$keeper/trace");
+    $run{status} = run_power_cut(below(TRACE => $run{trace}, $fault ? (FAULT => $fault) : ()), run => $run{dir})->{status};
+    $run{last} = (split /\n/, Longroom::slurp("$run{dir}/longroom.db-answers"))[-1] // '';
+    return \%run;
+}
+
+sub sweep {
+    my ($trace, @span) = @_;
+    my $place = Longroom::fresh_dir();
+    return run_power_cut(below(), sweep => $trace, "$place", @span);
+}
+
+# Of what is wrong, the rest mostly follows.
+sub beginning_of { return $_[0]{stderr} =~ /\A((?:.*\n){0,4})/ ? $1 : '' }
+
+sub is_sound {
+    my ($result, $title) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    return is($result->{status}, 0, $title) || diag(beginning_of($result));
+}
+
+# ---------------------------------------------------------------- the store alone
+
+my $whole = run_on();
+is $whole->{status}, 0, 'the run ends well' or BAIL_OUT('power-cut does not run');
+my @operations = operations($whole->{trace});
+my %count;
+$count{ $_->[0] }++ for @operations;
+note join ', ', map {"$count{$_} $_"} sort keys %count;
+
+subtest 'a power cut at every operation, with all lost that was not synced' => sub {
+    my $result = sweep($whole->{trace}, 1, 0 + @operations, 1, 0);
+    is_sound($result, 'leaves what was answered, once, and nothing by half');
+    is $result->{stdout}, @operations . ' operations, ' . @operations . " cuts, 0 wrong\n", 'at every one of them';
+    cmp_ok $count{sync}, '>', 72, 'of which there are as many as the run has to have';
+};
+
+subtest 'a power cut with a part kept of what was not synced' => sub {
+    my @span  = (1, 0 + @operations, $everything ? (1, 10) : (3, 1));
+    my $result = sweep($whole->{trace}, @span);
+    note $result->{stdout};
+    is_sound($result, 'leaves what was answered, once, and nothing by half');
+};
+
+subtest 'a disk that says synced and has not' => sub {
+    my $run = run_on('sync:20-:LIE');
+    is $run->{status}, 0, 'is believed';
+    my $result = sweep($run->{trace}, 1, 2000, 50, 0);
+    is $result->{status}, 1, 'and what it lost is seen: the sweep has eyes';
+    like $result->{stderr}, qr/was saved, and is lost/, 'for what is lost';
+};
+
+# Some of 1 .. $count, others in each run.
+sub some_of {
+    my ($count, $step) = @_;
+    $step = 1 if $everything;
+    return grep { $_ <= $count } map { 1 + int(rand $step) + $step * $_ } 0 .. $count / $step;
+}
+
+my $seed = $ENV{LONGROOM_SEED} // time;
+srand $seed;
+note "LONGROOM_SEED=$seed";
+
+# One run with a fault: no crash, nothing lost, doubled or half.
+sub survives {
+    my ($fault, $heals, $doubt) = @_;
+    my $run = run_on($fault);
+    return "$fault: ends with " . ($run->{status} // 'nothing') if ($run->{status} // -1) != 0;
+    return "$fault: is not saved at the end: $run->{last}" if $heals && $run->{last} !~ /^saved/;
+    my $check = run_power_cut(below(), check => $run->{dir}, $doubt);
+    return if $check->{status} == 0;
+    return "$fault: " . beginning_of($check);
+}
+
+for my $row (['open', 1], ['truncate', 1], ['sync', 4], ['write', 40], ['unlink', 1]) {
+    my ($kind, $step) = @$row;
+    subtest "a disk that fails: $kind" => sub {
+        my (@wrong, $runs);
+        for my $n (some_of($count{$kind}, $step)) {
+            my $few = $n + 1 + int rand 6;
+            # A message that fails takes less operations than one that does not.
+            my $heals = $few < $count{$kind} / 2;
+            push @wrong, survives("$kind:$n-$n:EIO", $heals, 'undone'),
+                survives("$kind:$n-$few:ENOSPC", $heals, $heals ? 'undone' : 'in-doubt'),
+                survives("$kind:$n-:EIO", 0, 'in-doubt');
+            $runs += 3;
+        }
+        note "$runs runs";
+        is join("\n", @wrong), '', 'is survived, and once it works again what could not be saved is not there';
+    };
+}
+
+subtest 'a disk that fails for good' => sub {
+    my @wrong = map { survives("any:$_-:EIO", 0, 'in-doubt') } some_of(0 + @operations, 40);
+    is join("\n", @wrong), '', 'loses nothing that was saved, and doubles nothing';
+};
+
+# The system forgets that it has not saved what a failed sync was to save.
+subtest 'a sync that fails, and later a power cut' => sub {
+    my ($cuts, @wrong) = (0);
+    for my $n (some_of($count{sync}, 9)) {
+        for my $more (2, 5) {
+            my $fault  = sprintf 'sync:%d-%d:EIO', $n, $n + $more;
+            my $run    = run_on($fault);
+            my @traced = operations($run->{trace});
+            my ($from) = grep { $traced[$_ - 1][1] && $traced[$_ - 1][0] eq 'sync' } 1 .. @traced;
+            my $result = sweep($run->{trace}, $from, $from + 150, $everything ? 1 : 4, 0);
+            $cuts += ($result->{stdout} =~ /, (\d+) cuts/)[0];
+            push @wrong, "$fault: " . beginning_of($result) if $result->{status} != 0;
+        }
+    }
+    note "$cuts cuts";
+    is join("\n", @wrong), '', 'loses nothing that was answered after the failure';
+};
+
+# ---------------------------------------------------------------- longroom-history
+
+my @rooms = qw(room_26 lobby room_7 team-x);
+my @sizes = (1, 1, 6, 1, 12, 1, 2);
+
+sub message {
+    my ($i) = @_;
+    return { content => "message $i" . ' and more' x ($i % 9 ? 0 : 700), client_id => "c$i", user_id => 'u' . $i % 3 };
+}
+
+sub path_of { return "/rooms/$rooms[$_[0] / 2 % 4]/messages" }
+
+sub request_of {
+    my ($i) = @_;
+    return (POST => path_of($i), $JSON->encode(message($i)), 'application/json');
+}
+
+# Sends the 200 messages, some alone and some at once; the answers by number.
+# A program that is gone answers no more.
+sub talk {
+    my ($l) = @_;
+    my (%answers, $call);
+    for (my $i = 0; $i < 200;) {
+        my $end = $i + $sizes[$call++ % @sizes];
+        my %connections;
+        for (; $i < $end && $i < 200; $i++) {
+            $connections{$i} = eval { $l->connect('history') } or return \%answers;
+            $connections{$i}->write(fastcgi_bytes(request_of($i)));
+        }
+        for my $n (sort { $a <=> $b } keys %connections) {
+            my $answer = fastcgi_answer($connections{$n});
+            $answers{$n} = $answer if $answer;
+        }
+    }
+    return \%answers;
+}
+
+# All messages in history: [the JSON of each], as history tells them.
+sub all_history {
+    my ($l) = @_;
+    return map { @{ ask_by_fastcgi($l->connect('history'), GET => "/rooms/$_/messages?limit=1000")->{json}{messages} } }
+        @rooms;
+}
+
+# What is wrong with history after these answers.
+sub wrong_in_history {
+    my ($answers, @messages) = @_;
+    my (%seen, %newest, @wrong);
+    for my $m (@messages) {
+        my ($i) = $m->{content} =~ /^message (\d+)/ or return 'a message that nobody has sent';
+        my $good = $m->{content} eq message($i)->{content} && path_of($i) eq "/rooms/$m->{room_id}/messages";
+        push @wrong, "message $i is another" if !$good;
+        push @wrong, "message $i is out of order" if $m->{id} <= ($newest{ $m->{room_id} } // 0);
+        push @wrong, "message $i is there twice" if $seen{$i};
+        $seen{$i} = $newest{ $m->{room_id} } = $m->{id};
+    }
+    for my $i (sort { $a <=> $b } keys %$answers) {
+        my ($status, $id) = ($answers->{$i}{status}, $seen{$i} // 'nowhere');
+        push @wrong, "message $i was saved as $answers->{$i}{json}{id} and is $id"
+            if $status =~ /^20[01]$/ && $answers->{$i}{json}{id} ne $id;
+        push @wrong, "message $i was answered with $status and is there" if $status =~ /^(?:202|503)$/ && $seen{$i};
+    }
+    return @wrong;
+}
+
+# After a restart everything is as it was answered; and what was not saved can
+# be repeated, and is then there once.
+sub is_as_answered {
+    my ($l, $answers, $title) = @_;
+    my @wrong = wrong_in_history($answers, all_history($l));
+    my %after = %$answers;
+    for my $i (grep { ($answers->{$_}{status} // 0) != 201 } 0 .. 199) {
+        $after{$i} = ask_by_fastcgi($l->connect('history'), request_of($i)) || { status => 0 };
+        push @wrong, "message $i repeated is answered with $after{$i}{status}" if $after{$i}{status} !~ /^20[01]$/;
+    }
+    my @messages = all_history($l);
+    push @wrong, scalar(@messages) . ' are there after all was repeated' if @messages != 200;
+    push @wrong, wrong_in_history(\%after, @messages), grep { $_ ne 'ok' } $l->sql('PRAGMA integrity_check;');
+    return is join("\n", @wrong), '', $title;
+}
+
+sub start_history {
+    my (%options) = @_;
+    return Longroom->start(without => [qw(nginx pushd)], %options);
+}
+
+my $total;    # the operations of a whole run
+
+subtest 'longroom-history on a sound disk' => sub {
+    my $trace = Longroom::fresh_dir();
+    my $l = start_history(history => { env => below(TRACE => "$trace/trace") });
+    my $answers = talk($l);
+    is_deeply { map { $_->{status} => 1 } values %$answers }, { 201 => 1 }, 'saves all';
+    $total = operations("$trace/trace");
+    is_as_answered($l, $answers, 'and has all in history');
+    $l->stop;
+};
+
+subtest 'longroom-history, cut off from power' => sub {
+    my $steps = $everything ? 60 : 10;
+    for my $n (map { int(60 + ($total - 60) * ($_ + rand) / $steps) } 0 .. $steps - 1) {
+        my $trace = Longroom::fresh_dir();
+        my $l = start_history(history => { env => below(TRACE => "$trace/trace", FAULT => "any:$n-:CUT") });
+        my $answers = talk($l);
+        $l->signal('history', 'KILL');
+        $l->stop;
+        my $left = Longroom::fresh_dir();
+        my $seed = $n % 2 ? 0 : $n;
+        is run_power_cut(below(), leave => "$trace/trace", $seed, "$left")->{status}, 0, 'something is left';
+        $l = start_history(dir => "$left");
+        is_as_answered($l, $answers, "at operation $n, seed $seed, with "
+            . keys(%$answers) . ' answered: it starts, and keeps its word');
+        $l->stop;
+    }
+};
+
+subtest 'longroom-history on a disk that fails' => sub {
+    my $turn = 0;
+    for my $fault ('sync:30-30:EIO', 'sync:31-37:EIO', 'sync:40-:EIO', 'write:300-300:ENOSPC', 'write:200-260:ENOSPC',
+        'write:400-:EIO', 'open:5-12:EIO', 'open:6-:ENOSPC', 'truncate:1-:EIO')
+    {
+        my $reject = $turn++ % 2;
+        my $l = start_history(
+            settings => { 'history.on_save_failure' => $reject ? 'reject' : 'broadcast' },
+            history  => { env => below(FAULT => $fault) },
+        );
+        my $answers = talk($l);
+        my %status = map { $_->{status} => 1 } values %$answers;
+        is keys(%$answers), 200, "$fault: everybody is answered";
+        is join(' ', grep { !/^(?:20[01]|202|503)$/ || $_ == ($reject ? 202 : 503) } keys %status), '',
+            '... as the settings say';
+        is $answers->{199}{status}, 201, '... and in the end with 201' if $fault !~ /-:/;
+        $l->stop_program('history');
+        $l->start_program('history');
+        is_as_answered($l, $answers, '... and after a restart it has kept its word');
+        $l->stop;
+    }
+};
+
+done_testing;
