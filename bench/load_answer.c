@@ -10,6 +10,7 @@ struct head {
 	bool closes;
 	enum body_kind kind;
 	size_t body_size; /* of a sized body */
+	struct text last_modified, etag;
 };
 
 static bool text_is_nocase(struct text text, const char *string)
@@ -101,6 +102,10 @@ static bool parse_header(struct text line, struct head *head)
 	}
 	if (text_is_nocase(name, "Connection"))
 		head->closes = text_is_nocase(value, "close");
+	else if (text_is_nocase(name, "Last-Modified"))
+		head->last_modified = value;
+	else if (text_is_nocase(name, "Etag"))
+		head->etag = value;
 	return true;
 }
 
@@ -207,6 +212,8 @@ enum answer_state answer_parse(char *data, size_t size, bool ended,
 
 	answer->status = head.status;
 	answer->closes = head.closes;
+	answer->last_modified = head.last_modified;
+	answer->etag = head.etag;
 	answer->body = (struct text){data + head_size, size - head_size};
 	switch (head.kind) {
 	case BODY_SIZED:

@@ -18,6 +18,7 @@ struct answer {
 	bool closes;      /* the other side takes no more requests here */
 	struct text body; /* inside the data given */
 	size_t expected;  /* bytes of the whole answer; 0: not known yet */
+	struct text last_modified, etag; /* these headers; empty: not there */
 };
 
 /* ended: nothing more will come. The pieces of a chunked body are moved

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "load_memory.h"
+#include "load_nchan.h"
 
 enum {
 	POLL_GRACE_S = 5, /* past its timeout a poll without an answer is stuck */
@@ -69,6 +70,9 @@ static size_t write_request(const struct follower_client *client, char *request)
 	char timeout[32];
 	char *end = request;
 
+	if (client->all->options->nchan)
+		return nchan_write_poll(target, room_of(client), client->cursor,
+		                        request);
 	end = stpcpy(end, "GET ");
 	end = stpcpy(end, target->prefix);
 	end = stpcpy(end, "/rooms/");
@@ -190,12 +194,25 @@ static void refuse(struct follower_client *client, const struct answer *answer)
 	connection_want_later(&client->connection);
 }
 
+static bool read_page(const struct follower_client *client,
+                      const struct answer *answer)
+{
+	struct followers *all = client->all;
+
+	if (!all->options->nchan)
+		return answer->status == 200 &&
+		       page_parse(&all->page, answer->body);
+	if (!nchan_read(answer, &all->page, all->place))
+		return false;
+	all->page.room = text_of(room_of(client));
+	return true;
+}
+
 static void answered(struct connection *connection, const struct answer *answer)
 {
 	struct follower_client *client = (struct follower_client *)connection;
 
-	if (answer->status == 200 &&
-	    page_parse(&client->all->page, answer->body))
+	if (read_page(client, answer))
 		take_page(client);
 	else
 		refuse(client, answer);

@@ -12,6 +12,7 @@
 
 #include "load_check.h"
 #include "load_connection.h"
+#include "load_nchan.h"
 #include "load_options.h"
 #include "load_page.h"
 
@@ -27,6 +28,7 @@ struct followers {
 	uint32_t waiters_joined; /* of those that joined */
 	uint32_t done; /* readers that have read all */
 	struct page page;
+	char place[NCHAN_PLACE_SIZE]; /* what page.cursor points to, with nchan */
 
 	uint64_t polls, answers, empty;
 	uint64_t early;         /* empty answers long before the time was up */

@@ -47,6 +47,10 @@ static const struct option_row rows[] = {
 	 "28,000 ports, and from 10,000 on Linux takes long to\n"
 	 "find a free one; 1 for each 5,000 clients is good"},
 
+	{"nchan", OPTION_SWITCH, AT(nchan), 0, 0, NULL,
+	 "talk to nchan, whose nginx has the same paths (see\n"
+	 "load_nchan.h); a message's id is its number in the run"},
+
 	{"Rooms", OPTION_TITLE, 0, 0, 0, NULL, NULL},
 	{"rooms", OPTION_COUNT, AT(rooms), 1, 1000000, "R", "how many [1]"},
 	{"room-prefix", OPTION_TEXT, AT(room_prefix), 0, 0, "NAME",
@@ -330,6 +334,9 @@ static bool complete(struct options *options)
 		                "give --waiters or --messages; see --help");
 	if (options->room != NULL && options->rooms != 1)
 		return complain(options->room, "--room is for one room");
+	if (options->nchan && (options->check_history || options->repeat_lost ||
+	                       options->starts_with_history))
+		return complain("--nchan", "it has no history to read or compare");
 	if (options->first_room == 0)
 		options->first_room = random_room();
 	return parse_targets(options) && name_rooms(options);

@@ -48,6 +48,7 @@ struct options {
 	bool repeat_lost;
 	bool allow_unsaved;
 	bool check_history;
+	bool nchan;
 
 	double limit_s;
 	double settle_s;

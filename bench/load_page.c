@@ -223,17 +223,21 @@ static bool cursor_is_sound(struct text cursor)
 	return true;
 }
 
+static void empty_page(struct page *page)
+{
+	page->room = page->cursor = (struct text){0};
+	page->more = page->gap = page->reset = false;
+	page->retry_ms = 0;
+	page->count = 0;
+}
+
 bool page_parse(struct page *page, struct text json)
 {
 	struct scan s = {json.data, json.data + json.size, false};
 	struct text name;
 	int64_t count = -1;
 
-	page->room = page->cursor = (struct text){0};
-	page->more = page->gap = page->reset = false;
-	page->retry_ms = 0;
-	page->count = 0;
-
+	empty_page(page);
 	expect(&s, '{');
 	for (bool first = true; next_member(&s, first, &name); first = false) {
 		if (text_is(name, "room_id"))
@@ -258,6 +262,16 @@ bool page_parse(struct page *page, struct text json)
 	skip_spaces(&s);
 	return !s.bad && s.at == s.end && count == (int64_t)page->count &&
 	       page->room.data != NULL && cursor_is_sound(page->cursor);
+}
+
+bool page_parse_lines(struct page *page, struct text lines)
+{
+	struct scan s = {lines.data, lines.data + lines.size, false};
+
+	empty_page(page);
+	for (skip_spaces(&s); s.at < s.end && !s.bad; skip_spaces(&s))
+		scan_item(&s, page_add(page));
+	return !s.bad;
 }
 
 void page_release(struct page *page)

@@ -32,6 +32,10 @@ struct page {
  * A page without a cursor that could stand in a URL, and one whose "count" is
  * not the number of its messages, are none. */
 bool page_parse(struct page *page, struct text json);
+
+/* The same of messages alone, one a line; sets neither room nor cursor. */
+bool page_parse_lines(struct page *page, struct text lines);
+
 void page_release(struct page *page);
 
 bool item_parse(struct item *item, struct text json);

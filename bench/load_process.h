@@ -1,4 +1,4 @@
-/* What other processes use, from /proc. */
+/* What other processes use: their CPU clock and /proc. */
 #ifndef LONGROOM_LOAD_PROCESS_H
 #define LONGROOM_LOAD_PROCESS_H
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "load_memory.h"
+#include "load_nchan.h"
 
 enum {
 	ANSWER_TIMEOUT_S = 30,
@@ -47,8 +48,13 @@ static const char *room_of(const struct sender *sender)
 	return check->options->room_names[sender->number % check->ledger.rooms];
 }
 
+static int64_t nchan_id(const struct sender *sender)
+{
+	return (int64_t)sender->number + 1;
+}
+
 /* The username has quotes so that a page with escapes is the common case. */
-static int write_tail(const struct sender *sender, char *tail, size_t room)
+static void write_tail(const struct sender *sender, char *tail, size_t room)
 {
 	const struct options *options = sender->all->options;
 	int size = snprintf(tail, room,
@@ -60,18 +66,30 @@ static int write_tail(const struct sender *sender, char *tail, size_t room)
 		size += snprintf(tail + size, room - (size_t)size,
 		                 ",\"client_id\":\"%s-%" PRIu32 "\"",
 		                 sender->all->check->style.tag, sender->number);
-	return size + snprintf(tail + size, room - (size_t)size, "}");
+	snprintf(tail + size, room - (size_t)size, "}");
+}
+
+/* Writes the body and returns its size. */
+static size_t write_body(const struct sender *sender)
+{
+	struct senders *all = sender->all;
+	char tail[256];
+
+	check_content(all->check, sender->number, all->content);
+	if (all->options->nchan)
+		return nchan_write_message(room_of(sender), nchan_id(sender),
+		                           sender->index, all->content,
+		                           all->body);
+	write_tail(sender, tail, sizeof tail);
+	return (size_t)snprintf(all->body, all->request_room,
+	                        "{\"content\":\"%s%s", all->content, tail);
 }
 
 static size_t write_request(const struct sender *sender)
 {
-	static const char head[] = "{\"content\":\"";
 	struct senders *all = sender->all;
 	const struct target *target = sender->connection.target;
-	char tail[256];
-	size_t tail_size = (size_t)write_tail(sender, tail, sizeof tail);
-	size_t content_size = check_content(all->check, sender->number,
-	                                    all->content);
+	size_t body_size = write_body(sender);
 
 	return (size_t)snprintf(
 		all->request, all->request_room,
@@ -80,10 +98,9 @@ static size_t write_request(const struct sender *sender)
 		"Content-Type: application/json\r\n"
 		"Content-Length: %zu\r\n"
 		"\r\n"
-		"%s%s%s",
-		target->prefix, room_of(sender), target->host,
-		sizeof head - 1 + content_size + tail_size, head, all->content,
-		tail);
+		"%s",
+		target->prefix, room_of(sender), target->host, body_size,
+		all->body);
 }
 
 static void post(struct connection *connection)
@@ -158,6 +175,16 @@ static bool body_is_good(const struct sender *sender,
 	       text_equal(item->content, (struct text){all->content, size});
 }
 
+/* 202: taken, but nobody waited just then. */
+static bool nchan_accept(struct sender *sender, const struct answer *answer)
+{
+	bool good = answer->status == 201 || answer->status == 202;
+
+	if (good)
+		check_id(sender, nchan_id(sender));
+	return good;
+}
+
 static bool accept_answer(struct sender *sender, const struct answer *answer)
 {
 	struct senders *all = sender->all;
@@ -192,7 +219,8 @@ static void answered(struct connection *connection, const struct answer *answer)
 	}
 	latency_record(&all->latency,
 	               now_ns - all->check->messages[sender->number].sent_ns);
-	finish(sender, accept_answer(sender, answer));
+	finish(sender, all->options->nchan ? nchan_accept(sender, answer)
+	                                   : accept_answer(sender, answer));
 }
 
 static void failed(struct connection *connection, enum failure failure)
@@ -230,6 +258,7 @@ void senders_init(struct senders *senders, const struct options *options,
 	senders->content = load_get(1, mark_room(&check->style));
 	senders->request_room = FRAME_SIZE + mark_room(&check->style);
 	senders->request = load_get(1, senders->request_room);
+	senders->body = load_get(1, senders->request_room);
 	senders->free = load_get(senders->count, sizeof *senders->free);
 	senders->list = load_get(senders->count, sizeof *senders->list);
 	for (uint32_t i = 0; i < senders->count; i++) {
@@ -249,6 +278,7 @@ void senders_release(struct senders *senders)
 	free(senders->free);
 	free(senders->content);
 	free(senders->request);
+	free(senders->body);
 }
 
 bool senders_are_busy(const struct senders *senders)

@@ -22,7 +22,7 @@ struct senders {
 	uint32_t count;
 	uint32_t *free; /* a ring of those who have nothing to send */
 	uint32_t free_first, free_count;
-	char *content, *request; /* for whoever sends just now */
+	char *content, *body, *request; /* for whoever sends just now */
 	size_t request_room;
 
 	uint64_t sent;       /* requests, repeated ones included */
