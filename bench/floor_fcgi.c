@@ -10,8 +10,10 @@
  * stored. */
 #include <fcgiapp.h>
 #include <stdatomic.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "endpoint.h"
 #include "floor_message.h"
@@ -108,6 +110,13 @@ static int number(const char *text, int most)
 	exit(2);
 }
 
+/* It holds nothing that has to be kept. */
+static void end(int signal)
+{
+	(void)signal;
+	_exit(0);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 4) {
@@ -118,6 +127,7 @@ int main(int argc, char **argv)
 
 	page.size = (size_t)number(argv[3], PAGE_MAX);
 	page.data = memset(memory_get(page.size), ' ', page.size);
+	signal(SIGTERM, end);
 	FCGX_Init();
 	listener = FCGX_OpenSocket(argv[1], ENDPOINT_BACKLOG);
 	if (listener < 0) {

@@ -12,6 +12,7 @@
  * ends it: a floor that limps would flatter Longroom. */
 #define _GNU_SOURCE 1 /* accept4 */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,6 +214,13 @@ static void serve(struct floor *floor)
 	}
 }
 
+/* It holds nothing that has to be kept. */
+static void end(int signal)
+{
+	(void)signal;
+	_exit(0);
+}
+
 int main(int argc, char **argv)
 {
 	struct floor floor = {.epoll = epoll_create1(EPOLL_CLOEXEC)};
@@ -222,6 +230,7 @@ int main(int argc, char **argv)
 		fputs("usage: floor-push ADDRESS...\n", stderr);
 		return 2;
 	}
+	signal(SIGTERM, end);
 	floor.parked = memory_get(descriptors * sizeof *floor.parked);
 	for (int i = 1; i < argc; i++)
 		listen_on(&floor, argv[i]);
