@@ -1,0 +1,146 @@
+package Bench;
+
+# What the measurements share: how much to measure, the stands that are up, and
+# the rows that come of it.
+#
+# A measurement is a module with a function measure($bench), which calls row():
+#
+#     id, group, what, unit   its name, its heading, its words, and how its
+#                             figures are written (Bench::Table)
+#     longroom, floor, peer   series of figures, one a run; the last two may lack
+#     goals                   [{of => 'longroom'|'floor'|'peer', least|most => N}]:
+#                             of the figure itself, or of its ratio to that one
+#     note                    what else to know
+
+use strict;
+use warnings;
+
+use Bench::Figures ();
+use Bench::Stand   ();
+
+# runs      of each contestant
+# seconds   that a run is meant to load
+# waiters   few, many, parked (for memory), restarted
+my %PLANS = (
+    full => {
+        runs => 5, seconds => 2, few => 1000, many => 10_000, parked => 15_000, restarted => 10_000,
+        rate => 200, open_seconds => 8, long_seconds => 30, quiet_seconds => 3,
+        logs => [1000, 1_000_000, 10_000_000], counted_waiters => 100, counted_messages => 50,
+    },
+    quick => {
+        runs => 2, seconds => 1, few => 1000, many => 5000, parked => 10_000, restarted => 5000,
+        rate => 200, open_seconds => 4, long_seconds => 0, quiet_seconds => 1,
+        logs => [1000, 500_000], counted_waiters => 50, counted_messages => 20,
+    },
+    # For t/bench.t: that it works, not what it measures.
+    tiny => {
+        runs => 1, seconds => 0.1, few => 20, many => 30, parked => 50, restarted => 20,
+        rate => 20, open_seconds => 0.5, long_seconds => 0, quiet_seconds => 0.5,
+        logs => [100, 300], counted_waiters => 5, counted_messages => 4,
+    },
+);
+
+sub plans { return sort keys %PLANS }
+
+# Options: plan; dir, where databases are, on a disk; log => sub { one line }.
+sub new {
+    my ($class, %options) = @_;
+    return bless {
+        %{ $PLANS{ $options{plan} } },
+        %options,
+        stands  => {},
+        rows    => [],
+        missing => {},
+    }, $class;
+}
+
+sub rows { return @{ $_[0]{rows} } }
+
+sub row {
+    my ($self, %row) = @_;
+    push @{ $self->{rows} }, \%row;
+    return;
+}
+
+sub say {
+    my ($self, $text) = @_;
+    $self->{log}->($text);
+    return;
+}
+
+# Something is not installed; a reason once.
+sub lacks {
+    my ($self, $what, $why) = @_;
+    $self->say("$what is missing: $why") if !$self->{missing}{$what}++;
+    return;
+}
+
+sub has_nchan {
+    my ($self) = @_;
+    return 1 if Bench::Nchan->is_there;
+    $self->lacks('nchan (package libnginx-mod-nchan)', 'its column stays empty');
+    return 0;
+}
+
+sub has_program {
+    my ($self, $program, $package) = @_;
+    return 1 if grep { -x "$_/$program" } split /:/, $ENV{PATH};
+    $self->lacks("$program (package $package)", 'rows that need it are left out');
+    return 0;
+}
+
+# Alternating runs.
+sub alternate {
+    my ($self, @contestants) = @_;
+    return Bench::Figures::alternate($self->{runs}, @contestants);
+}
+
+# Alternating runs of Longroom, its floor and, if it is there, nchan, on stands
+# with so many workers: $measure->($stand, $name) returns {figure => value}.
+# peer => 0: without nchan; floor => 0: without the floor; pin => [programs]:
+# these keep to a core of their own, and of nchan its nginx.
+sub compare {
+    my ($self, $measure, %options) = @_;
+    my @contestants = ('longroom');
+    push @contestants, 'floor' if $options{floor} // 1;
+    push @contestants, 'peer'  if ($options{peer} // 1) && $self->has_nchan;
+    my %stands = map { $_ => $self->stand($_, $options{workers}) } @contestants;
+    for my $name ($options{pin} ? @contestants : ()) {
+        $stands{$name}->pin($name eq 'peer' ? 'nginx' : @{ $options{pin} });
+    }
+    return $self->alternate(map { my $name = $_; ($name => sub { $measure->($stands{$name}, $name) }) } @contestants);
+}
+
+my %CLASS = (longroom => 'Bench::Longroom', floor => 'Bench::Floor', peer => 'Bench::Nchan');
+
+# One that is kept for all measurements.
+sub stand {
+    my ($self, $name, $workers) = @_;
+    my $key = "$name-$workers";
+    return $self->{stands}{$key} ||= $CLASS{$name}->start(
+        nginx_workers => $workers,
+        $name eq 'longroom' ? (database => $self->database($key)) : (),
+    );
+}
+
+sub end_stands {
+    my ($self) = @_;
+    $_->end for values %{ $self->{stands} };
+    $self->{stands} = {};
+    return;
+}
+
+# The path of a database that is not there yet.
+sub database {
+    my ($self, $name) = @_;
+    $self->remove_database($name);
+    return "$self->{dir}/$name.db";
+}
+
+sub remove_database {
+    my ($self, $name) = @_;
+    unlink map {"$self->{dir}/$name.db$_"} '', '-wal', '-shm';
+    return;
+}
+
+1;

@@ -1,0 +1,85 @@
+package Bench::FanOut;
+
+# One room, many waiters, closed loop: each message is sent when all have the
+# last, so what is measured is how fast and how dearly one message reaches all.
+# Servers keep to one core, the load to another.
+
+use strict;
+use warnings;
+
+use Bench::Load ();
+use Bench       ();
+
+use constant {
+    OF_FLOOR => 1.10,
+    OF_NCHAN => 1 / 1.5,
+};
+
+sub measure {
+    my ($bench) = @_;
+    straight($bench, $bench->{few});
+    straight($bench, $bench->{many});
+    through_nginx($bench, $bench->{few});
+    return;
+}
+
+sub straight {
+    my ($bench, $waiters) = @_;
+    fan_out($bench, id => "straight-$waiters", group => "$waiters waiters in a room, straight", waiters => $waiters,
+        to => 'straight', pin => ['pushd'], programs => ['pushd'],
+        goals => [{ of => 'floor', most => OF_FLOOR }, { of => 'peer', most => OF_NCHAN }]);
+    return;
+}
+
+sub through_nginx {
+    my ($bench, $waiters) = @_;
+    fan_out($bench, id => "nginx-$waiters", group => "$waiters waiters in a room, through nginx", waiters => $waiters,
+        to => 'nginx', pin => [qw(nginx pushd)], programs => [qw(nginx pushd)],
+        goals => [{ of => 'floor', most => OF_FLOOR }],
+        note => 'CPU of nginx and the program behind it; nchan is nginx itself');
+    return;
+}
+
+sub fan_out {
+    my ($bench, %shape) = @_;
+    $bench->say("fan-out: $shape{group}");
+    my %messages;
+    my $series = $bench->compare(sub {
+        my ($stand, $name) = @_;
+        my @programs = $name eq 'peer' ? ('nginx') : @{ $shape{programs} };
+        $messages{$name} ||= enough($bench, $stand, %shape);
+        my $found = closed($stand, $messages{$name}, %shape);
+        return {
+            per_second => $found->{deliveries}{per_second},
+            cpu        => Bench::Load::us_per_delivery($found, @programs),
+        };
+    }, workers => 1, pin => $shape{pin});
+    my %row = (group => $shape{group}, note => $shape{note});
+    $bench->row(%row, id => "$shape{id}-rate", what => 'deliveries', unit => 'per_second', series($series, 'per_second'));
+    $bench->row(%row, id => "$shape{id}-cpu", what => 'CPU a delivery', unit => 'us', goals => $shape{goals},
+        series($series, 'cpu'));
+    return;
+}
+
+sub closed {
+    my ($stand, $messages, %shape) = @_;
+    return Bench::Load::run($stand, to => $shape{to}, waiters => $shape{waiters}, pinned => 1,
+        arguments => ['--closed', "--messages=$messages"]);
+}
+
+# How many messages keep this stand busy for as long as is wanted. It warms it
+# as well.
+sub enough {
+    my ($bench, $stand, %shape) = @_;
+    my $tried = closed($stand, 10, %shape);
+    my $messages = int $tried->{deliveries}{per_second} * $bench->{seconds} / $shape{waiters};
+    return $messages < 10 ? 10 : $messages;
+}
+
+# The columns of a row, out of what compare() returned.
+sub series {
+    my ($series, $figure) = @_;
+    return map { $series->{$_} ? ($_ => $series->{$_}{$figure}) : () } qw(longroom floor peer);
+}
+
+1;

@@ -1,0 +1,117 @@
+package Bench::Table;
+
+# Rows as people read them: figures with their spread, ratios, goals.
+
+use strict;
+use warnings;
+
+use Bench::Figures ();
+
+my %UNITS = (
+    per_second => sub { grouped(sprintf '%.0f', $_[0]) . '/s' },
+    count      => sub { grouped(sprintf '%.0f', $_[0]) },
+    us         => sub { sprintf '%.2f us', $_[0] },
+    ms         => sub { sprintf $_[0] < 10 ? '%.2f ms' : '%.1f ms', $_[0] },
+    seconds    => sub { sprintf '%.2f s', $_[0] },
+    kib        => sub { sprintf '%.2f KiB', $_[0] },
+    percent    => sub { sprintf '%.0f %%', 100 * $_[0] },
+    number     => sub { sprintf $_[0] == int $_[0] ? '%d' : '%.2f', $_[0] },
+    small      => sub { sprintf '%.6f', $_[0] },
+    times      => sub { sprintf '%.3f', $_[0] },
+);
+
+my %NAMES = (longroom => 'Longroom', floor => 'the floor', peer => 'nchan');
+
+sub grouped {
+    my ($number) = @_;
+    1 while $number =~ s/^(-?[0-9]+)([0-9]{3})/$1,$2/;
+    return $number;
+}
+
+sub figure {
+    my ($unit, $value) = @_;
+    return '-' if !defined $value;
+    return $UNITS{$unit}->($value);
+}
+
+# The median of a row's series, written.
+sub median {
+    my ($row, $name) = @_;
+    return figure($row->{unit}, Bench::Figures::median(@{ $row->{$name} || [] }));
+}
+
+sub spread {
+    my ($row, $name) = @_;
+    my @values = @{ $row->{$name} || [] };
+    return '' if @values < 2;
+    my ($least, $most) = map { figure($row->{unit}, $_) =~ s{ ?(?:us|ms|s|KiB|%)$}{}r =~ s{/s$}{}r }
+        Bench::Figures::least(@values), Bench::Figures::most(@values);
+    return "$least..$most";
+}
+
+sub ratio {
+    my ($row, $name) = @_;
+    my $ratio = Bench::Figures::ratio($row->{longroom}, $row->{$name});
+    return defined $ratio ? sprintf '%.2f', $ratio : '-';
+}
+
+# {words, met}; met is undef if it could not be measured.
+sub judge {
+    my ($row, $goal) = @_;
+    my $of_itself = $goal->{of} eq 'longroom';
+    my $value = $of_itself ? Bench::Figures::median(@{ $row->{longroom} || [] })
+        : Bench::Figures::ratio($row->{longroom}, $row->{ $goal->{of} });
+    my $limit = $goal->{most} // $goal->{least};
+    my $words = sprintf '%s %s%s', defined $goal->{most} ? 'at most' : 'at least',
+        $of_itself ? figure($row->{unit}, $limit) : sprintf('%.2f', $limit),
+        $of_itself ? '' : " of $NAMES{ $goal->{of} }";
+    return { words => $words } if !defined $value;
+    return { words => $words, met => (defined $goal->{most} ? $value <= $limit : $value >= $limit) ? 1 : 0 };
+}
+
+sub judgements {
+    my ($row) = @_;
+    return map { judge($row, $_) } @{ $row->{goals} || [] };
+}
+
+sub verdict {
+    my ($judgement) = @_;
+    return !defined $judgement->{met} ? 'not measured' : $judgement->{met} ? 'met' : 'MISSED';
+}
+
+sub lines {
+    my (@rows) = @_;
+    my @cells = ([('') x 2, 'Longroom', 'spread', 'floor', 'nchan', '/floor', '/nchan', 'goal']);
+    my $group = '';
+    for my $row (@rows) {
+        push @cells, [$row->{group}] if $row->{group} ne $group;
+        $group = $row->{group};
+        push @cells, [
+            '', $row->{what}, median($row, 'longroom'), spread($row, 'longroom'), median($row, 'floor'), median($row, 'peer'),
+            ratio($row, 'floor'), ratio($row, 'peer'),
+            join('; ', map { "$_->{words}: " . verdict($_) } judgements($row)),
+        ];
+    }
+    return laid_out(@cells);
+}
+
+# Figures to the right, words to the left; one cell alone is a heading.
+sub laid_out {
+    my (@cells) = @_;
+    my @width;
+    for my $line (grep { @$_ > 1 } @cells) {
+        for my $i (0 .. $#$line) {
+            $width[$i] = length $line->[$i] if length $line->[$i] > ($width[$i] || 0);
+        }
+    }
+    my @lines;
+    for my $line (@cells) {
+        push @lines, '', $line->[0] if @$line == 1;
+        next if @$line == 1;
+        my $text = join '  ', map { sprintf $_ < 2 || $_ > 7 ? "%-$width[$_]s" : "%$width[$_]s", $line->[$_] } grep { $width[$_] } 0 .. $#$line;
+        push @lines, "  $text" =~ s/\s+$//r;
+    }
+    return @lines;
+}
+
+1;

@@ -1,0 +1,130 @@
+package Bench::Waiting;
+
+# What waiters cost while nothing comes: memory of the program (PSS, with all of
+# them less with none) and of the kernel; and what a restart of the program
+# costs them.
+
+use strict;
+use warnings;
+
+use Bench::FanOut ();
+use Bench::Load   ();
+use Time::HiRes   ();
+
+use constant {
+    KIB_PER_WAITER    => 0.75,
+    RESTART_SECONDS   => 2,
+    RESTART_RATE      => 5,
+    SENDING_SECONDS   => 4,
+    # Of a process's descriptors, for what is no waiter.
+    OTHER_DESCRIPTORS => 200,
+};
+
+sub measure {
+    my ($bench) = @_;
+    memory($bench);
+    restart($bench);
+    return;
+}
+
+# As many as one process may have descriptors for.
+sub possible {
+    my ($bench, $waiters) = @_;
+    my $most = Longroom::descriptor_limit() - OTHER_DESCRIPTORS;
+    return $waiters if $waiters <= $most;
+    $bench->say("only $most waiters: the hard limit of descriptors allows no more");
+    return $most;
+}
+
+sub memory {
+    my ($bench) = @_;
+    my $waiters = possible($bench, $bench->{parked});
+    my $group = "$waiters waiters parked, straight";
+    $bench->say("memory: $group");
+    my $series = $bench->compare(sub {
+        my ($stand, $name) = @_;
+        my $program = $name eq 'peer' ? 'nginx' : 'pushd';
+        # Fresh, so that nothing is left over from earlier waiters.
+        $stand->restart($program);
+        return park($stand, $program, $waiters);
+    }, workers => 1, floor => 0);
+    $bench->row(id => 'memory-user', group => $group, what => 'user memory a waiter', unit => 'kib',
+        goals => [{ of => 'longroom', most => KIB_PER_WAITER }], Bench::FanOut::series($series, 'user'));
+    $bench->row(id => 'memory-kernel', group => $group, what => 'kernel memory a waiter', unit => 'kib',
+        Bench::FanOut::series($series, 'kernel'),
+        note => "the slabs' growth: both ends of each connection, the server's and longroom-load's");
+    return;
+}
+
+sub park {
+    my ($stand, $program, $waiters) = @_;
+    my $pid = $stand->pid($program);
+    my @before = (user_kib($pid), slab_kib());
+    my $held = Bench::Load::hold($stand, to => 'straight', waiters => $waiters);
+    my @after = (user_kib($pid), slab_kib());
+    Bench::Load::let_go($held);
+    my ($user, $kernel) = map { ($after[$_] - $before[$_]) / $waiters } 0, 1;
+    return { user => $user, kernel => $kernel };
+}
+
+# PSS of a process and its children.
+sub user_kib {
+    my ($pid) = @_;
+    my $sum = 0;
+    for my $process ($pid, split ' ', Longroom::slurp("/proc/$pid/task/$pid/children")) {
+        my ($kib) = Longroom::slurp("/proc/$process/smaps_rollup") =~ /^Pss:\s+([0-9]+)/m or die "no PSS of $process\n";
+        $sum += $kib;
+    }
+    return $sum;
+}
+
+sub slab_kib {
+    my ($kib) = Longroom::slurp('/proc/meminfo') =~ /^Slab:\s+([0-9]+)/m or die "no Slab in /proc/meminfo\n";
+    return $kib;
+}
+
+# longroom-pushd is killed and started again while messages come by the clock:
+# the longest time that one took is when all were served again.
+sub restart {
+    my ($bench) = @_;
+    my $waiters = possible($bench, $bench->{restarted});
+    my $group = "longroom-pushd is killed and started again, $waiters waiters on its socket";
+    $bench->say("restart: $group");
+    my $stand = $bench->stand('longroom', 1);
+    my $series = $bench->alternate(longroom => sub { restart_once($stand, $waiters) });
+    $bench->row(id => 'restart-seconds', group => $group, what => 'until all are served again', unit => 'seconds',
+        goals => [{ of => 'longroom', most => RESTART_SECONDS }], longroom => $series->{longroom}{seconds},
+        note => "the longest way of a message, of " . RESTART_RATE . ' a second; with the clients\' own pauses before they try again');
+    $bench->row(id => 'restart-wrong', group => $group, what => 'messages lost or doubled', unit => 'number',
+        goals => [{ of => 'longroom', most => 0 }], longroom => $series->{longroom}{wrong});
+    $bench->row(id => 'restart-reads', group => $group, what => 'reads of the log a delivery', unit => 'small',
+        longroom => $series->{longroom}{reads}, note => 'by the new longroom-pushd, its start and a look a second included');
+    return;
+}
+
+sub restart_once {
+    my ($stand, $waiters) = @_;
+    my $held = Bench::Load::hold($stand, to => 'socket', waiters => $waiters, arguments => [
+        '--hold=0', '--rate=' . RESTART_RATE, '--messages=' . RESTART_RATE * SENDING_SECONDS, '--senders=8',
+    ]);
+    # In the midst of the messages.
+    Time::HiRes::sleep(SENDING_SECONDS / 4);
+    $stand->signal('pushd', 'KILL');
+    $stand->start_program('pushd');
+    my $found = Bench::Load::await($held, qw(lost doubled server_errors));
+    return {
+        seconds => $found->{deliveries}{latency_us}{max} / 1e6,
+        wrong   => $found->{checks}{lost} + $found->{checks}{doubled},
+        reads   => log_reads($stand) / $found->{deliveries}{count},
+    };
+}
+
+sub log_reads {
+    my ($stand) = @_;
+    my $metrics = $stand->metrics('pushd');
+    my $sum = 0;
+    $sum += $metrics->{$_} for grep {/^log_reads_total/} keys %$metrics;
+    return $sum;
+}
+
+1;
