@@ -266,7 +266,7 @@ for my $setting ('history.threads=many', 'push.window=many', 'no.such=setting') 
         qr/^quickstart: $place\/longroom-history is not there/m);
 }
 
-for (['bench'], ['fuzz', '--minutes', 'x'], ['torture', '--seed', 'x'], ['--port', 'http'], ['--port', 0], ['--port', 65536],
+for (['bench', '--slow'], ['fuzz', '--minutes', 'x'], ['torture', '--seed', 'x'], ['--port', 'http'], ['--port', 0], ['--port', 65536],
     ['--workers', 0], ['--dir'], ['frobnicate']) {
     my $result = Longroom::run([ $QUICKSTART, @$_ ], seconds => $SECONDS);
     is($result->{status}, 2, "quickstart @$_ is refused with status 2");

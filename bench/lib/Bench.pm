@@ -24,18 +24,18 @@ use Bench::Stand   ();
 my %PLANS = (
     full => {
         runs => 5, seconds => 2, few => 1000, many => 10_000, parked => 15_000, restarted => 10_000,
-        rate => 200, open_seconds => 8, long_seconds => 30, quiet_seconds => 3,
+        rate => 200, open_seconds => 8, long_seconds => 30, quiet_seconds => 3, restart_seconds => 4,
         logs => [1000, 1_000_000, 10_000_000], counted_waiters => 100, counted_messages => 50,
     },
     quick => {
         runs => 2, seconds => 1, few => 1000, many => 5000, parked => 10_000, restarted => 5000,
-        rate => 200, open_seconds => 4, long_seconds => 0, quiet_seconds => 1,
+        rate => 200, open_seconds => 4, long_seconds => 0, quiet_seconds => 1, restart_seconds => 4,
         logs => [1000, 500_000], counted_waiters => 50, counted_messages => 20,
     },
     # For t/bench.t: that it works, not what it measures.
     tiny => {
         runs => 1, seconds => 0.1, few => 20, many => 30, parked => 50, restarted => 20,
-        rate => 20, open_seconds => 0.5, long_seconds => 0, quiet_seconds => 0.5,
+        rate => 20, open_seconds => 0.5, long_seconds => 0, quiet_seconds => 0.5, restart_seconds => 1,
         logs => [100, 300], counted_waiters => 5, counted_messages => 4,
     },
 );
@@ -68,24 +68,24 @@ sub say {
     return;
 }
 
-# Something is not installed; a reason once.
+# Something can't be measured; says why, once.
 sub lacks {
     my ($self, $what, $why) = @_;
-    $self->say("$what is missing: $why") if !$self->{missing}{$what}++;
+    $self->say("without $what: $why") if !$self->{missing}{$what}++;
     return;
 }
 
 sub has_nchan {
     my ($self) = @_;
     return 1 if Bench::Nchan->is_there;
-    $self->lacks('nchan (package libnginx-mod-nchan)', 'its column stays empty');
+    $self->lacks('nchan', 'the package libnginx-mod-nchan is not installed');
     return 0;
 }
 
 sub has_program {
     my ($self, $program, $package) = @_;
     return 1 if grep { -x "$_/$program" } split /:/, $ENV{PATH};
-    $self->lacks("$program (package $package)", 'rows that need it are left out');
+    $self->lacks("what needs $program", "the package $package is not installed");
     return 0;
 }
 

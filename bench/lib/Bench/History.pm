@@ -58,8 +58,8 @@ sub read_pages {
         return Bench::Load::wrk($stand, clients => CLIENTS, seconds => $bench->{seconds},
             rooms => $id eq 'any' ? rooms_of($count) : 1);
     };
-    # Once to warm the caches.
-    $read->($stands->{$_}, $_) for @logs;
+    # To warm the caches; in a run that is too short for figures there is no need.
+    $read->($stands->{$_}, $_) for $bench->{seconds} < 1 ? () : @logs;
     my $series = $bench->alternate(
         (map { my $count = $_; ($count => sub { $read->($stands->{$count}, $count) }) } @logs),
         floor => sub { $read->($floor, $logs[-1]) },

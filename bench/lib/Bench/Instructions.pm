@@ -15,6 +15,10 @@ use constant MORE => 3;    # times as many messages in the second run
 sub measure {
     my ($bench) = @_;
     return if !$bench->has_program('valgrind', 'valgrind');
+    if (Longroom::slurp(Longroom::program('longroom-pushd')) =~ /__[atm]san_init/) {
+        $bench->lacks('instructions', 'valgrind and sanitizers do not go together');
+        return;
+    }
     my ($waiters, $messages) = @{$bench}{qw(counted_waiters counted_messages)};
     my $group = "$waiters waiters in a room, straight, counted by callgrind";
     $bench->say("instructions: $group");

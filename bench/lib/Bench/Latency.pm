@@ -60,7 +60,7 @@ sub quiet {
         return { figures(open_loop($stand, $bench->{quiet_seconds}, QUIET_RATE, 4, 1)) };
     }, workers => Bench::Stand::cores());
     quantiles($bench, $series, 'quiet', $group, {},
-        "Longroom's messages are on disk before they are sent round; the others' are not");
+        "Longroom's messages are on disk before they are sent round, the others' are not; the floor's come past nginx");
     return;
 }
 

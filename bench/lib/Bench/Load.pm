@@ -21,8 +21,7 @@ my $JSON = JSON::PP->new->utf8;
 # of its own options. Returns its JSON.
 sub run {
     my ($stand, %options) = @_;
-    my $result = Longroom::run([_command($stand, %options)], seconds => LIMIT_SECONDS + 30);
-    return _judged($stand, $result->{stdout}, $result->{stderr});
+    return await(_start($stand, _command($stand, %options)));
 }
 
 sub _command {
@@ -72,20 +71,26 @@ sub us_per_delivery {
 # What it returns is for let_go().
 sub hold {
     my ($stand, %options) = @_;
+    my $held = _start($stand, _command($stand, %options, arguments => ['--hold=1000', @{ $options{arguments} || [] }]));
+    $stand->eventually(60, sub { Longroom::slurp($held->{log}->filename) =~ /waiters wait/ })
+        or die 'the waiters do not come to wait: ' . Longroom::slurp($held->{log}->filename) . "\n";
+    return $held;
+}
+
+sub _start {
+    my ($stand, @command) = @_;
     my ($log, $report) = map { File::Temp->new } 1, 2;
-    my @command = _command($stand, %options, arguments => [ '--hold=1000', @{ $options{arguments} || [] } ]);
     my $pid = fork // die "fork: $!\n";
     if (!$pid) {
         setpgrp 0, 0;
         $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP PIPE);
         open STDOUT, '>', $report->filename or POSIX::_exit(126);
         open STDERR, '>', $log->filename or POSIX::_exit(126);
-        exec { $command[0] } @command or POSIX::_exit(127);
+        { no warnings 'exec'; exec { $command[0] } @command }
+        print STDERR "can't run $command[0]: $!\n";
+        POSIX::_exit(127);
     }
-    my $held = bless { pid => $pid, log => $log, report => $report, stand => $stand }, 'Bench::Load::Held';
-    $stand->eventually(60, sub { Longroom::slurp($log->filename) =~ /waiters wait/ })
-        or die 'the waiters do not come to wait: ' . Longroom::slurp($log->filename) . "\n";
-    return $held;
+    return bless { pid => $pid, log => $log, report => $report, stand => $stand }, 'Bench::Load::Held';
 }
 
 # Lets them wait no longer; returns the JSON.
@@ -103,6 +108,7 @@ sub await {
     return _judged($held->{stand}, map({ Longroom::slurp($held->{$_}->filename) } qw(report log)), @allowed);
 }
 
+# Nothing is left running if we are ended.
 sub Bench::Load::Held::DESTROY {
     my ($self) = @_;
     local ($?, $!, $@);

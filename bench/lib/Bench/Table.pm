@@ -44,7 +44,7 @@ sub spread {
     my ($row, $name) = @_;
     my @values = @{ $row->{$name} || [] };
     return '' if @values < 2;
-    my ($least, $most) = map { figure($row->{unit}, $_) =~ s{ ?(?:us|ms|s|KiB|%)$}{}r =~ s{/s$}{}r }
+    my ($least, $most) = map { figure($row->{unit}, $_) =~ s{(?:/s| us| ms| s| KiB| %)$}{}r }
         Bench::Figures::least(@values), Bench::Figures::most(@values);
     return "$least..$most";
 }

@@ -15,7 +15,6 @@ use constant {
     KIB_PER_WAITER    => 0.75,
     RESTART_SECONDS   => 2,
     RESTART_RATE      => 5,
-    SENDING_SECONDS   => 4,
     # Of a process's descriptors, for what is no waiter.
     OTHER_DESCRIPTORS => 200,
 };
@@ -91,7 +90,7 @@ sub restart {
     my $group = "longroom-pushd is killed and started again, $waiters waiters on its socket";
     $bench->say("restart: $group");
     my $stand = $bench->stand('longroom', 1);
-    my $series = $bench->alternate(longroom => sub { restart_once($stand, $waiters) });
+    my $series = $bench->alternate(longroom => sub { restart_once($stand, $waiters, $bench->{restart_seconds}) });
     $bench->row(id => 'restart-seconds', group => $group, what => 'until all are served again', unit => 'seconds',
         goals => [{ of => 'longroom', most => RESTART_SECONDS }], longroom => $series->{longroom}{seconds},
         note => "the longest way of a message, of " . RESTART_RATE . ' a second; with the clients\' own pauses before they try again');
@@ -103,12 +102,12 @@ sub restart {
 }
 
 sub restart_once {
-    my ($stand, $waiters) = @_;
+    my ($stand, $waiters, $seconds) = @_;
     my $held = Bench::Load::hold($stand, to => 'socket', waiters => $waiters, arguments => [
-        '--hold=0', '--rate=' . RESTART_RATE, '--messages=' . RESTART_RATE * SENDING_SECONDS, '--senders=8',
+        '--hold=0', '--rate=' . RESTART_RATE, '--messages=' . int(RESTART_RATE * $seconds), '--senders=8',
     ]);
     # In the midst of the messages.
-    Time::HiRes::sleep(SENDING_SECONDS / 4);
+    Time::HiRes::sleep($seconds / 4);
     $stand->signal('pushd', 'KILL');
     $stand->start_program('pushd');
     my $found = Bench::Load::await($held, qw(lost doubled server_errors));

@@ -1,0 +1,173 @@
+#!/usr/bin/perl
+
+# The benchmark: that it measures what it says, and all of it. What its figures
+# are is not for a test to say.
+
+use strict;
+use warnings;
+
+use FindBin ();
+use lib "$FindBin::Bin/lib", "$FindBin::Bin/../bench/lib";
+use Bench;
+use Bench::Figures;
+use Bench::Load;
+use Bench::Report;
+use Bench::Stand;
+use Bench::Table;
+use JSON::PP ();
+use Longroom;
+use Test::More;
+
+my $run = Longroom::source_dir() . '/bench/run';
+
+subtest 'a figure is a median, and a ratio is of runs that followed each other' => sub {
+    is(Bench::Figures::median(3, 1, 2), 2, 'the middle one of three');
+    is(Bench::Figures::median(4, 1, 2, 3), 2.5, 'between the middle ones of four');
+    is(Bench::Figures::median(), undef, 'none of nothing');
+    # The machine was twice as slow in the second round, which is in both.
+    is_deeply([Bench::Figures::ratios([10, 20], [5, 10])], [2, 2], 'a pair a run');
+    is_deeply([Bench::Figures::ratios([10], undef)], [], 'nothing without the other one');
+    my @order;
+    my $series = Bench::Figures::alternate(2, map { my $name = $_; ($name => sub { push @order, $name; { n => scalar @order } }) } qw(a b));
+    is("@order", 'a b a b', 'they take turns');
+    is_deeply($series, { a => { n => [1, 3] }, b => { n => [2, 4] } }, 'and each has its own series');
+};
+
+subtest 'a goal is met, missed, or not measured' => sub {
+    my %row = (unit => 'us', longroom => [10, 12, 11], floor => [10, 10, 10]);
+    my $verdict = sub { Bench::Table::verdict(Bench::Table::judge({%row}, {@_})) };
+    is($verdict->(of => 'floor', most => 1.1), 'met', '1.10 is at most 1.10');
+    is($verdict->(of => 'floor', most => 1.09), 'MISSED', 'and not at most 1.09');
+    is($verdict->(of => 'floor', least => 1.2), 'MISSED', 'nor at least 1.20');
+    is($verdict->(of => 'longroom', most => 11), 'met', 'a limit of the figure itself');
+    is($verdict->(of => 'peer', most => 1), 'not measured', 'without a peer there is no saying');
+    is(Bench::Table::spread(\%row, 'longroom'), '10.00..12.00', 'the spread is from the least to the most');
+};
+
+subtest 'what is not installed is said once, with its package' => sub {
+    my @said;
+    my $bench = Bench->new(plan => 'tiny', dir => '/nowhere', log => sub { push @said, @_ });
+    ok(!$bench->has_program('no-such-program', 'no-such-package'), 'it is not there') for 1, 2;
+    is_deeply(\@said, ['without what needs no-such-program: the package no-such-package is not installed'], 'one line');
+};
+
+# A floor whose answers were shorter would be too low.
+subtest "the floors' answers are as long as Longroom's" => sub {
+    my %stands = (longroom => Bench::Longroom->start, floor => Bench::Floor->start);
+    my (%poll, %post);
+    for my $name (sort keys %stands) {
+        my $stand = $stands{$name};
+        my $poller = $stand->connect('pushd');
+        my $cursor = $poller->ask(Longroom::get_bytes('/rooms/room_7/poll?timeout=0'))->{json}{cursor};
+        $poller->write(Longroom::get_bytes("/rooms/room_7/poll?timeout=20&after=$cursor"));
+        my $body = '{"content":"Hello","user_id":"s0","username":"sender \\"0\\""}';
+        my $request = "POST /rooms/room_7/messages HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            . 'Content-Length: ' . length($body) . "\r\n\r\n$body";
+        $post{$name} = $stand->connect('nginx')->ask($request);
+        # A floor's waiters are told by its own socket.
+        $stand->connect('pushd')->ask($request) if $name eq 'floor';
+        # The bytes, not what they mean.
+        my $bytes = '';
+        $stand->eventually(20, sub { $poller->hangs_up(0); $poller->bytes =~ /\n\z/ });
+        $poll{$name} = $poller->bytes;
+    }
+    like($poll{$_}, qr/"content":"Hello"/, "$_ delivers the message") for sort keys %poll;
+    is(length $poll{floor}, length $poll{longroom}, "a poll's answer, head and body") or diag explain \%poll;
+    is($post{$_}{status}, 201, "$_ takes a POST") for sort keys %post;
+    is(length $post{floor}{content} =~ s/\n\z//r, length $post{longroom}{content} =~ s/\n\z//r, "a POST's answer");
+    $_->end for values %stands;
+};
+
+subtest 'a run in which a message is lost has no figures' => sub {
+    my $floor = Bench::Floor->start;
+    # It keeps one message only: what is sent before it was taken is lost.
+    my $found = eval {
+        Bench::Load::run($floor, to => 'straight', waiters => 2,
+            arguments => ['--messages=200', '--rate=5000', '--senders=8', '--settle=0.1']);
+    };
+    is($found, undef, 'nothing is returned');
+    like($@, qr/no figures \([^)]*lost/, 'but what is wrong is said');
+    $floor->end;
+};
+
+# Rows that stand whatever is installed, with the contestants that they compare.
+my %ROWS = (
+    (map { ("straight-$_-cpu" => 'longroom floor peer', "straight-$_-rate" => 'longroom floor peer') } 20, 30),
+    'nginx-20-cpu'    => 'longroom floor peer',
+    'nginx-20-rate'   => 'longroom floor peer',
+    (map { ("open-$_" => 'longroom peer') } qw(rate p50 p99 p99_9 answer late)),
+    (map { ("quiet-$_" => 'longroom floor peer') } qw(p50 p99 p99_9)),
+    (map { ("post-$_" => 'longroom floor') } qw(rate p50 p99 p99_9 cpu sqlite single)),
+    (map { ("post-$_" => 'longroom') } qw(fsync fsync-ms batch)),
+    (map { ("history-$_-100" => 'longroom floor', "history-$_-300" => 'longroom floor', "history-$_-flat" => 'longroom') } qw(one any)),
+    (map { ("history-one-$_" => 'longroom floor', "history-any-$_" => 'longroom floor') } qw(p50 p99 p99.9)),
+    'memory-user'     => 'longroom peer',
+    'memory-kernel'   => 'longroom peer',
+    'restart-seconds' => 'longroom',
+    'restart-wrong'   => 'longroom',
+    'restart-reads'   => 'longroom',
+    'instructions'    => 'longroom floor',
+);
+
+subtest 'a run measures every row' => sub {
+    my $dir = Longroom::fresh_dir();
+    my $result = Longroom::run([$run, '--plan', 'tiny', '--dir', $dir->dirname], seconds => 300);
+    is($result->{status}, 0, 'it comes to its end') or diag $result->{stderr};
+    my $found = eval { JSON::PP->new->decode(Longroom::slurp("$dir/results.json")) } || { rows => [] };
+    my %rows = map { $_->{id} => $_ } @{ $found->{rows} };
+    my $without = $result->{stderr};
+    my %left_out = (
+        nchan        => scalar($without =~ /without nchan: (.*)/ && $1),
+        wrk          => scalar($without =~ /without what needs wrk: (.*)/ && $1),
+        instructions => scalar($without =~ /without (?:what needs valgrind|instructions): (.*)/ && $1),
+    );
+    note "left out: $_, for $left_out{$_}" for grep { $left_out{$_} } sort keys %left_out;
+    for my $id (sort keys %ROWS) {
+        next if $left_out{wrk} && $id =~ /^history/ || $left_out{instructions} && $id eq 'instructions';
+        my $row = delete $rows{$id};
+        my @contestants = grep { $_ ne 'peer' || !$left_out{nchan} } split ' ', $ROWS{$id};
+        is(join(' ', grep { @{ $row->{$_} || [] } } qw(longroom floor peer)), "@contestants", "$id has its contestants");
+        my @bad = grep { $id !~ /wrong|late|memory|reads/ && !($_ > 0) } map { @{ $row->{$_} || [] } } @contestants;
+        is("@bad", '', "$id: no figure is nothing") if $row;
+        $ROWS{$id} = $row;
+    }
+    is(join(' ', sort keys %rows), '', 'there are no other rows');
+    plausible();
+    said($dir, $result->{stdout}, $found);
+};
+
+sub plausible {
+    for my $kind ('open', 'quiet', 'post') {
+        my @quantiles = map { ref $ROWS{"$kind-$_"} ? $ROWS{"$kind-$_"}{longroom}[0] : 0 } qw(p50 p99 p99_9);
+        ok($quantiles[0] <= $quantiles[1] && $quantiles[1] <= $quantiles[2], "$kind: p50, p99, p99.9 ascend");
+    }
+    my $share = ref $ROWS{'post-fsync'} ? $ROWS{'post-fsync'}{longroom}[0] : -1;
+    ok($share > 0 && $share < 1, 'fsync takes a part of the time, and not more than all');
+    cmp_ok(ref $ROWS{'post-batch'} ? $ROWS{'post-batch'}{longroom}[0] : 0, '>=', 1, 'a commit takes a message or more');
+    is_deeply(ref $ROWS{'restart-wrong'} ? $ROWS{'restart-wrong'}{longroom} : undef, [0], 'a restart loses nothing');
+    return;
+}
+
+# Table and page have every row.
+sub said {
+    my ($dir, $table, $found) = @_;
+    my $page = Longroom::slurp("$dir/report.html");
+    my @not_in_table = grep { index($table, "  $_->{what} ") < 0 } @{ $found->{rows} };
+    my @not_in_page = grep { index($page, "<tr id=\"$_->{id}\">") < 0 } @{ $found->{rows} };
+    is_deeply(\@not_in_table, [], 'the table has all rows');
+    is_deeply(\@not_in_page, [], 'the page has all rows');
+    is(scalar(() = $page =~ /<svg/g), scalar @{ $found->{rows} }, 'and a plot of each');
+    unlike($page, qr/(?:src|href)\s*=|\@import|url\(/, 'it needs nothing from outside');
+    like($table, qr/^$_->[0]: \S/m, "the table says the $_->[0]") for @{ $found->{facts} };
+    return;
+}
+
+subtest 'what it does not know it refuses' => sub {
+    for (['--only', 'nothing'], ['--plan', 'huge'], ['more'], ['--fast']) {
+        my $result = Longroom::run([$run, @$_]);
+        isnt($result->{status}, 0, "@$_: refused");
+        is($result->{stdout}, '', 'without a table');
+    }
+};
+
+done_testing;
