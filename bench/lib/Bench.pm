@@ -18,13 +18,16 @@ use warnings;
 use Bench::Figures ();
 use Bench::Stand   ();
 
+# Of a process's descriptors, what is left for other than waiters.
+use constant OTHER_DESCRIPTORS => 200;
+
 # runs      of each contestant
 # seconds   that a run is meant to load
 # waiters   few, many, parked (for memory), restarted
 my %PLANS = (
     full => {
         runs => 5, seconds => 2, few => 1000, many => 10_000, parked => 15_000, restarted => 10_000,
-        rate => 200, open_seconds => 8, long_seconds => 30, quiet_seconds => 3, restart_seconds => 4,
+        rate => 200, open_seconds => 6, long_seconds => 30, quiet_seconds => 3, restart_seconds => 4,
         logs => [1000, 1_000_000, 10_000_000], counted_waiters => 100, counted_messages => 50,
     },
     quick => {
@@ -48,10 +51,20 @@ sub new {
     return bless {
         %{ $PLANS{ $options{plan} } },
         %options,
-        stands  => {},
-        rows    => [],
-        missing => {},
+        stands    => {},
+        databases => {},
+        rows      => [],
+        missing   => {},
     }, $class;
+}
+
+# So many waiters, or as many as one process may have descriptors for.
+sub possible {
+    my ($self, $which) = @_;
+    my $most = Longroom::descriptor_limit() - OTHER_DESCRIPTORS;
+    return $self->{$which} if $self->{$which} <= $most;
+    $self->say("only $most waiters: the hard limit of descriptors allows no more");
+    return $most;
 }
 
 sub rows { return @{ $_[0]{rows} } }
@@ -123,10 +136,12 @@ sub stand {
     );
 }
 
-sub end_stands {
+# Ends all that runs, and leaves nothing but results in the folder.
+sub end {
     my ($self) = @_;
     $_->end for values %{ $self->{stands} };
     $self->{stands} = {};
+    $self->remove_database($_) for keys %{ $self->{databases} };
     return;
 }
 
@@ -134,6 +149,7 @@ sub end_stands {
 sub database {
     my ($self, $name) = @_;
     $self->remove_database($name);
+    $self->{databases}{$name} = 1;
     return "$self->{dir}/$name.db";
 }
 

@@ -45,6 +45,7 @@ sub measure {
     );
     rows($bench, $series);
     $stands{longroom}->end;
+    unlink $watch;
     return;
 }
 

@@ -12,11 +12,9 @@ use Bench::Load   ();
 use Time::HiRes   ();
 
 use constant {
-    KIB_PER_WAITER    => 0.75,
-    RESTART_SECONDS   => 2,
-    RESTART_RATE      => 5,
-    # Of a process's descriptors, for what is no waiter.
-    OTHER_DESCRIPTORS => 200,
+    KIB_PER_WAITER  => 0.75,
+    RESTART_SECONDS => 2,
+    RESTART_RATE    => 5,
 };
 
 sub measure {
@@ -26,18 +24,9 @@ sub measure {
     return;
 }
 
-# As many as one process may have descriptors for.
-sub possible {
-    my ($bench, $waiters) = @_;
-    my $most = Longroom::descriptor_limit() - OTHER_DESCRIPTORS;
-    return $waiters if $waiters <= $most;
-    $bench->say("only $most waiters: the hard limit of descriptors allows no more");
-    return $most;
-}
-
 sub memory {
     my ($bench) = @_;
-    my $waiters = possible($bench, $bench->{parked});
+    my $waiters = $bench->possible('parked');
     my $group = "$waiters waiters parked, straight";
     $bench->say("memory: $group");
     my $series = $bench->compare(sub {
@@ -86,7 +75,7 @@ sub slab_kib {
 # the longest time that one took is when all were served again.
 sub restart {
     my ($bench) = @_;
-    my $waiters = possible($bench, $bench->{restarted});
+    my $waiters = $bench->possible('restarted');
     my $group = "longroom-pushd is killed and started again, $waiters waiters on its socket";
     $bench->say("restart: $group");
     my $stand = $bench->stand('longroom', 1);
