@@ -141,6 +141,20 @@ sub end {
     my ($self) = @_;
     $_->end for values %{ $self->{stands} };
     $self->{stands} = {};
+    $self->_remove_databases;
+    return;
+}
+
+# Interrupted, it has no end().
+sub DESTROY {
+    my ($self) = @_;
+    local ($., $@, $!, $^E, $?);
+    $self->_remove_databases;
+    return;
+}
+
+sub _remove_databases {
+    my ($self) = @_;
     $self->remove_database($_) for keys %{ $self->{databases} };
     return;
 }
