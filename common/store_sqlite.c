@@ -81,7 +81,6 @@ enum statement {
 	ADD_NAMED_ROOM,
 	FIND_REPEATED,
 	INSERT,
-	PROBE,
 	ROOM_STATE,
 	PAGE_NEWEST,
 	PAGE_BEFORE,
@@ -119,7 +118,6 @@ static const char *const statements[STATEMENT_COUNT] = {
 	[INSERT] = "INSERT INTO messages (room_id, sender_id, sender_name,"
 	           " sender_type, content, client_id, sent_ms)"
 	           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-	[PROBE] = "UPDATE log SET removals = removals",
 	[ROOM_STATE] =
 		"SELECT (SELECT min(id) FROM messages WHERE room_id = ?1),"
 		" (SELECT pruned_id FROM rooms WHERE room_id = ?1)",
@@ -685,16 +683,21 @@ static bool insert_all(struct sqlite_store *s, struct append *appends,
 	return good;
 }
 
+/* Commits what nobody sees but the disk does; an UPDATE to the same values would
+ * write nothing. */
+static bool commit_nothing(struct sqlite_store *s)
+{
+	return run(s, BEGIN_WRITE) && write_version(s) && run(s, COMMIT);
+}
+
 /* A commit that fails in its last step, the sync, stands in the WAL whole. This
  * connection knows that it is void; but whoever is the first to open the
  * database after a crash, or after a close that can't empty the WAL, would take
- * it for good. So another commit is written over its begin; an UPDATE to the same
- * values would write nothing. If its sync fails too, no harm is done: whoever
- * takes that one for good finds no message in it. */
+ * it for good. So another commit is written over its begin. If its sync fails
+ * too, no harm is done: whoever takes that one for good finds no message in it. */
 static bool write_over_failed_commit(struct sqlite_store *s)
 {
-	bool good = run(s, BEGIN_WRITE) && write_version(s) &&
-	            run(s, COMMIT);
+	bool good = commit_nothing(s);
 
 	end_transaction(s);
 	return good;
@@ -747,8 +750,7 @@ static bool sqlite_probe(void *connection)
 	if (!sqlite_connect(s))
 		return false;
 	sqlite3_busy_timeout(s->db, s->is_locked ? 0 : s->busy_timeout_ms);
-	return (run(s, BEGIN_WRITE) && run(s, PROBE) && run(s, COMMIT)) ||
-	       fail_by_database(s);
+	return commit_nothing(s) || fail_by_database(s);
 }
 
 /* Fills in all but the room. */

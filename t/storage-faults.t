@@ -123,13 +123,15 @@ subtest 'full' => sub {
     system("mount -t tmpfs -o size=2m,mode=0755 none $place 2>/dev/null") == 0
         or plan skip_all => 'mounting a small file system is not allowed here';
     push @mounted, "$place";
-    my $l = Longroom->start(settings => { 'store.url' => "sqlite:$place/longroom.db" });
+    my $l = Longroom->start(settings => { 'store.url' => "sqlite:$place/longroom.db" }, operator => 1);
+    is $l->operator('history/healthz')->{status}, 200, 'with room longroom-history is well';
     Longroom::spew("$place/ballast", 'x' x 800_000);
     for my $size (16_000, 1) {
         ok $l->eventually(60, sub { $l->post('room_26', 'y' x $size)->{status} == 202 }),
             "after some messages of $size bytes there is no room for another";
     }
     is_broadcast_unsaved($l, 'full');
+    is $l->operator('history/healthz')->{status}, 503, 'and it tells that it can not write';
     is $l->history('room_26')->{status}, 200, 'history can be read meanwhile';
     my $newest = $l->history('room_26')->{json}{messages}[-1];
     unlink "$place/ballast";
