@@ -9,6 +9,7 @@
  * (one stat) and then opens anew. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -480,11 +481,20 @@ static bool sqlite_connect(void *connection)
 	return open_database(s);
 }
 
+/* Nobody asks how much memory SQLite has, and counting it takes a lock that all
+ * threads would share. Has no effect once SQLite is in use. */
+static void configure_library(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static void *sqlite_open(const struct settings *settings, const char *address,
                          enum store_access access)
 {
 	struct sqlite_store *s = memory_get(sizeof *s);
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+	pthread_once(&once, configure_library);
 	s->path = memory_copy(address, strlen(address));
 	s->access = access;
 	s->busy_timeout_ms = (int)settings->store_busy_timeout;

@@ -6,6 +6,7 @@
 #include "memory.h"
 #include "metrics.h"
 #include "thread.h"
+#include "turns.h"
 
 enum {
 	FINISHED_AT_ONCE = 64,
@@ -15,6 +16,7 @@ enum {
 };
 
 struct worker {
+	size_t number; /* among those that accept */
 	pthread_t thread;
 	struct service service;
 	struct workers *workers;
@@ -22,6 +24,7 @@ struct worker {
 
 struct workers {
 	struct listener *listener;
+	struct turns *turns;
 	struct requests *requests;
 	struct save_queue *saved;
 	struct worker *each;
@@ -37,11 +40,15 @@ static void end(struct workers *workers, struct request *request)
 /* Reads a request and answers it, unless it is to be saved first. */
 static void serve(struct worker *worker, struct request *request, int connection)
 {
+	struct turns *turns = worker->workers->turns;
+
 	metrics_add(METRIC_HISTORY_REQUESTS, 1);
 	metrics_add(METRIC_HISTORY_BUSY, 1);
+	turns_begin_work(turns, worker->number);
 	if (!gateway_accept(request->gateway, connection) ||
 	    service_answer(&worker->service, request))
 		end(worker->workers, request);
+	turns_end_work(turns, worker->number);
 	metrics_add(METRIC_HISTORY_BUSY, -1);
 }
 
@@ -53,6 +60,7 @@ static void *work(void *argument)
 
 	for (;;) {
 		struct request *request = requests_take(workers->requests);
+		turns_take(workers->turns, worker->number);
 		int connection = listener_accept(workers->listener, place);
 
 		if (connection < 0) {
@@ -95,6 +103,7 @@ static bool init_services(struct workers *workers,
 		struct worker *worker = &workers->each[workers->count];
 
 		worker->workers = workers;
+		worker->number = workers->count - FIRST_WORKER;
 		if (!service_init(&worker->service, settings, live, writer,
 		                  error))
 			return false;
@@ -109,6 +118,14 @@ static void release(struct workers *workers)
 	requests_free(workers->requests);
 	free(workers->each);
 	free(workers);
+}
+
+/* One processor is left to the web server, which is at work whenever we are. */
+static size_t turns_at_once(void)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return processors > 2 ? (size_t)processors - 1 : 1;
 }
 
 struct workers *workers_start(const struct settings *settings,
@@ -128,6 +145,7 @@ struct workers *workers_start(const struct settings *settings,
 		release(workers);
 		return NULL;
 	}
+	workers->turns = turns_new(turns_at_once(), workers->room - FIRST_WORKER);
 	for (size_t i = 0; i < workers->count; i++)
 		workers->each[i].thread = thread_start(
 			i == FINISHER ? finish : work, &workers->each[i]);
@@ -136,8 +154,10 @@ struct workers *workers_start(const struct settings *settings,
 
 void workers_join(struct workers *workers)
 {
+	turns_end(workers->turns);
 	for (size_t i = FIRST_WORKER; i < workers->count; i++)
 		pthread_join(workers->each[i].thread, NULL);
+	turns_free(workers->turns);
 }
 
 void workers_finish(struct workers *workers)
