@@ -7,8 +7,11 @@
 #include "number.h"
 #include "submission.h"
 
-/* Beside the content: names, quotes, braces. */
-enum { BODY_OVERHEAD = 8 * 1024 };
+enum {
+	/* Beside the content: names, quotes, braces. */
+	BODY_OVERHEAD = 8 * 1024,
+	KEPT_BYTES = 4 * 1024, /* of a body's memory, for the next one */
+};
 
 /* Any character of the content may come as \uXXXX. */
 static int64_t body_limit(const struct settings *settings)
@@ -60,6 +63,9 @@ static bool read_submission(const struct settings *settings,
 	source.body = buffer_text(&request->body);
 	if (wrong.type == PROBLEM_NONE)
 		wrong = submission_read(&source, &request->submission);
+	/* What waits to be saved is to hold its content once. */
+	if (request->body.room > KEPT_BYTES)
+		buffer_release(&request->body);
 	if (wrong.type == PROBLEM_NONE)
 		return true;
 	response_set_problem(&request->response, wrong);

@@ -8,6 +8,7 @@
 /* Immutable; freed with its last reference. One thread. */
 struct answer {
 	size_t references;
+	size_t readers; /* of those that hold it; for unread.h */
 	size_t size;
 	size_t head_size; /* what comes before the body */
 	/* Of a page, set by who renders it: */

@@ -40,6 +40,7 @@ void connection_close(struct connection *c)
 		return;
 	hub_leave(c->server->hub, &c->waiter);
 	close(c->fd);
+	unread_end(&c->server->unread, &c->reader);
 	c->server->count--;
 	list_append(&c->server->dead, &c->all);
 	enter(c, CONNECTION_DEAD);
@@ -66,7 +67,7 @@ static void start_head(struct connection *c)
 	http_parser_init(&c->parser, HTTP_REQUEST);
 	c->parser.data = c;
 	c->head_size = 0;
-	c->in_headers = false;
+	c->head_check = (struct head_check){0};
 	c->is_head = false;
 	enter(c, CONNECTION_HEAD);
 }
@@ -101,6 +102,20 @@ static void finish_request(struct connection *c)
 	enter(c, CONNECTION_IDLE);
 }
 
+/* Memory for answers is bounded: whoever has had the most time for one gives way. */
+static void cut_longest_readers(struct server *server)
+{
+	if (server->unread.bytes > server->settings->limits_unread)
+		server_complain(server, COMPLAINT_UNREAD, "limits.unread: cutting off "
+		                "who reads too slowly");
+	while (server->unread.bytes > server->settings->limits_unread) {
+		struct unread_reader *longest = unread_longest(&server->unread);
+
+		metrics_add(METRIC_PUSHD_CUT_UNREAD, 1);
+		connection_close(LIST_OWNER(longest, struct connection, reader));
+	}
+}
+
 /* One time for the whole answer, however many parts it takes. */
 static void wait_to_write(struct connection *c)
 {
@@ -108,6 +123,8 @@ static void wait_to_write(struct connection *c)
 		return;
 	poller_watch_writing(&c->server->poller, c->fd, c, true);
 	enter(c, CONNECTION_WRITING);
+	unread_begin(&c->server->unread, &c->reader, c->answer);
+	cut_longest_readers(c->server);
 }
 
 /* Writes what it can; the rest when the client has read. */
@@ -133,8 +150,10 @@ static void write_answer(struct connection *c)
 		wait_to_write(c);
 		return;
 	}
-	if (c->state == CONNECTION_WRITING)
+	if (c->state == CONNECTION_WRITING) {
 		poller_watch_writing(&c->server->poller, c->fd, c, false);
+		unread_end(&c->server->unread, &c->reader);
+	}
 	finish_request(c);
 }
 
@@ -248,8 +267,13 @@ static void handle_request(struct connection *c, struct text whole)
 	            c->parser.http_minor == 0 ||
 	            c->server->draining;
 	c->is_head = c->parser.method == HTTP_HEAD;
-	if (c->parser.http_major != 1) {
-		refuse_and_close(c, PROBLEM_BAD_REQUEST, "this is not HTTP/1");
+	const char *complaint =
+		c->parser.http_major != 1
+			? "this is not HTTP/1"
+			: head_check_complaint(&c->head_check,
+	                                       c->parser.http_minor > 0);
+	if (complaint != NULL) {
+		refuse_and_close(c, PROBLEM_BAD_REQUEST, complaint);
 		return;
 	}
 	struct problem wrong =
@@ -284,16 +308,6 @@ static bool repeat_request(struct connection *c, struct text data)
 	return true;
 }
 
-static int note_header(struct http_parser *parser, const char *data, size_t size)
-{
-	struct connection *c = parser->data;
-
-	(void)data;
-	(void)size;
-	c->in_headers = true;
-	return 0;
-}
-
 static int keep_target(struct http_parser *parser, const char *data, size_t size)
 {
 	struct connection *c = parser->data;
@@ -318,7 +332,6 @@ static int end_request(struct http_parser *parser)
 
 static const struct http_parser_settings parser_settings = {
 	.on_url = keep_target,
-	.on_header_field = note_header,
 	.on_headers_complete = end_head,
 	.on_message_complete = end_request,
 };
@@ -334,6 +347,7 @@ static size_t parse(struct connection *c, struct text data)
 	size_t used = http_parser_execute(&c->parser, &parser_settings, data.data,
 	                                  size);
 	c->head_size += (int64_t)used;
+	head_check_feed(&c->head_check, (struct text){data.data, used});
 	bool is_whole = used == data.size && (size_t)c->head_size == used;
 	switch (HTTP_PARSER_ERRNO(&c->parser)) {
 	case HPE_PAUSED:
@@ -342,8 +356,9 @@ static size_t parse(struct connection *c, struct text data)
 	case HPE_OK:
 		if (c->head_size >= (int64_t)limit)
 			refuse_and_close(c,
-			                 c->in_headers ? PROBLEM_HEAD_TOO_LARGE
-			                               : PROBLEM_TARGET_TOO_LONG,
+			                 head_check_is_past_first_line(&c->head_check)
+			                         ? PROBLEM_HEAD_TOO_LARGE
+			                         : PROBLEM_TARGET_TOO_LONG,
 			                 "the request's line and headers are "
 			                 "longer than limits.request_head");
 		break;
@@ -427,6 +442,7 @@ void connection_new(struct server *server, int fd, bool is_surplus)
 	c->is_surplus = is_surplus;
 	list_init(&c->all);
 	deadline_init(&c->deadline);
+	unread_reader_init(&c->reader);
 	list_init(&c->waiter.link);
 	list_append(&server->connections, &c->all);
 	server->count++;

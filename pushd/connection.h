@@ -11,6 +11,8 @@
 #include <http_parser.h>
 
 #include "deadlines.h"
+#include "head_check.h"
+#include "unread.h"
 #include "waiter.h"
 
 struct server;
@@ -38,13 +40,14 @@ struct connection {
 	bool closes;       /* after this request */
 	bool is_overdue;   /* its time is up, but its read of the log isn't back */
 	struct http_parser parser;
+	struct head_check head_check;
 	int64_t head_size;   /* bytes of this request so far */
-	bool in_headers;     /* its first line is complete */
 	bool is_head;        /* its method is HEAD */
 	struct buffer target; /* of this request; released when it waits */
 	struct buffer input;  /* received but not yet parsed */
 	struct answer *answer; /* being written; NULL: none */
 	size_t written;
+	struct unread_reader reader; /* in server.unread while WRITING */
 };
 
 /* Takes the descriptor. */

@@ -8,8 +8,12 @@
 #include "page.h"
 #include "thread.h"
 
+/* Reads that were done and wait for the loop: each may hold a page or more. */
+enum { ANSWERED_MAX = 16 };
+
 struct queue {
 	struct log_read *first, **last;
+	size_t count;
 };
 
 struct log_reader {
@@ -28,6 +32,7 @@ static void queue_init(struct queue *queue)
 {
 	queue->first = NULL;
 	queue->last = &queue->first;
+	queue->count = 0;
 }
 
 static void queue_put(struct queue *queue, struct log_read *read)
@@ -35,16 +40,19 @@ static void queue_put(struct queue *queue, struct log_read *read)
 	read->next = NULL;
 	*queue->last = read;
 	queue->last = &read->next;
+	queue->count++;
 }
 
 static struct log_read *queue_take(struct queue *queue)
 {
 	struct log_read *read = queue->first;
 
-	if (read != NULL)
-		queue->first = read->next;
+	if (read == NULL)
+		return NULL;
+	queue->first = read->next;
 	if (queue->first == NULL)
 		queue->last = &queue->first;
+	queue->count--;
 	return read;
 }
 
@@ -149,7 +157,9 @@ static struct log_read *wait_for_read(struct log_reader *reader)
 	struct log_read *read = NULL;
 
 	pthread_mutex_lock(&reader->lock);
-	while (reader->asked.first == NULL && !reader->stopping)
+	while ((reader->asked.first == NULL ||
+	        reader->answered.count >= ANSWERED_MAX) &&
+	       !reader->stopping)
 		pthread_cond_wait(&reader->filled, &reader->lock);
 	if (!reader->stopping)
 		read = queue_take(&reader->asked);
@@ -196,6 +206,8 @@ static void give_back(struct ev_loop *loop, struct ev_async *wake, int events)
 	for (;;) {
 		pthread_mutex_lock(&reader->lock);
 		read = queue_take(&reader->answered);
+		if (reader->answered.count == ANSWERED_MAX - 1)
+			pthread_cond_signal(&reader->filled);
 		pthread_mutex_unlock(&reader->lock);
 		if (read == NULL)
 			return;

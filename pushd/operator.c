@@ -70,6 +70,7 @@ static struct answer *answer_metrics(const struct server *server)
 	metrics_set(METRIC_PUSHD_ROOMS, (int64_t)hub->rooms.count);
 	metrics_set(METRIC_PUSHD_WINDOW_BYTES, hub->window.bytes);
 	metrics_set(METRIC_PUSHD_WINDOW_LIMIT, hub->window.limit_bytes);
+	metrics_set(METRIC_PUSHD_UNREAD, server->unread.bytes);
 	metrics_set(METRIC_PUSHD_WINDOW_MESSAGES, hub->window.count);
 	metrics_render(METRICS_pushd, &body);
 	struct answer *answer = answer_text(200, metrics_media_type,

@@ -3,6 +3,7 @@
 #include "server.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -56,16 +57,25 @@ static void resume_accepting(struct ev_loop *loop, struct ev_timer *timer,
 		ev_io_start(server->loop, &server->listeners[i].io);
 }
 
-/* Stops for a moment, when there is no room for more. */
-static void complain_and_pause(struct server *server, const char *why)
+void server_complain(struct server *server, enum complaint which,
+                     const char *what)
 {
 	int64_t now = clock_monotonic_ms();
 
-	if (now >= server->quiet_until_ms) {
-		journal_warning("not accepting for a moment, at %zu connections: %s",
-		                server->count, why);
-		server->quiet_until_ms = now + QUIET_MS;
-	}
+	if (now < server->quiet_until_ms[which])
+		return;
+	journal_warning("%s, at %zu connections", what, server->count);
+	server->quiet_until_ms[which] = now + QUIET_MS;
+}
+
+/* Stops for a moment, when there is no room for more. */
+static void complain_and_pause(struct server *server, const char *why)
+{
+	char complaint[128];
+
+	snprintf(complaint, sizeof complaint, "not accepting for a moment: %s",
+	         why);
+	server_complain(server, COMPLAINT_ACCEPTING, complaint);
 	metrics_add(METRIC_PUSHD_ACCEPT_PAUSES, 1);
 	pause_accepting(server, true);
 }
@@ -276,6 +286,7 @@ bool server_init(struct server *server, struct ev_loop *loop,
 	                          .poller.io.fd = -1};
 	list_init(&server->connections);
 	list_init(&server->dead);
+	unread_init(&server->unread);
 	init_deadlines(server);
 	set_patience(server, settings);
 	ev_timer_init(&server->ticks, tick, tick_seconds, tick_seconds);

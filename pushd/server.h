@@ -21,6 +21,9 @@ enum deadline_kind {
 	DEADLINE_KINDS = DEADLINE_POLL + POLL_MAX_SECONDS + 1
 };
 
+/* What the operator is told once in a while. */
+enum complaint { COMPLAINT_ACCEPTING, COMPLAINT_UNREAD, COMPLAINTS };
+
 struct listener {
 	struct ev_io io;
 	struct endpoint endpoint;
@@ -39,6 +42,7 @@ struct server {
 	                        * limit + surplus not accepted */
 	struct poller poller;
 	struct request_memo memo;
+	struct unread unread;
 	int64_t now_ms; /* monotonic, as of the beginning of the loop's turn */
 	struct deadlines deadlines;
 	int64_t patience_ms[DEADLINE_KINDS];
@@ -46,7 +50,7 @@ struct server {
 	struct ev_timer ticks;
 	struct ev_timer accept_again;
 	struct ev_prepare reaper;
-	int64_t quiet_until_ms; /* no complaint about accepting before */
+	int64_t quiet_until_ms[COMPLAINTS]; /* not to be repeated before */
 	bool accepting;
 	bool draining;
 };
@@ -70,6 +74,10 @@ bool server_change_settings(struct server *server, const struct settings *fresh,
  * turned away: what has been asked, or is being asked, is answered; the backlog
  * of a socket that was handed over is left to whoever has it next. */
 void server_drain(struct server *server);
+
+/* Tells the operator, unless that was told a moment ago. */
+void server_complain(struct server *server, enum complaint which,
+                     const char *what);
 
 /* (Re)starts the connection's deadline. */
 void server_set_deadline(struct server *server, struct connection *c,

@@ -46,10 +46,10 @@ static void drop_oldest(struct window *window, struct rooms *rooms)
 	window->from = entry->log_id;
 	list_remove(&entry->in_window);
 	list_remove(&entry->in_room);
-	if (list_is_empty(&room->entries)) {
-		room_forget_pages(room);
+	/* So what is kept of pages is never more than what is in the window. */
+	room_forget_pages(room);
+	if (list_is_empty(&room->entries))
 		rooms_settle(rooms, room);
-	}
 	free(entry);
 }
 

@@ -78,7 +78,7 @@ subtest 'FastCGI connections that say nothing' => sub {
 };
 
 subtest 'FastCGI connections that are silent until SIGTERM' => sub {
-    my $l = Longroom->start(without => [qw(nginx pushd)]);
+    my $l = Longroom->start(without => [qw(nginx pushd)], settings => { 'history.threads' => 32 });
     my @c = map { $l->connect('history') } 1 .. 20;
     ask_by_fastcgi($l->connect('history'), GET => '/rooms/room_1/messages');
     $l->signal('history', 'TERM');
@@ -348,7 +348,7 @@ subtest 'more connections than push.max_connections' => sub {
     my $l = Longroom->start(without => ['nginx'], settings => { 'push.max_connections' => 10 });
     # Some beyond the limit are accepted, to be told that they are too many.
     my @held = map { $l->connect('pushd') } 1 .. 200;
-    ok $l->wait_log('pushd', qr/not accepting for a moment, at \d+ connections: push\.max_connections/),
+    ok $l->wait_log('pushd', qr/not accepting for a moment: push\.max_connections, at \d+ connections/),
         'it does not accept while there is no room';
     my ($cpu, $begin) = (cpu_seconds($l->pid('pushd')), time);
     sleep 1;

@@ -215,6 +215,7 @@ static void open_connection(struct world *world, unsigned how)
 	                          .limit = how & SURPLUS ? 0 : 1};
 	list_init(&server->connections);
 	list_init(&server->dead);
+	unread_init(&server->unread);
 	deadlines_init(&server->deadlines, 0);
 	CLAIM(poller_init(&server->poller, loop, connection_ready));
 	http_parser_set_max_header_size(
@@ -231,6 +232,7 @@ static void open_connection(struct world *world, unsigned how)
 static void begin(struct world *world, unsigned how)
 {
 	*world = (struct world){0};
+	world->settings.limits_unread = 1 << 30;
 	world->settings.limits_request_head = how & SHORT_HEAD ? 256 : 16384;
 	world->reader.last = &world->reader.first;
 	world->reader.broken = how & BROKEN_LOG;

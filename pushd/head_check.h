@@ -1,0 +1,37 @@
+/* What a request's head must not have, though the parser takes it: a line that
+ * begins with white space (folded, RFC 9112 section 5.2, or behind the first line,
+ * section 2.2), white space before a colon (section 5.1), and no Host, or more
+ * than one (section 3.2). Two programs that read such a head differently are what
+ * requests are smuggled with. Pure; it is fed the bytes that the parser has
+ * taken. */
+#ifndef LONGROOM_HEAD_CHECK_H
+#define LONGROOM_HEAD_CHECK_H
+
+#include "text.h"
+
+enum head_part {
+	HEAD_BEFORE, /* empty lines before the first may be passed over */
+	HEAD_FIRST_LINE,
+	HEAD_LINE_START,
+	HEAD_NAME,
+	HEAD_VALUE,
+};
+
+/* {0} is one that has seen nothing. */
+struct head_check {
+	unsigned char part;    /* enum head_part */
+	unsigned char matched; /* bytes of a name that are those of "host" */
+	unsigned char hosts;
+	bool has_stray_space;
+};
+
+void head_check_feed(struct head_check *check, struct text bytes);
+
+/* Whether the first line is complete. */
+bool head_check_is_past_first_line(const struct head_check *check);
+
+/* What is wrong with a complete head, for people; NULL: nothing. */
+const char *head_check_complaint(const struct head_check *check,
+                                 bool host_is_required);
+
+#endif

@@ -1,0 +1,32 @@
+/* The answers that clients have not read yet, and how much memory they hold. An
+ * answer is counted once, however many clients are still reading it; past the
+ * limit, the clients that have read the longest are cut off. */
+#ifndef LONGROOM_UNREAD_H
+#define LONGROOM_UNREAD_H
+
+#include "answer.h"
+#include "list.h"
+
+struct unread_reader {
+	struct list link; /* in unread.readers while it reads */
+	struct answer *answer;
+};
+
+struct unread {
+	struct list readers; /* struct unread_reader, the longest at it first */
+	int64_t bytes;
+};
+
+void unread_init(struct unread *unread);
+void unread_reader_init(struct unread_reader *reader);
+
+/* The reader begins to read an answer, of which it has a reference meanwhile. */
+void unread_begin(struct unread *unread, struct unread_reader *reader,
+                  struct answer *answer);
+/* It has ended, or left; nothing if it was not reading. */
+void unread_end(struct unread *unread, struct unread_reader *reader);
+
+/* The one that has read the longest; NULL: nobody reads. */
+struct unread_reader *unread_longest(const struct unread *unread);
+
+#endif

@@ -1,0 +1,304 @@
+# Clients that mean harm, or are broken: heads that two programs could read
+# differently, clients that are slow on purpose, floods. Each has its limit, its
+# answer and its metric (PROTOCOL section 9), and others are not harmed.
+
+use strict;
+use warnings;
+
+use FindBin ();
+use lib "$FindBin::Bin/lib";
+use File::Temp ();
+use IO::Socket::INET ();
+use Longroom;
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(time);
+
+my $sanitized = Longroom::slurp(Longroom::program('longroom-pushd')) =~ /__[amt]san_init/;
+my $POLL = '/rooms/room_1/poll?timeout=0';
+
+sub metric {
+    my ($l, $name) = @_;
+    return $l->metrics('pushd')->{$name};
+}
+
+sub resident_bytes {
+    my ($pid) = @_;
+    return Longroom::slurp("/proc/$pid/status") =~ /^VmRSS:\s+(\d+) kB/m ? 1024 * $1 : undef;
+}
+
+# ---------------------------------------------------------------- smuggling
+
+# What comes behind the first request must be answered as a request of its own, or
+# not at all: a hidden one is for a room whose name gives it away.
+my $HIDDEN = "GET /rooms/hidden/poll?timeout=0 HTTP/1.1\r\nHost: x\r\n\r\n";
+
+# Each row: what it is, the head, what follows, the status straight to
+# longroom-pushd, and over nginx but for what it takes in a safe way of its own.
+my @HEADS = (
+    ['two lengths', "Host: x\r\nContent-Length: 0\r\nContent-Length: 5\r\n", $HIDDEN, 400, 400],
+    ['two equal lengths', "Host: x\r\nContent-Length: 5\r\nContent-Length: 5\r\n", "hello$HIDDEN", 400, 400],
+    ['a list of lengths', "Host: x\r\nContent-Length: 5, 5\r\n", "hello$HIDDEN", 400, 400],
+    ['a length with a sign', "Host: x\r\nContent-Length: +5\r\n", "hello$HIDDEN", 400, 400],
+    ['a hexadecimal length', "Host: x\r\nContent-Length: 0x5\r\n", "hello$HIDDEN", 400, 400],
+    ['a huge length', "Host: x\r\nContent-Length: 99999999999999999999999\r\n", $HIDDEN, 400, 400],
+    ['a length and chunks', "Host: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        "0\r\n\r\n$HIDDEN", 400, 400],
+    ['chunks twice', "Host: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n$HIDDEN",
+        400, 400],
+    ['chunks in disguise', "Host: x\r\nTransfer-Encoding: xchunked\r\n", "0\r\n\r\n$HIDDEN", 400, 400],
+    ['chunks, not last', "Host: x\r\nTransfer-Encoding: chunked, identity\r\n", "0\r\n\r\n$HIDDEN", 400, 400],
+    ['white space before a colon', "Host: x\r\nContent-Length : 5\r\n", "hello$HIDDEN", 400, 400],
+    ['a tab before a colon', "Host: x\r\nContent-Length\t: 5\r\n", "hello$HIDDEN", 400, 400],
+    ['a header that begins with a space', " Host: x\r\n", $HIDDEN, 400],
+    ['a folded header', "Host: x\r\nX-Long: a\r\n b\r\n", $HIDDEN, 400],
+    ['a header folded by a tab', "Host: x\r\nX-Long: a\r\n\tContent-Length: 5\r\n", $HIDDEN, 400],
+    ['no Host', "X-Other: x\r\n", $HIDDEN, 400, 400],
+    ['two Hosts', "Host: x\r\nHost: y\r\n", $HIDDEN, 400, 400],
+    ['two equal Hosts', "Host: x\r\nhOST: x\r\n", $HIDDEN, 400, 400],
+    ['a NUL in a value', "Host: x\r\nX-Nul: a\0b\r\n", $HIDDEN, 400, 400],
+    ['a NUL in a name', "Host: x\r\nX\0Nul: a\r\n", $HIDDEN, 400, 400],
+    ['a header without a name', "Host: x\r\n: a\r\n", $HIDDEN, 400, 400],
+    ['a return amid a value', "Host: x\r\nX-Cr: a\rContent-Length: 5\r\n", $HIDDEN, 400],
+);
+
+sub hides_nothing {
+    my ($l, $to, $what, $bytes, $status) = @_;
+    my $c = $l->connect($to);
+    $c->write($bytes);
+    my $first = $c->answer(20) || { status => 'none', content => '' };
+    is $first->{status}, $status, "$to: $what is refused";
+    ok $c->hangs_up(20), '... the connection is closed';
+    unlike $c->bytes, qr/hidden/, '... and what follows is no request';
+    return;
+}
+
+subtest 'heads that could be read in two ways' => sub {
+    my $l = Longroom->start(operator => 1);
+    my $rooms = metric($l, 'rooms');
+    for my $row (@HEADS) {
+        my ($what, $head, $rest, $straight, $over_nginx) = @$row;
+        my $bytes = "GET $POLL HTTP/1.1\r\n$head\r\n$rest";
+        hides_nothing($l, 'pushd', $what, $bytes, $straight);
+        hides_nothing($l, 'nginx', $what, $bytes, $over_nginx) if $over_nginx;
+    }
+    for my $row (
+        ['the preface of HTTP/2', "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
+        ['HTTP/0.9',              "GET $POLL\r\n\r\n"],
+        ['a line of nothing',     "   \r\n\r\n"],
+        ['a first line with a NUL', "GET /rooms/a\0b/poll HTTP/1.1\r\nHost: x\r\n\r\n"],
+        ) {
+        my ($what, $bytes) = @$row;
+        my $c = $l->connect('pushd');
+        $c->write($bytes);
+        Longroom::is_problem($c->answer(20) || { status => 'none' }, 400, 'bad-request', "pushd: $what is refused");
+        ok $c->hangs_up(20), '... and the connection is closed';
+    }
+    cmp_ok metric($l, 'refusals_total{type="bad-request",status="400"}'), '>=', @HEADS, 'all of it is counted';
+    is metric($l, 'rooms'), $rooms, 'and no room was asked for';
+    $l->stop;
+};
+
+subtest 'what looks odd and is allowed' => sub {
+    my $l = Longroom->start(without => ['nginx']);
+    my %bytes = (
+        'an empty line first'      => "\r\nGET $POLL HTTP/1.1\r\nHost: x\r\n\r\n",
+        'lines that end in LF'     => "GET $POLL HTTP/1.1\nHost: x\n\n",
+        'a Host of nothing'        => "GET $POLL HTTP/1.1\r\nHost:\r\n\r\n",
+        'a target in full'         => "GET http://x$POLL HTTP/1.1\r\nHost: x\r\n\r\n",
+        'HTTP/1.0 without a Host'  => "GET $POLL HTTP/1.0\r\n\r\n",
+        'a byte at a time'         => undef,
+    );
+    for my $what (sort keys %bytes) {
+        my $c = $l->connect('pushd');
+        if (defined $bytes{$what}) { $c->write($bytes{$what}) }
+        else                       { $c->write($_) for split //, "GET $POLL HTTP/1.1\r\nHost: x\r\n\r\n" }
+        is +($c->answer(20) || { status => 'none' })->{status}, 200, "$what is answered";
+    }
+    $l->stop;
+};
+
+# ---------------------------------------------------------------- slow ones
+
+subtest 'a slow head' => sub {
+    my $l = Longroom->start(operator => 1, settings => { 'limits.head_timeout' => '300ms' });
+    my @slow = map { $l->connect('pushd') } 1 .. 20;
+    $_->write("GET $POLL HTTP/1.1\r\nX-Slow: ") for @slow;
+    ok $l->eventually(30, sub {
+        for my $c (@slow) { $c->write('x') if !$c->hangs_up(0) }
+        return !grep { !$_->hangs_up(0) } @slow;
+    }), 'is cut off in the end, however often a byte comes';
+    is metric($l, 'cut_total{reason="slow-head"}'), 20, 'and counted';
+    $l->stop;
+};
+
+# Asks for a long page and does not read it.
+sub slow_reader {
+    my ($l, $room) = @_;
+    my $c = $l->connect('pushd');
+    setsockopt $c->socket, Socket::SOL_SOCKET(), Socket::SO_RCVBUF(), 1;
+    $c->write(Longroom::get_bytes("/rooms/$room/poll?after=0&timeout=20"));
+    return $c;
+}
+
+sub fill_room {
+    my ($l, $room) = @_;
+    $l->send_all($room, [map { $_ . 'x' x 15_000 } 1 .. 60], clients => 4);
+    return;
+}
+
+subtest 'readers that do not read' => sub {
+    my $l = Longroom->start(operator => 1, settings => { 'limits.unread' => '2M', 'limits.write_timeout' => '60s' });
+    fill_room($l, "room_$_") for 1 .. 3;
+    my @same = map { slow_reader($l, 'room_1') } 1 .. 20;
+    ok $l->eventually(30, sub { metric($l, 'connections{state="writing"}') == 20 }), 'wait while there is memory';
+    cmp_ok metric($l, 'unread_bytes'), '<', 2**20, 'an answer that they share counts once';
+    my @others = map { slow_reader($l, "room_$_") } 2, 3;
+    ok $l->eventually(30, sub { metric($l, 'cut_total{reason="unread"}') >= 1 }), 'beyond it, some are cut off';
+    cmp_ok metric($l, 'unread_bytes'), '<=', 2 * 2**20, 'so that it stays within limits.unread';
+    ok $l->wait_log('pushd', qr/limits\.unread: cutting off who reads too slowly/), 'the operator is told';
+    is_deeply $l->message_contents($l->poll('room_4', after => $l->post('room_4', 'x')->{json}{id} - 1)), ['x'],
+        'and others are served';
+    # Its end would wait for them.
+    $_->close for @same, @others;
+    $l->stop;
+};
+
+subtest 'readers that take too long' => sub {
+    my $l = Longroom->start(operator => 1, settings => { 'limits.write_timeout' => '200ms' });
+    fill_room($l, 'room_1');
+    my $c = slow_reader($l, 'room_1');
+    ok $l->eventually(30, sub { metric($l, 'cut_total{reason="slow-reader"}') == 1 }), 'are cut off, and counted';
+    is metric($l, 'unread_bytes'), 0, 'and hold no memory any more';
+    $l->stop;
+};
+
+# ---------------------------------------------------------------- floods
+
+subtest 'no descriptor is left' => sub {
+    plan skip_all => 'prlimit (util-linux) is not there' if Longroom::run(['prlimit', '--version'])->{status};
+    my $l = Longroom->start(operator => 1);
+    my $waiting = $l->connect('pushd');
+    $waiting->write(Longroom::get_bytes('/rooms/room_1/poll?timeout=50'));
+    ok $l->eventually(20, sub { metric($l, 'connections{state="waiting"}') == 1 }), 'somebody waits';
+    my $pid = $l->pid('pushd');
+    my $open = () = glob "/proc/$pid/fd/*";
+    my $allowed = $open + 5;
+    Longroom::run(['prlimit', '--pid', $pid, "--nofile=$allowed:$allowed"])->{status} == 0 or die "prlimit failed\n";
+    my @flood = map { $l->connect('pushd') } 1 .. 30;
+    ok $l->wait_log('pushd', qr/not accepting for a moment: Too many open files/), 'the operator is told';
+    $l->post('room_1', 'meanwhile');
+    is_deeply $l->message_contents($waiting->answer(20)), ['meanwhile'], 'who was there before is served';
+    $_->close for @flood;
+    my $answer;
+    ok $l->eventually(20, sub {
+        $answer = $l->connect('pushd')->ask(Longroom::get_bytes($POLL), 20);
+        return $answer && $answer->{status} == 200;
+    }), 'and when the flood is over, others are too';
+    cmp_ok metric($l, 'accept_pauses_total'), '>=', 1, 'it is counted';
+    $l->stop;
+};
+
+subtest 'a flood of rooms' => sub {
+    my $l = Longroom->start(operator => 1, without => []);
+    my $rooms = $sanitized ? 12_000 : 30_000;
+    my $crowd = $l->crowd('pushd');
+    my $next  = 0;
+    for (1 .. 20) {
+        $crowd->add(sub {
+            return if ++$next > $rooms;
+            return Longroom::get_bytes("/rooms/flood-$next/poll?timeout=0");
+        });
+    }
+    ok $crowd->run(120), "polls in $rooms rooms are answered";
+    cmp_ok metric($l, 'rooms'), '<=', 10_100, 'and few of the rooms are kept';
+    my $bytes = resident_bytes($l->pid('pushd'));
+    cmp_ok $bytes, '<', 40 * 2**20, 'in little memory' if !$sanitized;
+    $l->stop;
+};
+
+subtest 'a window full of one room' => sub {
+    my $l = Longroom->start(operator => 1, settings => { 'push.window' => '64K' });
+    my $id = $l->post('quiet', 'said before the flood')->{json}{id};
+    my $cursor = $l->history('quiet')->{json}{cursor};
+    $l->post('quiet', 'and this too');
+    fill_room($l, 'loud') for 1 .. 2;
+    cmp_ok metric($l, 'window_bytes'), '<=', 64 * 1024, 'is no larger than any';
+    is_deeply $l->message_contents($l->poll('quiet', after => $cursor, timeout => 20)), ['and this too'],
+        'who waits elsewhere is served from the log';
+    my $poller = $l->connect('pushd');
+    $poller->write(Longroom::get_bytes('/rooms/quiet/poll?timeout=50'));
+    ok $l->eventually(20, sub { metric($l, 'connections{state="waiting"}') == 1 }), 'or waits';
+    $l->post('quiet', 'at last');
+    is_deeply $l->message_contents($poller->answer(20)), ['at last'], 'and gets what comes';
+    $l->stop;
+};
+
+# ---------------------------------------------------------------- a siege
+
+# Thousands of connections to nginx that say a byte now and then, and of readers
+# that never read: a process of its own that keeps them all until it is told.
+sub besiege {
+    my ($l, $slow_heads, $slow_readers) = @_;
+    my $go = $l->dir . '/siege-stands';
+    my $end = $l->dir . '/siege-ends';
+    my $siege = $l->background(sub {
+        my (@heads, @readers);
+        my $connect = sub { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $l->port) };
+        while (@readers < $slow_readers) {
+            my $reader = $connect->() or die "reader: $!\n";
+            syswrite $reader, Longroom::get_bytes('/rooms/room_9/poll?after=0&timeout=20');
+            push @readers, $reader;
+        }
+        my $cut = 0;
+        my $turn = 0;
+        while (!-e $end) {
+            while (@heads < $slow_heads) {
+                my $head = $connect->() or last;
+                $head->blocking(0);
+                syswrite $head, "GET /rooms/room_1/poll HTTP/1.1\r\nHost: x\r\nX-Slow: ";
+                push @heads, $head;
+            }
+            Longroom::spew($go, '') if @heads == $slow_heads && !-e $go;
+            my @kept = grep { syswrite $_, 'x' } @heads;
+            $cut += @heads - @kept;
+            @heads = @kept;
+            select undef, undef, undef, 0.5;
+        }
+        return ($cut);
+    });
+    $l->eventually(120, sub { -e $go }) or die "the siege does not stand\n";
+    return sub { Longroom::spew($end, ''); return $siege->result };
+}
+
+# A hundred good clients that follow a room while one of them talks; the median of
+# the time from sending to receiving.
+sub median_ms {
+    my ($l, $messages) = @_;
+    my $run = Longroom::run([Longroom::program('longroom-load'), '--url', $l->url, '--waiters', 100,
+        '--messages', $messages, '--rate', 50, '--json', '--seconds', 60], seconds => 120);
+    my $report = eval { JSON::PP::decode_json($run->{stdout}) } || {};
+    return ($run->{status}, ($report->{deliveries}{latency_us}{p50} || 0) / 1000);
+}
+
+subtest 'a siege' => sub {
+    my ($heads, $readers) = $sanitized ? (500, 100) : (5000, 1000);
+    my $fits = Longroom::descriptor_limit() / 2 - 1000;
+    ($heads, $readers) = (500, 100) if $fits < $heads + $readers;
+    note "with $heads and $readers: a build with sanitizers, or few descriptors" if $heads < 5000;
+    my $l = Longroom->start(operator => 1, nginx_workers => 2);
+    fill_room($l, 'room_9');
+    my ($status, $before) = median_ms($l, 100);
+    is $status, 0, '100 clients hear 100 messages';
+    my $relieve = besiege($l, $heads, $readers);
+    ($status, my $meanwhile) = median_ms($l, 100);
+    is $status, 0, "and so they do amid $heads slow heads and $readers readers that don't read";
+    note sprintf 'median from sending to receiving: %.2f ms without them, %.2f ms with them', $before, $meanwhile;
+    my $bound = 3 * 64 * 2**20 + 64 * 2**20 + ($heads + $readers + 200) * 1024 + 32 * 2**20;
+    cmp_ok resident_bytes($l->pid('pushd')), '<', $bound, 'longroom-pushd stays within its memory' if !$sanitized;
+    $relieve->();
+    is $l->post('room_1', 'free again')->{status}, 201, 'when they are gone all is as before';
+    $l->stop;
+};
+
+done_testing;
