@@ -67,7 +67,6 @@ static const char *room_of(const struct follower_client *client)
 static size_t write_request(const struct follower_client *client, char *request)
 {
 	const struct target *target = client->connection.target;
-	char timeout[32];
 	char *end = request;
 
 	if (client->all->options->nchan)
@@ -81,6 +80,8 @@ static size_t write_request(const struct follower_client *client, char *request)
 		end = stpcpy(end, "/messages?limit=");
 		end = stpcpy(end, client->stage == STAGE_READING ? "1000" : "1");
 	} else {
+		char timeout[32];
+
 		snprintf(timeout, sizeof timeout, "%" PRId64,
 		         poll_timeout_s(client));
 		end = stpcpy(end, "/poll?timeout=");

@@ -18,7 +18,7 @@ static const char *parse_unix(const char *path, struct target *target)
 	if (*path == '\0' || strlen(path) >= sizeof address->sun_path)
 		return "the socket's path is empty or too long";
 	address->sun_family = AF_UNIX;
-	strcpy(address->sun_path, path);
+	snprintf(address->sun_path, sizeof address->sun_path, "%s", path);
 	target->address_size = sizeof *address;
 	strcpy(target->host, "localhost");
 	return NULL;
@@ -67,7 +67,7 @@ static const char *parse_http(const char *rest, struct target *target)
 
 	char authority[TARGET_HOST_SIZE];
 
-	strcpy(authority, target->host);
+	snprintf(authority, sizeof authority, "%s", target->host);
 	return resolve(authority, target);
 }
 

@@ -20,7 +20,7 @@ static bool last_segment(struct text *path, struct text *segment)
 static bool parse_room(struct text encoded, struct room_name *room)
 {
 	struct buffer name = {0};
-	bool good = encoded.size <= 3 * ROOM_NAME_MAX &&
+	bool good = encoded.size <= (size_t)3 * ROOM_NAME_MAX &&
 	            percent_decode(encoded, false, &name) &&
 	            room_name_parse(buffer_text(&name), room);
 

@@ -19,12 +19,13 @@ static void add_date(struct buffer *head)
 }
 
 static const char close_header[] = "Connection: close\r\n";
+static const char empty_line[] = {'\r', '\n'};
 
 /* head is without the empty line that ends it. */
 static struct answer *answer_new(struct text head, struct text body, bool closes)
 {
 	struct text last = text_of(closes ? close_header : "");
-	size_t head_size = head.size + last.size + 2;
+	size_t head_size = head.size + last.size + sizeof empty_line;
 	struct answer *answer =
 		memory_get(sizeof *answer + head_size + body.size);
 	char *at = answer->data;
@@ -35,14 +36,14 @@ static struct answer *answer_new(struct text head, struct text body, bool closes
 	answer->closes = closes;
 	memcpy(at, head.data, head.size);
 	memcpy(at + head.size, last.data, last.size);
-	memcpy(at + head_size - 2, "\r\n", 2);
+	memcpy(at + head.size + last.size, empty_line, sizeof empty_line);
 	memcpy(at + head_size, body.data, body.size);
 	return answer;
 }
 
 struct answer *answer_closing(const struct answer *answer)
 {
-	struct text head = {answer->data, answer->head_size - 2};
+	struct text head = {answer->data, answer->head_size - sizeof empty_line};
 	struct text body = {answer->data + answer->head_size,
 	                    answer->size - answer->head_size};
 

@@ -489,8 +489,7 @@ static bool is_same_log(const struct hub *hub, const struct log_read *read)
 }
 
 static struct answer *render_read(struct hub *hub, const struct room *room,
-                                  const struct log_read *read,
-                                  const struct waiter *waiter,
+                                  const struct log_read *read, int64_t after,
                                   struct page_end *end)
 {
 	struct page page;
@@ -501,7 +500,7 @@ static struct answer *render_read(struct hub *hub, const struct room *room,
 		const struct log_item *item = &read->items[i];
 		struct text json = {read->json.data + item->at, item->size};
 
-		if (end->reset || item->id > waiter->cursor.id)
+		if (item->id > after)
 			page_add(&page, json);
 	}
 	return finish_page(hub, &page, end);
@@ -520,8 +519,8 @@ static void take_from_read(struct hub *hub, struct waiter *waiter,
 	if (upto > end.cursor.id)
 		end.cursor.id = upto;
 	if (page->last > waiter->cursor.id || end.gap) {
-		struct answer *answer =
-			render_read(hub, waiter->room, read, waiter, &end);
+		struct answer *answer = render_read(
+			hub, waiter->room, read, waiter->cursor.id, &end);
 		give_page(hub, waiter, answer);
 		answer_release(answer);
 		return;
@@ -607,7 +606,7 @@ static void newest_was_read(void *context, struct log_read *read)
 		learn(room, &read->page.state, &read->page.end);
 		end.more = read->page.more;
 		end.cursor.id = read->end.newest;
-		struct answer *answer = render_read(hub, room, read, NULL, &end);
+		struct answer *answer = render_read(hub, room, read, 0, &end);
 		while (!list_is_empty(&asking))
 			give_page(hub, first_waiter(&asking), answer);
 		answer_release(answer);

@@ -100,7 +100,7 @@ void hub_set_failing(struct hub *hub);
 void hub_forget_rooms(struct hub *hub);
 
 /* Appends a message. id is above hub.newest, or 0: in no log. */
-void hub_append(struct hub *hub, const struct room_name *room, int64_t id,
+void hub_append(struct hub *hub, const struct room_name *name, int64_t id,
                 struct text json);
 /* All that the log has up to here was appended. */
 void hub_advance(struct hub *hub, int64_t newest);

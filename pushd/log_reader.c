@@ -199,13 +199,12 @@ static void count(const struct log_read *read)
 static void give_back(struct ev_loop *loop, struct ev_async *wake, int events)
 {
 	struct log_reader *reader = wake->data;
-	struct log_read *read;
 
 	(void)loop;
 	(void)events;
 	for (;;) {
 		pthread_mutex_lock(&reader->lock);
-		read = queue_take(&reader->answered);
+		struct log_read *read = queue_take(&reader->answered);
 		if (reader->answered.count == ANSWERED_MAX - 1)
 			pthread_cond_signal(&reader->filled);
 		pthread_mutex_unlock(&reader->lock);

@@ -184,7 +184,7 @@ static void init_deadlines(struct server *server)
 	patience[DEADLINE_DRAIN] = DRAIN_MS;
 	patience[DEADLINE_OVERDUE] = OVERDUE_MS;
 	for (int seconds = 0; seconds <= POLL_MAX_SECONDS; seconds++)
-		patience[DEADLINE_POLL + seconds] = 1000 * seconds;
+		patience[DEADLINE_POLL + seconds] = INT64_C(1000) * seconds;
 }
 
 /* Shares out the files that may be open. */

@@ -1876,7 +1876,7 @@ static void say_if_next(struct fixture *f, const char *room)
 		save(f, room);
 }
 
-static void step(struct model *m)
+static void take_step(struct model *m)
 {
 	struct fixture *f = m->f;
 	const char *room =
@@ -1952,7 +1952,7 @@ static void disorder_loses_nothing(void **state)
 	for (int i = 0; i < CLIENTS; i++)
 		m.records[i].room = model_rooms[(size_t)i % LENGTH(model_rooms)];
 	for (int i = 0; i < STEPS; i++)
-		step(&m);
+		take_step(&m);
 	settle(&m);
 	for (int i = 0; i < CLIENTS; i++)
 		expect(next_in_room(&f->log, m.records[i].room,

@@ -474,13 +474,15 @@ static void every_address_of_a_list_is_checked(void **state)
 
 static void what_is_no_address_is_refused(void **state)
 {
+	static const char too_long[] =
+		"unix:/"
+		"1234567890123456789012345678901234567890123456789012345678901"
+		"2345678901234567890123456789012345678901234567";
 	static const char *const rows[] = {
 		"",         "unix:",       "unix:relative.sock",
 		"127.0.0.1", "127.0.0.1:", ":80",
 		"127.0.0.1:port-of-no-service", "/run/x.sock",
-		"unix:/"
-		"1234567890123456789012345678901234567890123456789012345678901"
-		"2345678901234567890123456789012345678901234567"};
+		too_long};
 	struct place *place = *state;
 
 	for (size_t i = 0; i < LENGTH(rows); i++) {

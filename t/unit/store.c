@@ -233,11 +233,11 @@ static struct log_end log_end_of(struct fixture *f, struct store *store)
 	return end;
 }
 
-#define NEWEST(n) ((struct store_range){.direction = STORE_NEWEST, .limit = n})
+#define NEWEST(n) ((struct store_range){.direction = STORE_NEWEST, .limit = (n)})
 #define BEFORE(i, n)                                                           \
-	((struct store_range){.direction = STORE_BEFORE, .id = i, .limit = n})
+	((struct store_range){.direction = STORE_BEFORE, .id = (i), .limit = (n)})
 #define AFTER(i, n)                                                            \
-	((struct store_range){.direction = STORE_AFTER, .id = i, .limit = n})
+	((struct store_range){.direction = STORE_AFTER, .id = (i), .limit = (n)})
 enum { ENOUGH = 1 << 20 };
 
 /* ---- Tests of every back-end ---- */

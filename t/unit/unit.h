@@ -18,10 +18,10 @@
 #define LENGTH(array) (sizeof(array) / sizeof(array)[0])
 
 /* A row of a group's table. */
-#define TEST(title, function) {.name = title, .test_func = function}
+#define TEST(title, function) {.name = (title), .test_func = (function)}
 #define TEST_WITH(title, function, set_up, tear_down, state)                   \
-	{.name = title, .test_func = function, .setup_func = set_up,           \
-	 .teardown_func = tear_down, .initial_state = state}
+	{.name = (title), .test_func = (function), .setup_func = (set_up),     \
+	 .teardown_func = (tear_down), .initial_state = (state)}
 
 /* For tests that walk a table: says which row is wrong. */
 #define expect(condition, ...)                                                 \
