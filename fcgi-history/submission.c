@@ -106,34 +106,89 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* What json-c lets pass, even when it is strict, and RFC 8259 does not: control
- * characters in strings, what follows a NUL, NaN and other words in capitals,
- * numbers with nothing before or after the point. */
-static bool is_json_outside_string(struct text json, size_t at)
+static bool is_one_of(const char *characters, char c)
 {
-	char c = json.data[at];
+	return c != '\0' && strchr(characters, c) != NULL;
+}
 
-	if ((unsigned char)c < 0x20)
-		return c == '\t' || c == '\n' || c == '\r';
-	if (c >= 'A' && c <= 'Z')
-		return c == 'E';
-	if (c == '.')
-		return at > 0 && is_digit(json.data[at - 1]) &&
-		       at + 1 < json.size && is_digit(json.data[at + 1]);
+static size_t skip_digits(struct text text, size_t *at)
+{
+	size_t start = *at;
+
+	while (*at < text.size && is_digit(text.data[*at]))
+		++*at;
+	return *at - start;
+}
+
+static bool skip_one_of(const char *characters, struct text text, size_t *at)
+{
+	if (*at == text.size || !is_one_of(characters, text.data[*at]))
+		return false;
+	++*at;
 	return true;
 }
 
+/* RFC 8259, section 6. */
+static bool is_number(struct text text)
+{
+	size_t at = 0;
+
+	skip_one_of("-", text, &at);
+	bool has_zero = skip_one_of("0", text, &at);
+	size_t digits = skip_digits(text, &at);
+	if (has_zero ? digits > 0 : digits == 0)
+		return false;
+	if (skip_one_of(".", text, &at) && skip_digits(text, &at) == 0)
+		return false;
+	if (skip_one_of("eE", text, &at)) {
+		skip_one_of("+-", text, &at);
+		if (skip_digits(text, &at) == 0)
+			return false;
+	}
+	return at == text.size;
+}
+
+/* All that could be meant as a number there; its size is 0 if none begins. */
+static struct text number_at(struct text json, size_t at)
+{
+	size_t end = at;
+
+	if (is_digit(json.data[at]) || is_one_of("-+.", json.data[at]))
+		while (end < json.size &&
+		       (is_digit(json.data[end]) ||
+		        is_one_of("-+.eE", json.data[end])))
+			end++;
+	return (struct text){json.data + at, end - at};
+}
+
+static bool is_json_outside_string(char c)
+{
+	if ((unsigned char)c < 0x20)
+		return c == '\t' || c == '\n' || c == '\r';
+	return c < 'A' || c > 'Z';
+}
+
+/* What json-c lets pass, even when it is strict, and RFC 8259 does not: control
+ * characters in strings, what follows a NUL, NaN and other words in capitals,
+ * numbers as .5, 1., -.0 and -05e3. */
 static bool passes_wrongly(struct text json)
 {
 	bool in_string = false;
 
 	for (size_t i = 0; i < json.size; i++) {
 		char c = json.data[i];
+		struct text number = {NULL, 0};
 
+		if (!in_string)
+			number = number_at(json, i);
 		if (in_string ? (unsigned char)c < 0x20
-		              : !is_json_outside_string(json, i))
+		              : !is_json_outside_string(c))
 			return true;
-		if (c == '"')
+		if (number.size > 0 && !is_number(number))
+			return true;
+		if (number.size > 0)
+			i += number.size - 1;
+		else if (c == '"')
 			in_string = !in_string;
 		else if (c == '\\' && in_string)
 			i++;

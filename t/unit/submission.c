@@ -151,6 +151,16 @@ static void what_is_no_json_object_is_refused(void **state)
 		"{\"content\n\":\"a\"}",
 		"\x0c{\"content\":\"a\"}",
 		"{\"content\":tru}",
+		"{\"content\":[.5]}",
+		"{\"content\":[5.]}",
+		"{\"content\":[-.0]}",
+		"{\"content\":[05]}",
+		"{\"content\":[-05e+3]}",
+		"{\"content\":[1.e5]}",
+		"{\"content\":[1e+]}",
+		"{\"content\":[+1]}",
+		"{\"content\":[1-1]}",
+		"{\"content\":[-]}",
 	};
 
 	(void)state;
@@ -192,6 +202,7 @@ static void members_that_are_unknown_or_no_strings_are_refused(void **state)
 		"{\"content\\u0000x\":\"a\"}",
 		"{\"content\":\"a\",\"user_id\\u0000\":\"2\"}",
 		"{\"content\":1}",
+		"{\"content\":[0,-0,10,1.5,0.05,-1.50,1e5,1E05,0.0e-05]}",
 		"{\"content\":null}",
 		"{\"content\":true}",
 		"{\"content\":[\"a\"]}",
