@@ -58,10 +58,10 @@ static void print_settings(void)
 }
 
 static const struct {
-	const char *program, *kind, *name, *labels, *meaning;
+	const char *program, *name, *meaning;
 } metrics[] = {
 #define METRIC(identifier, program, kind, name, labels, meaning) \
-	{#program, #kind, name, labels, meaning},
+	{#program, name, meaning},
 #include "metrics.def"
 #undef METRIC
 };

@@ -11,6 +11,11 @@
 #include "metrics.h"
 #include "thread.h"
 
+enum {
+	TURN_US = TURN_MS * 1000,
+	TURN_NS = TURN_US * 1000,
+};
+
 /* Whether a thread has a turn, and for how long it has worked. */
 enum {
 	NO_TURN = -1,
@@ -45,7 +50,7 @@ static bool take_turns_away(struct turns *turns)
 		int64_t state = atomic_load(&turns->states[i]);
 
 		anybody = anybody || state > RESTS;
-		if (state <= RESTS || now_us - state < TURN_MS * 1000)
+		if (state <= RESTS || now_us - state < TURN_US)
 			continue;
 		if (!atomic_compare_exchange_strong(&turns->states[i], &state,
 		                                    NO_TURN))
@@ -73,7 +78,7 @@ static void wake_watcher(struct turns *turns)
 
 static void *watch(void *argument)
 {
-	static const struct timespec turn = {0, TURN_MS * 1000000};
+	static const struct timespec turn = {0, TURN_NS};
 	struct turns *turns = argument;
 
 	while (!atomic_load(&turns->ended)) {
