@@ -120,7 +120,7 @@ static void defaults_are_those_of_the_manual(void **state)
 	assert_string_equal(s->store_url,
 	                    "sqlite:/var/lib/longroom/longroom.db");
 	assert_int_equal(s->store_busy_timeout, 5000);
-	assert_int_equal(s->history_threads, 32);
+	assert_int_equal(s->history_threads, 8);
 	assert_int_equal(s->history_on_save_failure, ON_SAVE_FAILURE_BROADCAST);
 	assert_int_equal(s->push_window, 64 << 20);
 	assert_words(&s->push_listen, "unix:/run/longroom/push.sock", NULL);
@@ -522,7 +522,7 @@ static void what_a_start_decides_is_kept(void **state)
 	assert_text(buffer_text(&differing),
 	            "store.url, history.threads, push.listen");
 	assert_string_equal(place->settings.store_url, used.store_url);
-	assert_int_equal(place->settings.history_threads, 32);
+	assert_int_equal(place->settings.history_threads, 8);
 	assert_words(&place->settings.push_listen,
 	             "unix:/run/longroom/push.sock", NULL);
 	assert_words(&place->settings.rooms_ephemeral, "lobby", NULL);
