@@ -1,6 +1,7 @@
 #include "submission.h"
 
 #include <json.h>
+#include <stdlib.h>
 #include <strings.h>
 
 #include "params.h"
@@ -211,6 +212,67 @@ static bool has_escaped_nul(struct text json)
 	return false;
 }
 
+enum { UNIT_SIZE = 6 };
+
+/* Reads \uXXXX. */
+static bool read_unit(struct text json, size_t at, uint32_t *unit)
+{
+	char hex[5] = "";
+
+	if (json.size - at < UNIT_SIZE || memcmp(json.data + at, "\\u", 2) != 0)
+		return false;
+	memcpy(hex, json.data + at + 2, 4);
+	*unit = (uint32_t)strtoul(hex, NULL, 16);
+	return strspn(hex, "0123456789abcdefABCDEF") == 4;
+}
+
+/* Reads a high surrogate and a low one. */
+static bool read_pair(struct text json, size_t at, uint32_t *point)
+{
+	uint32_t high, low;
+
+	if (!read_unit(json, at, &high) ||
+	    !read_unit(json, at + UNIT_SIZE, &low) ||
+	    (high & 0xfc00) != 0xd800 || (low & 0xfc00) != 0xdc00)
+		return false;
+	*point = 0x10000 + ((high & 0x3ff) << 10) + (low & 0x3ff);
+	return true;
+}
+
+/* From U+10000 on. */
+static void add_point(struct buffer *b, uint32_t point)
+{
+	const char bytes[] = {(char)(0xf0 | point >> 18),
+	                      (char)(0x80 | (point >> 12 & 0x3f)),
+	                      (char)(0x80 | (point >> 6 & 0x3f)),
+	                      (char)(0x80 | (point & 0x3f))};
+
+	buffer_add(b, bytes, sizeof bytes);
+}
+
+/* json-c 0.16 takes an escaped character for half a pair, and replaces it, if
+ * the last 16 bits of its code are those of one: all from U+2D800 to U+2DFFF,
+ * for example. So pairs are decoded before it sees them. */
+static void decode_pairs(struct text json, struct buffer *decoded)
+{
+	size_t copied = 0;
+	uint32_t point;
+
+	for (size_t i = 0; i < json.size; i++) {
+		if (json.data[i] != '\\')
+			continue;
+		if (read_pair(json, i, &point)) {
+			buffer_add(decoded, json.data + copied, i - copied);
+			add_point(decoded, point);
+			copied = i + (size_t)2 * UNIT_SIZE;
+			i = copied - 1;
+		} else {
+			i++;
+		}
+	}
+	buffer_add(decoded, json.data + copied, json.size - copied);
+}
+
 static json_object *parse_json(struct text body)
 {
 	json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
@@ -252,6 +314,7 @@ static const struct problem not_json = {PROBLEM_NOT_JSON,
 static struct problem read_json(struct text body, struct submission *submission)
 {
 	struct problem wrong = fine;
+	struct buffer decoded = {0};
 
 	if (passes_wrongly(body))
 		return not_json;
@@ -260,7 +323,9 @@ static struct problem read_json(struct text body, struct submission *submission)
 		               "the body has a character U+0000");
 	while (body.size > 0 && strchr(" \t\r\n", body.data[body.size - 1]))
 		body.size--;
-	json_object *object = parse_json(body);
+	decode_pairs(body, &decoded);
+	json_object *object = parse_json(buffer_text(&decoded));
+	buffer_release(&decoded);
 	if (!json_object_is_type(object, json_type_object)) {
 		json_object_put(object);
 		return not_json;

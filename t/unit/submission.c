@@ -83,6 +83,13 @@ static void json_is_read(void **state)
 		{JSON, "{\"content\":\"\\u00e9\\n\\t\\\"\\\\\\/x\"}",
 	         PROBLEM_NONE,
 	         {"\xc3\xa9\n\t\"\\/x", NULL, NULL, NULL}},
+		{JSON, "{\"content\":\"a\\ud836\\uDC00\\ud877\\udc08b\"}",
+	         PROBLEM_NONE,
+	         {"a\xf0\x9d\xa0\x80\xf0\xad\xb0\x88"
+	          "b",
+	          NULL, NULL, NULL}},
+		{JSON, "{\"content\":\"\\\\ud836\\\\udc00\"}", PROBLEM_NONE,
+	         {"\\ud836\\udc00", NULL, NULL, NULL}},
 		{JSON, "{\"content\":\"\\ud83d\\ude00\"}", PROBLEM_NONE,
 	         {"\xf0\x9f\x98\x80", NULL, NULL, NULL}},
 		{JSON, "{\"\\u0063ontent\":\"a\"}", PROBLEM_NONE,
