@@ -16,7 +16,7 @@
 enum {
 	PAGE_DEFAULT = 10,        /* messages */
 	PAGE_MAX = 1000,          /* messages */
-	PAGE_MAX_BYTES = 1 << 20, /* a poll's page ends after passing it */
+	PAGE_MAX_BYTES = 1 << 20, /* a page ends after passing it */
 };
 
 struct page {

@@ -85,7 +85,7 @@ struct store_range {
 	enum store_direction direction;
 	int64_t id;    /* for BEFORE and AFTER */
 	int64_t limit; /* messages, at least 1 */
-	int64_t bytes; /* AFTER only: stop once this many have come; 0: no limit */
+	int64_t bytes; /* no more once so many have come, as JSON; 0: no limit */
 };
 
 /* Where a room begins. */

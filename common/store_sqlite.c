@@ -86,6 +86,7 @@ enum statement {
 	PAGE_NEWEST,
 	PAGE_BEFORE,
 	PAGE_AFTER,
+	SIZES_BEFORE,
 	ONE,
 	LOG_AFTER,
 	LOG_BACKWARDS,
@@ -137,6 +138,9 @@ static const char *const statements[STATEMENT_COUNT] = {
 	[PAGE_AFTER] = "SELECT " COLUMNS " FROM messages AS m"
 	               " WHERE m.room_id = ?1 AND m.id > ?3"
 	               " ORDER BY m.id LIMIT ?2 + 1",
+	[SIZES_BEFORE] = "SELECT length(CAST(json_quote(content) AS BLOB))"
+	                 " FROM messages WHERE room_id = ?1 AND id < ?3"
+	                 " ORDER BY id DESC LIMIT ?2",
 	[ONE] = "SELECT " COLUMNS " FROM messages AS m"
 	        " WHERE m.id = ?2 AND m.room_id = ?1",
 	[LOG_AFTER] = "SELECT " COLUMNS ", m.room_id, r.name"
@@ -803,11 +807,48 @@ static bool read_room_state(struct sqlite_store *s, int64_t room_id,
 	return good;
 }
 
+/* About what the content takes as a JSON string: a control character may need
+ * six bytes. */
+static int64_t json_size(struct text content)
+{
+	size_t escaped = 0;
+
+	for (size_t i = 0; i < content.size; i++)
+		escaped += (unsigned char)content.data[i] < 0x20;
+	return (int64_t)(content.size + 5 * escaped);
+}
+
 static bool is_full(const struct store_range *range,
                     const struct store_page *page, int64_t bytes)
 {
 	return page->count == range->limit ||
 	       (range->bytes > 0 && bytes >= range->bytes);
+}
+
+/* Messages come oldest first, so how many of the newest are within range->bytes
+ * has to be known before they are read. */
+static bool fit_backwards(struct sqlite_store *s, int64_t room_id,
+                          struct store_range *range)
+{
+	sqlite3_stmt *row = prepare(s, SIZES_BEFORE);
+	int64_t count = 0, bytes = 0;
+	int code = SQLITE_ROW;
+
+	if (row == NULL)
+		return false;
+	sqlite3_bind_int64(row, 1, room_id);
+	sqlite3_bind_int64(row, 2, range->limit);
+	sqlite3_bind_int64(row, 3, range->direction == STORE_NEWEST ? INT64_MAX
+	                                                            : range->id);
+	while (bytes < range->bytes && (code = sqlite3_step(row)) == SQLITE_ROW) {
+		bytes += sqlite3_column_int64(row, 0) + ENTRY_BYTES;
+		count++;
+	}
+	sqlite3_reset(row);
+	if (count > 0)
+		range->limit = count;
+	range->bytes = 0;
+	return code == SQLITE_DONE || code == SQLITE_ROW;
 }
 
 static bool read_page(struct sqlite_store *s, int64_t room_id,
@@ -841,7 +882,8 @@ static bool read_page(struct sqlite_store *s, int64_t room_id,
 		page->first = page->count == 0 ? m.id : page->first;
 		page->last = m.id;
 		page->count++;
-		bytes += (int64_t)m.content.size + ENTRY_BYTES;
+		if (range->bytes > 0)
+			bytes += json_size(m.content) + ENTRY_BYTES;
 	}
 	sqlite3_reset(row);
 	if (range->direction != STORE_AFTER)
@@ -855,15 +897,20 @@ static bool sqlite_read_room(void *connection, const struct room_name *room,
                              struct store_page *page)
 {
 	struct sqlite_store *s = connection;
+	struct store_range fitting = *range;
 	int64_t room_id;
 
 	*page = (struct store_page){0};
 	if (!sqlite_connect(s))
 		return false;
-	bool good = begin_read(s, &page->end) && find_room(s, room, &room_id) &&
-	            (room_id == 0 || (read_room_state(s, room_id, &page->state) &&
-	                              read_page(s, room_id, room, range, visit,
-	                                        context, page)));
+	bool good = begin_read(s, &page->end) && find_room(s, room, &room_id);
+	if (good && room_id != 0 && range->bytes > 0 &&
+	    range->direction != STORE_AFTER)
+		good = fit_backwards(s, room_id, &fitting);
+	if (good && room_id != 0)
+		good = read_room_state(s, room_id, &page->state) &&
+		       read_page(s, room_id, room, &fitting, visit, context,
+		                 page);
 	return finish_read(s, good);
 }
 

@@ -33,6 +33,8 @@ static struct problem read_wanted(const struct route *route,
 	    before != QUERY_ABSENT)
 		wrong = (struct problem){PROBLEM_BAD_PARAMETER,
 		                         "give after or before, not both"};
+	/* The default's few messages are not worth being measured. */
+	range->bytes = range->limit > PAGE_DEFAULT ? PAGE_MAX_BYTES : 0;
 	range->id = wanted->cursor.id;
 	if (after != QUERY_ABSENT)
 		range->direction = STORE_AFTER;

@@ -234,6 +234,32 @@ subtest 'a window full of one room' => sub {
     $l->stop;
 };
 
+subtest 'a page of long messages' => sub {
+    my $l = Longroom->start(without => ['pushd']);
+    # A control character takes six bytes in JSON.
+    $l->send_all('plain', [map { $_ . 'x' x 16_000 } 1000 .. 1199], clients => 4);
+    $l->send_all('escaped', [map { $_ . "\x01" x 16_000 } 1000 .. 1039], clients => 4);
+    for my $row (['plain', 200], ['escaped', 40]) {
+        my ($room, $count) = @$row;
+        my @all = map { $_->{id} } @{ $l->whole_history($room) };
+        is scalar @all, $count, "$room: all are found by going forwards";
+        my ($page, @back, $longest) = ($l->history($room, limit => 1000));
+        while (1) {
+            $longest = length $page->{content} if !$longest || $longest < length $page->{content};
+            unshift @back, @{ Longroom::message_ids($page) };
+            last if !$page->{json}{more};
+            $page = $l->history($room, limit => 1000, before => $back[0]);
+        }
+        is_deeply \@back, \@all, '... and backwards';
+        cmp_ok $longest, '>', 900_000, '... by pages of about 1 MiB';
+        cmp_ok $longest, '<', 1_200_000, '... and no more';
+        my $after = $l->history($room, after => 0, limit => 1000);
+        cmp_ok length $after->{content}, '<', 1_200_000, '... in either direction';
+        is scalar @{ $l->history($room, limit => 10)->{json}{messages} }, 10, '... ten come in any case';
+    }
+    $l->stop;
+};
+
 # ---------------------------------------------------------------- a siege
 
 # Thousands of connections to nginx that say a byte now and then, and of readers
