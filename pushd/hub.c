@@ -16,6 +16,8 @@ enum {
 	RETRIES_PER_MS = 5,
 };
 
+enum { QUIET_MS = 10000 }; /* between complaints about the same */
+
 static void decide(struct hub *hub, struct waiter *waiter);
 
 /* The only place where a waiter changes its state. */
@@ -38,6 +40,7 @@ void hub_init(struct hub *hub, int64_t window_bytes, struct log_reader *reader,
 {
 	*hub = (struct hub){.reader = reader,
 	                    .answered = answered,
+	                    .reads_limit = INT64_MAX,
 	                    .complete_ms = clock_monotonic_ms()};
 	window_init(&hub->window, window_bytes);
 	rooms_init(&hub->rooms);
@@ -286,7 +289,27 @@ static void read_room(struct hub *hub, struct room *room,
 	read->done = done;
 	read->context = hub;
 	rooms_use(&hub->rooms, room);
+	hub->reads++;
 	log_reader_ask(hub->reader, read);
+}
+
+/* True: too many rooms are being read for the waiter to have its room read too;
+ * it is answered. Who joins a read that is under way needs none. */
+static bool is_read_too_many(struct hub *hub, struct waiter *waiter,
+                             bool is_reading)
+{
+	int64_t now;
+
+	if (is_reading || hub->reads < hub->reads_limit)
+		return false;
+	now = clock_monotonic_ms();
+	if (now >= hub->quiet_until_ms) {
+		journal_warning("limits.reads: refusing polls that need the log");
+		hub->quiet_until_ms = now + QUIET_MS;
+	}
+	give_problem(hub, waiter, PROBLEM_OVERLOADED,
+	             "too many rooms wait for the log to be read");
+	return true;
 }
 
 /* One read for all that have queued: after the oldest of their cursors. */
@@ -351,6 +374,8 @@ static void set_log(const struct hub *hub, struct cursor *cursor)
 
 static void reset(struct hub *hub, struct waiter *waiter)
 {
+	if (is_read_too_many(hub, waiter, waiter->room->reset_reading))
+		return;
 	move(waiter, WAITER_RESETTING, &waiter->room->resetting);
 	read_newest(hub, waiter->room);
 }
@@ -386,6 +411,8 @@ static void decide(struct hub *hub, struct waiter *waiter)
 		answer_or_park(hub, waiter);
 		return;
 	}
+	if (is_read_too_many(hub, waiter, waiter->room->reading))
+		return;
 	move(waiter, WAITER_READING, &waiter->room->queued);
 	read_for_queued(hub, waiter->room);
 }
@@ -577,6 +604,7 @@ static void room_was_read(void *context, struct log_read *read)
 	list_init(&asking);
 	list_append_all(&asking, &room->asking);
 	room->reading = false;
+	hub->reads--;
 	if (is_usable(hub, read, &asking))
 		learn(room, &read->page.state, &read->page.end);
 	while (!list_is_empty(&asking)) {
@@ -602,6 +630,7 @@ static void newest_was_read(void *context, struct log_read *read)
 	list_init(&asking);
 	list_append_all(&asking, &room->reset_asking);
 	room->reset_reading = false;
+	hub->reads--;
 	if (is_usable(hub, read, &asking)) {
 		learn(room, &read->page.state, &read->page.end);
 		end.more = read->page.more;

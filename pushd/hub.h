@@ -38,6 +38,9 @@ struct hub {
 	int64_t newest; /* id up to which it is held */
 	int64_t complete_ms; /* when it was all of the log the last time, by a read
 	                      * that began then; monotonic */
+	int64_t reads;  /* of rooms, asked for and not back */
+	int64_t reads_limit; /* no more are asked for; set by the owner */
+	int64_t quiet_until_ms; /* no complaint about that before; monotonic */
 	uint32_t epoch; /* names this hub's positions */
 	struct list unsettled; /* struct waiter */
 	struct list dirty;     /* struct room, with messages to deliver */

@@ -24,7 +24,7 @@ struct log_reader {
 	pthread_mutex_t lock;
 	pthread_cond_t filled;
 	/* Under the lock: */
-	struct queue asked, answered;
+	struct queue urgent, asked, answered;
 	bool stopping;
 };
 
@@ -157,12 +157,13 @@ static struct log_read *wait_for_read(struct log_reader *reader)
 	struct log_read *read = NULL;
 
 	pthread_mutex_lock(&reader->lock);
-	while ((reader->asked.first == NULL ||
+	while ((reader->urgent.count + reader->asked.count == 0 ||
 	        reader->answered.count >= ANSWERED_MAX) &&
 	       !reader->stopping)
 		pthread_cond_wait(&reader->filled, &reader->lock);
 	if (!reader->stopping)
-		read = queue_take(&reader->asked);
+		read = queue_take(reader->urgent.count > 0 ? &reader->urgent
+		                                           : &reader->asked);
 	pthread_mutex_unlock(&reader->lock);
 	return read;
 }
@@ -222,6 +223,7 @@ struct log_reader *log_reader_start(struct ev_loop *loop, struct store *store)
 
 	reader->loop = loop;
 	reader->store = store;
+	queue_init(&reader->urgent);
 	queue_init(&reader->asked);
 	queue_init(&reader->answered);
 	pthread_mutex_init(&reader->lock, NULL);
@@ -249,6 +251,7 @@ void log_reader_stop(struct log_reader *reader)
 	pthread_mutex_unlock(&reader->lock);
 	pthread_join(reader->thread, NULL);
 	ev_async_stop(reader->loop, &reader->wake);
+	drop_all(&reader->urgent);
 	drop_all(&reader->asked);
 	drop_all(&reader->answered);
 	pthread_cond_destroy(&reader->filled);
@@ -260,7 +263,8 @@ void log_reader_stop(struct log_reader *reader)
 void log_reader_ask(struct log_reader *reader, struct log_read *read)
 {
 	pthread_mutex_lock(&reader->lock);
-	queue_put(&reader->asked, read);
+	queue_put(read->kind == READ_ROOM ? &reader->asked : &reader->urgent,
+	          read);
 	pthread_cond_signal(&reader->filled);
 	pthread_mutex_unlock(&reader->lock);
 }

@@ -1,5 +1,7 @@
 /* The thread that reads the log, so that a slow disk never stalls the event
- * loop. Reads are asked for and come back on the loop's thread, in order. */
+ * loop. Reads are asked for and come back on the loop's thread, in order,
+ * but that those of one room, of which clients may want any number, let the others
+ * go first: nobody is up to date without these. */
 #ifndef LONGROOM_LOG_READER_H
 #define LONGROOM_LOG_READER_H
 

@@ -82,6 +82,7 @@ static void read_settings_again(struct ev_loop *loop, struct ev_signal *signal,
 	settings_release(&pushd->settings);
 	pushd->settings = fresh;
 	hub_set_window(&pushd->hub, pushd->settings.push_window);
+	pushd->hub.reads_limit = pushd->settings.limits_reads;
 }
 
 /* SIGHUP is kept back from the first moment on, until it can be heeded. */
@@ -138,6 +139,7 @@ static int serve(struct pushd *pushd)
 	pushd->reader = log_reader_start(pushd->loop, store);
 	hub_init(&pushd->hub, settings->push_window, pushd->reader,
 	         connection_answered);
+	pushd->hub.reads_limit = settings->limits_reads;
 	if (server_init(&pushd->server, pushd->loop, settings, pushd->inherited,
 	                &pushd->hub, &error))
 		run(pushd);

@@ -66,6 +66,7 @@ static struct answer *answer_metrics(const struct server *server)
 
 	count_connections(server);
 	metrics_set(METRIC_PUSHD_CONNECTION_LIMIT, (int64_t)server->limit);
+	metrics_set(METRIC_PUSHD_READS_WAITING, hub->reads);
 	metrics_set(METRIC_PUSHD_LAG_SECONDS, lag_seconds(hub));
 	metrics_set(METRIC_PUSHD_ROOMS, (int64_t)hub->rooms.count);
 	metrics_set(METRIC_PUSHD_WINDOW_BYTES, hub->window.bytes);

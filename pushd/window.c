@@ -10,9 +10,20 @@ void window_init(struct window *window, int64_t limit_bytes)
 	list_init(&window->entries);
 }
 
+enum {
+	ALLOCATION_BYTES = 16, /* what malloc() needs beside */
+	TREE_BYTES = 48,       /* a room's place in rooms.tree */
+};
+
 static int64_t cost(const struct entry *entry)
 {
-	return (int64_t)(sizeof *entry + entry->size);
+	return (int64_t)(sizeof *entry + entry->size + ALLOCATION_BYTES);
+}
+
+/* A room is paid for by its first entry: it may take more than the message. */
+static int64_t room_cost(const struct room *room)
+{
+	return (int64_t)(sizeof *room + TREE_BYTES + ALLOCATION_BYTES);
 }
 
 struct entry *window_append(struct window *window, struct room *room, int64_t id,
@@ -28,6 +39,8 @@ struct entry *window_append(struct window *window, struct room *room, int64_t id
 	entry->position = ++window->position;
 	entry->size = json.size;
 	memcpy(entry->json, json.data, json.size);
+	if (list_is_empty(&room->entries))
+		window->bytes += room_cost(room);
 	list_append(&window->entries, &entry->in_window);
 	list_append(&room->entries, &entry->in_room);
 	window->bytes += cost(entry);
@@ -50,8 +63,10 @@ static void drop_oldest(struct window *window, struct rooms *rooms)
 	list_remove(&entry->in_room);
 	/* So what is kept of pages is never more than what is in the window. */
 	room_forget_pages(room);
-	if (list_is_empty(&room->entries))
+	if (list_is_empty(&room->entries)) {
+		window->bytes -= room_cost(room);
 		rooms_settle(rooms, room);
+	}
 	free(entry);
 }
 

@@ -1,5 +1,6 @@
 /* The newest messages of the log, all rooms, and among them those that are in
- * no log; first in, first out, bounded in bytes.
+ * no log; first in, first out, bounded in bytes, their
+ * rooms' included.
  *
  * Every message of the log after `from`, up to what the hub holds, is in it. */
 #ifndef LONGROOM_WINDOW_H

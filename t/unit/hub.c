@@ -719,6 +719,48 @@ static void what_the_window_dropped_is_read_from_the_log(void **state)
 	assert_state(a, WAITER_PARKED);
 }
 
+static void more_reads_than_may_be_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct client *first = client_of(f, 0), *other = client_of(f, 1);
+	struct client *joining = client_of(f, 2);
+
+	say(f, "a");
+	say(f, "b");
+	drop_window(f);
+	f->hub.reads_limit = 1;
+	ask(first, "a", "0");
+	assert_state(first, WAITER_READING);
+	ask(other, "b", "0");
+	assert_state(other, WAITER_IDLE);
+	assert_int_equal(other->status, 503);
+	/* Who needs the room that is read needs no other read. */
+	ask(joining, "a", "0");
+	assert_state(joining, WAITER_READING);
+	run_reads(f);
+	assert_got(first, 1, "1 ");
+	assert_got(joining, 1, "1 ");
+	ask(other, "b", "0");
+	run_reads(f);
+	assert_got(other, 2, "2 ");
+	assert_int_equal(f->hub.reads, 0);
+}
+
+static void rooms_count_in_the_window(void **state)
+{
+	struct fixture *f = *state;
+
+	say(f, "a");
+	int64_t one = f->hub.window.bytes;
+	say(f, "a");
+	int64_t two = f->hub.window.bytes;
+	say(f, "b");
+	assert_true(f->hub.window.bytes - two == one);
+	assert_true(two - one < one - (int64_t)sizeof(struct room));
+	drop_window(f);
+	assert_int_equal(f->hub.window.bytes, 0);
+}
+
 static void the_window_stays_within_its_limit(void **state)
 {
 	struct fixture *f = *state;
@@ -1999,6 +2041,10 @@ int run_hub(void)
 	                 a_full_page_does_not_take_an_id_back),
 		WITH_HUB("what the window has dropped is read from the log",
 	                 what_the_window_dropped_is_read_from_the_log),
+		WITH_HUB("a poll that needs one read too many is refused",
+	                 more_reads_than_may_be_are_refused),
+		WITH_HUB("the window's rooms count as its messages do",
+	                 rooms_count_in_the_window),
 		WITH_HUB("the window stays within its limit",
 	                 the_window_stays_within_its_limit),
 		WITH_HUB("one read of the log serves all who queue for it",
