@@ -11,7 +11,11 @@
 #include "operator.h"
 #include "server.h"
 
-enum { RECEIVE_BYTES = 16 * 1024 };
+enum {
+	RECEIVE_BYTES = 16 * 1024,
+	/* Who reads so much in limits.write_timeout gets as much time again. */
+	PROGRESS_BYTES = 64 * 1024,
+};
 
 static void process_input(struct connection *c, struct text data);
 
@@ -102,29 +106,42 @@ static void finish_request(struct connection *c)
 	enter(c, CONNECTION_IDLE);
 }
 
-/* Memory for answers is bounded: whoever has had the most time for one gives way. */
-static void cut_longest_readers(struct server *server)
+/* Memory for answers is bounded: whoever has read nothing for longest gives way. */
+static void cut_slowest_readers(struct server *server)
 {
 	if (server->unread.bytes > server->settings->limits_unread)
 		server_complain(server, COMPLAINT_UNREAD, "limits.unread: cutting off "
 		                "who reads too slowly");
 	while (server->unread.bytes > server->settings->limits_unread) {
-		struct unread_reader *longest = unread_longest(&server->unread);
+		struct unread_reader *slowest = unread_slowest(&server->unread);
 
 		metrics_add(METRIC_PUSHD_CUT_UNREAD, 1);
-		connection_close(LIST_OWNER(longest, struct connection, reader));
+		connection_close(LIST_OWNER(slowest, struct connection, reader));
 	}
 }
 
-/* One time for the whole answer, however many parts it takes. */
+/* Somebody with a slow line gets to the end of a long page, which would be as long
+ * the next time; a byte now and then is not enough for that. */
+static void note_progress(struct connection *c)
+{
+	if (c->written - c->progress < PROGRESS_BYTES)
+		return;
+	c->progress = c->written;
+	unread_go_on(&c->server->unread, &c->reader);
+	server_set_deadline(c->server, c, DEADLINE_WRITE);
+}
+
 static void wait_to_write(struct connection *c)
 {
-	if (c->state == CONNECTION_WRITING)
+	if (c->state == CONNECTION_WRITING) {
+		note_progress(c);
 		return;
+	}
+	c->progress = c->written;
 	poller_watch_writing(&c->server->poller, c->fd, c, true);
 	enter(c, CONNECTION_WRITING);
 	unread_begin(&c->server->unread, &c->reader, c->answer);
-	cut_longest_readers(c->server);
+	cut_slowest_readers(c->server);
 }
 
 /* Writes what it can; the rest when the client has read. */

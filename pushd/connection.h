@@ -47,6 +47,7 @@ struct connection {
 	struct buffer input;  /* received but not yet parsed */
 	struct answer *answer; /* being written; NULL: none */
 	size_t written;
+	size_t progress; /* WRITING: what was written when its time began */
 	struct unread_reader reader; /* in server.unread while WRITING */
 };
 

@@ -21,6 +21,11 @@ void unread_begin(struct unread *unread, struct unread_reader *reader,
 		unread->bytes += (int64_t)answer->size;
 }
 
+void unread_go_on(struct unread *unread, struct unread_reader *reader)
+{
+	list_append(&unread->readers, &reader->link);
+}
+
 void unread_end(struct unread *unread, struct unread_reader *reader)
 {
 	struct answer *answer = reader->answer;
@@ -33,7 +38,7 @@ void unread_end(struct unread *unread, struct unread_reader *reader)
 		unread->bytes -= (int64_t)answer->size;
 }
 
-struct unread_reader *unread_longest(const struct unread *unread)
+struct unread_reader *unread_slowest(const struct unread *unread)
 {
 	if (list_is_empty(&unread->readers))
 		return NULL;

@@ -1,6 +1,6 @@
 /* The answers that clients have not read yet, and how much memory they hold. An
  * answer is counted once, however many clients are still reading it; past the
- * limit, the clients that have read the longest are cut off. */
+ * limit, the clients that have read nothing for longest are cut off. */
 #ifndef LONGROOM_UNREAD_H
 #define LONGROOM_UNREAD_H
 
@@ -13,7 +13,7 @@ struct unread_reader {
 };
 
 struct unread {
-	struct list readers; /* struct unread_reader, the longest at it first */
+	struct list readers; /* struct unread_reader, the slowest first */
 	int64_t bytes;
 };
 
@@ -23,10 +23,12 @@ void unread_reader_init(struct unread_reader *reader);
 /* The reader begins to read an answer, of which it has a reference meanwhile. */
 void unread_begin(struct unread *unread, struct unread_reader *reader,
                   struct answer *answer);
+/* It has read a good part of it. */
+void unread_go_on(struct unread *unread, struct unread_reader *reader);
 /* It has ended, or left; nothing if it was not reading. */
 void unread_end(struct unread *unread, struct unread_reader *reader);
 
-/* The one that has read the longest; NULL: nobody reads. */
-struct unread_reader *unread_longest(const struct unread *unread);
+/* The one that has read nothing for longest; NULL: nobody reads. */
+struct unread_reader *unread_slowest(const struct unread *unread);
 
 #endif

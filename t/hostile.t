@@ -164,6 +164,24 @@ subtest 'readers that do not read' => sub {
     $l->stop;
 };
 
+subtest 'a reader with a slow line' => sub {
+    my $l = Longroom->start(operator => 1, settings => { 'limits.write_timeout' => '2s' });
+    fill_room($l, 'room_1');
+    my $c     = slow_reader($l, 'room_1');
+    my $begin = time;
+    my $bytes = '';
+    $c->socket->blocking(1);
+    # A socket takes more from longroom-pushd only when most of it was read.
+    while (sysread $c->socket, $bytes, 32_768, length $bytes) {
+        last if $bytes =~ /\}\n\z/;
+        select undef, undef, undef, 0.15;
+    }
+    like $bytes, qr/"more":false\}\n\z/, 'gets to the end of a long page';
+    cmp_ok time - $begin, '>', 2, 'though it takes longer than limits.write_timeout in all';
+    is metric($l, 'cut_total{reason="slow-reader"}'), 0, 'and is not cut off';
+    $l->stop;
+};
+
 subtest 'readers that take too long' => sub {
     my $l = Longroom->start(operator => 1, settings => { 'limits.write_timeout' => '200ms' });
     fill_room($l, 'room_1');
