@@ -502,7 +502,12 @@ void connection_expire(struct connection *c)
 		return;
 	}
 	count_cut(c->state);
-	connection_close(c);
+	if (c->state == CONNECTION_HEAD && !c->server->draining)
+		refuse_and_close(c, PROBLEM_TOO_SLOW,
+		                 "the head did not come within "
+		                 "limits.head_timeout");
+	else
+		connection_close(c);
 }
 
 /* A client whose first request has not come yet, or not wholly, is given a

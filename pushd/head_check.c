@@ -29,9 +29,34 @@ static void take_name(struct head_check *check, char c)
 		match(check, c);
 		return;
 	}
-	if (check->matched == HOST_SIZE && check->hosts < MANY)
-		check->hosts++;
 	check->part = HEAD_VALUE;
+	if (check->matched != HOST_SIZE)
+		return;
+	check->part = HEAD_HOST_START;
+	if (check->hosts < MANY)
+		check->hosts++;
+}
+
+/* What a host and a port may have (RFC 3986 sections 3.2.2, 3.2.3). */
+static bool is_of_host(char c)
+{
+	static const char others[] = "-._~%!$&'()*+,;=:[]";
+
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= '0' && c <= '9') || (c != '\0' && strchr(others, c) != NULL);
+}
+
+static void take_host(struct head_check *check, char c)
+{
+	bool is_end = is_space(c) || c == '\r';
+
+	if (is_end && check->part == HEAD_HOST)
+		check->part = HEAD_HOST_END;
+	if (is_end)
+		return;
+	if (check->part == HEAD_HOST_END || !is_of_host(c))
+		check->has_bad_host = true;
+	check->part = HEAD_HOST;
 }
 
 static void start_line(struct head_check *check, char c)
@@ -63,6 +88,8 @@ void head_check_feed(struct head_check *check, struct text bytes)
 			start_line(check, c);
 		else if (check->part == HEAD_NAME)
 			take_name(check, c);
+		else if (check->part >= HEAD_HOST_START)
+			take_host(check, c);
 	}
 }
 
@@ -78,6 +105,8 @@ const char *head_check_complaint(const struct head_check *check,
 		return "there is white space where a header has none";
 	if (check->hosts > 1)
 		return "there is more than one Host";
+	if (check->has_bad_host)
+		return "Host names no host";
 	if (check->hosts == 0 && host_is_required)
 		return "there is no Host";
 	return NULL;

@@ -1,7 +1,7 @@
 /* What a request's head must not have, though the parser takes it: a line that
  * begins with white space (folded, RFC 9112 section 5.2, or behind the first line,
  * section 2.2), white space before a colon (section 5.1), and no Host, or more
- * than one (section 3.2). Two programs that read such a head differently are what
+ * than one, or one that names no host (section 3.2). Two programs that read such a head differently are what
  * requests are smuggled with. Pure; it is fed the bytes that the parser has
  * taken. */
 #ifndef LONGROOM_HEAD_CHECK_H
@@ -15,6 +15,10 @@ enum head_part {
 	HEAD_LINE_START,
 	HEAD_NAME,
 	HEAD_VALUE,
+	/* The value of Host: before it, in it, behind it. */
+	HEAD_HOST_START,
+	HEAD_HOST,
+	HEAD_HOST_END,
 };
 
 /* {0} is one that has seen nothing. */
@@ -23,6 +27,7 @@ struct head_check {
 	unsigned char matched; /* bytes of a name that are those of "host" */
 	unsigned char hosts;
 	bool has_stray_space;
+	bool has_bad_host;
 };
 
 void head_check_feed(struct head_check *check, struct text bytes);

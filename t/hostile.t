@@ -56,6 +56,9 @@ my @HEADS = (
     ['no Host', "X-Other: x\r\n", $HIDDEN, 400, 400],
     ['two Hosts', "Host: x\r\nHost: y\r\n", $HIDDEN, 400, 400],
     ['two equal Hosts', "Host: x\r\nhOST: x\r\n", $HIDDEN, 400, 400],
+    ['two names in a Host', "Host: x y\r\n", $HIDDEN, 400, 400],
+    ['a path in a Host', "Host: x/y\r\n", $HIDDEN, 400, 400],
+    ['a user in a Host', "Host: x\@y\r\n", $HIDDEN, 400],
     ['a NUL in a value', "Host: x\r\nX-Nul: a\0b\r\n", $HIDDEN, 400, 400],
     ['a NUL in a name', "Host: x\r\nX\0Nul: a\r\n", $HIDDEN, 400, 400],
     ['a header without a name', "Host: x\r\n: a\r\n", $HIDDEN, 400, 400],
@@ -104,6 +107,7 @@ subtest 'what looks odd and is allowed' => sub {
     my %bytes = (
         'an empty line first'      => "\r\nGET $POLL HTTP/1.1\r\nHost: x\r\n\r\n",
         'lines that end in LF'     => "GET $POLL HTTP/1.1\nHost: x\n\n",
+        'a Host with a port'       => "GET $POLL HTTP/1.1\r\nHost:\t[::1]:80 \r\n\r\n",
         'a Host of nothing'        => "GET $POLL HTTP/1.1\r\nHost:\r\n\r\n",
         'a target in full'         => "GET http://x$POLL HTTP/1.1\r\nHost: x\r\n\r\n",
         'HTTP/1.0 without a Host'  => "GET $POLL HTTP/1.0\r\n\r\n",
@@ -129,6 +133,12 @@ subtest 'a slow head' => sub {
         return !grep { !$_->hangs_up(0) } @slow;
     }), 'is cut off in the end, however often a byte comes';
     is metric($l, 'cut_total{reason="slow-head"}'), 20, 'and counted';
+    my $c = $l->connect('pushd');
+    $c->write("GET $POLL HTTP/1.1\r\n");
+    my $answer = $c->answer(20) || { status => 'none' };
+    Longroom::is_problem($answer, 408, 'too-slow', 'who stops is told why');
+    is $answer->{headers}{connection}, 'close', '... and that this is the end';
+    ok $c->hangs_up(20), '... which it is';
     $l->stop;
 };
 
