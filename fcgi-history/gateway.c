@@ -131,10 +131,12 @@ static void close_connection(struct gateway *g)
 
 /* The web server may still be sending the body; if it were cut off, it might
  * report that instead of our answer. */
-static void pass_over_body(struct gateway *g)
+void gateway_read_out(struct gateway *g)
 {
 	char waste[4096];
 
+	if (g->is_cgi)
+		return;
 	while (FCGX_GetStr(waste, sizeof waste, g->request.in) > 0)
 		;
 }
@@ -143,7 +145,6 @@ void gateway_finish(struct gateway *g)
 {
 	if (g->is_cgi)
 		return;
-	pass_over_body(g);
 	FCGX_Finish_r(&g->request);
 	close_connection(g);
 }

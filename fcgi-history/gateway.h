@@ -36,12 +36,17 @@ struct text gateway_variable(struct gateway *g, const char *name);
 bool gateway_has_twice(struct gateway *g, const char *name);
 
 /* Adds up to size bytes of the request's body to b; false if it ended before.
- * What is left is passed over by gateway_finish(). */
+ * What is left is passed over by gateway_read_out(). */
 bool gateway_read(struct gateway *g, size_t size, struct buffer *b);
+
+/* Reads the rest of the request, up to its end: from then on its peer can't keep
+ * anybody waiting but by not reading the answer. */
+void gateway_read_out(struct gateway *g);
 
 /* Writes a part of the answer. */
 void gateway_write(struct gateway *g, struct text data);
 
+/* After gateway_read_out(). */
 void gateway_finish(struct gateway *g);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "journal.h"
 #include "memory.h"
+#include "metrics.h"
 
 enum {
 	RETRY_MS = 100,    /* when no descriptor is left */
@@ -83,6 +84,7 @@ static void wait_for_descriptors(struct listener *listener)
 	if (!atomic_exchange(&listener->exhausted, true))
 		journal_warning("can't accept: %s; trying again",
 		                strerror(errno));
+	metrics_add(METRIC_HISTORY_ACCEPT_PAUSES, 1);
 	poll(&end, 1, RETRY_MS);
 }
 

@@ -34,7 +34,7 @@ enum {
 	LISTENER_BY_PARENT = 0, /* FCGI_LISTENSOCK_FILENO of the FastCGI spec */
 	/* Kept for the database, the bus, and standard streams. */
 	RESERVED_DESCRIPTORS = 64,
-	DESCRIPTORS_PER_THREAD = 5,
+	DESCRIPTORS_PER_THREAD = 6,
 	MOST_REQUESTS = 8192, /* of about 30 KiB each, and its message */
 };
 

@@ -147,6 +147,8 @@ bool service_answer(struct service *service, struct request *request)
 	service->settings = live_settings_hold(service->live);
 	answer_route(service, request);
 	live_settings_release(service->live, service->settings);
+	/* By the worker: the finisher has to answer all others too. */
+	gateway_read_out(request->gateway);
 	if (request->finish != NULL && service->writer != NULL) {
 		/* From here on it is no longer ours. */
 		writer_put(service->writer, &request->save);

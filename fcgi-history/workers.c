@@ -5,6 +5,7 @@
 
 #include "memory.h"
 #include "metrics.h"
+#include "patience.h"
 #include "thread.h"
 #include "turns.h"
 
@@ -25,6 +26,7 @@ struct worker {
 struct workers {
 	struct listener *listener;
 	struct turns *turns;
+	struct patience *patience;
 	struct requests *requests;
 	struct save_queue *saved;
 	struct worker *each;
@@ -41,13 +43,17 @@ static void end(struct workers *workers, struct request *request)
 static void serve(struct worker *worker, struct request *request, int connection)
 {
 	struct turns *turns = worker->workers->turns;
+	struct patience *patience = worker->workers->patience;
 
 	metrics_add(METRIC_HISTORY_REQUESTS, 1);
 	metrics_add(METRIC_HISTORY_BUSY, 1);
 	turns_begin_work(turns, worker->number);
-	if (!gateway_accept(request->gateway, connection) ||
-	    service_answer(&worker->service, request))
+	patience_begin(patience, worker->number, connection);
+	bool is_request = gateway_accept(request->gateway, connection);
+	if (!is_request || service_answer(&worker->service, request))
 		end(worker->workers, request);
+	if (!patience_end(patience, worker->number) && !is_request)
+		metrics_add(METRIC_HISTORY_CUT_NO_REQUEST, 1);
 	turns_end_work(turns, worker->number);
 	metrics_add(METRIC_HISTORY_BUSY, -1);
 }
@@ -146,6 +152,8 @@ struct workers *workers_start(const struct settings *settings,
 		return NULL;
 	}
 	workers->turns = turns_new(turns_at_once(), workers->room - FIRST_WORKER);
+	workers->patience = patience_new(workers->room - FIRST_WORKER,
+	                                 settings->history_request_timeout);
 	for (size_t i = 0; i < workers->count; i++)
 		workers->each[i].thread = thread_start(
 			i == FINISHER ? finish : work, &workers->each[i]);
@@ -158,6 +166,7 @@ void workers_join(struct workers *workers)
 	for (size_t i = FIRST_WORKER; i < workers->count; i++)
 		pthread_join(workers->each[i].thread, NULL);
 	turns_free(workers->turns);
+	patience_free(workers->patience);
 }
 
 void workers_finish(struct workers *workers)

@@ -7,6 +7,7 @@ use warnings;
 
 use FindBin ();
 use lib "$FindBin::Bin/lib";
+use FastCGI qw(ask_by_fastcgi fastcgi_bytes);
 use File::Temp ();
 use IO::Socket::INET ();
 use Longroom;
@@ -198,6 +199,34 @@ subtest 'readers that take too long' => sub {
     my $c = slow_reader($l, 'room_1');
     ok $l->eventually(30, sub { metric($l, 'cut_total{reason="slow-reader"}') == 1 }), 'are cut off, and counted';
     is metric($l, 'unread_bytes'), 0, 'and hold no memory any more';
+    $l->stop;
+};
+
+subtest 'slow FastCGI peers' => sub {
+    my $l = Longroom->start(without => ['pushd'], operator => 1,
+        settings => { 'history.threads' => 2, 'history.request_timeout' => '2s' });
+    my $post  = fastcgi_bytes(POST => '/rooms/room_1/messages', 'x');
+    my @slow  = map { $l->connect('history') } 1 .. 2;
+    my $drip  = $l->background(sub {
+        # More bytes than there is time for.
+        for my $at (0 .. length($post) - 2) {
+            syswrite $_->socket, substr $post, $at, 1 for @slow;
+            select undef, undef, undef, 0.1;
+        }
+        return 'done';
+    });
+    is $l->post('room_1', 'y')->{status}, 201, 'as many as there are threads do not end the service';
+    ok $_->hangs_up(30), 'and are cut off, though they always say something' for @slow;
+    ok $l->wait_log('history', qr/history\.request_timeout: cutting off/), 'the operator is told';
+    ok $l->eventually(20, sub { $l->metrics('history')->{'cut_total{reason="slow"}'} >= 2 }), 'it is counted';
+    $drip->result;
+
+    # All but the end of its body, so that its message is saved.
+    my $open = $l->connect('history');
+    $open->write(substr $post, 0, -8);
+    is $l->post('room_1', 'z')->{status}, 201, 'who leaves the end of a body open does not keep others waiting';
+    ok !$open->hangs_up(0), '... while it waits itself';
+    ok $open->hangs_up(30), '... until it is cut off';
     $l->stop;
 };
 
