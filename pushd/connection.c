@@ -45,6 +45,10 @@ void connection_close(struct connection *c)
 	hub_leave(c->server->hub, &c->waiter);
 	close(c->fd);
 	unread_end(&c->server->unread, &c->reader);
+	/* Now, and not at the end of the loop's turn: in one turn a thousand may be
+	 * cut off for a thousand others. */
+	answer_release(c->answer);
+	c->answer = NULL;
 	c->server->count--;
 	list_append(&c->server->dead, &c->all);
 	enter(c, CONNECTION_DEAD);
@@ -55,7 +59,6 @@ void connection_free(struct connection *c)
 	list_remove(&c->all);
 	buffer_release(&c->target);
 	buffer_release(&c->input);
-	answer_release(c->answer);
 	free(c);
 }
 

@@ -9,7 +9,7 @@
 #include "thread.h"
 
 /* Reads that were done and wait for the loop: each may hold a page or more. */
-enum { ANSWERED_MAX = 16 };
+enum { ANSWERED_MAX = 8 };
 
 struct queue {
 	struct log_read *first, **last;
