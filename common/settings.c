@@ -1,7 +1,6 @@
 #include "settings.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <ini.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include "endpoint.h"
 #include "memory.h"
 #include "number.h"
+#include "pattern.h"
 #include "store.h"
 
 enum kind { TEXT, LIST, INTEGER, SIZE, TIME, CHOICE };
@@ -51,7 +51,7 @@ static void *member(struct settings *s, const struct row *row)
 	return (char *)s + row->offset;
 }
 
-static void list_release(struct word_list *list)
+void word_list_release(struct word_list *list)
 {
 	for (size_t i = 0; i < list->count; i++)
 		free(list->words[i]);
@@ -66,7 +66,7 @@ static void list_add(struct word_list *list, const char *word, size_t size)
 	list->words[list->count++] = memory_copy(word, size);
 }
 
-static void list_add_words(struct word_list *list, const char *value)
+void word_list_add(struct word_list *list, const char *value)
 {
 	static const char separators[] = ", \t";
 
@@ -141,7 +141,7 @@ static bool set(struct settings *s, const struct row *row, const char *value,
 		*(char **)member(s, row) = memory_copy(value, strlen(value));
 		return true;
 	case LIST:
-		list_add_words(member(s, row), value);
+		word_list_add(member(s, row), value);
 		return true;
 	case INTEGER:
 		return set_number(member(s, row), row, value, no_units, error);
@@ -171,7 +171,7 @@ void settings_release(struct settings *s)
 		if (rows[i].kind == TEXT)
 			free(*(char **)member(s, &rows[i]));
 		if (rows[i].kind == LIST)
-			list_release(member(s, &rows[i]));
+			word_list_release(member(s, &rows[i]));
 	}
 	free(s->file);
 	*s = (struct settings){0};
@@ -206,7 +206,7 @@ bool settings_override(struct settings *s, const char *assignment,
 	} else {
 		buffer_add_string(error, "-o ");
 		if (row->kind == LIST)
-			list_release(member(s, row));
+			word_list_release(member(s, row));
 		good = set(s, row, equals + 1, error);
 		s->lines[row - rows] = -1;
 	}
@@ -263,7 +263,7 @@ static bool take_row(struct reading *reading, const char *section,
 	}
 	/* The first words replace the default, further lines add to them. */
 	if (*line == 0 && row->kind == LIST)
-		list_release(member(s, row));
+		word_list_release(member(s, row));
 	*line = reading->line;
 	return set(s, row, value, &reading->error);
 }
@@ -395,44 +395,60 @@ static bool check_buses(const struct settings *s, struct buffer *error)
 	return true;
 }
 
-static bool check_patterns(const struct settings *s, struct buffer *error)
+static bool check_patterns(const struct settings *s, enum setting_index index,
+                           const struct word_list *list, struct buffer *error)
 {
-	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "abcdefghijklmnopqrstuvwxyz"
-				      "0123456789._~-*?";
-
-	for (size_t i = 0; i < s->rooms_ephemeral.count; i++) {
-		const char *pattern = s->rooms_ephemeral.words[i];
-
-		if (pattern[strspn(pattern, allowed)] == '\0')
+	for (size_t i = 0; i < list->count; i++) {
+		if (pattern_check(list->words[i]))
 			continue;
-		blame(s, SETTING_rooms_ephemeral, error);
-		buffer_printf(error, "'%s' can match no room's name", pattern);
+		blame(s, index, error);
+		buffer_printf(error, "'%s' can match no room's name",
+		              list->words[i]);
 		return false;
 	}
 	return true;
 }
 
-static bool check_mode(const struct settings *s, struct buffer *error)
+/* As browsers write them: a scheme and a host, no path (RFC 6454 section 6.2). */
+static bool is_origin(const char *origin)
 {
-	if (s->auth_mode == AUTH_OPEN)
+	static const char rest[] = "abcdefghijklmnopqrstuvwxyz0123456789-._:[]";
+	const char *host = strstr(origin, "://");
+
+	return host != NULL && host > origin && host[3] != '\0' &&
+	       host[3 + strspn(host + 3, rest)] == '\0';
+}
+
+static bool check_origins(const struct settings *s, struct buffer *error)
+{
+	for (size_t i = 0; i < s->auth_origins.count; i++) {
+		if (is_origin(s->auth_origins.words[i]))
+			continue;
+		blame(s, SETTING_auth_origins, error);
+		buffer_printf(error, "'%s' is no origin (as https://example.org, "
+		              "without a path)", s->auth_origins.words[i]);
+		return false;
+	}
+	return true;
+}
+
+static bool check_keys(const struct settings *s, struct buffer *error)
+{
+	if (s->auth_mode != AUTH_TOKEN || s->auth_keys.count > 0)
 		return true;
-	blame(s, SETTING_auth_mode, error);
-	if (s->lines[SETTING_auth_mode] == 0)
-		buffer_add_string(error, "must be set; ");
-	buffer_printf(error,
-	              "this version knows only auth.mode = open (anyone may "
-	              "read and write under any name)%s",
-	              s->lines[SETTING_auth_mode] == 0
-	                      ? ""
-	                      : "; nginx and token come with a later one");
+	blame(s, SETTING_auth_keys, error);
+	buffer_add_string(error, "auth.mode = token needs at least one file");
 	return false;
 }
 
 bool settings_check(const struct settings *s, struct buffer *error)
 {
-	if (!check_mode(s, error) || !check_store(s, error) ||
-	    !check_buses(s, error) || !check_patterns(s, error) ||
+	if (!check_store(s, error) || !check_buses(s, error) ||
+	    !check_patterns(s, SETTING_rooms_ephemeral, &s->rooms_ephemeral,
+	                    error) ||
+	    !check_patterns(s, SETTING_auth_anonymous_read,
+	                    &s->auth_anonymous_read, error) ||
+	    !check_origins(s, error) || !check_keys(s, error) ||
 	    !check_address(s, SETTING_history_listen, s->history_listen, error))
 		return false;
 	for (size_t i = 0; i < s->push_listen.count; i++)
@@ -477,7 +493,7 @@ static void copy(const struct row *row, void *to, const void *from)
 		                           strlen(*(char *const *)from));
 		break;
 	case LIST:
-		list_release(to);
+		word_list_release(to);
 		for (size_t i = 0; i < list->count; i++)
 			list_add(to, list->words[i], strlen(list->words[i]));
 		break;
@@ -503,8 +519,5 @@ void settings_keep_started(struct settings *fresh, const struct settings *used,
 
 bool settings_is_ephemeral(const struct settings *s, const char *room)
 {
-	for (size_t i = 0; i < s->rooms_ephemeral.count; i++)
-		if (fnmatch(s->rooms_ephemeral.words[i], room, 0) == 0)
-			return true;
-	return false;
+	return pattern_list_matches(&s->rooms_ephemeral, room);
 }

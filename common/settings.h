@@ -12,6 +12,10 @@ struct word_list {
 	size_t count;
 };
 
+/* Adds the words of a value: they are separated by commas or white space. */
+void word_list_add(struct word_list *list, const char *value);
+void word_list_release(struct word_list *list);
+
 /* The values of the CHOICE settings. */
 enum on_save_failure { ON_SAVE_FAILURE_BROADCAST, ON_SAVE_FAILURE_REJECT };
 enum auth_mode { AUTH_NGINX, AUTH_TOKEN, AUTH_OPEN };

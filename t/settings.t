@@ -139,14 +139,11 @@ subtest 'more connections than descriptors' => sub {
     like $run->{stderr}, qr/push\.max_connections: 1000\b.*\b200\b/, 'and says how many there are';
 };
 
-subtest 'a mode that this version does not have' => sub {
-    (my $without = $good) =~ s/^mode = open\n//m;
-    is_refused('no auth.mode', $without, [], qr/auth\.mode/, qr/must be set/);
-    for my $mode (qw(nginx token)) {
-        (my $other = $good) =~ s/^mode = open$/mode = $mode/m;
-        my $line = line_of($other, "mode = $mode");
-        is_refused("auth.mode = $mode", $other, [], qr{\Q$file\E:$line: auth\.mode: }, qr/open/);
-    }
+subtest 'tokens without keys' => sub {
+    (my $other = $good) =~ s/^mode = open$/mode = token/m;
+    is_refused('auth.mode = token', $other, [], qr/auth\.keys/, qr/at least one file/);
+    is_refused('a key file that is not there', $other, ['-o', "auth.keys=$place/no-such-key"],
+        qr{\Q$place\E/no-such-key});
 };
 
 subtest 'open mode beside an address that others can reach' => sub {

@@ -404,26 +404,58 @@ static bool stands(struct place *place)
 	return settings_check(&place->settings, &place->error);
 }
 
-static void a_mode_must_be_chosen(void **state)
+static void without_a_word_nginx_says_who_is_there(void **state)
 {
 	struct place *place = *state;
 
-	assert_false(stands(place));
-	assert_true(has_words(place, "auth.mode") && is_one_line(place));
+	assert_true(stands(place));
+	assert_int_equal(place->settings.auth_mode, AUTH_NGINX);
+}
 
-	start_anew(place);
+static void tokens_need_keys(void **state)
+{
+	struct place *place = *state;
+
 	assert_true(read_file(place, "[auth]\nmode = token\n"));
 	assert_false(stands(place));
-	assert_true(blames_line(place, 2) && is_one_line(place));
+	assert_true(has_words(place, "auth.keys") && is_one_line(place));
 
 	start_anew(place);
-	assert_true(override(place, "auth.mode=nginx"));
-	assert_false(stands(place));
-	assert_true(has_words(place, "-o auth.mode"));
-
-	start_anew(place);
-	assert_true(override(place, "auth.mode=open"));
+	assert_true(read_file(place, "[auth]\nmode = token\nkeys = /k\n"));
 	assert_true(stands(place));
+}
+
+static void origins_are_as_browsers_write_them(void **state)
+{
+	static const struct {
+		const char *origin;
+		bool good;
+	} rows[] = {
+		{"https://example.org", true},
+		{"http://127.0.0.1:8080", true},
+		{"https://[::1]:8443", true},
+		{"https://example.org/", false},
+		{"https://example.org/chat", false},
+		{"https://Example.org", false},
+		{"https://user@example.org", false},
+		{"example.org", false},
+		{"://example.org", false},
+		{"https://", false},
+		{"*", false},
+		{"null", false},
+	};
+	struct place *place = *state;
+	char setting[64];
+
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		start_anew(place);
+		snprintf(setting, sizeof setting, "auth.origins=%s",
+		         rows[i].origin);
+		assert_true(override(place, setting));
+		expect(stands(place) == rows[i].good, "%s", rows[i].origin);
+		expect(rows[i].good || has_words(place, "auth.origins"), "%s",
+		       rows[i].origin);
+	}
 }
 
 static void open_mode_listens_on_this_machine_alone(void **state)
@@ -568,8 +600,11 @@ int run_settings(void)
 	                 a_file_that_is_away_is_an_error),
 		IN_PLACE("a folder is no file of settings",
 	                 a_folder_is_no_file_of_settings),
-		IN_PLACE("auth.mode must be chosen, and be one of this version",
-	                 a_mode_must_be_chosen),
+		IN_PLACE("without a word, nginx says who is there",
+	                 without_a_word_nginx_says_who_is_there),
+		IN_PLACE("tokens need keys", tokens_need_keys),
+		IN_PLACE("origins are as browsers write them",
+	                 origins_are_as_browsers_write_them),
 		IN_PLACE("with auth.mode = open only this machine may connect",
 	                 open_mode_listens_on_this_machine_alone),
 		IN_PLACE("every address of a list is checked",

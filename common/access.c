@@ -1,0 +1,269 @@
+#include "access.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+#include "memory.h"
+#include "message.h"
+#include "params.h"
+#include "pattern.h"
+#include "utf8.h"
+
+static const struct problem fine = {PROBLEM_NONE, NULL};
+static const struct identity nobody;
+
+/* ---- What nginx hands over ---- */
+
+/* Decodes a name that nginx hands over; NULL: it is none. */
+static char *take_name(struct text encoded)
+{
+	struct buffer decoded = {0};
+	bool good = percent_decode(encoded, false, &decoded);
+	struct text name = buffer_text(&decoded);
+	char *copy = NULL;
+
+	if (good && name.size >= 1 && name.size <= MESSAGE_NAME_MAX &&
+	    utf8_valid(name) && !utf8_has_control(name))
+		copy = memory_copy(name.data, name.size);
+	buffer_release(&decoded);
+	return copy;
+}
+
+static char *take_name_or(struct text encoded, const char *initial)
+{
+	return encoded.size > 0 ? take_name(encoded)
+	                        : memory_copy(initial, strlen(initial));
+}
+
+/* False: there is a pattern that is none. */
+static bool take_patterns(struct text encoded, struct word_list *patterns)
+{
+	char *words = memory_copy(encoded.data != NULL ? encoded.data : "",
+	                          encoded.size);
+	bool good = strlen(words) == encoded.size;
+
+	word_list_add(patterns, words);
+	free(words);
+	for (size_t i = 0; i < patterns->count; i++)
+		good = good && pattern_check(patterns->words[i]);
+	return good;
+}
+
+/* Who is let in by mistake can't be put out again: what is not understood
+ * lets nobody in. */
+static struct problem take_from_nginx(const struct credentials *credentials,
+                                      struct grant *grant)
+{
+	struct identity *own = &grant->own;
+
+	if (credentials->user_id.size == 0)
+		return fine;
+	own->is_known = true;
+	own->user_id = take_name(credentials->user_id);
+	if (own->user_id != NULL)
+		own->username = take_name_or(credentials->username,
+		                             own->user_id);
+	own->sender_type = take_name_or(credentials->sender_type, "user");
+	if (own->user_id != NULL && own->username != NULL &&
+	    own->sender_type != NULL &&
+	    take_patterns(credentials->read, &own->read) &&
+	    take_patterns(credentials->write, &own->write)) {
+		grant->identity = own;
+		return fine;
+	}
+	return (struct problem){PROBLEM_FORBIDDEN,
+	                        "the web server handed over an identity that "
+	                        "is none"};
+}
+
+/* ---- Tokens ---- */
+
+struct access {
+	char unused;
+};
+
+struct access *access_new(const struct settings *settings, struct buffer *error)
+{
+	(void)settings;
+	(void)error;
+	return memory_get(sizeof(struct access));
+}
+
+bool access_renew(struct access *access, const struct settings *settings,
+                  struct buffer *error)
+{
+	(void)access;
+	(void)settings;
+	(void)error;
+	return true;
+}
+
+void access_free(struct access *access)
+{
+	free(access);
+}
+
+void access_give_back(struct grant *grant)
+{
+	identity_release(&grant->own);
+}
+
+static struct problem take_from_token(struct access *access,
+                                      const struct settings *settings,
+                                      const struct credentials *credentials,
+                                      int64_t now_ms, struct grant *grant)
+{
+	(void)access;
+	(void)settings;
+	(void)credentials;
+	(void)now_ms;
+	(void)grant;
+	return fine;
+}
+
+/* ---- Whose page asks ---- */
+
+bool access_is_listed(const struct settings *settings, struct text origin)
+{
+	const struct word_list *origins = &settings->auth_origins;
+
+	for (size_t i = 0; i < origins->count; i++)
+		if (text_is(origin, origins->words[i]))
+			return true;
+	return false;
+}
+
+/* Whether an origin names the host that was asked. Its scheme is not known
+ * here, for TLS may end at nginx or before it. */
+static bool is_of_host(struct text origin, struct text host)
+{
+	size_t at = 0;
+
+	while (at + 3 <= origin.size && memcmp(origin.data + at, "://", 3) != 0)
+		at++;
+	at += 3;
+	return at < origin.size && origin.size - at == host.size &&
+	       strncasecmp(origin.data + at, host.data, host.size) == 0;
+}
+
+/* Browsers send cookies along whichever site's page makes the request, and a
+ * form needs no leave to do so. Only the browser can write these headers; who
+ * sends neither is no browser (of this decade). */
+static bool is_from_foreign_page(const struct settings *settings,
+                                 const struct credentials *credentials)
+{
+	struct text origin = credentials->origin, site = credentials->fetch_site;
+
+	if (access_is_listed(settings, origin))
+		return false;
+	if (site.size > 0)
+		return !text_is(site, "same-origin") && !text_is(site, "none");
+	return origin.size > 0 && !is_of_host(origin, credentials->host);
+}
+
+void access_add_cors(const struct settings *settings, struct text origin,
+                     struct buffer *headers)
+{
+	if (settings->auth_origins.count == 0)
+		return;
+	buffer_add_string(headers, "Vary: Origin\r\n");
+	if (!access_is_listed(settings, origin))
+		return;
+	buffer_add_string(headers, "Access-Control-Allow-Origin: ");
+	buffer_add_text(headers, origin);
+	buffer_add_string(headers,
+	                  "\r\nAccess-Control-Allow-Credentials: true\r\n"
+	                  "Access-Control-Expose-Headers: ETag, Link, Location, "
+	                  "RateLimit-Limit, RateLimit-Remaining, "
+	                  "RateLimit-Reset, Retry-After, WWW-Authenticate\r\n");
+}
+
+void access_add_preflight(const char *methods, struct buffer *headers)
+{
+	buffer_add_string(headers, "Access-Control-Allow-Methods: ");
+	buffer_add_string(headers, methods);
+	buffer_add_string(headers,
+	                  "\r\nAccess-Control-Allow-Headers: Authorization, "
+	                  "Content-Type, Idempotency-Key, If-None-Match\r\n"
+	                  "Access-Control-Max-Age: 600\r\n");
+}
+
+/* ---- The decision ---- */
+
+static bool may(const struct settings *settings, const struct identity *identity,
+                const struct room_name *room, enum access_right right)
+{
+	if (right == ACCESS_WRITE)
+		return identity_may_write(identity, room);
+	return identity_may_read(identity, room) ||
+	       pattern_list_matches(&settings->auth_anonymous_read,
+	                            room->string);
+}
+
+static struct problem identify(struct access *access,
+                               const struct settings *settings,
+                               const struct credentials *credentials,
+                               int64_t now_ms, struct grant *grant)
+{
+	if (settings->auth_mode == AUTH_TOKEN)
+		return take_from_token(access, settings, credentials, now_ms,
+		                       grant);
+	/* It may know by a cookie. */
+	grant->is_by_cookie = true;
+	return take_from_nginx(credentials, grant);
+}
+
+/* Nothing here depends on whether there is such a room. */
+static struct problem check_right(const struct settings *settings,
+                                  const struct credentials *credentials,
+                                  const struct room_name *room,
+                                  enum access_right right,
+                                  const struct grant *grant)
+{
+	if (!may(settings, grant->identity, room, right))
+		return grant->identity->is_known
+		               ? (struct problem){PROBLEM_FORBIDDEN,
+		                                  "this room is not for you"}
+		               : (struct problem){PROBLEM_UNAUTHORIZED,
+		                                  "say who you are"};
+	if (right == ACCESS_WRITE && grant->is_by_cookie &&
+	    is_from_foreign_page(settings, credentials))
+		return (struct problem){PROBLEM_FORBIDDEN,
+		                        "this page's origin is not in "
+		                        "auth.origins"};
+	return fine;
+}
+
+struct problem access_ask(struct access *access, const struct settings *settings,
+                          const struct credentials *credentials,
+                          const struct room_name *room, enum access_right right,
+                          int64_t now_ms, struct grant *grant)
+{
+	struct problem wrong = fine;
+
+	*grant = (struct grant){.identity = &nobody, .expires_ms = INT64_MAX};
+	if (settings->auth_mode == AUTH_OPEN)
+		return fine;
+	wrong = identify(access, settings, credentials, now_ms, grant);
+	if (wrong.type == PROBLEM_NONE)
+		wrong = check_right(settings, credentials, room, right, grant);
+	if (wrong.type != PROBLEM_NONE)
+		access_give_back(grant);
+	return wrong;
+}
+
+void access_add_challenge(const struct settings *settings,
+                          enum problem_type problem, struct buffer *headers)
+{
+	if (problem_status(problem) != 401)
+		return;
+	/* RFC 6750 section 3; with mode = nginx, how to log in is the site's
+	 * matter, and no browser is to ask for a password. */
+	buffer_add_string(headers, settings->auth_mode != AUTH_TOKEN
+	                  ? "WWW-Authenticate: Site realm=\"longroom\"\r\n"
+	                  : problem == PROBLEM_TOKEN_EXPIRED
+	                  ? "WWW-Authenticate: Bearer realm=\"longroom\", "
+	                    "error=\"invalid_token\", "
+	                    "error_description=\"expired\"\r\n"
+	                  : "WWW-Authenticate: Bearer realm=\"longroom\"\r\n");
+}

@@ -1,0 +1,66 @@
+/* Who is it, and may he? What both programs ask of a request before they say
+ * anything about the room that it names (PROTOCOL section 12).
+ *
+ * How identities are made of what a request carries is here and nowhere else;
+ * tokens are verified by token.h. */
+#ifndef LONGROOM_ACCESS_H
+#define LONGROOM_ACCESS_H
+
+#include "identity.h"
+#include "problem.h"
+
+/* What a request carries, as it came. Empty is as good as absent. */
+struct credentials {
+	struct text user_id, username, sender_type; /* from nginx, as %XX */
+	struct text read, write;                    /* ... patterns, spaces */
+	struct text authorization, cookie;          /* headers of the client */
+	struct text origin, fetch_site, host;       /* the same */
+};
+
+enum access_right { ACCESS_READ, ACCESS_WRITE };
+
+/* Who was let in. */
+struct grant {
+	const struct identity *identity; /* until access_give_back(); never NULL */
+	int64_t expires_ms; /* wall clock; INT64_MAX: it does not */
+	bool is_by_cookie;  /* or may be: a browser sends it by itself */
+	struct identity own;      /* ... where it is of this request only */
+	struct token_entry *held; /* ... where it is of a token */
+};
+
+/* The keys, and the tokens that were verified with them. From any thread. */
+struct access;
+
+/* NULL: *error says why. */
+struct access *access_new(const struct settings *settings, struct buffer *error);
+void access_free(struct access *access);
+
+/* Reads the keys again, and forgets all tokens. False: *error says why, and
+ * nothing has changed. */
+bool access_renew(struct access *access, const struct settings *settings,
+                  struct buffer *error);
+
+/* Asks for a right. If the problem is PROBLEM_NONE the grant is to be given
+ * back, else there is none. */
+struct problem access_ask(struct access *access, const struct settings *settings,
+                          const struct credentials *credentials,
+                          const struct room_name *room, enum access_right right,
+                          int64_t now_ms, struct grant *grant);
+void access_give_back(struct grant *grant);
+
+/* Adds the header that has to go with a 401, or nothing. */
+void access_add_challenge(const struct settings *settings,
+                          enum problem_type problem, struct buffer *headers);
+
+/* Whether pages of this origin may use Longroom from a browser. */
+bool access_is_listed(const struct settings *settings, struct text origin);
+
+/* Adds the headers that let them (the Fetch standard's CORS protocol), or nothing.
+ * With auth.origins, answers differ by origin, and say so. */
+void access_add_cors(const struct settings *settings, struct text origin,
+                     struct buffer *headers);
+
+/* Adds what else a preflight wants to know. */
+void access_add_preflight(const char *methods, struct buffer *headers);
+
+#endif
