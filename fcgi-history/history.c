@@ -90,10 +90,15 @@ static int64_t end_of_page(const struct store_range *range,
 	                                    : 0;
 }
 
-static void add_etag(struct buffer *headers, const char *tag)
+/* What not everybody may read is for the reader's own cache alone. */
+static void add_etag(struct service *service, struct buffer *headers,
+                     const char *tag)
 {
-	buffer_printf(headers, "ETag: W/\"%s\"\r\nCache-Control: no-cache\r\n",
-	              tag);
+	bool is_open = service->settings->auth_mode == AUTH_OPEN;
+
+	buffer_printf(headers,
+	              "ETag: W/\"%s\"\r\nCache-Control: %sno-cache\r\n", tag,
+	              is_open ? "" : "private, ");
 }
 
 /* RFC 9110 section 13.1.2, weak comparison. A tag has no quotes within, so that
@@ -115,13 +120,14 @@ static bool client_has(struct request *request, const char *tag)
 }
 
 /* Gives the answer its tag, and its body unless the client has it already. */
-static void answer_tagged(struct request *request, const char *tag)
+static void answer_tagged(struct service *service, struct request *request,
+                          const char *tag)
 {
 	struct response *response = &request->response;
 	bool known = client_has(request, tag);
 
 	metrics_add(METRIC_HISTORY_READS, 1);
-	add_etag(&response->headers, tag);
+	add_etag(service, &response->headers, tag);
 	response->status = known ? 304 : 200;
 	response->content_type = known ? NULL : "application/json";
 }
@@ -152,7 +158,7 @@ static void add_links(struct request *request,
 		         range->limit);
 }
 
-static void finish_page(struct request *request,
+static void finish_page(struct service *service, struct request *request,
                         const struct store_range *range,
                         const struct store_page *found, struct page *page,
                         bool reset)
@@ -173,7 +179,7 @@ static void finish_page(struct request *request,
 	         "%08" PRIx32 ".%" PRId64 ".%" PRId64 ".%" PRId64 ".%" PRId64 ".%d%d",
 	         found->end.log, found->state.earliest, found->first, found->last,
 	         found->count, found->more, reset);
-	answer_tagged(request, tag);
+	answer_tagged(service, request, tag);
 }
 
 void history_page(struct service *service, struct request *request)
@@ -197,7 +203,7 @@ void history_page(struct service *service, struct request *request)
 		if (!read_page(service, request, &newest, &page, &found))
 			return;
 	}
-	finish_page(request, &wanted.range, &found, &page, reset);
+	finish_page(service, request, &wanted.range, &found, &page, reset);
 }
 
 void history_message(struct service *service, struct request *request)
@@ -216,6 +222,6 @@ void history_message(struct service *service, struct request *request)
 	} else {
 		snprintf(tag, sizeof tag, "%08" PRIx32 ".%" PRId64, end.log,
 		         request->route.id);
-		answer_tagged(request, tag);
+		answer_tagged(service, request, tag);
 	}
 }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "command_line.h"
 #include "descriptors.h"
 #include "endpoint.h"
@@ -15,6 +16,7 @@
 #include "journal.h"
 #include "listener.h"
 #include "live_settings.h"
+#include "send_limits.h"
 #include "workers.h"
 
 static const char program[] = "longroom-history";
@@ -25,6 +27,7 @@ struct history {
 	int argc;
 	char **argv;
 	struct live_settings *live;
+	struct access *access;
 	const struct settings *settings; /* as at the start */
 	size_t inherited; /* listening sockets */
 	struct endpoint endpoint;
@@ -66,10 +69,12 @@ static int answer_as_cgi(const struct history *history)
 	struct requests *requests = requests_new(1);
 	struct request *request = requests_take(requests);
 	struct buffer error = {0};
+	const struct service_shared shared = {.live = history->live,
+	                                      .access = history->access};
 	struct service service;
 	int status = EXIT_SUCCESS;
 
-	if (service_init_cgi(&service, history->settings, history->live, &error)) {
+	if (service_init_cgi(&service, history->settings, &shared, &error)) {
 		gateway_begin_cgi(request->gateway);
 		service_answer(&service, request);
 	} else {
@@ -122,11 +127,18 @@ static void catch_signals(void)
 
 static void read_settings_again(const struct history *history)
 {
+	struct buffer error = {0};
 	struct settings fresh;
 
-	if (command_line_read_again(history->argc, history->argv, program,
-	                            history->settings, &fresh))
+	if (!command_line_read_again(history->argc, history->argv, program,
+	                             history->settings, &fresh))
+		return;
+	if (access_renew(history->access, &fresh, &error)) {
 		live_settings_replace(history->live, &fresh);
+		return;
+	}
+	complain(&error);
+	settings_release(&fresh);
 }
 
 /* Returns when it is time to end; another signal to do so ends the process. */
@@ -148,8 +160,12 @@ static int serve_on(struct history *history, struct saver *saver)
 	struct save_queue *saved = save_queue_new();
 	struct writer *writer = writer_start(saver, saved);
 	struct listener *listener = listener_new(&history->endpoint);
+	const struct service_shared shared = {.live = history->live,
+	                                      .access = history->access,
+	                                      .limits = send_limits_new(),
+	                                      .writer = writer};
 	struct workers *workers =
-		workers_start(settings, history->live, listener, writer, saved,
+		workers_start(settings, &shared, listener, saved,
 	                      request_limit(settings), &error);
 
 	if (workers != NULL) {
@@ -166,6 +182,7 @@ static int serve_on(struct history *history, struct saver *saver)
 		workers_finish(workers);
 	listener_free(listener);
 	save_queue_free(saved);
+	send_limits_free(shared.limits);
 	return workers != NULL ? EXIT_SUCCESS : complain(&error);
 }
 
@@ -231,6 +248,7 @@ static int serve(struct history *history)
 
 int main(int argc, char **argv)
 {
+	struct buffer error = {0};
 	struct settings settings;
 	int status;
 
@@ -250,8 +268,11 @@ int main(int argc, char **argv)
 		.live = live_settings_new(&settings),
 	};
 	history.settings = live_settings_hold(history.live);
-	status = !gateway_has_listener() && is_cgi() ? answer_as_cgi(&history)
-	                                             : serve(&history);
+	history.access = access_new(history.settings, &error);
+	status = history.access == NULL                ? complain(&error)
+	         : !gateway_has_listener() && is_cgi() ? answer_as_cgi(&history)
+	                                               : serve(&history);
+	access_free(history.access);
 	live_settings_release(history.live, history.settings);
 	live_settings_free(history.live);
 	return status;

@@ -10,12 +10,12 @@ static const char *word(bool claim)
 /* A process that lives for one request has nothing to tell. */
 static bool is_daemon(const struct service *service, struct request *request)
 {
-	if (service->writer == NULL)
+	if (service->shared->writer == NULL)
 		service_refuse(request, PROBLEM_NOT_FOUND, "there is no such path");
 	else
 		buffer_add_string(&request->response.headers,
 		                  "Cache-Control: no-store\r\n");
-	return service->writer != NULL;
+	return service->shared->writer != NULL;
 }
 
 /* Both are tried, and not only remembered: a disk may have got full since the

@@ -24,12 +24,28 @@ struct requests *requests_new(size_t limit)
 	return requests;
 }
 
+void sender_clear(struct sender *sender)
+{
+	sender->is_known = false;
+	buffer_clear(&sender->id);
+	buffer_clear(&sender->name);
+	buffer_clear(&sender->type);
+}
+
+static void sender_release(struct sender *sender)
+{
+	buffer_release(&sender->id);
+	buffer_release(&sender->name);
+	buffer_release(&sender->type);
+}
+
 static void request_free(struct request *request)
 {
 	gateway_free(request->gateway);
 	buffer_release(&request->target);
 	buffer_release(&request->body);
 	response_release(&request->response);
+	sender_release(&request->sender);
 	submission_release(&request->submission);
 	free(request);
 }

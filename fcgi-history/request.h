@@ -16,12 +16,19 @@ struct request;
 /* Completes the answer of a request whose save has its outcome. */
 typedef void request_finish(struct service *service, struct request *request);
 
+/* Who sends a message, where that is not for the message to say. */
+struct sender {
+	bool is_known;
+	struct buffer id, name, type;
+};
+
 struct request {
 	struct gateway *gateway;
 	struct buffer target; /* as it was sent */
 	struct route route;   /* of the target */
 	struct buffer body;
 	struct response response;
+	struct sender sender;
 	/* What is to be saved: */
 	struct submission submission;
 	struct message message; /* points into the submission */
@@ -29,6 +36,8 @@ struct request {
 	request_finish *finish; /* set by who wants the save; NULL: nobody does */
 	struct request *next;   /* among those that are free */
 };
+
+void sender_clear(struct sender *sender);
 
 /* A pool of requests. What limits them is how many may wait to be saved: memory
  * is taken as they are needed and kept for the next. */

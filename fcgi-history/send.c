@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "journal.h"
 #include "number.h"
+#include "send_limits.h"
 #include "submission.h"
 
 enum {
@@ -156,11 +157,29 @@ static void finish_send(struct service *service, struct request *request)
 	submission_release(&request->submission);
 }
 
+/* Before the body is read, which costs more than to refuse it. */
+static bool is_within_limits(struct service *service, struct request *request)
+{
+	struct send_limits *limits = service->shared->limits;
+
+	if (limits == NULL || !request->sender.is_known ||
+	    send_limits_take(limits, service->settings,
+	                     buffer_text(&request->sender.id),
+	                     &request->route.room, &request->response.headers))
+		return true;
+	service_refuse(request, PROBLEM_RATE_LIMITED,
+	               "too many messages; Retry-After says when to go on");
+	return false;
+}
+
 void send_message(struct service *service, struct request *request)
 {
 	const struct settings *settings = service->settings;
 	const struct buffer *fields = request->submission.fields;
+	const struct sender *sender = &request->sender;
 
+	if (!is_within_limits(service, request))
+		return;
 	if (!read_submission(settings, request)) {
 		submission_release(&request->submission);
 		return;
@@ -174,6 +193,11 @@ void send_message(struct service *service, struct request *request)
 		.client_id = buffer_text(&fields[SUBMISSION_CLIENT_ID]),
 		.sent_ms = clock_wall_ms(),
 	};
+	if (sender->is_known) {
+		request->message.sender_id = buffer_text(&sender->id);
+		request->message.sender_name = buffer_text(&sender->name);
+		request->message.sender_type = buffer_text(&sender->type);
+	}
 	request->save = (struct save){
 		.message = &request->message,
 		.ephemeral = settings_is_ephemeral(settings,

@@ -1,26 +1,26 @@
 #include "service.h"
 
+#include "guard.h"
 #include "history.h"
 #include "journal.h"
 #include "operator.h"
 #include "send.h"
 
 bool service_init(struct service *service, const struct settings *settings,
-                  struct live_settings *live, struct writer *writer,
-                  struct buffer *error)
+                  const struct service_shared *shared, struct buffer *error)
 {
 	*service = (struct service){
-		.live = live,
-		.writer = writer,
+		.shared = shared,
 		.store = store_new(settings, STORE_READ, error),
 	};
 	return service->store != NULL;
 }
 
 bool service_init_cgi(struct service *service, const struct settings *settings,
-                      struct live_settings *live, struct buffer *error)
+                      const struct service_shared *shared,
+                      struct buffer *error)
 {
-	if (!service_init(service, settings, live, NULL, error))
+	if (!service_init(service, settings, shared, error))
 		return false;
 	/* A process that lives for one request has no time for subscribers to
 	 * connect, so it has no bus: pushd finds the message in the log. */
@@ -89,12 +89,30 @@ typedef void answer(struct service *service, struct request *request);
 static const struct resource {
 	answer *get, *post;
 	const char *methods;
+	bool is_room;
 } resources[] = {
-	[ROUTE_MESSAGES] = {history_page, send_message, "GET, HEAD, POST"},
-	[ROUTE_MESSAGE] = {history_message, NULL, "GET, HEAD"},
-	[ROUTE_HEALTH] = {operator_health, NULL, "GET, HEAD"},
-	[ROUTE_METRICS] = {operator_metrics, NULL, "GET, HEAD"},
+	[ROUTE_MESSAGES] = {history_page, send_message, "GET, HEAD, POST", true},
+	[ROUTE_MESSAGE] = {history_message, NULL, "GET, HEAD", true},
+	[ROUTE_HEALTH] = {operator_health, NULL, "GET, HEAD", false},
+	[ROUTE_METRICS] = {operator_metrics, NULL, "GET, HEAD", false},
 };
+
+static void answer_resource(struct service *service, struct request *request,
+                            bool is_get)
+{
+	const struct resource *resource = &resources[request->route.kind];
+	struct text method = gateway_variable(request->gateway, "REQUEST_METHOD");
+	bool is_post = text_is(method, "POST") && resource->post != NULL;
+
+	if (guard_answer_preflight(service, request, resource->methods))
+		return;
+	if (!is_get && !is_post)
+		refuse_method(request, resource->methods);
+	else if (!resource->is_room ||
+	         guard_let_in(service, request,
+	                      is_get ? ACCESS_READ : ACCESS_WRITE))
+		(is_get ? resource->get : resource->post)(service, request);
+}
 
 static void answer_route(struct service *service, struct request *request)
 {
@@ -102,6 +120,7 @@ static void answer_route(struct service *service, struct request *request)
 	struct text method = gateway_variable(request->gateway, "REQUEST_METHOD");
 	bool is_get = text_is(method, "GET") || text_is(method, "HEAD");
 
+	guard_add_cors(service, request);
 	if (is_get && kind != ROUTE_NONE && has_body(request->gateway))
 		service_refuse(request, PROBLEM_BAD_REQUEST, "a GET has no body");
 	else if (kind == ROUTE_BAD_ROOM)
@@ -111,12 +130,8 @@ static void answer_route(struct service *service, struct request *request)
 	else if (kind == ROUTE_NONE || kind == ROUTE_POLL)
 		service_refuse(request, PROBLEM_NOT_FOUND,
 		               "there is no such path");
-	else if (is_get)
-		resources[kind].get(service, request);
-	else if (text_is(method, "POST") && resources[kind].post != NULL)
-		resources[kind].post(service, request);
 	else
-		refuse_method(request, resources[kind].methods);
+		answer_resource(service, request, is_get);
 }
 
 static void send_answer(struct request *request)
@@ -140,18 +155,19 @@ bool service_answer(struct service *service, struct request *request)
 {
 	buffer_clear(&request->target);
 	buffer_clear(&request->body);
+	sender_clear(&request->sender);
 	response_clear(&request->response);
 	request->finish = NULL;
 	read_target(request->gateway, &request->target);
 	route_parse(buffer_text(&request->target), &request->route);
-	service->settings = live_settings_hold(service->live);
+	service->settings = live_settings_hold(service->shared->live);
 	answer_route(service, request);
-	live_settings_release(service->live, service->settings);
+	live_settings_release(service->shared->live, service->settings);
 	/* By the worker: the finisher has to answer all others too. */
 	gateway_read_out(request->gateway);
-	if (request->finish != NULL && service->writer != NULL) {
+	if (request->finish != NULL && service->shared->writer != NULL) {
 		/* From here on it is no longer ours. */
-		writer_put(service->writer, &request->save);
+		writer_put(service->shared->writer, &request->save);
 		return false;
 	}
 	if (request->finish != NULL)

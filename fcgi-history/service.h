@@ -8,10 +8,17 @@
 #include "store.h"
 #include "writer.h"
 
-struct service {
+/* What all services have in common. */
+struct service_shared {
 	struct live_settings *live;
-	const struct settings *settings; /* of this request */
+	struct access *access;
+	struct send_limits *limits; /* NULL in CGI: nobody is there to count */
 	struct writer *writer; /* NULL in CGI: then the saver is used at once */
+};
+
+struct service {
+	const struct service_shared *shared;
+	const struct settings *settings; /* of this request */
 	struct saver *saver;   /* CGI only */
 	struct store *store;   /* for reading */
 };
@@ -19,12 +26,12 @@ struct service {
 /* For threads; the service borrows all, settings are those of the start. False:
  * *error says why. */
 bool service_init(struct service *service, const struct settings *settings,
-                  struct live_settings *live, struct writer *writer,
-                  struct buffer *error);
+                  const struct service_shared *shared, struct buffer *error);
 
 /* For CGI. */
 bool service_init_cgi(struct service *service, const struct settings *settings,
-                      struct live_settings *live, struct buffer *error);
+                      const struct service_shared *shared,
+                      struct buffer *error);
 
 void service_release(struct service *service);
 

@@ -102,7 +102,7 @@ static void *finish(void *argument)
 
 static bool init_services(struct workers *workers,
                           const struct settings *settings,
-                          struct live_settings *live, struct writer *writer,
+                          const struct service_shared *shared,
                           struct buffer *error)
 {
 	for (; workers->count < workers->room; workers->count++) {
@@ -110,8 +110,7 @@ static bool init_services(struct workers *workers,
 
 		worker->workers = workers;
 		worker->number = workers->count - FIRST_WORKER;
-		if (!service_init(&worker->service, settings, live, writer,
-		                  error))
+		if (!service_init(&worker->service, settings, shared, error))
 			return false;
 	}
 	return true;
@@ -135,8 +134,8 @@ static size_t turns_at_once(void)
 }
 
 struct workers *workers_start(const struct settings *settings,
-                              struct live_settings *live,
-                              struct listener *listener, struct writer *writer,
+                              const struct service_shared *shared,
+                              struct listener *listener,
                               struct save_queue *saved, size_t request_limit,
                               struct buffer *error)
 {
@@ -147,7 +146,7 @@ struct workers *workers_start(const struct settings *settings,
 	workers->requests = requests_new(request_limit);
 	workers->room = FIRST_WORKER + (size_t)settings->history_threads;
 	workers->each = memory_get(workers->room * sizeof *workers->each);
-	if (!init_services(workers, settings, live, writer, error)) {
+	if (!init_services(workers, settings, shared, error)) {
 		release(workers);
 		return NULL;
 	}

@@ -14,8 +14,8 @@ struct workers;
  * worked on at the same time, those that wait to be saved among them. NULL: *error
  * says why. */
 struct workers *workers_start(const struct settings *settings,
-                              struct live_settings *live,
-                              struct listener *listener, struct writer *writer,
+                              const struct service_shared *shared,
+                              struct listener *listener,
                               struct save_queue *saved, size_t request_limit,
                               struct buffer *error);
 

@@ -1,0 +1,98 @@
+#include "buckets.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "memory.h"
+
+enum { SECOND_US = 1000000 };
+
+struct bucket {
+	int64_t full_at_us; /* when it will be full again, if nothing is taken */
+	unsigned char size; /* 0: it is nobody's */
+	char name[BUCKET_NAME_MAX];
+};
+
+struct buckets {
+	uint64_t seed; /* so that nobody can choose names that share a set */
+	struct bucket sets[BUCKETS_SETS][BUCKETS_WAYS];
+};
+
+struct buckets *buckets_new(void)
+{
+	struct buckets *buckets = memory_get(sizeof *buckets);
+	/* Can't fail for so few bytes (getrandom(2)). */
+	ssize_t ignored = getrandom(&buckets->seed, sizeof buckets->seed, 0);
+
+	(void)ignored;
+	return buckets;
+}
+
+void buckets_free(struct buckets *buckets)
+{
+	free(buckets);
+}
+
+/* FNV-1a, mixed once more at its end. */
+static size_t find_set(const struct buckets *buckets, struct text name)
+{
+	uint64_t hash = 0xcbf29ce484222325u ^ buckets->seed;
+
+	for (size_t i = 0; i < name.size; i++)
+		hash = (hash ^ (unsigned char)name.data[i]) * 0x100000001b3u;
+	hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93u;
+	return (hash >> 32) % BUCKETS_SETS;
+}
+
+struct bucket *buckets_find(struct buckets *buckets, struct text name,
+                            int64_t now_us)
+{
+	struct bucket *set = buckets->sets[find_set(buckets, name)];
+	struct bucket *fullest = &set[0];
+
+	assert(name.size >= 1 && name.size <= BUCKET_NAME_MAX);
+	for (size_t i = 0; i < BUCKETS_WAYS; i++) {
+		struct text other = {set[i].name, set[i].size};
+
+		if (text_equal(name, other))
+			return &set[i];
+		if (set[i].full_at_us < fullest->full_at_us)
+			fullest = &set[i];
+	}
+	fullest->full_at_us = now_us;
+	fullest->size = (unsigned char)name.size;
+	memcpy(fullest->name, name.data, name.size);
+	return fullest;
+}
+
+/* What it takes is kept as time: each thing taken puts off when the bucket will
+ * be full by 1/rate. */
+static int64_t time_to_full(const struct bucket *bucket, int64_t now_us)
+{
+	return bucket->full_at_us > now_us ? bucket->full_at_us - now_us : 0;
+}
+
+struct bucket_state bucket_look(const struct bucket *bucket,
+                                struct bucket_rule rule, int64_t now_us)
+{
+	struct bucket_state state = {.has_one = true};
+
+	if (rule.rate == 0)
+		return state;
+	int64_t each_us = SECOND_US / rule.rate;
+	state.full_us = time_to_full(bucket, now_us);
+	int64_t room_us = rule.burst * each_us - state.full_us;
+	state.has_one = room_us >= each_us;
+	state.remaining = state.has_one ? room_us / each_us : 0;
+	state.wait_us = state.has_one ? 0 : each_us - room_us;
+	return state;
+}
+
+void bucket_take(struct bucket *bucket, struct bucket_rule rule, int64_t now_us)
+{
+	if (rule.rate == 0)
+		return;
+	bucket->full_at_us = now_us + time_to_full(bucket, now_us) +
+	                     SECOND_US / rule.rate;
+}

@@ -1,0 +1,78 @@
+#include "guard.h"
+
+#include "clock.h"
+
+/* What nginx says has names of its own. What a client sends has HTTP_ before
+ * it, however it is spelled, and is not looked at for that. */
+static struct credentials read_credentials(struct gateway *g)
+{
+	return (struct credentials){
+		.user_id = gateway_variable(g, "LONGROOM_USER_ID"),
+		.username = gateway_variable(g, "LONGROOM_USERNAME"),
+		.sender_type = gateway_variable(g, "LONGROOM_SENDER_TYPE"),
+		.read = gateway_variable(g, "LONGROOM_READ"),
+		.write = gateway_variable(g, "LONGROOM_WRITE"),
+		.authorization = gateway_variable(g, "HTTP_AUTHORIZATION"),
+		.cookie = gateway_variable(g, "HTTP_COOKIE"),
+		.origin = gateway_variable(g, "HTTP_ORIGIN"),
+		.fetch_site = gateway_variable(g, "HTTP_SEC_FETCH_SITE"),
+		.host = gateway_variable(g, "HTTP_HOST"),
+	};
+}
+
+static void keep_sender(struct request *request, const struct identity *identity)
+{
+	struct sender *sender = &request->sender;
+
+	if (!identity->is_known)
+		return;
+	sender->is_known = true;
+	buffer_add_string(&sender->id, identity->user_id);
+	buffer_add_string(&sender->name, identity->username);
+	buffer_add_string(&sender->type, identity->sender_type);
+}
+
+bool guard_let_in(struct service *service, struct request *request,
+                  enum access_right right)
+{
+	const struct settings *settings = service->settings;
+	struct grant grant;
+
+	if (settings->auth_mode == AUTH_OPEN)
+		return true;
+	struct credentials credentials = read_credentials(request->gateway);
+	struct problem wrong =
+		access_ask(service->shared->access, settings, &credentials,
+	                   &request->route.room, right, clock_wall_ms(), &grant);
+	if (wrong.type != PROBLEM_NONE) {
+		access_add_challenge(settings, wrong.type,
+		                     &request->response.headers);
+		response_set_problem(&request->response, wrong);
+		return false;
+	}
+	if (right == ACCESS_WRITE)
+		keep_sender(request, grant.identity);
+	access_give_back(&grant);
+	return true;
+}
+
+void guard_add_cors(struct service *service, struct request *request)
+{
+	access_add_cors(service->settings,
+	                gateway_variable(request->gateway, "HTTP_ORIGIN"),
+	                &request->response.headers);
+}
+
+bool guard_answer_preflight(struct service *service, struct request *request,
+                            const char *methods)
+{
+	struct text method = gateway_variable(request->gateway, "REQUEST_METHOD");
+	struct text origin = gateway_variable(request->gateway, "HTTP_ORIGIN");
+
+	if (!text_is(method, "OPTIONS") ||
+	    !access_is_listed(service->settings, origin))
+		return false;
+	access_add_preflight(methods, &request->response.headers);
+	request->response.status = 204;
+	return true;
+}

@@ -1,0 +1,89 @@
+#include "send_limits.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "buckets.h"
+#include "clock.h"
+#include "memory.h"
+
+struct send_limits {
+	pthread_mutex_t lock;
+	struct buckets *users, *rooms; /* under the lock */
+};
+
+struct send_limits *send_limits_new(void)
+{
+	struct send_limits *limits = memory_get(sizeof *limits);
+
+	pthread_mutex_init(&limits->lock, NULL);
+	limits->users = buckets_new();
+	limits->rooms = buckets_new();
+	return limits;
+}
+
+void send_limits_free(struct send_limits *limits)
+{
+	if (limits == NULL)
+		return;
+	buckets_free(limits->users);
+	buckets_free(limits->rooms);
+	pthread_mutex_destroy(&limits->lock);
+	free(limits);
+}
+
+static int64_t seconds(int64_t us)
+{
+	return (us + 999999) / 1000000;
+}
+
+/* draft-ietf-httpapi-ratelimit-headers-07. */
+static void tell(struct bucket_rule rule, const struct bucket_state *state,
+                 bool good, struct buffer *headers)
+{
+	int64_t wait = seconds(state->wait_us);
+
+	if (rule.rate == 0)
+		return;
+	buffer_printf(headers,
+	              "RateLimit-Limit: %" PRId64 "\r\n"
+	              "RateLimit-Remaining: %" PRId64 "\r\n"
+	              "RateLimit-Reset: %" PRId64 "\r\n",
+	              rule.burst, state->remaining,
+	              good ? seconds(state->full_us) : wait);
+	if (!good)
+		buffer_printf(headers, "Retry-After: %" PRId64 "\r\n", wait);
+}
+
+/* Both buckets give one, or neither does. */
+bool send_limits_take(struct send_limits *limits, const struct settings *settings,
+                      struct text user_id, const struct room_name *room,
+                      struct buffer *headers)
+{
+	struct bucket_rule user_rule = {settings->limits_user_sends,
+	                                settings->limits_user_burst};
+	struct bucket_rule room_rule = {settings->limits_room_sends,
+	                                settings->limits_room_burst};
+	int64_t now_us = clock_monotonic_us();
+
+	pthread_mutex_lock(&limits->lock);
+	struct bucket *user = buckets_find(limits->users, user_id, now_us);
+	struct bucket *all = buckets_find(limits->rooms, room_name_text(room),
+	                                  now_us);
+	struct bucket_state of_user = bucket_look(user, user_rule, now_us);
+	struct bucket_state of_room = bucket_look(all, room_rule, now_us);
+	bool good = of_user.has_one && of_room.has_one;
+	if (good) {
+		bucket_take(user, user_rule, now_us);
+		bucket_take(all, room_rule, now_us);
+		of_user = bucket_look(user, user_rule, now_us);
+	}
+	pthread_mutex_unlock(&limits->lock);
+	/* A room's is nobody's business until it is empty. */
+	if (of_user.has_one && !good)
+		tell(room_rule, &of_room, good, headers);
+	else
+		tell(user_rule, &of_user, good, headers);
+	return good;
+}
