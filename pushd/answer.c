@@ -54,6 +54,63 @@ struct answer *answer_closing(const struct answer *answer)
 	return closing;
 }
 
+static struct text extra_headers(const struct answer *variant)
+{
+	size_t end = variant->head_size - 2;
+
+	return (struct text){variant->data + end - variant->extra_size,
+	                     variant->extra_size};
+}
+
+static struct answer *make_variant(const struct answer *answer,
+                                   struct text headers)
+{
+	struct text body = {answer->data + answer->head_size,
+	                    answer->size - answer->head_size};
+	struct buffer head = {0};
+
+	buffer_add(&head, answer->data, answer->head_size - 2);
+	buffer_add_text(&head, headers);
+	/* If it closes, its head says so already. */
+	struct answer *variant = answer_new(buffer_text(&head), body, false);
+	buffer_release(&head);
+	variant->closes = answer->closes;
+	variant->messages = answer->messages;
+	variant->is_news = answer->is_news;
+	variant->extra_size = headers.size;
+	return variant;
+}
+
+struct answer *answer_with_headers(struct answer *answer, struct text headers)
+{
+	struct answer **place =
+		&answer->variants[answer->next_variant % ANSWER_VARIANTS];
+
+	if (headers.size == 0)
+		return answer_hold(answer);
+	for (size_t i = 0; i < ANSWER_VARIANTS; i++)
+		if (answer->variants[i] != NULL &&
+		    text_equal(headers, extra_headers(answer->variants[i])))
+			return answer_hold(answer->variants[i]);
+	answer->next_variant++;
+	answer_release(*place);
+	*place = make_variant(answer, headers);
+	return answer_hold(*place);
+}
+
+struct answer *answer_empty(int status, struct text headers, bool closes)
+{
+	static const struct text no_body = {"", 0};
+	struct buffer head = {0};
+
+	buffer_printf(&head, "HTTP/1.1 %d %s\r\n", status, status_reason(status));
+	add_date(&head);
+	buffer_add_text(&head, headers);
+	struct answer *answer = answer_new(buffer_text(&head), no_body, closes);
+	buffer_release(&head);
+	return answer;
+}
+
 static struct answer *render(int status, const char *content_type,
                              const char *headers, struct text body, bool closes)
 {
@@ -89,7 +146,7 @@ struct answer *answer_problem(enum problem_type type, const char *detail,
 	struct buffer body = {0};
 	struct answer *answer;
 
-	if (problem_status(type) == 503)
+	if (problem_status(type) == 503 || type == PROBLEM_RATE_LIMITED)
 		headers = "Retry-After: 1\r\n";
 	else if (type == PROBLEM_METHOD_NOT_ALLOWED)
 		headers = "Allow: GET\r\n";
@@ -112,6 +169,9 @@ void answer_release(struct answer *answer)
 	if (answer == NULL)
 		return;
 	assert(answer->references > 0);
-	if (--answer->references == 0)
-		free(answer);
+	if (--answer->references > 0)
+		return;
+	for (size_t i = 0; i < ANSWER_VARIANTS; i++)
+		answer_release(answer->variants[i]);
+	free(answer);
 }

@@ -5,7 +5,10 @@
 #include "buffer.h"
 #include "problem.h"
 
-/* Immutable; freed with its last reference. One thread. */
+enum { ANSWER_VARIANTS = 2 }; /* pages of few origins wait in a room */
+
+/* Immutable but for the variants that it remembers; freed with its last
+ * reference. One thread. */
 struct answer {
 	size_t references;
 	size_t readers; /* of those that hold it; for unread.h */
@@ -15,6 +18,9 @@ struct answer {
 	int64_t messages;
 	bool is_news; /* messages, gap or reset */
 	bool closes; /* the connection ends with it */
+	struct answer *variants[ANSWER_VARIANTS]; /* held */
+	unsigned next_variant;
+	size_t extra_size; /* of a variant: the headers at the end of its head */
 	char data[];
 };
 
@@ -23,11 +29,17 @@ struct answer *answer_page(struct text body, bool closes);
 /* For what is not a page and not a problem. */
 struct answer *answer_text(int status, const char *media_type, struct text body,
                            bool closes);
+/* Only a head. */
+struct answer *answer_empty(int status, struct text headers, bool closes);
 struct answer *answer_problem(enum problem_type type, const char *detail,
                               bool closes);
 
 /* The same answer, but as one that closes. Returns a reference. */
 struct answer *answer_closing(const struct answer *answer);
+
+/* The same answer with more headers, each with its CR LF; rendered once for all
+ * who need the same. Returns a reference. */
+struct answer *answer_with_headers(struct answer *answer, struct text headers);
 
 struct answer *answer_hold(struct answer *answer);
 void answer_release(struct answer *answer);

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "journal.h"
 #include "memory.h"
 #include "metrics.h"
@@ -13,11 +14,19 @@
 
 enum {
 	RECEIVE_BYTES = 16 * 1024,
+	SPARE_BYTES = 4 * 1024,
 	/* Who reads so much in limits.write_timeout gets as much time again. */
 	PROGRESS_BYTES = 64 * 1024,
 };
 
 static void process_input(struct connection *c, struct text data);
+
+static void stop_counting(struct connection *c)
+{
+	c->user->polls--;
+	users_give_back(&c->server->users, c->user);
+	c->user = NULL;
+}
 
 /* The only place where a connection changes its state. */
 static void enter(struct connection *c, enum connection_state state)
@@ -29,6 +38,8 @@ static void enter(struct connection *c, enum connection_state state)
 		[CONNECTION_LINGERING] = DEADLINE_LINGER,
 	};
 
+	if (c->state == CONNECTION_WAITING && c->user != NULL)
+		stop_counting(c);
 	c->state = state;
 	if (state == CONNECTION_DEAD)
 		deadline_clear(&c->deadline);
@@ -57,7 +68,7 @@ void connection_close(struct connection *c)
 void connection_free(struct connection *c)
 {
 	list_remove(&c->all);
-	buffer_release(&c->target);
+	buffer_release(&c->head.bytes);
 	buffer_release(&c->input);
 	free(c);
 }
@@ -69,10 +80,31 @@ static void linger(struct connection *c)
 	enter(c, CONNECTION_LINGERING);
 }
 
+/* Most requests come in one piece, so one piece of memory serves them all. */
+static void take_spare(struct connection *c)
+{
+	if (c->head.bytes.data == NULL) {
+		c->head.bytes = c->server->spare;
+		c->server->spare = (struct buffer){0};
+	}
+}
+
+static void give_spare(struct connection *c)
+{
+	if (c->server->spare.data == NULL && c->head.bytes.room <= SPARE_BYTES) {
+		c->server->spare = c->head.bytes;
+		c->head.bytes = (struct buffer){0};
+	}
+	buffer_release(&c->head.bytes);
+}
+
 static void start_head(struct connection *c)
 {
 	http_parser_init(&c->parser, HTTP_REQUEST);
 	c->parser.data = c;
+	take_spare(c);
+	request_head_clear(&c->head);
+	c->headers = NULL;
 	c->head_size = 0;
 	c->head_check = (struct head_check){0};
 	c->is_head = false;
@@ -179,10 +211,18 @@ static void write_answer(struct connection *c)
 
 static void answer_with(struct connection *c, struct answer *answer)
 {
-	buffer_release(&c->target);
+	struct answer *mine = c->headers != NULL
+		? answer_with_headers(answer, *c->headers)
+		: answer_hold(answer);
+
+	give_spare(c);
 	/* Shared answers don't say it. */
-	c->answer = c->closes && !answer->closes ? answer_closing(answer)
-	                                         : answer_hold(answer);
+	if (c->closes && !mine->closes) {
+		c->answer = answer_closing(mine);
+		answer_release(mine);
+	} else {
+		c->answer = mine;
+	}
 	c->written = 0;
 	write_answer(c);
 }
@@ -211,12 +251,28 @@ void connection_answered(struct waiter *waiter, struct answer *answer)
 		process_early_input(c);
 }
 
+/* Takes the answer, and returns one that says how to log in. */
+static struct answer *challenge(const struct connection *c,
+                                struct answer *answer, enum problem_type type)
+{
+	struct buffer headers = {0};
+
+	access_add_challenge(c->server->settings, type, &headers);
+	struct answer *challenging =
+		answer_with_headers(answer, buffer_text(&headers));
+	buffer_release(&headers);
+	answer_release(answer);
+	return challenging;
+}
+
 static void refuse(struct connection *c, struct problem problem)
 {
 	struct answer *answer =
 		answer_problem(problem.type, problem.detail, c->closes);
 
 	metrics_count_refusal(METRICS_pushd, problem.type);
+	if (problem_status(problem.type) == 401)
+		answer = challenge(c, answer, problem.type);
 	answer_with(c, answer);
 	answer_release(answer);
 }
@@ -229,18 +285,41 @@ static void refuse_and_close(struct connection *c, enum problem_type type,
 	refuse(c, (struct problem){type, detail});
 }
 
-static void ask_hub(struct connection *c, const struct poll_request *request)
+/* How long it may wait for this; never longer than who asks may be there. */
+static void wait_for(struct connection *c, enum deadline_kind kind)
 {
+	struct server *server = c->server;
+
+	server_set_deadline(server, c, kind);
+	if (c->deadline.due_ms > c->expires_ms)
+		deadline_set(&server->deadlines, &c->deadline, c->expires_ms);
+}
+
+static void start_counting(struct connection *c, struct user *user)
+{
+	c->user = user;
+	if (user == NULL)
+		return;
+	user->holders++;
+	user->polls++;
+}
+
+static void ask_hub(struct connection *c, const struct poll_request *request,
+                    const struct pass *pass)
+{
+	c->headers = pass->headers;
+	c->expires_ms = pass->expires_ms;
 	c->waiter.from_now = request->from_now;
 	c->waiter.cursor = request->cursor;
 	c->waiter.must_answer = request->seconds == 0;
 	hub_ask(c->server->hub, &c->waiter, &request->room);
 	if (c->waiter.state == WAITER_IDLE)
 		return;
-	buffer_release(&c->target);
+	give_spare(c);
 	c->is_overdue = false;
 	enter(c, CONNECTION_WAITING);
-	server_set_deadline(c->server, c, DEADLINE_POLL + (int)request->seconds);
+	start_counting(c, pass->user);
+	wait_for(c, DEADLINE_POLL + (int)request->seconds);
 	if (c->server->draining)
 		hub_send_away(c->server->hub, &c->waiter);
 }
@@ -277,29 +356,90 @@ static struct problem check_request(const struct connection *c,
 	return (struct problem){PROBLEM_NONE, NULL};
 }
 
-/* The head of a request is there; `whole` is all of it if it came in one piece,
- * else empty. */
-static void handle_request(struct connection *c, struct text whole)
+static bool has_too_many_polls(const struct server *server,
+                               const struct user *user)
 {
-	struct poll_request request;
+	int64_t limit = server->settings->limits_user_polls;
 
-	c->closes = !http_should_keep_alive(&c->parser) || c->parser.upgrade ||
-	            c->parser.http_minor == 0 ||
-	            c->server->draining;
-	c->is_head = c->parser.method == HTTP_HEAD;
-	const char *complaint =
-		c->parser.http_major != 1
-			? "this is not HTTP/1"
-			: head_check_complaint(&c->head_check,
-	                                       c->parser.http_minor > 0);
-	if (complaint != NULL) {
-		refuse_and_close(c, PROBLEM_BAD_REQUEST, complaint);
+	return user != NULL && limit > 0 && (int64_t)user->polls >= limit;
+}
+
+/* Whether who asks may read the room: then he has a pass. */
+static struct problem let_in(struct connection *c,
+                             const struct poll_request *request,
+                             struct pass *pass)
+{
+	struct server *server = c->server;
+	struct credentials credentials = request_head_credentials(&c->head);
+	int64_t wall_ms = clock_wall_ms();
+	struct grant grant;
+
+	if (c->head.is_ambiguous && server->settings->auth_mode != AUTH_OPEN)
+		return (struct problem){PROBLEM_BAD_REQUEST,
+		                        "a header is given twice"};
+	struct problem wrong =
+		access_ask(server->access, server->settings, &credentials,
+	                   &request->room, ACCESS_READ, wall_ms, &grant);
+	if (wrong.type != PROBLEM_NONE)
+		return wrong;
+	if (grant.expires_ms < INT64_MAX)
+		pass->expires_ms = server->now_ms + grant.expires_ms - wall_ms;
+	if (grant.identity->is_known)
+		pass->user = users_hold(&server->users,
+		                        text_of(grant.identity->user_id));
+	access_give_back(&grant);
+	if (!has_too_many_polls(server, pass->user))
+		return wrong;
+	return (struct problem){PROBLEM_RATE_LIMITED,
+	                        "too many of your polls wait already"};
+}
+
+/* What is wrong with a request whose target was read. */
+static struct problem check_all(struct connection *c,
+                                const struct poll_request *request,
+                                struct problem in_target, struct pass *pass)
+{
+	struct problem wrong;
+
+	if (request->kind == ROUTE_NONE)
+		return in_target;
+	wrong = check_request(c, request);
+	if (wrong.type == PROBLEM_NONE && request->kind == ROUTE_POLL)
+		wrong = let_in(c, request, pass);
+	return wrong.type == PROBLEM_NONE ? in_target : wrong;
+}
+
+static bool is_preflight(const struct connection *c)
+{
+	return c->parser.method == HTTP_OPTIONS && !has_body(&c->parser) &&
+	       access_is_listed(c->server->settings,
+	                        request_head_part(&c->head, HEAD_ORIGIN));
+}
+
+static void answer_preflight(struct connection *c)
+{
+	struct buffer headers = {0};
+
+	access_add_preflight("GET", &headers);
+	struct answer *answer =
+		answer_empty(204, buffer_text(&headers), c->closes);
+	buffer_release(&headers);
+	answer_with(c, answer);
+	answer_release(answer);
+}
+
+static void answer_request(struct connection *c, struct text whole)
+{
+	struct text target = request_head_part(&c->head, HEAD_TARGET);
+	struct pass pass = {.headers = c->headers, .expires_ms = INT64_MAX};
+	struct poll_request request;
+	struct problem wrong = poll_request_read(target, &request);
+
+	if (request.kind == ROUTE_POLL && is_preflight(c)) {
+		answer_preflight(c);
 		return;
 	}
-	struct problem wrong =
-		poll_request_read(buffer_text(&c->target), &request);
-	if (wrong.type == PROBLEM_NONE)
-		wrong = check_request(c, &request);
+	wrong = check_all(c, &request, wrong, &pass);
 	/* A body would have to be read to find the next request; and who came
 	 * over the limit is not to stay. */
 	c->closes = c->closes || has_body(&c->parser) ||
@@ -310,29 +450,70 @@ static void handle_request(struct connection *c, struct text whole)
 		tell_operator(c, request.kind);
 	} else {
 		if (!c->closes)
-			request_memo_keep(&c->server->memo, whole, &request);
-		ask_hub(c, &request);
+			request_memo_keep(&c->server->memo, &c->server->users,
+			                  whole, &request, &pass);
+		ask_hub(c, &request, &pass);
 	}
+	users_give_back(&c->server->users, pass.user);
+}
+
+/* The head of a request is there; `whole` is all of it if it came in one piece,
+ * else empty. */
+static void handle_request(struct connection *c, struct text whole)
+{
+	c->closes = !http_should_keep_alive(&c->parser) || c->parser.upgrade ||
+	            c->parser.http_minor == 0 ||
+	            c->server->draining;
+	c->is_head = c->parser.method == HTTP_HEAD;
+	c->headers = server_headers(c->server, request_head_part(&c->head,
+	                                                         HEAD_ORIGIN));
+	const char *complaint =
+		c->parser.http_major != 1
+			? "this is not HTTP/1"
+			: head_check_complaint(&c->head_check,
+	                                       c->parser.http_minor > 0);
+	if (complaint != NULL)
+		refuse_and_close(c, PROBLEM_BAD_REQUEST, complaint);
+	else
+		answer_request(c, whole);
 }
 
 /* False: these bytes are not the request that was read last. */
 static bool repeat_request(struct connection *c, struct text data)
 {
-	const struct request_memo *memo = &c->server->memo;
+	const struct server *server = c->server;
+	const struct request_memo *memo = &server->memo;
 
-	if (!request_memo_is(memo, data) || c->is_surplus)
+	if (!request_memo_is(memo, data, server->now_ms) || c->is_surplus ||
+	    has_too_many_polls(server, memo->pass.user))
 		return false;
-	c->closes = c->server->draining;
+	c->closes = server->draining;
 	c->is_head = false;
-	ask_hub(c, &memo->request);
+	ask_hub(c, &memo->request, &memo->pass);
 	return true;
+}
+
+static int keep_name(struct http_parser *parser, const char *data, size_t size)
+{
+	struct connection *c = parser->data;
+
+	request_head_add_name(&c->head, (struct text){data, size});
+	return 0;
+}
+
+static int keep_value(struct http_parser *parser, const char *data, size_t size)
+{
+	struct connection *c = parser->data;
+
+	request_head_add_value(&c->head, (struct text){data, size});
+	return 0;
 }
 
 static int keep_target(struct http_parser *parser, const char *data, size_t size)
 {
 	struct connection *c = parser->data;
 
-	buffer_add(&c->target, data, size);
+	request_head_add_target(&c->head, (struct text){data, size});
 	return 0;
 }
 
@@ -352,6 +533,8 @@ static int end_request(struct http_parser *parser)
 
 static const struct http_parser_settings parser_settings = {
 	.on_url = keep_target,
+	.on_header_field = keep_name,
+	.on_header_value = keep_value,
 	.on_headers_complete = end_head,
 	.on_message_complete = end_request,
 };
@@ -474,10 +657,23 @@ void connection_new(struct server *server, int fd, bool is_surplus)
 	}
 }
 
+/* Who may not be there any more is to hear no more. */
+static void end_expired(struct connection *c)
+{
+	hub_leave(c->server->hub, &c->waiter);
+	refuse(c, (struct problem){PROBLEM_TOKEN_EXPIRED,
+	                           "the token has expired while the poll waited"});
+	process_early_input(c);
+}
+
 static void expire_poll(struct connection *c)
 {
 	struct hub *hub = c->server->hub;
 
+	if (c->server->now_ms >= c->expires_ms) {
+		end_expired(c);
+		return;
+	}
 	if (hub_time_out(hub, &c->waiter))
 		return;
 	if (c->is_overdue) {
@@ -485,7 +681,7 @@ static void expire_poll(struct connection *c)
 		return;
 	}
 	c->is_overdue = true;
-	server_set_deadline(c->server, c, DEADLINE_OVERDUE);
+	wait_for(c, DEADLINE_OVERDUE);
 }
 
 static void count_cut(enum connection_state state)

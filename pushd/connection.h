@@ -12,7 +12,9 @@
 
 #include "deadlines.h"
 #include "head_check.h"
+#include "request_head.h"
 #include "unread.h"
+#include "users.h"
 #include "waiter.h"
 
 struct server;
@@ -43,7 +45,11 @@ struct connection {
 	struct head_check head_check;
 	int64_t head_size;   /* bytes of this request so far */
 	bool is_head;        /* its method is HEAD */
-	struct buffer target; /* of this request; released when it waits */
+	struct request_head head; /* its bytes are released when it waits */
+	const struct text *headers; /* that this request's answer has beside its
+	                             * own */
+	struct user *user;   /* whose poll waits; held. NULL: not known by name */
+	int64_t expires_ms;  /* when it may wait no longer; monotonic */
 	struct buffer input;  /* received but not yet parsed */
 	struct answer *answer; /* being written; NULL: none */
 	size_t written;

@@ -1,5 +1,17 @@
 #include "head_check.h"
 
+enum part {
+	HEAD_BEFORE, /* empty lines before the first may be passed over */
+	HEAD_FIRST_LINE,
+	HEAD_LINE_START,
+	HEAD_NAME,
+	HEAD_VALUE,
+	/* The value of Host: before it, in it, behind it. */
+	HEAD_HOST_START,
+	HEAD_HOST,
+	HEAD_HOST_END,
+};
+
 static const char host[] = "host";
 
 enum {

@@ -9,21 +9,9 @@
 
 #include "text.h"
 
-enum head_part {
-	HEAD_BEFORE, /* empty lines before the first may be passed over */
-	HEAD_FIRST_LINE,
-	HEAD_LINE_START,
-	HEAD_NAME,
-	HEAD_VALUE,
-	/* The value of Host: before it, in it, behind it. */
-	HEAD_HOST_START,
-	HEAD_HOST,
-	HEAD_HOST_END,
-};
-
 /* {0} is one that has seen nothing. */
 struct head_check {
-	unsigned char part;    /* enum head_part */
+	unsigned char part;    /* of the head; see head_check.c */
 	unsigned char matched; /* bytes of a name that are those of "host" */
 	unsigned char hosts;
 	bool has_stray_space;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "command_line.h"
 #include "follower.h"
 #include "inherited.h"
@@ -18,6 +19,7 @@ struct pushd {
 	int argc;
 	char **argv;
 	struct settings settings;
+	struct access *access;
 	size_t inherited; /* listening sockets */
 	struct ev_loop *loop;
 	struct log_reader *reader;
@@ -128,6 +130,9 @@ static int serve(struct pushd *pushd)
 	if (!inherited_take(&pushd->inherited, &error))
 		return complain(&error);
 	pushd->loop = ev_default_loop(EVFLAG_AUTO);
+	pushd->access = access_new(settings, &error);
+	if (pushd->access == NULL)
+		return complain(&error);
 	struct store *store = store_new(settings, STORE_READ, &error);
 	if (store == NULL)
 		return complain(&error);
@@ -141,7 +146,7 @@ static int serve(struct pushd *pushd)
 	         connection_answered);
 	pushd->hub.reads_limit = settings->limits_reads;
 	if (server_init(&pushd->server, pushd->loop, settings, pushd->inherited,
-	                &pushd->hub, &error))
+	                &pushd->hub, pushd->access, &error))
 		run(pushd);
 	else
 		status = complain(&error);
@@ -164,6 +169,7 @@ int main(int argc, char **argv)
 	status = serve(&pushd);
 	if (pushd.loop != NULL)
 		ev_loop_destroy(pushd.loop);
+	access_free(pushd.access);
 	settings_release(&pushd.settings);
 	return status;
 }

@@ -23,7 +23,9 @@ struct poll_request {
 	int64_t seconds;      /* to wait at the most */
 };
 
-/* Reads the target of a GET. The problem is PROBLEM_NONE if all is well. */
+/* Reads the target of a GET. The problem is PROBLEM_NONE if all is well. If only
+ * the query is wrong, kind and room are set all the same, for who may not read
+ * the room is to be told that and nothing else. */
 struct problem poll_request_read(struct text target, struct poll_request *request);
 
 #endif

@@ -268,6 +268,41 @@ static void set_head_limit(const struct settings *settings)
 		(uint32_t)settings->limits_request_head + 1);
 }
 
+/* Answers are shared, so what depends on a page's origin is rendered once. */
+static void render_headers(struct server *server)
+{
+	const struct word_list *origins = &server->settings->auth_origins;
+
+	server->headers = memory_get((origins->count + 1) *
+	                             sizeof *server->headers);
+	for (size_t i = 0; i <= origins->count; i++) {
+		struct buffer b = {0};
+
+		access_add_cors(server->settings,
+		                text_of(i > 0 ? origins->words[i - 1] : ""), &b);
+		server->headers[i] = buffer_text(&b);
+	}
+}
+
+static void free_headers(struct server *server)
+{
+	size_t count = server->settings->auth_origins.count + 1;
+
+	for (size_t i = 0; i < count; i++)
+		free((char *)server->headers[i].data);
+	free(server->headers);
+}
+
+const struct text *server_headers(const struct server *server, struct text origin)
+{
+	const struct word_list *origins = &server->settings->auth_origins;
+
+	for (size_t i = 0; i < origins->count; i++)
+		if (text_is(origin, origins->words[i]))
+			return &server->headers[i + 1];
+	return &server->headers[0];
+}
+
 static bool start_poller(struct server *server, struct buffer *error)
 {
 	if (poller_init(&server->poller, server->loop, connection_ready))
@@ -278,15 +313,18 @@ static bool start_poller(struct server *server, struct buffer *error)
 
 bool server_init(struct server *server, struct ev_loop *loop,
                  const struct settings *settings, size_t inherited,
-                 struct hub *hub, struct buffer *error)
+                 struct hub *hub, struct access *access, struct buffer *error)
 {
 	*server = (struct server){.loop = loop,
 	                          .settings = settings,
 	                          .hub = hub,
+	                          .access = access,
 	                          .poller.io.fd = -1};
 	list_init(&server->connections);
 	list_init(&server->dead);
 	unread_init(&server->unread);
+	users_init(&server->users);
+	render_headers(server);
 	init_deadlines(server);
 	set_patience(server, settings);
 	ev_timer_init(&server->ticks, tick, tick_seconds, tick_seconds);
@@ -311,12 +349,14 @@ bool server_init(struct server *server, struct ev_loop *loop,
 bool server_change_settings(struct server *server, const struct settings *fresh,
                             struct buffer *error)
 {
-	if (!set_limits(server, fresh, error))
+	if (!set_limits(server, fresh, error) ||
+	    !access_renew(server->access, fresh, error))
 		return false;
 	set_patience(server, fresh);
 	set_head_limit(fresh);
-	/* It may be longer than what is allowed now. */
-	server->memo.size = 0;
+	/* It may be longer than what is allowed now, and whose it is has to be
+	 * asked again. */
+	request_memo_forget(&server->memo, &server->users);
 	return true;
 }
 
@@ -337,6 +377,10 @@ void server_release(struct server *server)
 		connection_close(LIST_OWNER(server->connections.next,
 		                            struct connection, all));
 	free_dead(server);
+	request_memo_forget(&server->memo, &server->users);
+	users_release(&server->users);
+	buffer_release(&server->spare);
+	free_headers(server);
 	ev_timer_stop(server->loop, &server->ticks);
 	ev_check_stop(server->loop, &server->turn);
 	poller_release(&server->poller);

@@ -41,6 +41,11 @@ struct server {
 	size_t limit, surplus; /* more than limit are refused, and more than
 	                        * limit + surplus not accepted */
 	struct poller poller;
+	struct access *access;
+	struct users users;
+	struct text *headers; /* for all (no origin, or not listed), then for each
+	                       * of auth.origins */
+	struct buffer spare;  /* memory for the next request's head */
 	struct request_memo memo;
 	struct unread unread;
 	int64_t now_ms; /* monotonic, as of the beginning of the loop's turn */
@@ -60,7 +65,7 @@ struct server {
  * the server can be released all the same. Borrows the rest. */
 bool server_init(struct server *server, struct ev_loop *loop,
                  const struct settings *settings, size_t inherited,
-                 struct hub *hub, struct buffer *error);
+                 struct hub *hub, struct access *access, struct buffer *error);
 void server_release(struct server *server);
 
 /* Makes ready for other settings, which the caller then puts in the place of
@@ -78,6 +83,11 @@ void server_drain(struct server *server);
 /* Tells the operator, unless that was told a moment ago. */
 void server_complain(struct server *server, enum complaint which,
                      const char *what);
+
+/* What answers to a page of this origin have beside their own headers; lives as
+ * long as the server. */
+const struct text *server_headers(const struct server *server,
+                                  struct text origin);
 
 /* (Re)starts the connection's deadline. */
 void server_set_deadline(struct server *server, struct connection *c,

@@ -232,11 +232,13 @@ static void fill_hub(struct world *world, unsigned how)
 static void open_connection(struct world *world, unsigned how)
 {
 	struct server *server = &world->server;
+	static struct text no_headers;
 	int ends[2], few = 1;
 
 	*server = (struct server){.loop = loop,
 	                          .settings = &world->settings,
 	                          .hub = &world->hub,
+	                          .headers = &no_headers,
 	                          .limit = how & SURPLUS ? 0 : 1};
 	list_init(&server->connections);
 	list_init(&server->dead);
@@ -258,6 +260,7 @@ static void begin(struct world *world, unsigned how)
 {
 	*world = (struct world){0};
 	world->settings.limits_unread = 1 << 30;
+	world->settings.auth_mode = AUTH_OPEN;
 	world->settings.limits_request_head = how & SHORT_HEAD ? 256 : 16384;
 	world->reader.last = &world->reader.first;
 	world->reader.broken = how & BROKEN_LOG;
@@ -297,6 +300,7 @@ static void go_away(struct world *world)
 	check_rooms(&world->hub);
 	connection_free(world->connection);
 	poller_release(&world->server.poller);
+	buffer_release(&world->server.spare);
 	hub_release(&world->hub);
 	close(world->client);
 	buffer_release(&world->output);

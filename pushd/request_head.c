@@ -1,0 +1,98 @@
+#include "request_head.h"
+
+#include <strings.h>
+
+static const char *const names[HEAD_PARTS] = {
+	[HEAD_USER_ID] = "Longroom-User-Id",
+	[HEAD_USERNAME] = "Longroom-Username",
+	[HEAD_SENDER_TYPE] = "Longroom-Sender-Type",
+	[HEAD_READ] = "Longroom-Read",
+	[HEAD_WRITE] = "Longroom-Write",
+	[HEAD_AUTHORIZATION] = "Authorization",
+	[HEAD_COOKIE] = "Cookie",
+	[HEAD_ORIGIN] = "Origin",
+};
+
+void request_head_clear(struct request_head *head)
+{
+	struct buffer bytes = head->bytes;
+
+	*head = (struct request_head){.bytes = bytes};
+	buffer_clear(&head->bytes);
+}
+
+/* The pieces of a part come one after the other, with nothing between them. */
+static void add(struct request_head *head, struct text piece)
+{
+	struct head_place *place = &head->parts[head->part];
+
+	if (place->size == 0)
+		place->at = (uint32_t)head->bytes.size;
+	buffer_add_text(&head->bytes, piece);
+	place->size += (uint32_t)piece.size;
+}
+
+void request_head_add_target(struct request_head *head, struct text piece)
+{
+	head->part = HEAD_TARGET;
+	add(head, piece);
+}
+
+void request_head_add_name(struct request_head *head, struct text piece)
+{
+	if (!head->in_name)
+		head->name_size = 0;
+	head->in_name = true;
+	if (head->name_size + piece.size <= HEAD_NAME_MAX)
+		memcpy(head->name + head->name_size, piece.data, piece.size);
+	head->name_size += piece.size;
+}
+
+static enum head_part find_part(const struct request_head *head)
+{
+	enum head_part part = HEAD_USER_ID;
+
+	while (part < HEAD_PARTS &&
+	       (strlen(names[part]) != head->name_size ||
+	        strncasecmp(names[part], head->name, head->name_size) != 0))
+		part++;
+	return part;
+}
+
+void request_head_add_value(struct request_head *head, struct text piece)
+{
+	if (head->in_name) {
+		head->in_name = false;
+		head->part = find_part(head);
+		if (head->part < HEAD_PARTS) {
+			head->is_ambiguous |= head->given >> head->part & 1;
+			head->given |= UINT32_C(1) << head->part;
+		}
+	}
+	if (head->part < HEAD_PARTS)
+		add(head, piece);
+}
+
+struct text request_head_part(const struct request_head *head,
+                              enum head_part part)
+{
+	const struct head_place *place = &head->parts[part];
+
+	if (place->size == 0)
+		return (struct text){NULL, 0};
+	return (struct text){head->bytes.data + place->at, place->size};
+}
+
+struct credentials request_head_credentials(const struct request_head *head)
+{
+	return (struct credentials){
+		.user_id = request_head_part(head, HEAD_USER_ID),
+		.username = request_head_part(head, HEAD_USERNAME),
+		.sender_type = request_head_part(head, HEAD_SENDER_TYPE),
+		.read = request_head_part(head, HEAD_READ),
+		.write = request_head_part(head, HEAD_WRITE),
+		.authorization = request_head_part(head, HEAD_AUTHORIZATION),
+		.cookie = request_head_part(head, HEAD_COOKIE),
+		.origin = request_head_part(head, HEAD_ORIGIN),
+	};
+}

@@ -1,0 +1,50 @@
+/* The head of a request while it comes in, piece by piece: its target, and the
+ * few headers that say who asks. Others are passed over. */
+#ifndef LONGROOM_REQUEST_HEAD_H
+#define LONGROOM_REQUEST_HEAD_H
+
+#include "access.h"
+#include "buffer.h"
+
+enum head_part {
+	HEAD_TARGET,
+	HEAD_USER_ID,
+	HEAD_USERNAME,
+	HEAD_SENDER_TYPE,
+	HEAD_READ,
+	HEAD_WRITE,
+	HEAD_AUTHORIZATION,
+	HEAD_COOKIE,
+	HEAD_ORIGIN,
+	HEAD_PARTS,
+	HEAD_OTHER = HEAD_PARTS, /* a header that says nothing to us */
+};
+
+enum { HEAD_NAME_MAX = 24 }; /* no header that is looked for has a longer name */
+
+struct request_head {
+	struct buffer bytes; /* of all parts, in the order in which they came */
+	struct head_place {
+		uint32_t at, size;
+	} parts[HEAD_PARTS];
+	enum head_part part; /* that comes now */
+	bool in_name;
+	bool is_ambiguous;   /* one of the headers was given twice */
+	uint32_t given;      /* bits, by part */
+	size_t name_size;    /* may be more than HEAD_NAME_MAX */
+	char name[HEAD_NAME_MAX];
+};
+
+/* Empties it; the bytes' memory is kept. */
+void request_head_clear(struct request_head *head);
+
+void request_head_add_target(struct request_head *head, struct text piece);
+void request_head_add_name(struct request_head *head, struct text piece);
+void request_head_add_value(struct request_head *head, struct text piece);
+
+/* Borrowed until the next change. */
+struct text request_head_part(const struct request_head *head,
+                              enum head_part part);
+struct credentials request_head_credentials(const struct request_head *head);
+
+#endif
