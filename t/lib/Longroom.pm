@@ -93,6 +93,8 @@ sub fresh_dir {
 #          dir => '/there'                       kept when the test ends
 #          programs => {pushd => 'NAME'}         built programs other than the usual
 #          operator => 1                         /healthz and /metrics, for operator()
+#          nginx => {files => [of etc/nginx], http => TEXT, server => TEXT}
+#                                                further files and lines of nginx's
 #          hand_over => 1                        listening sockets are made here, and kept
 #                                                while a program is away
 #          history => {...}                      start_program's options for it
@@ -104,6 +106,7 @@ sub start {
         workers  => $options{nginx_workers} || 1,
         operator => $options{operator},
         programs => $options{programs} || {},
+        nginx    => $options{nginx} || {},
         process  => {},
         problems => [],
     }, $class;
@@ -832,7 +835,9 @@ sub _write_nginx_conf {
         WEB     => source_dir() . '/web',
     );
     my $descriptors = descriptor_limit();
-    for my $name (qw(nginx.conf longroom-upstreams.conf longroom-locations.conf longroom-operator.conf)) {
+    my $more = $self->{nginx};
+    for my $name (qw(nginx.conf longroom-upstreams.conf longroom-locations.conf longroom-operator.conf),
+        @{ $more->{files} || [] }) {
         my $text = slurp("$from/$name");
         length $text or die "$from/$name is not there\n";
         $text =~ s{/run/longroom\b}{$dir}g;
@@ -843,6 +848,8 @@ sub _write_nginx_conf {
         $text =~ s{^(    include longroom-upstreams.conf;\n)}
                   {$1    server { listen unix:$dir/operator.sock; include longroom-operator.conf; }\n}m
             if $self->{operator};
+        $text =~ s{^(    include longroom-upstreams.conf;\n)}{$1$more->{http}\n}m if $more->{http};
+        $text =~ s{^(        include longroom-locations.conf;\n)}{$1$more->{server}\n}m if $more->{server};
         spew("$dir/$name", $text);
     }
     return;
