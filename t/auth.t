@@ -1,0 +1,166 @@
+# Who may read and who may write: a table over the shipped configuration of
+# nginx, in both modes that know anybody (PROTOCOL section 12).
+
+use strict;
+use warnings;
+use utf8;
+
+use FindBin ();
+use lib "$FindBin::Bin/lib";
+use Longroom;
+use Test::More;
+use Visitors;
+
+binmode Test::More->builder->$_, ':encoding(UTF-8)' for qw(output failure_output todo_output);
+
+my %VISITORS = (
+    ann    => { id => '2', name => 'Ann B.', read => 'team_red lobby-*', write => 'team_red' },
+    bob    => { name => 'bob', read => 'team_blue', write => 'team_blue', type => 'bot' },
+    chief  => { read => '*', write => '*' },
+    reader => { read => 'room_* team_???' },
+    writer => { write => 'team_red' },
+    eve    => {},
+);
+
+# Rooms that have a message: team_red, team_blue, news, lobby-1. news is there
+# for everybody to read. empty-1 has none.
+#
+# Status of: a page of history, a message that there is, one that there is not, a
+# poll, HEAD, POST.
+my @TABLE = map { [split] } split /\n/, <<'END';
+-      team_red   401 401 401 401 401 401
+-      team_blue  401 401 401 401 401 401
+-      empty-1    401 401 401 401 401 401
+-      news       200 200 404 200 200 401
+ann    team_red   200 200 404 200 200 201
+ann    team_blue  403 403 403 403 403 403
+ann    empty-1    403 403 403 403 403 403
+ann    lobby-1    200 200 404 200 200 403
+ann    news       200 200 404 200 200 403
+bob    team_red   403 403 403 403 403 403
+bob    team_blue  200 200 404 200 200 201
+bob    team_blu   403 403 403 403 403 403
+bob    team_bluee 403 403 403 403 403 403
+chief  team_red   200 200 404 200 200 201
+chief  empty-2    200 404 404 200 200 201
+reader team_red   200 200 404 200 200 403
+reader team_blue  403 403 403 403 403 403
+reader room_26    200 404 404 200 200 403
+writer team_red   403 403 403 403 403 201
+writer team_blue  403 403 403 403 403 403
+eve    team_red   403 403 403 403 403 403
+eve    empty-1    403 403 403 403 403 403
+eve    news       200 200 404 200 200 403
+END
+
+sub start {
+    my ($mode, %settings) = @_;
+    return Visitors::start($mode, \%VISITORS, operator => 1, settings => { 'auth.anonymous_read' => 'news', %settings });
+}
+
+my ($l, $mode);
+
+sub ask {
+    my ($who, $method, $path, %options) = @_;
+    my %headers = (%{ Visitors::headers($mode, $who) }, %{ delete $options{headers} || {} });
+    return $l->request($method, $path, headers => \%headers, %options);
+}
+
+sub say_in {
+    my ($who, $room, %fields) = @_;
+    my $body = JSON::PP->new->utf8->encode({ content => 'Hello', %fields });
+    return ask($who, POST => "/rooms/$room/messages", content => $body,
+        headers => { 'Content-Type' => 'application/json' });
+}
+
+# An answer without what differs each time.
+sub shape {
+    my ($answer) = @_;
+    my %headers = %{ $answer->{headers} };
+    delete @headers{qw(date)};
+    return { status => $answer->{status}, headers => \%headers, content => $answer->{content} };
+}
+
+for (qw(nginx token)) {
+    $mode = $_;
+    $l = start($mode);
+    my %id = map { $_ => say_in('chief', $_)->{json}{id} } qw(team_red team_blue news lobby-1);
+
+    for my $row (@TABLE) {
+        my ($who, $room, @expected) = @$row;
+        my $name = $who eq '-' ? 'nobody' : $who;
+        $who = undef if $who eq '-';
+        my $id = $id{$room} || 1;
+        my @answers = (
+            ask($who, GET  => "/rooms/$room/messages"),
+            ask($who, GET  => "/rooms/$room/messages/$id"),
+            ask($who, GET  => "/rooms/$room/messages/999999"),
+            ask($who, GET  => "/rooms/$room/poll?timeout=0"),
+            ask($who, HEAD => "/rooms/$room/messages"),
+            say_in($who, $room),
+        );
+        my @verbs = ('reads', 'reads a message of', 'reads no message of', 'polls', 'asks for the head of', 'sends to');
+        is $answers[$_]{status}, $expected[$_], "$mode: $name $verbs[$_] $room: $expected[$_]" for 0 .. $#verbs;
+        for my $answer (@answers) {
+            my $challenge = $answer->{headers}{'www-authenticate'};
+            next if ($answer->{status} == 401) == defined $challenge;
+            fail "$mode: $name, $room: 401 says how to log in, and nothing else does";
+        }
+    }
+
+    subtest "$mode: a room that exists is not told from one that does not" => sub {
+        for my $who (undef, 'eve') {
+            for my $path (qw(messages messages/1 poll poll?after=x messages?after=x messages?limit=0 poll?timeout=99)) {
+                my @answers = map { shape(ask($who, GET => "/rooms/$_/$path")) } 'team_red', 'team_xxx';
+                is_deeply $answers[0], $answers[1], ($who // 'nobody') . " asks for $path";
+                is $answers[0]{status}, $who ? 403 : 401, '... and is refused for that alone';
+            }
+        }
+    };
+
+    subtest "$mode: who sends is who he is" => sub {
+        my $mine = say_in('ann', 'team_red', user_id => '1', username => 'root')->{json};
+        is "$mine->{user_id} $mine->{username} $mine->{sender_type}", '2 Ann B. user', 'whatever the body says';
+        my $bot = say_in('bob', 'team_blue')->{json};
+        is "$bot->{user_id} $bot->{username} $bot->{sender_type}", 'bob bob bot', 'and of what kind';
+        my $read = ask('bob', GET => "/rooms/team_blue/messages/$bot->{id}")->{json};
+        is_deeply $read, $bot, 'in history too';
+        my $form = ask('ann', POST => '/rooms/team_red/messages', content => 'content=x&user_id=1&username=root',
+            headers => { 'Content-Type' => 'application/x-www-form-urlencoded' })->{json};
+        is "$form->{user_id} $form->{username}", '2 Ann B.', 'and by a form';
+    };
+
+    subtest "$mode: two users may use the same client_id" => sub {
+        my @answers = map { say_in($_, 'team_red', client_id => 'same') } qw(ann chief ann);
+        is "@{[map { $_->{status} } @answers]}", '201 201 200', 'each has his own';
+    };
+
+    subtest "$mode: answers are for who asked" => sub {
+        my $page = ask('ann', GET => '/rooms/team_red/messages');
+        like $page->{headers}{'cache-control'}, qr/\bprivate\b/, 'history may not be kept for others';
+        my $again = ask('eve', GET => '/rooms/team_red/messages',
+            headers => { 'If-None-Match' => $page->{headers}{etag} });
+        is $again->{status}, 403, 'who knows the tag of a page does not learn whether it changed';
+    };
+
+    subtest "$mode: a crowd of different users gets what each may have" => sub {
+        my %polls = map {
+            my $who = $_;
+            my $headers = join '', map {"$_: " . Visitors::headers($mode, $who)->{$_} . "\r\n"}
+                keys %{ Visitors::headers($mode, $who) };
+            my $c = $l->connect;
+            $c->write("GET /rooms/team_red/poll?timeout=30 HTTP/1.1\r\nHost: localhost\r\n$headers\r\n");
+            ($who => $c);
+        } qw(ann bob chief eve reader);
+        is $polls{$_}->answer->{status}, 403, "$_ is refused at once" for qw(bob eve);
+        $l->eventually(20, sub { $l->metrics('pushd')->{'connections{state="waiting"}'} == 3 }) or fail 'three wait';
+        say_in('chief', 'team_red', content => 'for those who may');
+        for (qw(ann chief reader)) {
+            my $answer = $polls{$_}->answer;
+            is_deeply $answer->{json} && Longroom::message_contents($answer), ['for those who may'], "$_ gets it";
+        }
+    };
+    $l->stop;
+}
+
+done_testing;

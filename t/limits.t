@@ -1,0 +1,121 @@
+# How much a user may do: sends with a burst, for users and rooms, and polls that
+# wait (PROTOCOL section 12).
+
+use strict;
+use warnings;
+
+use FindBin ();
+use lib "$FindBin::Bin/lib";
+use Longroom;
+use Test::More;
+use Visitors;
+
+my %VISITORS = map { $_ => { read => '*', write => '*' } } qw(ann bob carl dora w1 w2 w3 w4);
+
+my $l = Visitors::start('nginx', \%VISITORS, operator => 1, settings => {
+    'limits.user_sends' => 1, 'limits.user_burst' => 5, 'limits.room_sends' => 1, 'limits.room_burst' => 12,
+    'limits.user_polls' => 3,
+});
+
+sub say_in {
+    my ($who, $room, $content) = @_;
+    return $l->request(POST => "/rooms/$room/messages", content => $content // 'Hello',
+        headers => { %{ Visitors::headers('nginx', $who) }, 'Content-Type' => 'text/plain' });
+}
+
+# Starts a poll and returns its connection.
+sub wait_in {
+    my ($who, $room) = @_;
+    my $c = $l->connect;
+    $c->write("GET /rooms/$room/poll?timeout=50 HTTP/1.1\r\nHost: localhost\r\nCookie: who=$who\r\n\r\n");
+    return $c;
+}
+
+sub waiting { return $l->metrics('pushd')->{'connections{state="waiting"}'} }
+
+sub await_waiting {
+    my ($count) = @_;
+    return $l->eventually(20, sub { waiting() == $count });
+}
+
+subtest 'a user sends a burst, then has to wait' => sub {
+    my @answers = map { say_in('ann', 'room_1') } 1 .. 5;
+    is "@{[map { $_->{status} } @answers]}", '201 201 201 201 201', 'the burst is taken';
+    my @left = map { $_->{headers}{'ratelimit-remaining'} } @answers;
+    is $left[0], 4, 'the first answer says how many more there may be';
+    is $answers[0]{headers}{'ratelimit-limit'}, 5, '... of how many';
+    cmp_ok $left[4], '<', $left[0], 'each send counts';
+    my $refused = say_in('ann', 'room_1');
+    $refused = say_in('ann', 'room_1') if $refused->{status} == 201;    # a second has passed
+    Longroom::is_problem($refused, 429, 'rate-limited', 'then no more');
+    is $refused->{headers}{'ratelimit-remaining'}, 0, 'none is left';
+    like $refused->{headers}{'retry-after'}, qr/\A[1-9][0-9]*\z/, 'Retry-After says when';
+    is say_in('ann', 'room_2')->{status}, 429, 'in another room too';
+    is say_in('bob', 'room_2')->{status}, 201, 'but others may go on';
+    ok $l->eventually(20, sub { say_in('ann', 'room_2')->{status} == 201 }), 'after a while he may again';
+};
+
+subtest 'what was refused was neither saved nor broadcast' => sub {
+    my %taken;
+    for (1 .. 8) { my $answer = say_in('carl', 'room_3', "carl $_"); $taken{"carl $_"} = 1 if $answer->{status} == 201 }
+    my $page = $l->request(GET => '/rooms/room_3/messages?limit=100', headers => Visitors::headers('nginx', 'carl'));
+    is_deeply [sort @{ Longroom::message_contents($page) }], [sort keys %taken], 'history has what was taken';
+    cmp_ok scalar keys %taken, '<', 8, 'and that is not all';
+};
+
+subtest 'all users of a room together have a limit' => sub {
+    my @status;
+    for my $who (qw(w1 w2 w3 w4) x 5) { push @status, say_in($who, 'room_4'); }
+    my ($refused) = grep { $_->{status} == 429 && $_->{headers}{'ratelimit-limit'} == 12 } @status;
+    ok $refused, 'one is refused for the room';
+    like $refused->{headers}{'retry-after'} // '', qr/\A[1-9]/, 'and told when to go on';
+};
+
+subtest 'a user has only so many polls that wait' => sub {
+    my @polls = map { wait_in('ann', "room_$_") } 11 .. 13;
+    ok await_waiting(3), 'three wait';
+    my $refused = wait_in('ann', 'room_14')->answer;
+    Longroom::is_problem($refused, 429, 'rate-limited', 'the fourth is refused');
+    like $refused->{headers}{'retry-after'} // '', qr/\A[1-9]/, 'and told when to go on';
+    Longroom::is_problem(wait_in('ann', 'room_13')->answer, 429, 'rate-limited', 'one like the last, too');
+    my $other = wait_in('bob', 'room_11');
+    ok await_waiting(4), 'somebody else may wait';
+    pop(@polls)->close;
+    ok await_waiting(3), 'when one goes away';
+    push @polls, wait_in('ann', 'room_14');
+    ok await_waiting(4), 'another may come';
+    Longroom::is_problem(wait_in('ann', 'room_15')->answer, 429, 'rate-limited', 'but no more');
+    say_in('dora', 'room_11');
+    is $polls[0]->answer->{status}, 200, 'and when one is answered';
+    ok await_waiting(2), '... who has left the room is not counted';
+    $polls[0] = wait_in('ann', 'room_15');
+    ok await_waiting(3), '... another may come';
+    undef $other;
+};
+
+subtest 'limits are read again on SIGHUP' => sub {
+    $l->stop_program($_) for qw(pushd history);
+    delete $l->{settings}{$_} for grep {/^limits\./} keys %{ $l->{settings} };
+    $l->start_program($_) for qw(history pushd);
+    $l->set_in_file("[limits]\nuser_sends = 1\nuser_burst = 1\nuser_polls = 1");
+    my @answers = map { say_in('ann', 'room_20')->{status} } 1 .. 3;
+    ok((grep { $_ == 429 } @answers), 'a lower one holds at once');
+    my $first = wait_in('ann', 'room_21');
+    ok await_waiting(1), 'one poll waits';
+    is wait_in('ann', 'room_22')->answer->{status}, 429, 'a second does not';
+    $l->set_in_file("[limits]\nuser_sends = 0\nroom_sends = 0\nuser_polls = 0");
+    my @free = map { say_in('ann', 'room_20') } 1 .. 100;
+    is scalar(grep { $_->{status} == 201 } @free), 100, '0 is no limit';
+    ok !exists $free[0]{headers}{'ratelimit-limit'}, 'and nothing is said of one';
+    my @polls = map { wait_in('ann', 'room_21') } 1 .. 70;
+    ok await_waiting(71), 'nor for polls';
+};
+$l->stop;
+
+subtest 'with auth.mode = open, where a user is who he says, there are none' => sub {
+    $l = Longroom->start(settings => { 'limits.user_sends' => 1, 'limits.user_burst' => 1, 'limits.room_burst' => 1 });
+    is "@{[map { $l->post('room_1', 'x', user_id => '1')->{status} } 1 .. 5]}", '201 201 201 201 201', 'sends';
+    $l->stop;
+};
+
+done_testing;
