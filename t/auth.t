@@ -5,9 +5,10 @@ use strict;
 use warnings;
 use utf8;
 
-use FindBin ();
+use FindBin      ();
 use lib "$FindBin::Bin/lib";
 use Longroom;
+use MIME::Base64 ();
 use Test::More;
 use Visitors;
 
@@ -162,5 +163,26 @@ for (qw(nginx token)) {
     };
     $l->stop;
 }
+
+subtest 'nginx may know by itself, as README says' => sub {
+    my $users = Longroom::fresh_dir();
+    Longroom::spew("$users/chat.users", "ann:{PLAIN}red apple\n");
+    $l = Longroom->start(settings => { 'auth.mode' => 'nginx' }, nginx => { server => <<"END" });
+auth_basic "Chat"; auth_basic_user_file $users/chat.users;
+set \$longroom_user_id \$remote_user; set \$longroom_read "team_*"; set \$longroom_write "team_*";
+END
+    my %good = (Authorization => 'Basic ' . MIME::Base64::encode_base64('ann:red apple', ''));
+    my %bad  = (Authorization => 'Basic ' . MIME::Base64::encode_base64('ann:blue', ''));
+    for my $path ('messages', 'poll?timeout=0') {
+        is $l->request(GET => "/rooms/team_red/$path", headers => \%good)->{status}, 200, "$path: with the password";
+        is $l->request(GET => "/rooms/other/$path", headers => \%good)->{status}, 403, "$path: not in other rooms";
+        Longroom::is_problem($l->request(GET => "/rooms/team_red/$path", headers => $_), 401, 'unauthorized',
+            "$path: not without") for \%bad, {};
+    }
+    my $sent = $l->request(POST => '/rooms/team_red/messages', headers => { %good, 'Content-Type' => 'text/plain' },
+        content => 'Hello');
+    is "$sent->{status} $sent->{json}{user_id}", '201 ann', 'and sends under that name';
+    $l->stop;
+};
 
 done_testing;
