@@ -7,6 +7,7 @@
 #include "message.h"
 #include "params.h"
 #include "pattern.h"
+#include "token_cache.h"
 #include "utf8.h"
 
 static const struct problem fine = {PROBLEM_NONE, NULL};
@@ -79,33 +80,98 @@ static struct problem take_from_nginx(const struct credentials *credentials,
 /* ---- Tokens ---- */
 
 struct access {
-	char unused;
+	struct token_cache *tokens; /* NULL: the mode has none */
 };
 
 struct access *access_new(const struct settings *settings, struct buffer *error)
 {
-	(void)settings;
-	(void)error;
-	return memory_get(sizeof(struct access));
+	struct access *access = memory_get(sizeof *access);
+
+	if (settings->auth_mode != AUTH_TOKEN)
+		return access;
+	struct keyring *keyring = keyring_read(settings, error);
+	if (keyring == NULL) {
+		free(access);
+		return NULL;
+	}
+	access->tokens = token_cache_new(keyring);
+	return access;
 }
 
-bool access_renew(struct access *access, const struct settings *settings,
-                  struct buffer *error)
+bool access_read_keys(const struct settings *settings, struct keyring **keyring,
+                      struct buffer *error)
 {
-	(void)access;
-	(void)settings;
-	(void)error;
-	return true;
+	*keyring = settings->auth_mode == AUTH_TOKEN
+	                   ? keyring_read(settings, error)
+	                   : NULL;
+	return *keyring != NULL || settings->auth_mode != AUTH_TOKEN;
+}
+
+void access_use_keys(struct access *access, struct keyring *keyring)
+{
+	if (access->tokens != NULL)
+		token_cache_renew(access->tokens, keyring);
 }
 
 void access_free(struct access *access)
 {
+	if (access == NULL)
+		return;
+	if (access->tokens != NULL)
+		token_cache_free(access->tokens);
 	free(access);
 }
 
 void access_give_back(struct grant *grant)
 {
 	identity_release(&grant->own);
+	if (grant->held != NULL)
+		token_cache_give_back(grant->held);
+	grant->held = NULL;
+}
+
+/* RFC 6750 section 2.1; other schemes are not for us. */
+static struct text find_bearer(struct text header)
+{
+	static const char scheme[] = "Bearer ";
+	struct text token = {NULL, 0};
+
+	if (header.size < sizeof scheme - 1 ||
+	    strncasecmp(header.data, scheme, sizeof scheme - 1) != 0)
+		return token;
+	token = (struct text){header.data + sizeof scheme - 1,
+	                      header.size - (sizeof scheme - 1)};
+	while (token.size > 0 && token.data[0] == ' ') {
+		token.data++;
+		token.size--;
+	}
+	return token;
+}
+
+/* The first of that name: browsers send the one that is most at home first
+ * (RFC 6265 section 5.4). */
+static struct text find_cookie(struct text header, const char *name)
+{
+	size_t size = strlen(name);
+
+	while (size > 0 && header.size > 0) {
+		const char *end = memchr(header.data, ';', header.size);
+		size_t length = end != NULL ? (size_t)(end - header.data)
+		                            : header.size;
+
+		if (length > size && memcmp(header.data, name, size) == 0 &&
+		    header.data[size] == '=')
+			return (struct text){header.data + size + 1,
+			                     length - size - 1};
+		length += end != NULL;
+		header.data += length;
+		header.size -= length;
+		while (header.size > 0 && header.data[0] == ' ') {
+			header.data++;
+			header.size--;
+		}
+	}
+	return (struct text){NULL, 0};
 }
 
 static struct problem take_from_token(struct access *access,
@@ -113,12 +179,29 @@ static struct problem take_from_token(struct access *access,
                                       const struct credentials *credentials,
                                       int64_t now_ms, struct grant *grant)
 {
-	(void)access;
-	(void)settings;
-	(void)credentials;
-	(void)now_ms;
-	(void)grant;
-	return fine;
+	struct text token = find_bearer(credentials->authorization);
+	struct token_entry *entry;
+	const char *why;
+
+	if (token.size == 0) {
+		token = find_cookie(credentials->cookie, settings->auth_cookie);
+		grant->is_by_cookie = true;
+	}
+	if (token.size == 0)
+		return fine;
+	switch (token_cache_verify(access->tokens, settings, token, now_ms / 1000,
+	                           &entry, &why)) {
+	case TOKEN_GOOD:
+		grant->held = entry;
+		grant->identity = &entry->identity;
+		grant->expires_ms = 1000 * entry->expires_s;
+		return fine;
+	case TOKEN_EXPIRED:
+		return (struct problem){PROBLEM_TOKEN_EXPIRED, why};
+	case TOKEN_BAD:
+		break;
+	}
+	return (struct problem){PROBLEM_UNAUTHORIZED, why};
 }
 
 /* ---- Whose page asks ---- */

@@ -6,8 +6,8 @@
 #ifndef LONGROOM_ACCESS_H
 #define LONGROOM_ACCESS_H
 
-#include "identity.h"
 #include "problem.h"
+#include "token_cache.h"
 
 /* What a request carries, as it came. Empty is as good as absent. */
 struct credentials {
@@ -35,10 +35,12 @@ struct access;
 struct access *access_new(const struct settings *settings, struct buffer *error);
 void access_free(struct access *access);
 
-/* Reads the keys again, and forgets all tokens. False: *error says why, and
- * nothing has changed. */
-bool access_renew(struct access *access, const struct settings *settings,
-                  struct buffer *error);
+/* Other settings are to be used: first their keys are read (NULL if the mode has
+ * none), which may fail; *error says why. Once the settings are in their place,
+ * the keys are used, and all tokens are forgotten. */
+bool access_read_keys(const struct settings *settings, struct keyring **keyring,
+                      struct buffer *error);
+void access_use_keys(struct access *access, struct keyring *keyring);
 
 /* Asks for a right. If the problem is PROBLEM_NONE the grant is to be given
  * back, else there is none. */

@@ -128,17 +128,19 @@ static void catch_signals(void)
 static void read_settings_again(const struct history *history)
 {
 	struct buffer error = {0};
+	struct keyring *keyring;
 	struct settings fresh;
 
 	if (!command_line_read_again(history->argc, history->argv, program,
 	                             history->settings, &fresh))
 		return;
-	if (access_renew(history->access, &fresh, &error)) {
-		live_settings_replace(history->live, &fresh);
+	if (!access_read_keys(&fresh, &keyring, &error)) {
+		complain(&error);
+		settings_release(&fresh);
 		return;
 	}
-	complain(&error);
-	settings_release(&fresh);
+	live_settings_replace(history->live, &fresh);
+	access_use_keys(history->access, keyring);
 }
 
 /* Returns when it is time to end; another signal to do so ends the process. */

@@ -349,9 +349,15 @@ bool server_init(struct server *server, struct ev_loop *loop,
 bool server_change_settings(struct server *server, const struct settings *fresh,
                             struct buffer *error)
 {
-	if (!set_limits(server, fresh, error) ||
-	    !access_renew(server->access, fresh, error))
+	struct keyring *keyring;
+
+	if (!access_read_keys(fresh, &keyring, error))
 		return false;
+	if (!set_limits(server, fresh, error)) {
+		keyring_free(keyring);
+		return false;
+	}
+	access_use_keys(server->access, keyring);
 	set_patience(server, fresh);
 	set_head_limit(fresh);
 	/* It may be longer than what is allowed now, and whose it is has to be

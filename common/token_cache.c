@@ -1,0 +1,187 @@
+#include "token_cache.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "memory.h"
+
+/* Keys in use while they are replaced: immutable, and counted. */
+struct counted_keys {
+	struct keyring *keyring;
+	size_t holders;
+};
+
+struct token_cache {
+	pthread_mutex_t lock;
+	/* Under the lock: */
+	struct counted_keys *keys;
+	struct token_entry *sets[TOKEN_CACHE_SETS][TOKEN_CACHE_WAYS];
+};
+
+/* These three under the lock, or when no other thread is left. */
+static struct counted_keys *keys_new(struct keyring *keyring)
+{
+	struct counted_keys *keys = memory_get(sizeof *keys);
+
+	*keys = (struct counted_keys){keyring, 1};
+	return keys;
+}
+
+static void keys_release(struct counted_keys *keys)
+{
+	if (--keys->holders > 0)
+		return;
+	keyring_free(keys->keyring);
+	free(keys);
+}
+
+static void entry_release(struct token_entry *entry)
+{
+	if (entry == NULL || --entry->holders > 0)
+		return;
+	identity_release(&entry->identity);
+	free(entry);
+}
+
+struct token_cache *token_cache_new(struct keyring *keyring)
+{
+	struct token_cache *cache = memory_get(sizeof *cache);
+
+	pthread_mutex_init(&cache->lock, NULL);
+	cache->keys = keys_new(keyring);
+	return cache;
+}
+
+static void forget_all(struct token_cache *cache)
+{
+	for (size_t i = 0; i < TOKEN_CACHE_SETS; i++) {
+		for (size_t j = 0; j < TOKEN_CACHE_WAYS; j++) {
+			entry_release(cache->sets[i][j]);
+			cache->sets[i][j] = NULL;
+		}
+	}
+}
+
+void token_cache_free(struct token_cache *cache)
+{
+	forget_all(cache);
+	keys_release(cache->keys);
+	pthread_mutex_destroy(&cache->lock);
+	free(cache);
+}
+
+void token_cache_renew(struct token_cache *cache, struct keyring *keyring)
+{
+	pthread_mutex_lock(&cache->lock);
+	keys_release(cache->keys);
+	cache->keys = keys_new(keyring);
+	forget_all(cache);
+	pthread_mutex_unlock(&cache->lock);
+}
+
+/* The end of a token is its signature, which is as random as a hash. Only tokens
+ * that somebody has signed for us are kept, so nobody can choose it. */
+static struct token_entry **find_set(struct token_cache *cache, struct text token)
+{
+	size_t hash = 0, from = token.size > 16 ? token.size - 16 : 0;
+
+	for (size_t i = from; i < token.size; i++)
+		hash = hash * 31 + (unsigned char)token.data[i];
+	return cache->sets[(hash ^ hash >> 16) % TOKEN_CACHE_SETS];
+}
+
+static struct token_entry *find(struct token_cache *cache, struct text token,
+                                int64_t now_s)
+{
+	struct token_entry **set = find_set(cache, token);
+
+	for (size_t i = 0; i < TOKEN_CACHE_WAYS; i++)
+		if (set[i] != NULL && set[i]->expires_s > now_s &&
+		    text_equal(token,
+		               (struct text){set[i]->bytes, set[i]->size}))
+			return set[i];
+	return NULL;
+}
+
+/* Takes the place of an empty one, or of the one that expires first. */
+static void keep(struct token_cache *cache, struct token_entry *entry)
+{
+	struct token_entry **set =
+		find_set(cache, (struct text){entry->bytes, entry->size});
+	size_t place = 0;
+
+	for (size_t i = 0; i < TOKEN_CACHE_WAYS && set[place] != NULL; i++)
+		if (set[i] == NULL || set[i]->expires_s < set[place]->expires_s)
+			place = i;
+	entry_release(set[place]);
+	set[place] = entry;
+	entry->holders++;
+}
+
+static struct token_entry *entry_new(struct token_cache *cache,
+                                     struct text token)
+{
+	struct token_entry *entry = memory_get(sizeof *entry + token.size);
+
+	entry->cache = cache;
+	entry->holders = 1;
+	entry->size = token.size;
+	memcpy(entry->bytes, token.data, token.size);
+	return entry;
+}
+
+/* The lock is not held while a signature is verified. One that was verified with
+ * keys that are not in use any more is not kept. */
+static enum token_verdict verify(struct token_cache *cache,
+                                 const struct settings *settings,
+                                 struct text token, int64_t now_s,
+                                 struct token_entry **entry, const char **why)
+{
+	struct counted_keys *keys = cache->keys;
+	struct token_entry *fresh = entry_new(cache, token);
+	enum token_verdict verdict;
+
+	keys->holders++;
+	pthread_mutex_unlock(&cache->lock);
+	verdict = token_verify(keys->keyring, settings, token, now_s,
+	                       &fresh->identity, &fresh->expires_s, why);
+	pthread_mutex_lock(&cache->lock);
+	if (verdict == TOKEN_GOOD && keys == cache->keys)
+		keep(cache, fresh);
+	keys_release(keys);
+	if (verdict == TOKEN_GOOD)
+		*entry = fresh;
+	else
+		entry_release(fresh);
+	return verdict;
+}
+
+enum token_verdict token_cache_verify(struct token_cache *cache,
+                                      const struct settings *settings,
+                                      struct text token, int64_t now_s,
+                                      struct token_entry **entry,
+                                      const char **why)
+{
+	enum token_verdict verdict = TOKEN_GOOD;
+
+	*why = "the token is too long";
+	if (token.size > TOKEN_MAX)
+		return TOKEN_BAD;
+	pthread_mutex_lock(&cache->lock);
+	*entry = find(cache, token, now_s);
+	if (*entry != NULL)
+		(*entry)->holders++;
+	else
+		verdict = verify(cache, settings, token, now_s, entry, why);
+	pthread_mutex_unlock(&cache->lock);
+	return verdict;
+}
+
+void token_cache_give_back(struct token_entry *entry)
+{
+	struct token_cache *cache = entry->cache;
+
+	pthread_mutex_lock(&cache->lock);
+	entry_release(entry);
+	pthread_mutex_unlock(&cache->lock);
+}

@@ -1,0 +1,38 @@
+/* Tokens that were verified, so that a poll costs no signature: kept until they
+ * expire, at the most TOKEN_CACHE_SETS * TOKEN_CACHE_WAYS of them. A token is
+ * found by all of its bytes. From any thread. */
+#ifndef LONGROOM_TOKEN_CACHE_H
+#define LONGROOM_TOKEN_CACHE_H
+
+#include "token.h"
+
+enum { TOKEN_CACHE_SETS = 8192, TOKEN_CACHE_WAYS = 4 };
+
+/* Immutable, and counted. */
+struct token_entry {
+	struct identity identity;
+	int64_t expires_s;
+	struct token_cache *cache;
+	size_t holders; /* under the cache's lock */
+	size_t size;
+	char bytes[];
+};
+
+struct token_cache;
+
+struct token_cache *token_cache_new(struct keyring *keyring);
+/* When nobody holds an entry. */
+void token_cache_free(struct token_cache *cache);
+
+/* Takes other keys, and forgets all tokens. */
+void token_cache_renew(struct token_cache *cache, struct keyring *keyring);
+
+/* If the token is good, *entry is to be given back. Otherwise as token_verify(). */
+enum token_verdict token_cache_verify(struct token_cache *cache,
+                                      const struct settings *settings,
+                                      struct text token, int64_t now_s,
+                                      struct token_entry **entry,
+                                      const char **why);
+void token_cache_give_back(struct token_entry *entry);
+
+#endif
