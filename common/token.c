@@ -1,105 +1,88 @@
 #include "token.h"
 
-#include <errno.h>
 #include <json.h>
 #include <jwt.h>
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "base64url.h"
 #include "memory.h"
 #include "message.h"
 #include "pattern.h"
+#include "strict_json.h"
 #include "utf8.h"
 
-enum { KEY_FILE_MAX = 64 * 1024, SECRET_LEAST = 32 };
+/* ---- What a token is made of ---- */
 
-struct key {
-	bool is_secret;
-	struct buffer bytes;
-};
+enum { HEADER, CLAIMS, SIGNATURE, PARTS };
 
-struct keyring {
-	struct key *keys;
-	size_t count;
-};
-
-/* ---- Keys ---- */
-
-static bool read_key_file(const char *path, struct buffer *bytes,
-                          struct buffer *error)
+/* False unless there are three parts, none of them empty. */
+static bool split(struct text token, struct text parts[static PARTS])
 {
-	FILE *file = fopen(path, "r");
+	for (int i = 0; i < PARTS; i++) {
+		const char *dot = token.size > 0
+		                          ? memchr(token.data, '.', token.size)
+		                          : NULL;
 
-	if (file == NULL) {
-		buffer_printf(error, "auth.keys: %s: %s", path, strerror(errno));
-		return false;
+		if ((dot == NULL) != (i == PARTS - 1))
+			return false;
+		parts[i] = token;
+		if (dot != NULL)
+			parts[i].size = (size_t)(dot - token.data);
+		if (parts[i].size == 0)
+			return false;
+		token.data += parts[i].size + (dot != NULL);
+		token.size -= parts[i].size + (dot != NULL);
 	}
-	bytes->size = fread(buffer_reserve(bytes, KEY_FILE_MAX), 1, KEY_FILE_MAX,
-	                    file);
-	bool good = !ferror(file) && bytes->size < KEY_FILE_MAX;
-	fclose(file);
-	if (!good)
-		buffer_printf(error, "auth.keys: %s: it can't be read, or is "
-		              "too long", path);
+	return true;
+}
+
+/* NULL if it is not one JSON object in base64url. */
+static json_object *read_part(struct text part)
+{
+	struct buffer bytes = {0};
+	json_object *object = NULL;
+
+	if (base64url_decode(part, &bytes))
+		object = strict_json_parse(buffer_text(&bytes));
+	buffer_release(&bytes);
+	return object;
+}
+
+static bool is_base64url(struct text part)
+{
+	struct buffer bytes = {0};
+	bool good = base64url_decode(part, &bytes);
+
+	buffer_release(&bytes);
 	return good;
 }
 
-static bool read_key(const char *path, struct key *key, struct buffer *error)
+void token_read(struct text token, json_object **header, json_object **claims)
 {
-	static const char pem[] = "-----BEGIN";
-	struct buffer *bytes = &key->bytes;
+	struct text parts[PARTS];
 
-	if (!read_key_file(path, bytes, error))
-		return false;
-	key->is_secret = bytes->size < sizeof pem - 1 ||
-	                 memcmp(bytes->data, pem, sizeof pem - 1) != 0;
-	if (!key->is_secret)
-		return true;
-	if (bytes->size > 0 && bytes->data[bytes->size - 1] == '\n')
-		bytes->size--;
-	if (bytes->size >= SECRET_LEAST)
-		return true;
-	buffer_printf(error, "auth.keys: %s: a secret has at least %d bytes",
-	              path, SECRET_LEAST);
-	return false;
-}
-
-struct keyring *keyring_read(const struct settings *settings,
-                             struct buffer *error)
-{
-	const struct word_list *paths = &settings->auth_keys;
-	struct keyring *keyring = memory_get(sizeof *keyring);
-
-	keyring->keys = memory_get((paths->count + 1) * sizeof *keyring->keys);
-	for (size_t i = 0; i < paths->count; i++) {
-		keyring->count++;
-		if (read_key(paths->words[i], &keyring->keys[i], error))
-			continue;
-		keyring_free(keyring);
-		return NULL;
-	}
-	return keyring;
-}
-
-void keyring_free(struct keyring *keyring)
-{
-	if (keyring == NULL)
+	*header = *claims = NULL;
+	if (token.size > TOKEN_MAX || !split(token, parts))
 		return;
-	for (size_t i = 0; i < keyring->count; i++)
-		buffer_release(&keyring->keys[i].bytes);
-	free(keyring->keys);
-	free(keyring);
+	*header = read_part(parts[HEADER]);
+	*claims = read_part(parts[CLAIMS]);
 }
 
 /* ---- Signatures ---- */
 
-static bool is_for_secrets(jwt_alg_t algorithm)
+static bool is_string(json_object *value)
 {
-	return algorithm == JWT_ALG_HS256 || algorithm == JWT_ALG_HS384 ||
-	       algorithm == JWT_ALG_HS512;
+	return json_object_is_type(value, json_type_string);
 }
 
-static bool is_verified_by(const struct key *key, const char *token)
+static bool has_kid(const struct key *key, const char *kid)
+{
+	return kid == NULL || (key->kid != NULL && strcmp(key->kid, kid) == 0);
+}
+
+/* The token has a NUL behind it. libjwt compares a computed signature in
+ * constant time, and has OpenSSL verify others. */
+static bool is_signed_with(const struct key *key, const char *token)
 {
 	jwt_t *jwt = NULL;
 	int wrong = jwt_decode(&jwt, token,
@@ -110,149 +93,255 @@ static bool is_verified_by(const struct key *key, const char *token)
 	return wrong == 0;
 }
 
-/* Which algorithm a token claims is looked at before any key is; jwt_get_alg()
- * says "none" as long as there is no key. */
-static jwt_t *verify_signature(const struct keyring *keyring, const char *token)
+/* Only keys that are for the algorithm are tried: neither "none" nor a public
+ * key in place of a secret ever gets to libjwt. */
+static bool is_signed(const struct keyring *keyring, const char *algorithm,
+                      const char *kid, struct text token, const char **why)
 {
-	jwt_t *jwt = NULL;
+	char *copy = memory_copy(token.data, token.size);
+	bool good = false;
 
-	if (jwt_decode(&jwt, token, NULL, 0) != 0)
-		return NULL;
-	const char *claimed = jwt_get_header(jwt, "alg");
-	jwt_alg_t algorithm = claimed != NULL ? jwt_str_alg(claimed)
-	                                      : JWT_ALG_NONE;
-	for (size_t i = 0; i < keyring->count && algorithm != JWT_ALG_NONE; i++)
-		if (keyring->keys[i].is_secret == is_for_secrets(algorithm) &&
-		    is_verified_by(&keyring->keys[i], token))
-			return jwt;
-	jwt_free(jwt);
-	return NULL;
+	*why = "no key is for the token's alg and kid";
+	for (size_t i = 0; i < keyring->count && !good; i++) {
+		const struct key *key = &keyring->keys[i];
+
+		if (!has_kid(key, kid) || !key_is_for(key, algorithm))
+			continue;
+		*why = "the token's signature is not ours";
+		good = is_signed_with(key, copy);
+	}
+	free(copy);
+	return good;
+}
+
+/* RFC 7515 sections 4 and 5.2. What an extension that must be understood
+ * (crit) means is not known here. */
+static bool check_header(const struct keyring *keyring, json_object *header,
+                         struct text token, const char **why)
+{
+	json_object *algorithm = json_object_object_get(header, "alg");
+	json_object *kid = NULL;
+	bool names_kid = json_object_object_get_ex(header, "kid", &kid);
+
+	*why = "the token's header is not as it has to be";
+	if (!is_string(algorithm) || (names_kid && !is_string(kid)) ||
+	    json_object_object_get_ex(header, "crit", NULL))
+		return false;
+	return is_signed(keyring, json_object_get_string(algorithm),
+	                 names_kid ? json_object_get_string(kid) : NULL, token,
+	                 why);
 }
 
 /* ---- Claims ---- */
 
-static bool is_name(const char *name)
+/* json-c puts U+FFFD for what it can't decode: two that differ could become the
+ * same, and one user another. */
+static bool is_name(json_object *value)
 {
-	struct text text = text_of(name);
+	static const char replacement[] = "\xef\xbf\xbd";
+	const char *string = json_object_get_string(value);
 
+	if (!is_string(value))
+		return false;
+	struct text text = text_of(string);
 	return text.size >= 1 && text.size <= MESSAGE_NAME_MAX &&
-	       utf8_valid(text) && !utf8_has_control(text);
+	       !utf8_has_control(text) && strstr(string, replacement) == NULL;
 }
 
-static char *copy_name(const char *name)
+static char *copy_name(json_object *value)
 {
+	const char *name = json_object_get_string(value);
+
 	return memory_copy(name, strlen(name));
+}
+
+/* Seconds since 1970, until the end of the year 9999. */
+static bool read_time(json_object *value, int64_t *time_s)
+{
+	if (!json_object_is_type(value, json_type_int))
+		return false;
+	*time_s = json_object_get_int64(value);
+	return *time_s >= 0 && *time_s <= INT64_C(253402300799);
+}
+
+static enum token_verdict check_time(json_object *claims, int64_t skew_s,
+                                     int64_t now_s, int64_t *expires_s,
+                                     const char **why)
+{
+	json_object *nbf = NULL;
+	int64_t exp_s, nbf_s;
+
+	*why = "the token's exp is no time, or absent";
+	if (!read_time(json_object_object_get(claims, "exp"), &exp_s))
+		return TOKEN_BAD;
+	*expires_s = exp_s + skew_s;
+	if (json_object_object_get_ex(claims, "nbf", &nbf)) {
+		*why = "the token's nbf is no time";
+		if (!read_time(nbf, &nbf_s))
+			return TOKEN_BAD;
+		*why = "the token is not good yet";
+		if (nbf_s - skew_s > now_s)
+			return TOKEN_BAD;
+	}
+	*why = "the token has expired";
+	return *expires_s > now_s ? TOKEN_GOOD : TOKEN_EXPIRED;
+}
+
+/* RFC 7519 section 4.1.3: a string, or an array of strings. */
+static bool is_among(json_object *audiences, const char *audience)
+{
+	bool found = false;
+
+	if (is_string(audiences))
+		return strcmp(json_object_get_string(audiences), audience) == 0;
+	if (!json_object_is_type(audiences, json_type_array))
+		return false;
+	for (size_t i = 0; i < json_object_array_length(audiences); i++) {
+		json_object *item = json_object_array_get_idx(audiences, i);
+
+		if (!is_string(item))
+			return false;
+		found |= strcmp(json_object_get_string(item), audience) == 0;
+	}
+	return found;
+}
+
+static bool is_for_here(json_object *claims, const struct settings *settings,
+                        const char **why)
+{
+	const char *audience = settings->auth_audience;
+	const char *issuer = settings->auth_issuer;
+	json_object *iss = json_object_object_get(claims, "iss");
+
+	*why = "the token's aud is another";
+	if (audience[0] != '\0' &&
+	    !is_among(json_object_object_get(claims, "aud"), audience))
+		return false;
+	*why = "the token's iss is another";
+	return issuer[0] == '\0' ||
+	       (is_string(iss) &&
+	        strcmp(json_object_get_string(iss), issuer) == 0);
+}
+
+static bool take_pattern(json_object *item, struct word_list *patterns)
+{
+	if (!is_string(item) ||
+	    json_object_get_string_len(item) > ROOM_NAME_MAX ||
+	    !pattern_check(json_object_get_string(item)))
+		return false;
+	word_list_add(patterns, json_object_get_string(item));
+	return true;
 }
 
 static bool take_patterns(json_object *rights, const char *name,
                           struct word_list *patterns)
 {
-	json_object *list = json_object_object_get(rights, name);
+	json_object *list = NULL;
 
-	if (list == NULL)
+	if (!json_object_object_get_ex(rights, name, &list))
 		return true;
-	if (!json_object_is_type(list, json_type_array))
+	if (!json_object_is_type(list, json_type_array) ||
+	    json_object_array_length(list) > TOKEN_PATTERNS_MAX)
 		return false;
-	for (size_t i = 0; i < json_object_array_length(list); i++) {
-		json_object *item = json_object_array_get_idx(list, i);
-
-		if (!json_object_is_type(item, json_type_string) ||
-		    !pattern_check(json_object_get_string(item)))
+	for (size_t i = 0; i < json_object_array_length(list); i++)
+		if (!take_pattern(json_object_array_get_idx(list, i), patterns))
 			return false;
-		word_list_add(patterns, json_object_get_string(item));
-	}
 	return true;
 }
 
+/* Who has the claim not at all has no rights. */
 static bool take_rights(json_object *claims, const struct settings *settings,
                         struct identity *identity)
 {
-	json_object *rights =
-		json_object_object_get(claims, settings->auth_claim);
-	json_object *type = json_object_object_get(rights, "sender_type");
-	const char *sender_type = type != NULL ? json_object_get_string(type)
-	                                       : "user";
+	json_object *rights = NULL, *type = NULL;
 
-	if (rights != NULL && !json_object_is_type(rights, json_type_object))
+	if (json_object_object_get_ex(claims, settings->auth_claim, &rights) &&
+	    !json_object_is_type(rights, json_type_object))
 		return false;
-	if (sender_type == NULL || !is_name(sender_type))
+	if (!json_object_object_get_ex(rights, "sender_type", &type))
+		identity->sender_type = memory_copy("user", strlen("user"));
+	else if (is_name(type))
+		identity->sender_type = copy_name(type);
+	else
 		return false;
-	identity->sender_type = copy_name(sender_type);
 	return take_patterns(rights, "read", &identity->read) &&
 	       take_patterns(rights, "write", &identity->write);
 }
 
-/* Whether a claim is this word, or a list that has it. */
-static bool has_word(json_object *claim, const char *word)
+static bool take_identity(json_object *claims, const struct settings *settings,
+                          struct identity *identity, const char **why)
 {
-	size_t count = json_object_is_type(claim, json_type_array)
-	                       ? json_object_array_length(claim)
-	                       : 0;
+	json_object *sub = json_object_object_get(claims, "sub");
+	json_object *name = NULL;
 
-	for (size_t i = 0; i < count; i++)
-		if (has_word(json_object_array_get_idx(claim, i), word))
-			return true;
-	return json_object_is_type(claim, json_type_string) &&
-	       strcmp(json_object_get_string(claim), word) == 0;
+	if (!json_object_object_get_ex(claims, "name", &name))
+		name = sub;
+	*why = "the token's sub is no user id, or absent";
+	if (!is_name(sub))
+		return false;
+	*why = "the token's name is none";
+	if (!is_name(name))
+		return false;
+	identity->is_known = true;
+	identity->user_id = copy_name(sub);
+	identity->username = copy_name(name);
+	*why = "the token's claim of rights is not as it has to be";
+	return take_rights(claims, settings, identity);
 }
 
-static bool is_meant_for_us(json_object *claims, const struct settings *settings)
+static enum token_verdict judge(json_object *claims,
+                                const struct settings *settings, int64_t now_s,
+                                struct identity *identity, int64_t *expires_s,
+                                const char **why)
 {
-	const char *audience = settings->auth_audience;
-	const char *issuer = settings->auth_issuer;
+	enum token_verdict verdict = TOKEN_BAD;
 
-	return (audience[0] == '\0' ||
-	        has_word(json_object_object_get(claims, "aud"), audience)) &&
-	       (issuer[0] == '\0' ||
-	        has_word(json_object_object_get(claims, "iss"), issuer));
+	*why = "the token's claims are not one JSON object, each given once";
+	if (claims != NULL)
+		verdict = check_time(claims, settings->auth_clock_skew / 1000,
+		                     now_s, expires_s, why);
+	if (verdict != TOKEN_GOOD)
+		return verdict;
+	if (is_for_here(claims, settings, why) &&
+	    take_identity(claims, settings, identity, why))
+		return TOKEN_GOOD;
+	identity_release(identity);
+	return TOKEN_BAD;
 }
 
-static enum token_verdict check_time(json_object *claims, int64_t skew_s,
-                                     int64_t now_s, int64_t *expires_s)
-{
-	json_object *exp = json_object_object_get(claims, "exp");
-	json_object *nbf = json_object_object_get(claims, "nbf");
-
-	if (!json_object_is_type(exp, json_type_int) ||
-	    json_object_get_int64(exp) > INT64_MAX / 2000)
-		return TOKEN_BAD;
-	if (nbf != NULL && (!json_object_is_type(nbf, json_type_int) ||
-	                    json_object_get_int64(nbf) > now_s + skew_s))
-		return TOKEN_BAD;
-	*expires_s = json_object_get_int64(exp) + skew_s;
-	return *expires_s > now_s ? TOKEN_GOOD : TOKEN_EXPIRED;
-}
-
-static enum token_verdict read_claims(json_object *claims,
+enum token_verdict token_judge_claims(struct text claims,
                                       const struct settings *settings,
                                       int64_t now_s, struct identity *identity,
                                       int64_t *expires_s, const char **why)
 {
-	json_object *sub = json_object_object_get(claims, "sub");
-	json_object *name = json_object_object_get(claims, "name");
-	enum token_verdict verdict =
-		check_time(claims, settings->auth_clock_skew / 1000, now_s,
-	                   expires_s);
+	json_object *object = strict_json_parse(claims);
 
-	*why = verdict == TOKEN_EXPIRED ? "the token has expired"
-	                                : "the token has no exp, or is not "
-	                                  "good yet";
-	if (verdict != TOKEN_GOOD)
-		return verdict;
-	*why = "the token is not for here";
-	if (!is_meant_for_us(claims, settings))
-		return TOKEN_BAD;
-	*why = "the token's claims are not as they have to be";
-	if (!json_object_is_type(sub, json_type_string) ||
-	    !is_name(json_object_get_string(sub)) ||
-	    (name != NULL && (!json_object_is_type(name, json_type_string) ||
-	                      !is_name(json_object_get_string(name)))))
-		return TOKEN_BAD;
-	identity->is_known = true;
-	identity->user_id = copy_name(json_object_get_string(sub));
-	identity->username =
-		copy_name(json_object_get_string(name != NULL ? name : sub));
-	return take_rights(claims, settings, identity) ? TOKEN_GOOD : TOKEN_BAD;
+	*identity = (struct identity){0};
+	enum token_verdict verdict =
+		judge(object, settings, now_s, identity, expires_s, why);
+	json_object_put(object);
+	return verdict;
+}
+
+/* ---- A token ---- */
+
+/* The signature first: nothing that anybody could have written is looked into
+ * further than to find the key. */
+static bool is_genuine(const struct keyring *keyring, struct text token,
+                       struct text parts[static PARTS], const char **why)
+{
+	*why = "the token is longer than 8 KiB";
+	if (token.size > TOKEN_MAX)
+		return false;
+	*why = "the token is not three parts in base64url";
+	if (!split(token, parts) || !is_base64url(parts[SIGNATURE]))
+		return false;
+	*why = "the token's header is not one JSON object, each member given once";
+	json_object *header = read_part(parts[HEADER]);
+	bool good = header != NULL && check_header(keyring, header, token, why);
+
+	json_object_put(header);
+	return good;
 }
 
 enum token_verdict token_verify(const struct keyring *keyring,
@@ -261,25 +350,38 @@ enum token_verdict token_verify(const struct keyring *keyring,
                                 struct identity *identity, int64_t *expires_s,
                                 const char **why)
 {
-	enum token_verdict verdict = TOKEN_BAD;
+	struct text parts[PARTS];
 
 	*identity = (struct identity){0};
-	*why = "the token can't be verified";
-	if (token.size == 0 || token.size > TOKEN_MAX ||
-	    memchr(token.data, '\0', token.size) != NULL)
+	if (!is_genuine(keyring, token, parts, why))
 		return TOKEN_BAD;
-	char *copy = memory_copy(token.data, token.size);
-	jwt_t *jwt = verify_signature(keyring, copy);
-	free(copy);
-	if (jwt == NULL)
-		return TOKEN_BAD;
-	char *json = jwt_get_grants_json(jwt, NULL);
-	json_object *claims = json != NULL ? json_tokener_parse(json) : NULL;
-	verdict = read_claims(claims, settings, now_s, identity, expires_s, why);
+	json_object *claims = read_part(parts[CLAIMS]);
+	enum token_verdict verdict =
+		judge(claims, settings, now_s, identity, expires_s, why);
 	json_object_put(claims);
-	free(json);
-	jwt_free(jwt);
-	if (verdict != TOKEN_GOOD)
-		identity_release(identity);
 	return verdict;
+}
+
+/* ---- Making one ---- */
+
+bool token_sign(const struct key *key, const char *algorithm, const char *kid,
+                struct text claims, struct buffer *token)
+{
+	char *json = memory_copy(claims.data, claims.size);
+	jwt_t *jwt = NULL;
+	char *made = NULL;
+
+	if (key_is_for(key, algorithm) && jwt_new(&jwt) == 0 &&
+	    jwt_set_alg(jwt, jwt_str_alg(algorithm),
+	                (const unsigned char *)key->bytes.data,
+	                (int)key->bytes.size) == 0 &&
+	    (kid == NULL || jwt_add_header(jwt, "kid", kid) == 0) &&
+	    jwt_add_grants_json(jwt, json) == 0)
+		made = jwt_encode_str(jwt);
+	if (made != NULL)
+		buffer_add_string(token, made);
+	jwt_free(jwt);
+	free(made);
+	free(json);
+	return made != NULL;
 }

@@ -1,31 +1,46 @@
 /* Tokens (JWT, RFC 7519): who somebody is, signed. token.c is the only file that
- * knows libjwt.
+ * knows libjwt, and has it for signatures alone: what a token says is read here,
+ * from the bytes that were signed, and in one way only (strict_json.h).
  *
- * What a key is for is decided by the key, never by a token: a shared secret
- * verifies HS256, HS384 and HS512, a public key what it can. */
+ * What a key is for is decided by the key, never by a token. A token that names a
+ * key (kid) is verified with keys of that name only, another with any key. */
 #ifndef LONGROOM_TOKEN_H
 #define LONGROOM_TOKEN_H
 
 #include "identity.h"
+#include "keyring.h"
 
-enum { TOKEN_MAX = 8192 };
+struct json_object;
 
-struct keyring; /* immutable */
-
-/* Reads auth.keys. NULL: *error says why. */
-struct keyring *keyring_read(const struct settings *settings,
-                             struct buffer *error);
-void keyring_free(struct keyring *keyring);
+enum {
+	TOKEN_MAX = 8192,         /* bytes */
+	TOKEN_PATTERNS_MAX = 256, /* in each list, of the size of a room's name */
+};
 
 enum token_verdict { TOKEN_GOOD, TOKEN_EXPIRED, TOKEN_BAD };
 
 /* If it is good, fills *identity, which the caller releases, and *expires_s, from
  * when on it is not good any more: its exp and auth.clock_skew. Else *why says
- * what is wrong, for people. */
+ * what is wrong, for people, and *identity is {0}. */
 enum token_verdict token_verify(const struct keyring *keyring,
                                 const struct settings *settings,
                                 struct text token, int64_t now_s,
                                 struct identity *identity, int64_t *expires_s,
                                 const char **why);
+
+/* The same for claims whose signature is somebody else's matter: of a token that
+ * is to be made. */
+enum token_verdict token_judge_claims(struct text claims,
+                                      const struct settings *settings,
+                                      int64_t now_s, struct identity *identity,
+                                      int64_t *expires_s, const char **why);
+
+/* Reads what a token says, whoever says so; both may be NULL, if it can't be
+ * read. The caller puts them. */
+void token_read(struct text token, struct json_object **header, struct json_object **claims);
+
+/* Adds a token; kid may be NULL. False if the key is not for the algorithm. */
+bool token_sign(const struct key *key, const char *algorithm, const char *kid,
+                struct text claims, struct buffer *token);
 
 #endif

@@ -1,0 +1,58 @@
+/* A key for tokens. key.c is the only file that knows OpenSSL's libcrypto, which
+ * libjwt is built upon: libjwt 1 takes any bytes for a secret, leaves it to the
+ * token which algorithm they are for, and reads no JWK.
+ *
+ * A key has one kind, decided when it is read, and the kind decides which
+ * algorithms it is for. *why says for people what is wrong with one. */
+#ifndef LONGROOM_KEY_H
+#define LONGROOM_KEY_H
+
+#include "buffer.h"
+
+struct json_object;
+
+enum key_kind {
+	KEY_SECRET,
+	KEY_RSA,
+	KEY_EC_256, /* by the size of the curve */
+	KEY_EC_384,
+	KEY_EC_521,
+};
+
+struct key {
+	enum key_kind kind;
+	char *kid;           /* NULL: it has none */
+	char *algorithm;     /* the only one that it is for; NULL: all of its kind */
+	struct buffer bytes; /* a secret, or PEM */
+};
+
+/* Leaves no secret in memory. */
+void key_release(struct key *key);
+
+/* Whether a key may be used with an algorithm, by its name in a token. */
+bool key_is_for(const struct key *key, const char *algorithm);
+
+/* The first algorithm of its kind. */
+const char *key_usual_algorithm(const struct key *key);
+
+/* All of these make a key which the caller releases, or none. */
+
+/* Any bytes that are no public key: everybody knows those. */
+bool key_from_secret(struct text bytes, struct key *key, const char **why);
+
+/* One public key, and no private one. */
+bool key_from_public_pem(struct text pem, struct key *key, const char **why);
+bool key_from_private_pem(struct text pem, struct key *key, const char **why);
+
+/* RFC 7517. JWK_OTHER: it is none of our concern, as keys for encryption, or
+ * those of a kind that isn't known here. */
+enum jwk_outcome { JWK_TAKEN, JWK_OTHER, JWK_WRONG };
+enum jwk_outcome key_from_jwk(struct json_object *jwk, struct key *key,
+                              const char **why);
+
+/* Adds a new EC key of 256 bits, in PEM, or bytes that nobody can guess.
+ * False if the system gives no random bytes. */
+bool key_generate_pair(struct buffer *private_pem, struct buffer *public_pem);
+bool key_generate_bytes(size_t size, struct buffer *bytes);
+
+#endif
