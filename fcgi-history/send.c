@@ -188,7 +188,7 @@ void send_message(struct service *service, struct request *request)
 		.room = request->route.room,
 		.sender_id = buffer_text(&fields[SUBMISSION_USER_ID]),
 		.sender_name = buffer_text(&fields[SUBMISSION_USERNAME]),
-		.sender_type = text_of("user"),
+		.sender_type = buffer_text(&fields[SUBMISSION_SENDER_TYPE]),
 		.content = buffer_text(&fields[SUBMISSION_CONTENT]),
 		.client_id = buffer_text(&fields[SUBMISSION_CLIENT_ID]),
 		.sent_ms = clock_wall_ms(),

@@ -91,6 +91,7 @@ static enum submission_field find_field(struct text name)
 		[SUBMISSION_CLIENT_ID] = "client_id",
 		[SUBMISSION_USER_ID] = "user_id",
 		[SUBMISSION_USERNAME] = "username",
+		[SUBMISSION_SENDER_TYPE] = "sender_type",
 	};
 	enum submission_field field = 0;
 
@@ -100,7 +101,7 @@ static enum submission_field find_field(struct text name)
 }
 
 static const char unknown_field[] =
-	"known are content, client_id, user_id and username";
+	"known are content, client_id, user_id, username and sender_type";
 
 static bool is_digit(char c)
 {
@@ -300,8 +301,8 @@ static struct problem take_member(const char *name, json_object *value,
 		return problem(PROBLEM_BAD_PARAMETER, unknown_field);
 	if (!json_object_is_type(value, json_type_string))
 		return problem(PROBLEM_BAD_PARAMETER,
-		               "content, client_id, user_id and username are "
-		               "strings");
+		               "content, client_id, user_id, username and "
+		               "sender_type are strings");
 	submission->given[field] = true;
 	buffer_add(&submission->fields[field], json_object_get_string(value),
 	           (size_t)json_object_get_string_len(value));
@@ -449,13 +450,16 @@ static struct problem check_names(struct submission *submission)
 		if (submission->given[field] &&
 		    !is_good_name(buffer_text(&fields[field])))
 			return problem(PROBLEM_BAD_PARAMETER,
-			               "client_id, user_id and username have 1 "
-			               "to 128 bytes and no control characters");
+			               "client_id, user_id, username and "
+			               "sender_type have 1 to 128 bytes and no "
+			               "control characters");
 	if (!submission->given[SUBMISSION_USER_ID])
 		buffer_add_string(&fields[SUBMISSION_USER_ID], "anonymous");
 	if (!submission->given[SUBMISSION_USERNAME])
 		buffer_add_text(&fields[SUBMISSION_USERNAME],
 		                buffer_text(&fields[SUBMISSION_USER_ID]));
+	if (!submission->given[SUBMISSION_SENDER_TYPE])
+		buffer_add_string(&fields[SUBMISSION_SENDER_TYPE], "user");
 	return fine;
 }
 

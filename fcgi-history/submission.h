@@ -10,11 +10,12 @@ enum submission_field {
 	SUBMISSION_CLIENT_ID,
 	SUBMISSION_USER_ID,
 	SUBMISSION_USERNAME,
+	SUBMISSION_SENDER_TYPE,
 	SUBMISSION_FIELDS
 };
 
-/* As read: the content is trimmed, user_id and username are never empty, and
- * given[SUBMISSION_CLIENT_ID] says whether there is a client_id. */
+/* As read: the content is trimmed, user_id, username and sender_type are never
+ * empty, and given[SUBMISSION_CLIENT_ID] says whether there is a client_id. */
 struct submission {
 	struct buffer fields[SUBMISSION_FIELDS];
 	bool given[SUBMISSION_FIELDS];

@@ -120,15 +120,15 @@ for (qw(nginx token)) {
     };
 
     subtest "$mode: who sends is who he is" => sub {
-        my $mine = say_in('ann', 'team_red', user_id => '1', username => 'root')->{json};
+        my $mine = say_in('ann', 'team_red', user_id => '1', username => 'root', sender_type => 'admin')->{json};
         is "$mine->{user_id} $mine->{username} $mine->{sender_type}", '2 Ann B. user', 'whatever the body says';
         my $bot = say_in('bob', 'team_blue')->{json};
         is "$bot->{user_id} $bot->{username} $bot->{sender_type}", 'bob bob bot', 'and of what kind';
         my $read = ask('bob', GET => "/rooms/team_blue/messages/$bot->{id}")->{json};
         is_deeply $read, $bot, 'in history too';
-        my $form = ask('ann', POST => '/rooms/team_red/messages', content => 'content=x&user_id=1&username=root',
+        my $form = ask('ann', POST => '/rooms/team_red/messages', content => 'content=x&user_id=1&username=root&sender_type=admin',
             headers => { 'Content-Type' => 'application/x-www-form-urlencoded' })->{json};
-        is "$form->{user_id} $form->{username}", '2 Ann B.', 'and by a form';
+        is "$form->{user_id} $form->{username} $form->{sender_type}", '2 Ann B. user', 'and by a form';
     };
 
     subtest "$mode: two users may use the same client_id" => sub {

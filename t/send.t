@@ -86,6 +86,7 @@ subtest 'who sends is the word of the client, with defaults' => sub {
         ['9', '9'], 'the username is the user_id if absent';
     is_deeply [@{ $l->post('room_26', 'x', username => 'eve')->{json} }{qw(user_id username)}],
         ['anonymous', 'eve'], 'a username alone leaves the user_id anonymous';
+    is $l->post('room_26', 'x', sender_type => 'bot')->{json}{sender_type}, 'bot', 'the sender_type is the one given';
     my $longest = 'é' x 64;
     is $l->post('room_26', 'x', user_id => $longest, username => $longest)->{json}{username},
         $longest, 'both may have 128 bytes';

@@ -16,6 +16,7 @@ static const char *const names[SUBMISSION_FIELDS] = {
 	[SUBMISSION_CLIENT_ID] = "client_id",
 	[SUBMISSION_USER_ID] = "user_id",
 	[SUBMISSION_USERNAME] = "username",
+	[SUBMISSION_SENDER_TYPE] = "sender_type",
 };
 
 static struct text field(const struct submission *submission,
@@ -41,6 +42,7 @@ static void check_limits(const struct submission *submission)
 	CLAIM(memchr(content.data, '\0', content.size) == NULL);
 	check_name(field(submission, SUBMISSION_USER_ID));
 	check_name(field(submission, SUBMISSION_USERNAME));
+	check_name(field(submission, SUBMISSION_SENDER_TYPE));
 	if (submission->given[SUBMISSION_CLIENT_ID])
 		check_name(field(submission, SUBMISSION_CLIENT_ID));
 	else
