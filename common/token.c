@@ -251,19 +251,23 @@ static bool take_patterns(json_object *rights, const char *name,
 
 /* Who has the claim not at all has no rights. */
 static bool take_rights(json_object *claims, const struct settings *settings,
-                        struct identity *identity)
+                        struct identity *identity, const char **why)
 {
 	json_object *rights = NULL, *type = NULL;
 
+	*why = "the token's claim of rights is no object";
 	if (json_object_object_get_ex(claims, settings->auth_claim, &rights) &&
 	    !json_object_is_type(rights, json_type_object))
 		return false;
+	*why = "the token's sender_type is none";
 	if (!json_object_object_get_ex(rights, "sender_type", &type))
 		identity->sender_type = memory_copy("user", strlen("user"));
 	else if (is_name(type))
 		identity->sender_type = copy_name(type);
 	else
 		return false;
+	*why = "the token's read or write is no list of up to 256 patterns for "
+	       "names of rooms";
 	return take_patterns(rights, "read", &identity->read) &&
 	       take_patterns(rights, "write", &identity->write);
 }
@@ -285,8 +289,7 @@ static bool take_identity(json_object *claims, const struct settings *settings,
 	identity->is_known = true;
 	identity->user_id = copy_name(sub);
 	identity->username = copy_name(name);
-	*why = "the token's claim of rights is not as it has to be";
-	return take_rights(claims, settings, identity);
+	return take_rights(claims, settings, identity, why);
 }
 
 static enum token_verdict judge(json_object *claims,
