@@ -80,17 +80,46 @@ void word_list_add(struct word_list *list, const char *value)
 	}
 }
 
-static bool set_number(int64_t *number, const struct row *row, const char *value,
-                       const struct unit *units, struct buffer *error)
+/* Reads a number with one of the units behind it; NULL: it is none. */
+static const struct unit *read_count(const char *value, const struct unit *units,
+                                     int64_t *count)
 {
 	size_t digits = strspn(value, "0123456789");
 	struct text text = {value, digits};
-	int64_t count;
 
 	for (; units->suffix != NULL; units++)
 		if (strcmp(value + digits, units->suffix) == 0)
-			break;
-	if (units->suffix == NULL || !number_parse(text, 0, INT64_MAX, &count)) {
+			return number_parse(text, 0, INT64_MAX, count) ? units
+			                                               : NULL;
+	return NULL;
+}
+
+/* Whether it is so many units, from least to most. */
+static bool is_within(int64_t count, const struct unit *unit, int64_t least,
+                      int64_t most)
+{
+	return count <= most / unit->factor && count * unit->factor >= least;
+}
+
+bool settings_read_time(const char *value, int64_t least_ms, int64_t most_ms,
+                        int64_t *time_ms)
+{
+	int64_t count;
+	const struct unit *unit = read_count(value, time_units, &count);
+
+	if (unit == NULL || !is_within(count, unit, least_ms, most_ms))
+		return false;
+	*time_ms = count * unit->factor;
+	return true;
+}
+
+static bool set_number(int64_t *number, const struct row *row, const char *value,
+                       const struct unit *units, struct buffer *error)
+{
+	int64_t count;
+	const struct unit *unit = read_count(value, units, &count);
+
+	if (unit == NULL) {
 		buffer_printf(error, "%s.%s: '%s' is not a %s", row->section,
 		              row->name, value,
 		              row->kind == SIZE   ? "size (as 512, 16K, 64M, 1G)"
@@ -98,8 +127,7 @@ static bool set_number(int64_t *number, const struct row *row, const char *value
 		                                  : "whole number");
 		return false;
 	}
-	if (count > row->most / units->factor ||
-	    count * units->factor < row->least) {
+	if (!is_within(count, unit, row->least, row->most)) {
 		buffer_printf(error,
 		              "%s.%s: %s is not from %lld to %lld%s",
 		              row->section, row->name, value,
@@ -109,7 +137,7 @@ static bool set_number(int64_t *number, const struct row *row, const char *value
 		                                  : "");
 		return false;
 	}
-	*number = count * units->factor;
+	*number = count * unit->factor;
 	return true;
 }
 

@@ -47,6 +47,11 @@ struct settings {
 void settings_init(struct settings *s);
 void settings_release(struct settings *s);
 
+/* A time as settings have it ("90s", "1h"), in milliseconds. False unless value
+ * is one, from least to most. */
+bool settings_read_time(const char *value, int64_t least_ms, int64_t most_ms,
+                        int64_t *time_ms);
+
 /* What -o says; wins over the file whichever comes first. */
 bool settings_override(struct settings *s, const char *assignment,
                        struct buffer *error);
