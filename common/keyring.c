@@ -237,11 +237,12 @@ bool keyring_read_signer(const char *path, struct key *key,
 	if (good) {
 		struct text text = buffer_text(&file.bytes);
 
-		warn_if_open(&file, path);
 		good = is_pem(text)
 		               ? key_from_private_pem(text, key, &why)
 		               : key_from_secret(without_newline(text), key, &why);
 	}
+	if (good)
+		warn_if_open(&file, path);
 	key_file_release(&file);
 	if (!good)
 		say(error, path, why);
