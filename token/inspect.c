@@ -1,0 +1,195 @@
+#include "inspect.h"
+
+#include <errno.h>
+#include <json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "journal.h"
+#include "token.h"
+
+/* ---- The token ---- */
+
+/* Of what is too long, so much that this shows, white space or not. */
+enum { INPUT_MAX = 2 * TOKEN_MAX };
+
+static bool read_input(struct buffer *bytes)
+{
+	ssize_t got;
+
+	do {
+		got = read(STDIN_FILENO, buffer_reserve(bytes, 4096), 4096);
+		if (got > 0)
+			bytes->size += (size_t)got;
+	} while (got > 0 && bytes->size <= INPUT_MAX);
+	if (got < 0)
+		journal_error("standard input: %s", strerror(errno));
+	return got >= 0;
+}
+
+static struct text trim(struct text text)
+{
+	static const char space[] = {' ', '\t', '\r', '\n'};
+
+	while (text.size > 0 && memchr(space, text.data[0], sizeof space)) {
+		text.data++;
+		text.size--;
+	}
+	while (text.size > 0 &&
+	       memchr(space, text.data[text.size - 1], sizeof space))
+		text.size--;
+	return text;
+}
+
+/* ---- What it says ---- */
+
+/* JSON without the control characters that JSON lets be: a token is anybody's
+ * word, and this is somebody's terminal. */
+static void print_json(struct text json)
+{
+	for (size_t i = 0; i < json.size; i++) {
+		unsigned char c = (unsigned char)json.data[i];
+		unsigned char next = i + 1 < json.size
+		                             ? (unsigned char)json.data[i + 1]
+		                             : 0;
+
+		if (c == 0x7f)
+			printf("\\u007f");
+		else if (c == 0xc2 && next < 0xa0)
+			printf("\\u00%02x", (unsigned int)json.data[++i] & 0xff);
+		else
+			putchar(c);
+	}
+}
+
+/* "2026-11-22T06:02:00Z" */
+static void print_date(int64_t time_s)
+{
+	static const int64_t end_s = INT64_C(253402300799); /* of the year 9999 */
+	char date[CLOCK_TEXT_SIZE];
+
+	clock_text((time_s < end_s ? time_s : end_s) * 1000, date);
+	printf("%.19sZ", date);
+}
+
+static bool is_time(const char *name, json_object *value)
+{
+	return (strcmp(name, "exp") == 0 || strcmp(name, "nbf") == 0 ||
+	        strcmp(name, "iat") == 0) &&
+	       json_object_is_type(value, json_type_int) &&
+	       json_object_get_int64(value) >= 0;
+}
+
+static void print_part(const char *title, json_object *part)
+{
+	puts(title);
+	if (part == NULL) {
+		puts("  can't be read");
+		return;
+	}
+	json_object_object_foreach(part, name, value) {
+		struct buffer quoted = {0};
+
+		buffer_add_json(&quoted, text_of(name));
+		printf("  ");
+		print_json(buffer_text(&quoted));
+		printf(": ");
+		print_json(text_of(json_object_to_json_string_ext(
+			value, JSON_C_TO_STRING_PLAIN |
+		                       JSON_C_TO_STRING_NOSLASHESCAPE)));
+		if (is_time(name, value)) {
+			printf("  ");
+			print_date(json_object_get_int64(value));
+		}
+		putchar('\n');
+		buffer_release(&quoted);
+	}
+}
+
+/* ---- Whether it would be taken ---- */
+
+/* Without keys only what the token says is judged. */
+static enum token_verdict judge(const struct keyring *keyring,
+                                const struct settings *settings,
+                                struct text token,
+                                const json_object *header,
+                                json_object *claims, int64_t *expires_s,
+                                const char **why)
+{
+	int64_t now_s = clock_wall_ms() / 1000;
+	struct identity identity;
+	enum token_verdict verdict;
+
+	if (keyring->count > 0 || header == NULL)
+		verdict = token_verify(keyring, settings, token, now_s,
+		                       &identity, expires_s, why);
+	else
+		verdict = token_judge_claims(
+			text_of(claims != NULL
+		                        ? json_object_to_json_string(claims)
+		                        : ""),
+			settings, now_s, &identity, expires_s, why);
+	identity_release(&identity);
+	return verdict;
+}
+
+static int say(enum token_verdict verdict, bool is_checked, int64_t expires_s,
+               const char *why)
+{
+	if (verdict != TOKEN_GOOD) {
+		printf("refused: %s\n", why);
+		return EXIT_FAILURE;
+	}
+	if (!is_checked) {
+		puts("not checked: auth.keys names no key, so anybody may have "
+		     "written this");
+		return EXIT_FAILURE;
+	}
+	printf("good: Longroom takes it until ");
+	print_date(expires_s);
+	putchar('\n');
+	return EXIT_SUCCESS;
+}
+
+static int inspect_token(const struct keyring *keyring,
+                         const struct settings *settings, struct text token)
+{
+	json_object *header, *claims;
+	int64_t expires_s = 0;
+	const char *why = "auth.mode is not token";
+	enum token_verdict verdict = TOKEN_BAD;
+
+	token_read(token, &header, &claims);
+	print_part("header", header);
+	print_part("claims", claims);
+	if (settings->file == NULL || settings->auth_mode == AUTH_TOKEN)
+		verdict = judge(keyring, settings, token, header, claims,
+		                &expires_s, &why);
+	json_object_put(header);
+	json_object_put(claims);
+	return say(verdict, keyring->count > 0, expires_s, why);
+}
+
+int inspect(const struct options *options)
+{
+	struct buffer input = {0}, error = {0};
+	struct text token = text_of(options->word);
+	struct keyring *keyring = keyring_read(&options->settings, &error);
+	int status = EXIT_FAILURE;
+
+	if (keyring == NULL) {
+		journal_error("%.*s", TEXT_ARGS(buffer_text(&error)));
+		buffer_release(&error);
+		return EXIT_FAILURE;
+	}
+	if (options->word != NULL || read_input(&input)) {
+		if (options->word == NULL)
+			token = buffer_text(&input);
+		status = inspect_token(keyring, &options->settings, trim(token));
+	}
+	buffer_release(&input);
+	keyring_free(keyring);
+	return status;
+}

@@ -1,0 +1,26 @@
+/* The command line of longroom-token behind its verb. */
+#ifndef LONGROOM_TOKEN_OPTIONS_H
+#define LONGROOM_TOKEN_OPTIONS_H
+
+#include "settings.h"
+
+enum verb { VERB_KEY, VERB_MAKE, VERB_INSPECT };
+
+/* Strings are borrowed from the command line; NULL: not given. */
+struct options {
+	struct settings settings; /* of -c and -o, else the defaults */
+	const char *key, *user, *name, *type, *kid, *algorithm;
+	const char *word; /* FILE, or TOKEN */
+	struct word_list read, write;
+	int64_t for_ms;
+	bool is_secret;
+};
+
+/* True: go on with options, which the caller releases. False: leave with
+ * *exit_status; what is wrong has been said. The verb is not there
+ * any more. */
+bool options_read(int argc, char **argv, enum verb verb,
+                  struct options *options, int *exit_status);
+void options_release(struct options *options);
+
+#endif
