@@ -214,6 +214,26 @@ SKIP: {
     waitpid $pid, 0;
 }
 
+# The part on tokens: two lines for one terminal, the rest for another.
+SKIP: {
+    skip 'curl is not installed', 1 if system('command -v curl >/dev/null') != 0;
+    my $keys = Longroom::fresh_dir();
+    my ($part) = slurp(Longroom::source_dir() . '/README') =~ /^(    build\/longroom-token key .*?)^The last line/ms;
+    $part //= '';
+    $part =~ s{build/longroom-token}{Longroom::program('longroom-token')}ge;
+    $part =~ s{(?:\$PWD/)?build/site\.key}{$keys/site.key}g;
+    my ($make_key, $quickstart, $rest) = $part =~ m{\A    ([^\n]*)\n    \./quickstart ([^\n]*)\n(.*)}s;
+    is(Longroom::run([ 'sh', '-c', $make_key // 'false' ])->{status}, 0, 'the README\'s key is made');
+    my $private = start(arguments => [ '--workers', 1, map {s/"//gr} split ' ', $quickstart // '' ]);
+    my $lines = join "\n", grep {/^    /} split /\n/, $rest // '';
+    $lines =~ s{http://127\.0\.0\.1:8080}{url($private, '')}e;
+    my $told = Longroom::run([ 'sh', '-e', '-c', $lines ], seconds => $SECONDS)->{stdout};
+    like($told, qr/\A\{"type":"unauthorized".*?\{"type":"chat_message".*?"user_id":"2","username":"Ann".*?
+        "count":1,.*?"content":"Hello".*?\{"type":"forbidden".*?^good:\ Longroom\ takes\ it/msx,
+        'and nobody is let in but who has a token for the room') || diag($told);
+    signal_is_good($private, 'TERM', 'SIGTERM with private rooms');
+}
+
 # --------------------------------------------------- a program that dies
 
 for my $name (@NAMES) {
