@@ -324,7 +324,7 @@ $bob->devtools('Page.removeScriptToEvaluateOnNewDocument', %$denied);
 #   server(answer, ...)        answers the next reads in turn, each by a function
 #                              (url, init), and leaves later ones waiting
 #   sends = [answer, ...]      the same for sends
-#   asked                      the requests so far
+#   asked                      the requests so far: {url, body, as, credentials, at}
 #   message(id), unsaved(n, client_id), page(messages, more), problem(type, status)
 #   watch(options)             {room, log}: a joined room and what it handed over
 #   until(condition)
@@ -338,20 +338,22 @@ let sends = [];
 function server(...answers) {
   reads = answers;
   window.fetch = async (url, init = {}) => {
-    asked.push({ url: String(url), body: init.body && JSON.parse(init.body) });
+    asked.push({ url: String(url), body: init.body && JSON.parse(init.body),
+        as: init.headers?.Authorization, credentials: init.credentials, at: performance.now() });
     const answer = (init.body ? sends : reads).shift();
     if (answer) return answer(url, init);
     return new Promise((_, reject) => init.signal.addEventListener('abort',
         () => reject(new DOMException('', 'AbortError'))));
   };
 }
-const json = (body, status = 200) => () => new Response(JSON.stringify(body), { status });
+const json = (body, status = 200, headers = {}) => () => new Response(JSON.stringify(body), { status, headers });
 const lost = () => { throw new TypeError('Failed to fetch'); };
 const message = (id) => ({ id, user_id: 'u', content: `m${id}` });
 const unsaved = (n, client_id) => ({ id: null, user_id: 'u', content: `u${n}`, saved: false, client_id });
 const page = (messages, more = {}) => json(
     { count: messages.length, messages, cursor: 'c', earliest: 1, more: false, ...more });
-const problem = (type, status) => json({ type, status, title: type, detail: type }, status);
+const problem = (type, status, headers) => json({ type, status, title: type, detail: type }, status, headers);
+const expired = problem('token-expired', 401);
 function watch(options = {}) {
   const log = [];
   const room = join(26, {
@@ -575,6 +577,126 @@ await longroom.history('a/b').catch(() => 0);
 return asked.map(({ url }) => new URL(url).pathname);
 END
     "the server is found beside the module, or where the site says");
+
+# ---------------------------------------------------------------- who is asking
+
+is_deeply(scripted(<<'END'), [('Bearer one include') x 4, 1],
+server(page([message(1)]), page([message(2)]));
+sends = [json({}, 201)];
+let calls = 0;
+const { room, log } = watch({ token: () => { calls++; return 'one'; }, credentials: 'include' });
+await until(() => log.includes('m2'));
+await room.send('x');
+room.leave();
+return [...asked.slice(0, 4).map(({ as, credentials }) => `${as} ${credentials}`), calls];
+END
+    'a token is asked for once, and goes with every request, as cookies do where the site says so');
+
+is_deeply(scripted(<<'END'), ['undefined undefined', 'Bearer two undefined', 'undefined include'],
+server(lost, lost, lost);
+await longroom.history(26, { token: () => null }).catch(() => 0);
+await longroom.history(26, { token: 'two' }).catch(() => 0);
+await longroom.history(26, { credentials: 'include' }).catch(() => 0);
+return asked.map(({ as, credentials }) => `${as} ${credentials}`);
+END
+    'a page that is read once has them as well, and nobody needs to have a token');
+
+is_deeply(scripted(<<'END'), [['history m1', 'live', 'm2', 'm3', 'left'],
+const lasting = (ms, answer) => () => new Promise((resolve) => setTimeout(() => resolve(answer()), ms));
+server(page([message(1)], { cursor: 'one' }), expired, page([message(2)], { cursor: 'two' }),
+       lasting(1100, expired), page([message(3)]));
+let n = 0;
+const { room, log } = watch({ token: async () => String(++n) });
+await until(() => log.includes('m3'));
+room.leave();
+return [log, asked.slice(0, 5).map(({ url, as }) => `${new URL(url).searchParams.get('after')} ${as}`)];
+END
+    ['null Bearer 1', 'one Bearer 1', 'one Bearer 2', 'two Bearer 2', 'two Bearer 3']],
+    'a poll that ends with its token goes on after the same cursor, with the next');
+
+is_deeply(scripted(<<'END'), [['failed token-expired'], 2, 2],
+server(expired, expired, expired, expired);
+let calls = 0;
+const { room, log } = watch({ token: () => { calls++; return 'old'; } });
+await until(() => room.state === 'failed');
+await new Promise((resolve) => setTimeout(resolve, 50));
+return [log, calls, asked.length];
+END
+    'a site that has expired tokens only is not asked for ever');
+
+is_deeply(scripted(<<'END'), [['failed token-expired'], 1],
+server(expired, expired);
+const { room, log } = watch({ token: 'old' });
+await until(() => room.state === 'failed');
+return [log, asked.length];
+END
+    'nor is the server, where there is one token only');
+
+is_deeply(scripted(<<'END'), [2, 'new', 1],
+server(page([]));
+let calls = 0;
+const { room } = watch({ token: () => String(++calls) });
+await until(() => asked.length === 2);
+sends = [expired, json({ content: 'new' }, 201)];
+reads = [expired];
+const { content } = await room.send('x');
+const posts = asked.filter(({ body }) => body);
+room.leave();
+return [posts.length, content, new Set(posts.map(({ body }) => body.client_id)).size];
+END
+    'a send whose token has expired is sent with the next');
+
+is_deeply(scripted(<<'END'), ['retrying no-token', 'retrying no-token', 'history m1', 'live', 'left'],
+server(page([message(1)]));
+let calls = 0;
+const { room, log } = watch({ token: () => {
+  if (++calls === 1) throw new Error('mistake');
+  return calls === 2 ? Promise.reject(new Error('offline')) : 'good';
+} });
+await until(() => room.state === 'live');
+room.leave();
+return log;
+END
+    'where no token can be had just now, it is tried again');
+
+is_deeply(scripted(<<'END'), ['aborted', 0],
+server();
+const { room } = watch({ token: () => new Promise(() => 0) });
+const control = new AbortController();
+const sent = room.send('x', { signal: control.signal }).catch(({ type }) => type);
+setTimeout(() => control.abort(), 20);
+const type = await sent;
+room.leave();
+return [type, asked.length];
+END
+    'a token that never comes holds up nobody who has had enough');
+
+for my $type (qw(unauthorized forbidden)) {
+    my $script = <<'END' =~ s/TYPE/$type/r;
+server(page([message(1)]), problem('TYPE', 401));
+const { room, log } = watch({ token: () => 'one' });
+await until(() => room.state === 'failed');
+const refused = await room.send('x').catch(({ type }) => type);
+await new Promise((resolve) => setTimeout(resolve, 50));
+return [log, asked.length, refused];
+END
+    is_deeply(scripted($script), [['history m1', 'live', "failed $type"], 2, 'left'],
+        "a poll that is answered with $type ends the room, which says so, and asks no more");
+}
+
+is_deeply(scripted(<<'END'), [['history', 'live', 'retrying rate-limited', 'live', 'm1', 'left'], 1, 1],
+server(page([]), problem('rate-limited', 429, { 'Retry-After': '2' }), page([]), page([message(1)]));
+const { room, log } = watch();
+await until(() => room.state === 'retrying');
+for (const name of ['online', 'offline', 'online']) dispatchEvent(new Event(name));
+await until(() => log.includes('m1'));
+sends = [problem('rate-limited', 429, { 'Retry-After': '1' }), json({}, 201)];
+await room.send('x', { onRetry: () => dispatchEvent(new Event('online')) });
+room.leave();
+const [first, again] = asked.filter(({ body }) => body);
+return [log, Number(asked[2].at - asked[1].at >= 1990), Number(again.at - first.at >= 990)];
+END
+    'the wait that a 429 asks for is kept, whatever happens meanwhile');
 
 my $waited = scripted(<<'END');
 const seen = new Map();

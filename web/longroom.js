@@ -19,8 +19,18 @@
  * overtake others. It comes to onMessage too; its client_id tells which it is.
  *
  * What follows a room carries on over lost connections, restarts and a
- * sleeping computer, until leave() or until the server refuses (a 4xx). It does
- * not keep messages, and knows nothing of how a site shows them.
+ * sleeping computer, until leave() or until the server refuses (a 4xx): 401 and
+ * 403 end it at once, and onState says so. A 429 is no refusal; the wait that it
+ * asks for is kept. It does not keep messages, and knows nothing of how a site
+ * shows them.
+ *
+ * Who is asking is known by the site's cookies, if the server is on the page's
+ * own origin; with `credentials: 'include'` on another, too; or by a token:
+ *
+ *   join(26, {
+ *     base: 'https://chat.example.org/',
+ *     token: () => fetch('/chat-token').then((answer) => answer.text()),
+ *   });
  *
  * Needs fetch, AbortController and private class members; no library.
  */
@@ -31,6 +41,8 @@ const ANSWER_LIMIT_MS = 20_000;  // the same for history and for sending
 const BODY_LIMIT_MS = 60_000;    // from the answer's head to its end
 const BACKOFF_FIRST_MS = 500;
 const BACKOFF_LONGEST_MS = 30_000;
+const RETRY_AFTER_LONGEST_MS = 3_600_000;
+const RENEWAL_MS = 1000;         // a token that expires sooner never was good
 const HISTORY_MESSAGES = 50;
 const REMEMBERED_SENDS = 1000;
 
@@ -52,6 +64,14 @@ const REMEMBERED_SENDS = 1000;
  *   it, the folder that this module is served from
  * @property {{id?: string, name?: string}} [user]  the sender, where the server
  *   takes the client's word for it (auth.mode = open)
+ * @property {string|(() => ?string|Promise<?string>)} [token]  the token, for
+ *   auth.mode = token. A function is asked for it before the first request, and
+ *   again each time the server says that it has expired; then the request is
+ *   repeated, a poll after the same cursor. It may give nothing: whoever is
+ *   logged out has none, and where a cookie has the token, renewing that is
+ *   enough. If it throws or takes too long it is asked again later (`no-token`).
+ * @property {RequestCredentials} [credentials]  fetch's: 'include' sends cookies
+ *   to another origin, whose auth.origins must list this one
  * @property {number} [limit]  how many messages of history to begin with
  *   (1 to 1000, default 50)
  * @property {(page: {messages: Message[], older: boolean}) => void} [onHistory]
@@ -67,7 +87,8 @@ const REMEMBERED_SENDS = 1000;
 export class LongroomError extends Error {
   /**
    * @param {string} type  a problem type of PROTOCOL section 8, or one of:
-   *   no-answer    no connection, no answer in time, or not Longroom's
+   *   no-token     the option `token`, a function, gives none: asked again later
+ *   no-answer    no connection, no answer in time, or not Longroom's
    *   unavailable  a 5xx without a problem type: something before the server
    *   refused      the same for a 4xx
    *   left         the room was left meanwhile
@@ -83,7 +104,7 @@ export class LongroomError extends Error {
 
   /** Whether the same request may succeed later. */
   get passing() {
-    return ['no-answer', 'unavailable'].includes(this.type)
+    return ['no-token', 'no-answer', 'unavailable'].includes(this.type)
       || this.status >= 500 || [408, 425, 429].includes(this.status);
   }
 }
@@ -102,13 +123,18 @@ export function join(room, options = {}) {
  * Reads a page of a room's history once (PROTOCOL section 5).
  * @param {number|string} room
  * @param {{limit?: number, before?: number|string, after?: number|string,
- *          base?: string|URL, signal?: AbortSignal}} [options]
+ *          base?: string|URL, signal?: AbortSignal, token?: Options['token'],
+ *          credentials?: RequestCredentials}} [options]
  * @returns {Promise<{count: number, messages: Message[], cursor: string,
  *                    earliest: ?number, more: boolean}>}
  */
-export async function history(room, { base, signal, ...query } = {}) {
+export async function history(room, { base, signal, token, credentials, ...query } = {}) {
+  return readHistory(new Pass({ token, credentials }), base, room, query, signal);
+}
+
+async function readHistory(pass, base, room, query, signal) {
   const url = address(base, room, 'messages', query);
-  return pageOf(await request(url, { signal, limitMs: ANSWER_LIMIT_MS }));
+  return pageOf(await pass.ask(url, { signal, limitMs: ANSWER_LIMIT_MS }));
 }
 
 /** @param {number|string} room  @returns {string} the name: 26 is room_26 */
@@ -119,6 +145,7 @@ export function roomName(room) {
 /** A joined room. Made by join(). */
 export class Room {
   #options;
+  #pass;
   #state = 'connecting';
   #cursor = null;
   #sequence = new Sequence();
@@ -131,6 +158,7 @@ export class Room {
     /** The room's name. */
     this.name = roomName(room);
     this.#options = options;
+    this.#pass = new Pass(options);
     turns.enter(this);
     this.#listen();
     this.#follow();
@@ -173,9 +201,8 @@ export class Room {
    */
   async older(before = this.#cursor) {
     const sequence = this.#sequence;
-    const page = await history(this.name, {
-      base: this.#options.base, limit: this.#limit, before, signal: this.#life.signal,
-    }).catch((problem) => { throw this.#ended ? new LongroomError('left') : problem; });
+    const page = await this.#history({ before }, this.#life.signal)
+      .catch((problem) => { throw this.#ended ? new LongroomError('left') : problem; });
     if (this.#ended || sequence !== this.#sequence || page.reset) throw new LongroomError('left');
     return { messages: page.messages, older: page.more };
   }
@@ -184,8 +211,9 @@ export class Room {
     return this.#state === 'left' || this.#state === 'failed';
   }
 
-  get #limit() {
-    return this.#options.limit ?? HISTORY_MESSAGES;
+  #history(query, signal) {
+    const { base, limit = HISTORY_MESSAGES } = this.#options;
+    return readHistory(this.#pass, base, this.name, { limit, ...query }, signal);
   }
 
   /** Ends the wait or request under way, and asks again to see how it is. */
@@ -199,7 +227,7 @@ export class Room {
       if (!document.hidden && this.#state === 'retrying') this.hurry();
     };
     const whenThawed = (event) => event.persisted && this.hurry();
-    addEventListener('online', () => this.hurry(), { signal });
+    addEventListener('online', () => { this.hurry(); this.#sendWait.abort(); }, { signal });
     addEventListener('offline', () => this.hurry(), { signal });
     addEventListener('pageshow', whenThawed, { signal });
     globalThis.document?.addEventListener('visibilitychange', whenRetrying, { signal });
@@ -228,9 +256,7 @@ export class Room {
   }
 
   async #load(signal) {
-    const { base } = this.#options;
-    const page = await history(this.name, { base, limit: this.#limit, signal });
-    return { ...page, whole: true };
+    return { ...await this.#history({}, signal), whole: true };
   }
 
   /** `probe`: when in doubt, ask without waiting, to know that all is well. */
@@ -241,7 +267,7 @@ export class Room {
       const seconds = probe ? 0 : turns.seconds(this);
       const url = address(base, this.name, 'poll', { after: this.#cursor, timeout: seconds });
       const start = performance.now();
-      const page = pageOf(await request(url,
+      const page = pageOf(await this.#pass.ask(url,
         { signal, limitMs: seconds * 1000 + POLL_MARGIN_MS }));
       const early = page.messages.length === 0 && !page.reset
         && performance.now() - start < seconds * 900;
@@ -275,7 +301,7 @@ export class Room {
       return;
     }
     this.#enter('retrying', problem);
-    await sleep(backoffMs(failures, problem), signal);
+    await patience(problem, failures, [this.#life.signal], [signal]);
   }
 
   async #post(content, clientId, signal, onRetry) {
@@ -288,7 +314,7 @@ export class Room {
       if (this.#ended) throw new LongroomError('left');
       try {
         // Not stopped by leave(): what was sent should arrive.
-        const message = await request(address(base, this.name, 'messages'), {
+        const message = await this.#pass.ask(address(base, this.name, 'messages'), {
           method: 'POST', headers: { 'Content-Type': 'application/json' },
           body, signal, limitMs: ANSWER_LIMIT_MS,
         });
@@ -299,8 +325,7 @@ export class Room {
         if (onRetry) guarded(onRetry, problem);
         if (problem.type === 'no-answer' && this.#state === 'live') this.hurry();
         this.#sendWait = new AbortController();
-        await sleep(backoffMs(failures, problem),
-          this.#life.signal, this.#sendWait.signal, signal);
+        await patience(problem, failures, [this.#life.signal, signal], [this.#sendWait.signal]);
       }
     }
   }
@@ -321,6 +346,57 @@ export class Room {
 
   #call(name, ...values) {
     if (this.#options[name]) guarded(this.#options[name], ...values);
+  }
+}
+
+/**
+ * Says who is asking, in each request. A room has its own, for the next one that
+ * is joined may be somebody else's.
+ */
+class Pass {
+  #token;
+  #credentials;
+  #given = null;   // a promise of the token in use
+  #renewedMs = -Infinity;
+
+  constructor({ token, credentials }) {
+    this.#token = token;
+    this.#credentials = credentials;
+  }
+
+  /** One request; again with another token if its own had expired. */
+  async ask(url, init) {
+    for (;;) {
+      if (init.signal?.aborted) throw new LongroomError('aborted');
+      const given = this.#given ??= this.#get();
+      try {
+        return await request(url, { ...init, token: given, credentials: this.#credentials });
+      } catch (problem) {
+        if (problem.type === 'no-token') this.#drop(given);
+        if (problem.type !== 'token-expired' || !this.#renew(given)) throw problem;
+      }
+    }
+  }
+
+  async #get() {
+    return typeof this.#token === 'function' ? this.#token() : this.#token;
+  }
+
+  /** What was asked for meanwhile, by a poll or by a send, is not asked for twice. */
+  #drop(given) {
+    if (given === this.#given) this.#given = null;
+  }
+
+  /** False where it is in vain: the last was new, and expired all the same. */
+  #renew(given) {
+    if (typeof this.#token !== 'function') return false;
+    if (given !== this.#given) return true;
+    if (performance.now() - this.#renewedMs < RENEWAL_MS) return false;
+    this.#given = this.#get();
+    // The time that it takes to get one is not its life.
+    const renewed = () => { this.#renewedMs = performance.now(); };
+    this.#given.then(renewed, renewed);
+    return true;
   }
 }
 
@@ -415,25 +491,40 @@ function multiplexed() {
 }
 
 /** One request, to its end: the JSON of a 2xx, or else a LongroomError. */
-async function request(url, { signal, limitMs, ...init }) {
-  if (signal?.aborted) throw new LongroomError('aborted');
+async function request(url, { signal, limitMs, token, headers, ...init }) {
   const control = new AbortController();
   const stop = () => control.abort();
   signal?.addEventListener('abort', stop);
   let timer = setTimeout(stop, limitMs);
+  let missing = 'no-token';
+  let response;
+  let text;
   try {
+    const bearer = await orAborted(token, control.signal);
+    missing = 'no-answer';
+    const who = bearer ? { Authorization: `Bearer ${bearer}` } : {};
     // no-store also keeps two tabs from queueing for one entry of the cache.
-    const response = await fetch(url, { ...init, cache: 'no-store', signal: control.signal });
+    response = await fetch(url, {
+      ...init, headers: { ...headers, ...who }, cache: 'no-store', signal: control.signal,
+    });
     clearTimeout(timer);
     timer = setTimeout(stop, BODY_LIMIT_MS);
-    return answerOf(response, await response.text());
+    text = await response.text();
   } catch (cause) {
-    if (cause instanceof LongroomError) throw cause;
-    throw new LongroomError(signal?.aborted ? 'aborted' : 'no-answer', { cause });
+    throw new LongroomError(signal?.aborted ? 'aborted' : missing, { cause });
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', stop);
   }
+  return answerOf(response, text);
+}
+
+/** What a promise gives, or an error as soon as the signal aborts. */
+function orAborted(promise, signal) {
+  return new Promise((resolve, reject) => {
+    promise.then(resolve, reject);
+    signal.addEventListener('abort', reject);
+  });
 }
 
 function answerOf(response, text) {
@@ -441,12 +532,17 @@ function answerOf(response, text) {
   if (response.ok && body) return body;
   if (response.ok) throw new LongroomError('no-answer', { detail: 'the answer is not JSON' });
   const { status } = response;
-  const seconds = Number(response.headers.get('Retry-After')) || 0;
   throw new LongroomError(body?.type ?? (status < 500 ? 'refused' : 'unavailable'), {
     status,
     detail: body?.detail ?? body?.title,
-    retryAfterMs: Math.min(Math.max(seconds, 0) * 1000, BACKOFF_LONGEST_MS),
+    retryAfterMs: retryAfterMs(response.headers.get('Retry-After') ?? ''),
   });
+}
+
+/** Seconds, or a date. */
+function retryAfterMs(text) {
+  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
+  return ms > 0 ? Math.min(ms, RETRY_AFTER_LONGEST_MS) : 0;
 }
 
 function parsed(text) {
@@ -477,25 +573,28 @@ function pauseMs({ retry_ms }, early) {
   return early ? Math.random() * 1000 : 0;
 }
 
-function backoffMs(failures, { retryAfterMs }) {
+/**
+ * The wait before another try: what the server asks for, which only `ends` cut
+ * short, and a time drawn at random, which any of the signals does.
+ */
+async function patience({ retryAfterMs }, failures, ends, wakers) {
+  if (retryAfterMs > 0) await sleep(retryAfterMs, ...ends);
   const ceiling = Math.min(BACKOFF_FIRST_MS * 2 ** (failures - 1), BACKOFF_LONGEST_MS);
-  return (retryAfterMs ?? 0) + ceiling * (0.5 + Math.random() / 2);
+  await sleep(ceiling * (0.5 + Math.random() / 2), ...ends, ...wakers);
 }
 
-/** Waits, but no longer than until a signal aborts or the network is back. */
+/** Waits, but no longer than until one of the signals aborts. */
 function sleep(ms, ...signals) {
-  const wakers = [globalThis, ...signals.filter(Boolean)];
+  const wakers = signals.filter(Boolean);
   return new Promise((resolve) => {
     const timer = setTimeout(wake, ms);
     function wake() {
       clearTimeout(timer);
-      for (const waker of wakers) {
-        waker.removeEventListener(waker === globalThis ? 'online' : 'abort', wake);
-      }
+      for (const waker of wakers) waker.removeEventListener('abort', wake);
       resolve();
     }
     for (const waker of wakers) {
-      waker.addEventListener(waker === globalThis ? 'online' : 'abort', wake);
+      waker.addEventListener('abort', wake);
       if (waker.aborted) wake();
     }
   });
