@@ -12,6 +12,7 @@ use lib "$FindBin::Bin/lib";
 
 use Browser;
 use Longroom;
+use Markup;
 use Test::More;
 
 BEGIN {
@@ -243,23 +244,59 @@ like($ann->run('return testMessageHistory("..").catch((e) => e.type)'), qr/\Abad
 
 # ---------------------------------------------------------------- hostile text
 
-my $evil = q{<script>window.evil = 1</script><img src=x onerror="window.evil = 2">&lt;b&gt;};
-leave($ann);
-join_room($ann, '<img src=x onerror=evil=3>', '28');
-say($ann, $evil);
-post('room_28', '<script>evil = 4</script>', "$evil javascript:evil=5 https://x.example/\"onclick=\"evil=6");
-my @evil = ($evil, "$evil javascript:evil=5 https://x.example/\"onclick=\"evil=6");
-leave($bob);
-join_room($bob, 'Bob', '28');
+leave($_) for $ann, $bob;
+my @untrap = map { Markup::trap($_) } $ann, $bob;
+arrive($ann, '<img src=x onerror=evil()>', '28');
+my @EVIL = @Markup::TEXTS;
+post('room_28', $_, $_) for @EVIL;
+shows($ann, \@EVIL, 'markup in a message that comes is shown as text');
+say($ann, $_) for @EVIL[0 .. 4];
+shows($ann, [@EVIL, @EVIL[0 .. 4]], 'and so is that in one that is sent');
+arrive($bob, 'Bob', '28');
+shows($bob, [@EVIL, @EVIL[0 .. 4]], 'and that of the history');
+my $SENDERS = 'return [...document.querySelectorAll(".sender")].map((name) => name.textContent)';
 for my $window ($ann, $bob) {
-    $window->eventually(SECONDS, 'return document.querySelectorAll("#messages .message").length == 2');
-    is_deeply([sort @{ shown($window) }], [sort @evil], 'markup in a message is shown as text');
-    ok(!$window->run('return document.querySelector("#messages :is(script, img, b, [onclick])")'),
-        'and makes no element');
-    ok(!$window->run('return window.evil'), 'and nothing of it runs');
+    is_deeply([@{ $window->run($SENDERS) }[0 .. $#EVIL]], \@EVIL, 'markup in a name is text, too');
+    ok(Markup::is_set($window), 'what would run can be told');
+    Markup::nothing_ran($window, '#messages, #outbox, #title', 'and nothing of it runs');
 }
-is_deeply($bob->run('return [...document.querySelectorAll(".sender")].map((n) => n.textContent).sort()'),
-    ['<img src=x onerror=evil=3>', '<script>evil = 4</script>'], 'nor of a name');
+is($bob->run($SENDERS)->[@EVIL], '<img src=x onerror=evil()>', 'nor of a name that is typed in');
+leave($bob);
+
+my $REFUSED = <<'END';
+return !document.getElementById('join-error').hidden && document.getElementById('room-name').value === arguments[0];
+END
+for my $room (@EVIL) {
+    $bob->open('about:blank');
+    $bob->open($longroom->url . '/#' . Longroom::escaped($room));
+    ok($bob->eventually(SECONDS, $REFUSED, $room), "a link to a room that is none is refused: $room");
+    Markup::nothing_ran($bob, '#join-error, #messages', '... and does nothing');
+}
+$bob->open('about:blank');
+for my $room (@EVIL) {
+    $bob->open($longroom->url . "/#$room");
+    ok($bob->eventually(SECONDS, 'return !document.getElementById("lobby").hidden'), "as it stands: $room");
+    Markup::nothing_ran($bob, '#join-error, #messages', '... it does nothing');
+    $bob->type('#room-name', $room);
+    $bob->click('#join button');
+    ok($bob->eventually(SECONDS, $REFUSED, $room), '... and is refused where it is typed in');
+    Markup::nothing_ran($bob, '#join-error, #messages', '... and does nothing there');
+}
+
+for my $path ('/', '/index.html', '/chat.js', '/nothing', '/rooms/room_28/messages', '/rooms/room_28/poll?timeout=0') {
+    my $headers = $longroom->request(GET => $path)->{headers};
+    is($headers->{'x-content-type-options'}, 'nosniff', "$path is what its type says, and nothing else");
+    next if $path !~ m{\A/(?:index\.html|chat\.js)?\z};
+    my $policy = $headers->{'content-security-policy'} // '';
+    like($policy, qr/default-src 'self'(?:;|\z)/, '... and has a policy of its own scripts only');
+    unlike($policy, qr/unsafe|\*|data:|https?:|script-src/, '... without exceptions');
+}
+complaints();
+
+Markup::policy_holds($bob, 'a script that is injected into the page does not run: the policy is in force');
+is_deeply(complaints(qw(security network)), [], 'and the console tells of nothing but that');
+$_->() for @untrap;
+arrive($_, 'Ann', '28') for $ann, $bob;
 
 # ---------------------------------------------------------------- not kept
 
