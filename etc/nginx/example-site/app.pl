@@ -50,6 +50,15 @@ sub user_of {
     return $session && $session->{until} > time ? $session->{user} : undef;
 }
 
+# Whether a page of another site has made the browser ask: it could log somebody
+# in under a name that is not his, or out.
+sub is_from_elsewhere {
+    my ($request) = @_;
+    my ($host, $origin, $site) = @{ $request->{headers} }{qw(host origin sec-fetch-site)};
+    return $site !~ /\A(?:same-origin|none)\z/ if defined $site;
+    return defined $origin && (!defined $host || $origin !~ m{\Ahttps?://\Q$host\E\z}i);
+}
+
 sub cookie {
     my ($value, $seconds) = @_;
     # A site that is on https adds "; Secure".
@@ -83,6 +92,7 @@ sub log_in {
     my $user = $USERS{ $form{user} // '' };
     return answer('403 Forbidden', '', login_page('That is not right. Try again.'))
         if !$user || ($form{password} // '') ne $user->{password};
+    delete $sessions{ session_id($request) // '' };
     return see_other(cookie(new_session($form{user}), SESSION_SECONDS));
 }
 
@@ -194,12 +204,20 @@ sub read_request {
     return { method => $method, path => $path, headers => \%headers, body => $body };
 }
 
+sub answer_to {
+    my ($request) = @_;
+    my $answer = $request && $ANSWERS{"$request->{method} $request->{path}"};
+    return answer('404 Not Found', '', page('<h1>Not found</h1>')) if !$answer;
+    return answer('403 Forbidden', '', page('<h1>This form is not ours</h1>'))
+        if $request->{method} eq 'POST' && is_from_elsewhere($request);
+    return $answer->($request);
+}
+
 sub serve {
     my ($client) = @_;
     my $request = eval { read_request($client) };
     alarm 0;
-    my $answer = $request && $ANSWERS{"$request->{method} $request->{path}"};
-    syswrite $client, $answer ? $answer->($request) : answer('404 Not Found', '', page('<h1>Not found</h1>'));
+    syswrite $client, answer_to($request);
     close $client;
     return;
 }
