@@ -4,6 +4,8 @@ import { join } from '/longroom/longroom.js';
 
 const main = document.querySelector('main');
 const at = (id) => document.getElementById(id);
+// Who logs out in one tab is out in all of them.
+const tabs = new BroadcastChannel('teams');
 let room = null;
 
 function row({ username, content }) {
@@ -16,8 +18,15 @@ function tellState(state, problem) {
   const words = {
     unauthorized: 'You are logged out.',
     forbidden: 'This room is not for you.',
+    left: 'You are not in a room.',
   };
   at('state').textContent = state === 'failed' ? words[problem?.type] ?? 'Something is wrong.' : state;
+}
+
+/** Ends the poll that waits; the server would not know before it is answered. */
+function hangUp() {
+  room.leave();
+  tellState('failed', { type: 'unauthorized' });
 }
 
 function enter(name) {
@@ -34,6 +43,7 @@ function enter(name) {
 }
 
 if (main) {
+  tabs.addEventListener('message', hangUp);
   for (const button of document.querySelectorAll('.room')) {
     button.addEventListener('click', () => enter(button.value));
   }
@@ -48,4 +58,6 @@ if (main) {
     }
   });
   enter(main.dataset.room);
+} else if (location.pathname === '/') {
+  tabs.postMessage('nobody is logged in');   // here, so that the server knows already
 }
