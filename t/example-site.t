@@ -1,5 +1,5 @@
 # The example site, as its README says to run it, in headless Chromium: log in, the
-# team's room, another team's, log out.
+# team's room, another team's, log out; and what a site with sessions has to refuse.
 
 use strict;
 use warnings;
@@ -11,13 +11,11 @@ use Fcntl            qw(F_SETFD);
 use HTTP::Tiny       ();
 use IO::Socket::INET ();
 use Longroom;
+use Markup;
 use Socket           qw(SOMAXCONN);
 use Test::More;
 
-use constant {
-    SECONDS     => 60,    # for what must happen anyway
-    POLL_BOUND  => 60,    # PROTOCOL section 12: so long a poll may go on
-};
+use constant SECONDS => 60;    # for what must happen anyway
 
 BEGIN {
     my $missing = Browser->missing;
@@ -42,8 +40,13 @@ sub start_site {
     # nginx takes the listening socket by this variable: the port is ours already.
     $ENV{NGINX} = fileno($listener) . ';';
     $ENV{LONGROOM_BUILD} = Longroom::build_dir();
-    exec Longroom::source_dir() . '/etc/nginx/example-site/run', '--port', $listener->sockport, '--dir', "$dir/run";
+    { no warnings 'exec'; exec run_command("$dir/run") }
     POSIX::_exit(127);
+}
+
+sub run_command {
+    my ($folder) = @_;
+    return (Longroom::source_dir() . '/etc/nginx/example-site/run', '--port', $listener->sockport, '--dir', $folder);
 }
 
 sub end_site {
@@ -67,6 +70,11 @@ ok Longroom::eventually(undef, SECONDS, sub { $http->get("$url/rooms/lobby/poll?
 sub logged_in {
     my ($user, $password) = @_;
     my $answer = $http->post_form("$url/login", { user => $user, password => $password });
+    return session_in($answer);
+}
+
+sub session_in {
+    my ($answer) = @_;
     my ($cookie) = ($answer->{headers}{'set-cookie'} // '') =~ /^(session=[0-9a-f]+)/;
     return $cookie;
 }
@@ -77,13 +85,30 @@ sub say_in {
         { headers => { Cookie => $cookie, 'Content-Type' => 'text/plain' }, content => $text });
 }
 
-my $bob = logged_in('bob', 'blue bottle');
-ok $bob, 'bob logs in';
-ok !logged_in('bob', 'red apple'), 'but not with another password';
-is say_in($bob, 'team_blue', 'blue secret')->{status}, 201, 'he writes to his team';
+# How many polls longroom-pushd has, all in all.
+sub polls_that_wait {
+    my $answer = Longroom::Connection->new({ path => "$dir/run/push.sock" })->ask(Longroom::get_bytes('/metrics'));
+    my ($count) = $answer->{content} =~ /^longroom_pushd_connections\{state="waiting"\} ([0-9]+)$/m;
+    return $count;
+}
 
-my $browser = Browser->start;
-my ($ann, $tab) = map { $browser->window } 1 .. 2;
+# Two browsers, for two people: windows of one share their cookies.
+my ($browser, $bobs) = map { Browser->start } 1 .. 2;
+my ($ann, $tab, $bob) = map { $_->window } $browser, $browser, $bobs;
+my $untrap = Markup::trap($ann);
+
+sub enters {
+    my ($window, $user, $password, $heading) = @_;
+    $window->type('input[name=user]', $user);
+    $window->type('input[name=password]', $password);
+    $window->click('form button');
+    return $window->eventually(SECONDS, 'return document.querySelector("h1")?.textContent === arguments[0]', $heading);
+}
+
+sub is_logged_out {
+    my ($window) = @_;
+    return $window->eventually(SECONDS, 'return document.querySelector("h1")?.textContent === "Log in"');
+}
 
 sub state_is {
     my ($window, $words) = @_;
@@ -100,18 +125,19 @@ sub sees {
 
 subtest 'log in' => sub {
     $ann->open("$url/");
+    ok is_logged_out($ann), 'the site asks who it is';
     $ann->type('input[name=user]', 'ann');
     $ann->type('input[name=password]', 'wrong');
     $ann->click('form button');
     ok $ann->eventually(SECONDS, 'return /not right/.test(document.body.textContent)'), 'not with a wrong password';
-    $ann->type('input[name=user]', 'ann');
-    $ann->type('input[name=password]', 'red apple');
-    $ann->click('form button');
-    ok $ann->eventually(SECONDS, 'return document.querySelector("h1")?.textContent === "Hello, Ann B."'), 'with the right one';
+    ok enters($ann, 'ann', 'red apple', 'Hello, Ann B.'), 'with the right one';
+    is $ann->run('return document.cookie'), '', 'a script does not get the session';
+    ok !logged_in('bob', 'red apple'), 'nor does anybody with the password of another';
+    my $header = $http->post_form("$url/login", { user => 'bob', password => 'blue bottle' })->{headers}{'set-cookie'};
+    like $header, qr/; $_(?:;|\z)/, "its cookie has $_" for qw(HttpOnly SameSite=Lax Path=/);
+    $bob->open("$url/");
+    ok enters($bob, 'bob', 'blue bottle', 'Hello, Bob'), 'bob logs in elsewhere';
 };
-
-my @XSS = ('<script>document.title="xss"</script>', '<img src=x onerror=document.title="xss">', '"><svg onload=alert(1)>',
-    'javascript:alert(1)', '</li><iframe srcdoc="<script>top.document.title=1</script>">', '{{7*7}}${7*7}');
 
 subtest 'the team\'s room' => sub {
     ok state_is($ann, 'live'), 'is there';
@@ -120,47 +146,144 @@ subtest 'the team\'s room' => sub {
     ok sees($ann, 'Carol: Hello, red ones'), 'what another of the team writes comes';
     $ann->press('#text', 'Hello, Carol' . Browser::ENTER);
     ok sees($ann, 'Ann B.: Hello, Carol'), 'and what she writes, under the name that the site has for her';
-    say_in($carol, 'team_red', $_) for @XSS;
-    ok sees($ann, "Carol: $_"), "text stays text: $_" for @XSS;
-    is $ann->run('return document.title'), 'Teams', 'and does nothing';
-    is $ann->run('return document.querySelectorAll("#messages li > *").length'), 0, 'nor makes an element';
+    say_in($carol, 'team_red', $_) for @Markup::TEXTS;
+    ok sees($ann, "Carol: $_"), "text stays text: $_" for @Markup::TEXTS;
+    ok Markup::is_set($ann), 'what would run can be told';
+    Markup::nothing_ran($ann, '#messages', 'and nothing of it runs');
+    Markup::policy_holds($ann, 'nor would it if it got into the page');
 };
 
+# What a page gets of a room, whatever way it tries: history, a message, poll, POST.
+my $TRY = <<'END';
+const ask = (path, init) => fetch(`/rooms/${arguments[0]}/${path}`, init)
+    .then(async (answer) => `${answer.status} ${(await answer.json()).type}`);
+return Promise.all([ask('messages'), ask('messages/1'), ask('poll?timeout=0'),
+    ask('messages', { method: 'POST', body: 'let me in', headers: { 'Content-Type': 'text/plain' } })]);
+END
+
 subtest 'another team\'s room' => sub {
+    ok state_is($bob, 'live'), 'is there for that team';
+    $bob->press('#text', 'blue secret' . Browser::ENTER);
+    ok sees($bob, 'Bob: blue secret'), 'with something in it';
     $ann->click('button[value=team_blue]');
     ok state_is($ann, 'This room is not for you.'), 'is refused';
     is_deeply shown($ann), [], 'and nothing of it is seen';
     $ann->press('#text', 'let me in' . Browser::ENTER);
-    my $page = $http->get("$url/rooms/team_blue/messages", { headers => { Cookie => $bob } });
-    unlike $page->{content}, qr/let me in/, 'nor can she write there';
-    is $http->get("$url/rooms/team_red/messages", { headers => { Cookie => $bob } })->{status}, 403, 'and he not in hers';
-    $ann->click('button[value=lobby]');
-    ok state_is($ann, 'live'), 'the lobby is for all';
-    say_in($bob, 'lobby', 'Hello, all');
-    ok sees($ann, 'Bob: Hello, all'), 'and they meet there';
+    is_deeply $ann->run($TRY, $_), [('403 forbidden') x 4], "... nor by a script: $_" for qw(team_blue team_green);
+    is_deeply $bob->run($TRY, 'team_red'), [('403 forbidden') x 4], '... nor the other way round';
+    is_deeply shown($bob), ['Bob: blue secret'], 'nothing has come into it';
+};
+
+subtest 'the lobby' => sub {
+    $_->click('button[value=lobby]') for $ann, $bob;
+    ok state_is($_, 'live'), 'is for all' for $ann, $bob;
+    $ann->press('#text', 'Hello, Bob' . Browser::ENTER);
+    ok sees($_, 'Ann B.: Hello, Bob'), 'what one says comes to both' for $ann, $bob;
+    $bob->press('#text', 'Hello, Ann' . Browser::ENTER);
+    ok sees($_, 'Bob: Hello, Ann'), 'and what the other answers' for $ann, $bob;
 };
 
 subtest 'log out' => sub {
     $tab->open("$url/");
     ok state_is($tab, 'live'), 'her other tab follows her team\'s room';
+    ok Longroom::eventually(undef, SECONDS, sub { polls_that_wait() == 3 }), 'three polls wait';
+    $browser->console;
     $ann->click('#logout');
-    ok $ann->eventually(SECONDS, 'return document.querySelector("h1")?.textContent === "Log in"'), 'she is out';
-    my $began = time;
-    ok $tab->eventually(POLL_BOUND, 'return document.getElementById("state")?.textContent === "You are logged out."'),
-        'within the time of a poll the other tab is, too';
-    cmp_ok time - $began, '<=', POLL_BOUND, '... that is the bound';
+    ok is_logged_out($ann), 'she is out';
+    ok state_is($tab, 'You are logged out.'), 'and so is the other tab';
+    ok Longroom::eventually(undef, SECONDS, sub { polls_that_wait() <= 1 }), 'the polls of both end';
+    is_deeply [grep { $_->{message} =~ / 401 / } $browser->console], [], 'as they hang up, before they are refused';
     my $before = scalar @{ shown($tab) };
     say_in(logged_in('carol', 'red car'), 'team_red', 'Ann is away');
-    is scalar @{ shown($tab) }, $before, 'and hears no more';
+    is_deeply $tab->run($TRY, 'team_red'), [('401 unauthorized') x 4], 'the room is closed to it';
+    is scalar @{ shown($tab) }, $before, 'it hears no more';
     $tab->reload;
-    ok $tab->eventually(SECONDS, 'return document.querySelector("h1")?.textContent === "Log in"'), 'it shows the log-in';
+    ok is_logged_out($tab), 'and shows the log-in';
+};
+
+subtest 'a session that ends elsewhere' => sub {
+    my ($session) = grep { $_->{name} eq 'session' } @{ $bob->devtools('Network.getCookies')->{cookies} };
+    my $carol = logged_in('carol', 'red car');
+    my @before = @{ shown($bob) };
+    is $http->post("$url/logout", { headers => { Cookie => "session=$session->{value}" } })->{status}, 303, 'is ended';
+    say_in($carol, 'lobby', 'one');
+    ok state_is($bob, 'You are logged out.'), 'the page is told so after the answer that it waits for';
+    say_in($carol, 'lobby', 'two');
+    my @heard = splice @{ shown($bob) }, scalar @before;
+    cmp_ok scalar @heard, '<=', 1, 'and hears no more than that';
+    ok Longroom::eventually(undef, SECONDS, sub { polls_that_wait() == 0 }), 'nobody waits';
+    is_deeply $bob->run($TRY, 'team_blue'), [('401 unauthorized') x 4], 'his room is closed to it';
+};
+
+subtest 'forms of other sites' => sub {
+    my %from = (
+        'another site'             => [403, 'Sec-Fetch-Site' => 'cross-site', Origin => 'https://evil.example.net'],
+        'a neighbour'              => [403, 'Sec-Fetch-Site' => 'same-site'],
+        'another site, by Origin'  => [403, Origin => 'https://evil.example.net'],
+        'nowhere, by Origin'       => [403, Origin => 'null'],
+        'a name that ends like it' => [403, Origin => 'http://evil-' . $url =~ s{http://}{}r],
+        'the site'                 => [303, 'Sec-Fetch-Site' => 'same-origin', Origin => $url],
+        'the site, by Origin'      => [303, Origin => $url],
+        'the address bar'          => [303, 'Sec-Fetch-Site' => 'none'],
+    );
+    for my $title (sort keys %from) {
+        my ($status, %headers) = @{ $from{$title} };
+        my $answer = $http->post_form("$url/login", { user => 'bob', password => 'blue bottle' }, { headers => \%headers });
+        is "$answer->{status} " . (session_in($answer) ? 'in' : 'out'), $status == 303 ? '303 in' : '403 out', "log-in from $title";
+        my $cookie = logged_in('bob', 'blue bottle');
+        $http->post("$url/logout", { headers => { %headers, Cookie => $cookie } });
+        is $http->get("$url/rooms/team_blue/messages", { headers => { Cookie => $cookie } })->{status},
+            $status == 303 ? 401 : 200, "log-out from $title";
+    }
+    $tab->open("data:text/html,<form method=post action='$url/login'><input name=user value=bob>"
+        . '<input name=password value="blue bottle"></form><script>document.forms[0].submit()</script>');
+    ok $tab->eventually(SECONDS, 'return document.querySelector("h1")?.textContent === "This form is not ours"'),
+        'a browser can\'t be logged in by the page of another site';
+    $tab->open("$url/");
+    ok is_logged_out($tab), '... and is not';
 };
 
 subtest 'what is not for browsers' => sub {
-    is $http->get("$url$_", { headers => { Cookie => $bob } })->{status}, 404, $_
+    my $cookie = logged_in('bob', 'blue bottle');
+    is $http->get("$url$_", { headers => { Cookie => $cookie } })->{status}, 404, $_
         for qw(/longroom-access /healthz /metrics /history/metrics /pushd/metrics /site/app.pl /app.pl);
 };
 
+subtest 'what may be done from one address' => sub {
+    my $connect = sub { Longroom::Connection->new({ port => $listener->sockport }) };
+    my $page = sub { my $c = $connect->(); $c->ask(Longroom::get_bytes('/site/site.js')) // { status => 0 } };
+    my (@held, $refused);
+    while (@held < 400 && !$refused) {
+        push @held, $connect->();
+        $held[-1]->write("POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n");
+        $refused = $held[-1]->answer(0.02);    # no more than 50 a second
+    }
+    Longroom::is_problem($refused // {}, 429, 'rate-limited', 'connections that take their time have a limit');
+    ok $refused->{headers}{'retry-after'}, '... and it is said when to come again';
+    like Longroom::slurp("$dir/site.log"), qr/limiting connections by zone "connections"/, '... which is the one for that';
+    @held = ();
+    ok Longroom::eventually(undef, SECONDS, sub { $page->()->{status} == 200 }), 'when they are gone all is well';
+
+    my $c = $connect->();
+    my $sent = 0;
+    do { $refused = $c->ask(Longroom::get_bytes('/site/site.js')) } while $refused->{status} == 200 && $sent++ < 20_000;
+    Longroom::is_problem($refused, 429, 'rate-limited', 'requests in a row have a limit');
+    like Longroom::slurp("$dir/site.log"), qr/limiting requests, excess/, '... which is the one for that';
+    ok Longroom::eventually(undef, SECONDS, sub { $page->()->{status} == 200 }), 'a moment later all is well';
+};
+
+subtest 'a site that can\'t start says why, and ends' => sub {
+    my $run = sub { Longroom::run([run_command("$dir/second")], seconds => SECONDS, env => {@_}) };
+    my $result = $run->(LONGROOM_BUILD => Longroom::build_dir());
+    is $result->{status}, 1, 'another has the port';
+    like $result->{stderr}, qr/nginx does not start/, '... says it';
+    $result = $run->(LONGROOM_BUILD => "$dir/nothing");
+    is $result->{status}, 1, 'nothing was built';
+    like $result->{stderr}, qr/quickstart build comes first/, '... says it';
+};
+
+$untrap->();
+$_->stop for $browser, $bobs;
 ok end_site(), 'the site ends when it is told to';
 unlike Longroom::slurp("$dir/site.log"), qr{(?:Sanitizer|\[(?:emerg|alert|crit)\]).*}, 'and had nothing to complain about';
 
