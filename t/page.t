@@ -14,6 +14,7 @@ use Browser;
 use Longroom;
 use Markup;
 use Test::More;
+use Visitors;
 
 BEGIN {
     my $missing = Browser->missing;
@@ -751,6 +752,32 @@ cmp_ok($waited, '<', 20_000,
     'a page with more rooms than a browser has connections sends and receives in all of them');
 
 is_deeply(complaints(), [], 'the console has nothing to complain about');
+
+# ---------------------------------------------------------------- private rooms
+
+# Where nginx says who somebody is, the page is the same.
+my $private = Visitors::start('nginx', { ann => { name => 'Ann B.', read => 'team_red', write => 'team_red' } });
+$ann->open($private->url . '/');
+$ann->type('#name', 'Somebody');
+$ann->type('#room-name', 'team_red');
+$ann->click('#join button');
+my $ERROR = 'return !document.getElementById("join-error").hidden && document.getElementById("join-error").textContent';
+like($ann->eventually(SECONDS, $ERROR), qr/You have to sign in first/, 'whoever is not logged in is told so');
+complaints();
+$ann->run('document.cookie = "who=ann"');
+join_room($ann, 'Somebody', 'team_red');
+say($ann, 'one');
+say($ann, 'two');
+shows($ann, ['one', 'two'], 'who is, sends');
+is_deeply($ann->run($OWN), ['one', 'two'], 'and knows what is their own, whatever name they have there');
+is_deeply([map { $_->{username} } @{ $private->history('team_red', limit => 9)->{json}{messages} // [] }], [],
+    'while others see nothing');
+is_deeply(complaints(), [], 'the console has nothing to complain about here either');
+leave($ann);
+$ann->type('#room-name', 'team_blue');
+$ann->click('#join button');
+like($ann->eventually(SECONDS, $ERROR), qr/You are not allowed to do this here/, 'a room that is not for them is refused');
+$private->stop;
 
 $browser->stop;
 $longroom->stop;

@@ -137,6 +137,8 @@ function show({ messages, older }) {
 }
 
 function receive(message) {
+  // Where the server knows who we are, this is how we learn it.
+  if (underWay.has(message.client_id)) user.id = message.user_id;
   arrived(message.client_id);
   // Where nothing was ever kept, the first message that is not says how it is.
   if (message.saved === false && transcript.firstId === undefined) $('ephemeral').hidden = false;
