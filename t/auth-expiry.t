@@ -1,5 +1,5 @@
-# How long somebody is let in: tokens that expire, keys that are taken away, and
-# tokens that are none (PROTOCOL section 12).
+# Where a token may be in a request, and how long it lets somebody in (PROTOCOL
+# section 12). Which tokens are good is in token.t.
 
 use strict;
 use warnings;
@@ -13,7 +13,7 @@ use Visitors;
 my %VISITORS = (ann => { read => '*', write => '*' });
 
 my $l = Visitors::start('token', \%VISITORS, operator => 1,
-    settings => { 'auth.clock_skew' => '0s', 'auth.cookie' => 'session', 'auth.anonymous_read' => 'news' });
+    settings => { 'auth.clock_skew' => '0s', 'auth.cookie' => 'session' });
 
 sub bearer { return (Authorization => "Bearer $_[0]") }
 
@@ -54,36 +54,6 @@ subtest 'where a token may be' => sub {
     is answers(@{ $rows{$_} }[1 .. $#{ $rows{$_} }]), $rows{$_}[0], $_ for sort keys %rows;
 };
 
-subtest 'tokens that are none' => sub {
-    my $token = Visitors::token('ann');
-    my ($head, $claims, $signature) = split /\./, $token;
-    my $all = sub { my ($alg) = @_; Visitors::signed({ alg => $alg, typ => 'JWT' },
-        { sub => 'ann', exp => time + 60, longroom => { read => ['*'], write => ['*'] } }) };
-    my %rows = (
-        'expired'               => [$expired, Visitors::token('ann', exp => time - 1)],
-        'not yet'               => [$bad, Visitors::token('ann', nbf => time + 60)],
-        'for ever'              => [$bad, Visitors::token('ann', exp => undef)],
-        'exp is a string'       => [$bad, Visitors::token('ann', exp => 'never')],
-        'nobody\'s'             => [$bad, Visitors::token('ann', sub => undef)],
-        'of an empty user'      => [$bad, Visitors::token('ann', sub => '')],
-        'rights are no object'  => [$bad, Visitors::token('ann', longroom => ['*'])],
-        'a pattern is none'     => [$bad, Visitors::token('ann', longroom => { read => ['/*'] })],
-        'signed as none'        => [$bad, $all->('none')],
-        'not signed'            => [$bad, do { my ($h, $c) = split /\./, $all->('none'); "$h.$c." }],
-        'another algorithm'     => [$bad, $all->('RS256')],
-        'an unknown one'        => [$bad, $all->('XX256')],
-        'cut off'               => [$bad, substr $token, 0, -3],
-        'without a signature'   => [$bad, "$head.$claims"],
-        'another signature'     => [$bad, "$head.$claims." . scalar reverse $signature],
-        'no token'              => [$bad, 'x.y.z'],
-        '10 KB'                 => [$bad, Visitors::token('ann', more => 'x' x 7000)],
-    );
-    is answers(bearer($rows{$_}[1])), $rows{$_}[0], $_ for sort keys %rows;
-    my $public = $l->request(GET => '/rooms/news/messages', headers => { bearer('x.y.z') });
-    is $public->{status}, 401, 'even where everybody may read';
-    like $public->{headers}{'www-authenticate'}, qr/\ABearer /, 'and how to come in is said';
-};
-
 subtest 'a poll that outlives its token' => sub {
     my $exp = time + 3;
     my @tokens = map { Visitors::token('ann', exp => $exp, jti => $_) } 1, 1, 2;
@@ -100,21 +70,6 @@ subtest 'a poll that outlives its token' => sub {
     $l->request(POST => '/rooms/room_1/messages', content => 'Hello',
         headers => { bearer(Visitors::token('ann')), 'Content-Type' => 'text/plain' });
     is $long->answer->{status}, 200, 'whose token lasts longer waits on';
-};
-
-subtest 'a key that is taken away' => sub {
-    my $token = Visitors::token('ann');
-    is answers(bearer($token)), $good, 'was good';
-    Longroom::spew("$l->{visitors_dir}/key", 'another secret, of 32 bytes or more');
-    $l->set_in_file('');
-    # Keys are taken in a moment after the settings.
-    ok $l->eventually(20, sub { answers(bearer($token)) eq $bad }), 'its tokens are not taken any more';
-    Longroom::spew("$l->{visitors_dir}/key", 'short');
-    $l->set_in_file('');
-    ok $l->wait_log($_, qr/auth\.keys: .*at least 32 bytes/), "$_ complains about a key that is none" for qw(pushd history);
-    Longroom::spew("$l->{visitors_dir}/key", Visitors::SECRET);
-    $l->set_in_file('');
-    ok $l->eventually(20, sub { answers(bearer($token)) eq $good }), 'and takes the next';
 };
 $l->stop;
 

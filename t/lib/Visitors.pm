@@ -8,20 +8,17 @@ package Visitors;
 #
 # With mode = nginx an application stands behind auth_request: a server of the
 # same nginx that knows visitors by a cookie. With mode = token they have tokens,
-# signed here with a shared secret. A visitor may have name, type, and, as a token,
+# signed with a shared secret. A visitor may have name, type, and, as a token,
 # claims that replace others.
 
 use strict;
 use warnings;
 
-use Digest::SHA  ();
-use JSON::PP     ();
 use Longroom;
-use MIME::Base64 ();
+use Tokens;
 
 use constant SECRET => 'a secret of no less than 32 bytes!';
 
-my $JSON = JSON::PP->new->utf8->canonical;
 my %visitors;
 
 sub start {
@@ -87,13 +84,7 @@ sub token {
         defined $visitor->{name} ? (name => $visitor->{name}) : (), %claims,
     );
     delete $all{$_} for grep { !defined $all{$_} } keys %all;
-    return signed({ alg => 'HS256', typ => 'JWT' }, \%all);
-}
-
-sub signed {
-    my ($header, $claims) = @_;
-    my $text = join '.', map { MIME::Base64::encode_base64url($JSON->encode($_)) } $header, $claims;
-    return "$text." . MIME::Base64::encode_base64url(Digest::SHA::hmac_sha256($text, SECRET));
+    return Tokens::token('HS256', SECRET, { alg => 'HS256', typ => 'JWT' }, \%all);
 }
 
 1;

@@ -1,0 +1,688 @@
+# Which tokens are taken and which are not, over the shipped configuration of nginx
+# (PROTOCOL section 12): what is signed, with what, and what it says. Every token
+# is sent twice: the second time it may have been remembered.
+
+use strict;
+use warnings;
+
+use FindBin      ();
+use lib "$FindBin::Bin/lib";
+use Longroom;
+use MIME::Base64 qw(encode_base64url encode_base64);
+use Test::More;
+use Tokens;
+
+my $now = time;
+my $SECRET = 'a secret of no less than 32 bytes!';
+
+# ---------------------------------------------------------------- keys
+
+# Those that are in auth.keys: some in files of their own, without a name, and some
+# in a JWK Set, with one.
+my %key = (
+    secret => $SECRET, map { $_ => Tokens::pair($_) } qw(rsa p256 p384 p521),
+);
+my %named = (
+    h => 'the secret of no less than 32 bytes that is named h', r => Tokens::pair('rsa'),
+    e => Tokens::pair('p256'), e2 => Tokens::pair('p256'), only384 => 'a secret that is for HS384 and nothing else',
+);
+my $jwks = Tokens::json({ keys => [
+    Tokens::jwk($named{h}, kid => 'h'), Tokens::jwk($named{r}, kid => 'r', use => 'sig', alg => 'RS256'),
+    Tokens::jwk($named{e}, kid => 'e'), Tokens::jwk($named{e2}, kid => 'e2', key_ops => ['verify']),
+    Tokens::jwk($named{only384}, kid => 'only384', alg => 'HS384'),
+    # Two of the same name, as while one takes over from the other.
+    Tokens::jwk($named{h}, kid => 'twin'), Tokens::jwk($named{e}, kid => 'twin'),
+    # These are none of our concern.
+    { kty => 'OKP', crv => 'Ed25519', x => encode_base64url('x' x 32), kid => 'okp' },
+    Tokens::jwk('a secret for encryption, of 32 bytes', kid => 'enc', use => 'enc'),
+] });
+my $dir = Longroom::fresh_dir();
+
+sub keep {
+    my ($name, $bytes, $mode) = @_;
+    Longroom::spew("$dir/$name", $bytes);
+    chmod $mode // 0600, "$dir/$name" or die "$dir/$name: $!\n";
+    return "$dir/$name";
+}
+
+my @files = (
+    keep(secret => "$SECRET\n"), map({ keep("$_.pem", $key{$_}{public}, 0644) } qw(rsa p256 p384 p521)),
+    keep('keys.json', $jwks),
+);
+my %settings = (
+    'auth.mode' => 'token', 'auth.keys' => "@files", 'auth.audience' => 'chat', 'auth.issuer' => 'https://site',
+    'auth.anonymous_read' => 'news', 'limits.user_sends' => 0, 'limits.room_sends' => 0,
+);
+my $l = Longroom->start(settings => \%settings);
+
+# ---------------------------------------------------------------- asking
+
+my %ALL = (read => ['*'], write => ['*']);
+
+sub claims {
+    my (%claims) = @_;
+    my %all = (
+        sub => '2', name => 'Ann', exp => $now + 3600, aud => 'chat', iss => 'https://site',
+        longroom => { %ALL, sender_type => 'staff' }, %claims,
+    );
+    # For claims that are to be left out.
+    delete $all{$_} for grep { !defined $all{$_} } keys %all;
+    return \%all;
+}
+
+# A good token but for what is said.
+sub token_of   { return hs256(claims(@_)) }
+sub hs256      { return Tokens::token('HS256', $SECRET, { alg => 'HS256', typ => 'JWT' }, $_[0]) }
+sub headed     { return Tokens::token('HS256', $SECRET, $_[0], claims()) }
+sub with_text  { return hs256(Tokens::json(claims()) =~ s/\A\{/{$_[0],/r) }
+sub of_kid     { my ($alg, $key, $kid) = @_; return Tokens::token($alg, $key, { alg => $alg, kid => $kid }, claims()) }
+sub of_alg     { my ($alg, $key) = @_; return Tokens::token($alg, $key, { alg => $alg }, claims()) }
+
+# Signed in one way, and said to be in another.
+sub said_to_be {
+    my ($said, $alg, $key) = @_;
+    return Tokens::token($alg, $key, { alg => $said }, claims());
+}
+
+sub ask {
+    my ($method, $path, $token) = @_;
+    return $l->request($method, $path, $method eq 'POST' ? (content => 'Hello') : (),
+        headers => { Authorization => "Bearer $token", 'Content-Type' => 'text/plain' });
+}
+
+sub answers {
+    my ($token) = @_;
+    my @got = map { ask(@$_, $token) } [GET => '/rooms/room_1/messages?limit=1'],
+        [GET => '/rooms/room_1/poll?timeout=0'], [POST => '/rooms/room_1/messages'];
+    return join ' ', map { "$_->{status} " . ($_->{json}{type} // '-') } @got;
+}
+
+my $good      = '200 - 200 - 201 chat_message';
+my $bad       = join ' ', ('401 unauthorized') x 3;
+my $expired   = join ' ', ('401 token-expired') x 3;
+my $forbidden = join ' ', ('403 forbidden') x 3;
+
+# Rows: a name, what comes of it, a token.
+sub table {
+    my ($title, @rows) = @_;
+    subtest $title => sub {
+        while (my ($name, $expected, $token) = splice @rows, 0, 3) {
+            is answers($token), $expected, $name;
+            is answers($token), $expected, "$name, again";
+        }
+    };
+    return;
+}
+
+# ---------------------------------------------------------------- signatures
+
+my %other = (secret => 'another secret of no less than 32 bytes', map { $_ => Tokens::pair($_) } qw(rsa p256 p384 p521));
+my %KEY_OF = (
+    HS256 => 'secret', HS384 => 'secret', HS512 => 'secret', RS256 => 'rsa', RS384 => 'rsa', RS512 => 'rsa',
+    ES256 => 'p256', ES384 => 'p384', ES512 => 'p521',
+);
+my @ALGORITHMS = sort keys %KEY_OF;
+
+table('each algorithm', map {
+    my $alg = $_;
+    my $name = $KEY_OF{$alg};
+    my $token = of_alg($alg, $key{$name});
+    my $changed = $token =~ s/(.)(.{20})\z/($1 eq 'A' ? 'B' : 'A') . $2/er;
+    (
+        "$alg"                                          => $good => $token,
+        "$alg with another key"                         => $bad  => of_alg($alg, $other{$name}),
+        "$alg with the signature of another token"      => $bad  =>
+            $token =~ s/[^.]+\z//r . (token_of(sub => 'x') =~ s/.*\.//r),
+        "$alg with a signature that is changed"         => $bad  => $changed,
+        "$alg with other claims below the signature"    => $bad  =>
+            $token =~ s/\.[^.]+/'.' . Tokens::part(claims(sub => '1'))/er,
+        "$alg with an empty signature"                  => $bad  => $token =~ s/[^.]+\z//r,
+        "$alg without a signature"                      => $bad  => $token =~ s/\.[^.]+\z//r,
+    );
+} @ALGORITHMS);
+
+table('algorithms that are not known here', do {
+    my $pair = Tokens::pair('ed25519');
+    (
+        'EdDSA'                              => $bad => Tokens::eddsa_token($pair, claims()),
+        'PS256 with the RSA key'             => $bad => of_alg('PS256', $key{rsa}),
+        'PS256 said to be RS256'             => $bad => said_to_be('RS256', 'PS256', $key{rsa}),
+        'XX256'                              => $bad => said_to_be('XX256', 'HS256', $SECRET),
+    );
+});
+
+table('none', map {
+    my $text = Tokens::part({ alg => $_, typ => 'JWT' }) . '.' . Tokens::part(claims());
+    (
+        "'$_', two parts"                    => $bad => $text,
+        "'$_', an empty signature"           => $bad => "$text.",
+        "'$_', some signature"               => $bad => "$text.AAAA",
+        "'$_', the secret's signature"       => $bad => Tokens::signed('HS256', $SECRET, $text),
+    );
+} qw(none None NONE nOnE), '', ' none', 'none ');
+
+table('a public key in place of a secret', map {
+    my $name = $_;
+    my ($pem, $der) = ($key{$name}{public}, Tokens::der($key{$name}));
+    my $body = $pem =~ s/-----[^\n]+\n//gr;
+    map { my $alg = $_; (
+        "$name, $alg with its PEM"                      => $bad => of_alg($alg, $pem),
+        "$name, $alg with its PEM but for the newline"  => $bad => of_alg($alg, $pem =~ s/\n\z//r),
+        "$name, $alg with its DER"                      => $bad => of_alg($alg, $der),
+        "$name, $alg with its base64"                   => $bad => of_alg($alg, $body =~ s/\n//gr),
+    ) } qw(HS256 HS384 HS512);
+} qw(rsa p256));
+
+table('an algorithm that is not what signed', map {
+    my $said = $_;
+    map { ("$_ said to be $said" => $bad => said_to_be($said, $_, $key{ $KEY_OF{$_} })) }
+        grep { $_ ne $said } @ALGORITHMS;
+} @ALGORITHMS);
+
+table('signatures that are none', do {
+    my $of = sub { my ($alg, $bytes) = @_; return Tokens::part({ alg => $alg }) . '.' . Tokens::part(claims()) . '.'
+        . encode_base64url($bytes) };
+    my $text = Tokens::part({ alg => 'ES256' }) . '.' . Tokens::part(claims());
+    my $order = pack 'H*', 'FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551';
+    my $joined = Tokens::signature('ES256', $key{p256}, $text);
+    (
+        'of zeros'                => $bad => $of->(ES256 => "\0" x 64),
+        'of a zero and a one'     => $bad => $of->(ES256 => "\0" x 32 . "\0" x 31 . "\1"),
+        "the curve's order"       => $bad => $of->(ES256 => $order x 2),
+        'one that is too long'    => $bad => "$text." . encode_base64url("\0$joined"),
+        'with wider numbers'      => $bad => "$text." . encode_base64url(join '', map {"\0$_"} unpack 'a32 a32', $joined),
+        'in DER'                  => $bad => "$text." . encode_base64url(
+            Tokens::openssl($text, 'dgst', '-sha256', '-sign', Tokens::key_file($key{p256}))),
+        'RSA, of zeros'           => $bad => $of->(RS256 => "\0" x 256),
+        'RSA, a one'              => $bad => $of->(RS256 => "\0" x 255 . "\1"),
+        'RSA, the modulus'        => $bad => $of->(RS256 => Tokens::modulus($key{rsa})),
+        'half of an HMAC'         => $bad => token_of() =~ s/.{22}\z//r,
+    );
+});
+
+# ---------------------------------------------------------------- headers
+
+table('a header', (
+    'with typ and cty'            => $good => headed({ alg => 'HS256', typ => 'JWT', cty => 'x' }),
+    'without typ'                 => $good => headed({ alg => 'HS256' }),
+    'with another typ'            => $bad  => headed({ alg => 'HS256', typ => 'logout+jwt' }),
+    'with an escape in alg'       => $good => headed('{"alg":"HS\u0032\u0035\u0036"}'),
+    'with white space'            => $good => headed("{ \"alg\" :\t\"HS256\"\r\n}"),
+    'without alg'                 => $bad  => headed({ typ => 'JWT' }),
+    'that is empty'               => $bad  => headed('{}'),
+    'whose alg is null'           => $bad  => headed('{"alg":null}'),
+    'whose alg is a number'       => $bad  => headed('{"alg":256}'),
+    'whose alg is an array'       => $bad  => headed('{"alg":["HS256"]}'),
+    'whose alg is an object'      => $bad  => headed('{"alg":{"alg":"HS256"}}'),
+    'whose alg is in small letters'   => $bad => headed('{"alg":"hs256"}'),
+    'whose alg has a space'       => $bad  => headed('{"alg":"HS256 "}'),
+    'whose alg has a NUL'         => $bad  => headed('{"alg":"HS256\u0000"}'),
+    'with ALG'                    => $bad  => headed('{"ALG":"HS256"}'),
+    'with two alg'                => $bad  => headed('{"alg":"HS256","alg":"HS256"}'),
+    'with two alg, none first'    => $bad  => headed('{"alg":"none","alg":"HS256"}'),
+    'with two alg, one escaped'   => $bad  => headed('{"alg":"HS256","\u0061lg":"none"}'),
+    'with two of what is not known'   => $bad => headed('{"alg":"HS256","x":1,"x":1}'),
+    'with two in something deeper'    => $bad => headed('{"alg":"HS256","x":[{"y":1,"y":2}]}'),
+    'that is an array'            => $bad  => headed('["HS256"]'),
+    'that is a string'            => $bad  => headed('"HS256"'),
+    'that is no JSON'             => $bad  => headed('HS256'),
+    'with something behind it'    => $bad  => headed('{"alg":"HS256"}x'),
+    'with a NUL behind it'        => $bad  => headed("{\"alg\":\"HS256\"}\0"),
+    'twice'                       => $bad  => headed('{"alg":"HS256"}{"alg":"HS256"}'),
+    'with a comment'              => $bad  => headed('{"alg":"HS256"/**/}'),
+    'with a comma too many'       => $bad  => headed('{"alg":"HS256",}'),
+    'with crit'                   => $bad  => headed({ alg => 'HS256', crit => ['exp'], exp => 1 }),
+    'with crit, empty'            => $bad  => headed({ alg => 'HS256', crit => [] }),
+    'with crit, null'             => $bad  => headed('{"alg":"HS256","crit":null}'),
+    'with b64'                    => $bad  => headed({ alg => 'HS256', crit => ['b64'], b64 => JSON::PP::false }),
+));
+
+table('a kid', (
+    'of a secret'                          => $good => of_kid(HS256 => $named{h}, 'h'),
+    'of a secret, HS512'                   => $good => of_kid(HS512 => $named{h}, 'h'),
+    'of an RSA key'                        => $good => of_kid(RS256 => $named{r}, 'r'),
+    'of an RSA key, but not its alg'       => $bad  => of_kid(RS512 => $named{r}, 'r'),
+    'of an EC key'                         => $good => of_kid(ES256 => $named{e}, 'e'),
+    'of the next key of this kind'         => $good => of_kid(ES256 => $named{e2}, 'e2'),
+    'of a secret that is for HS384 only'   => $good => of_kid(HS384 => $named{only384}, 'only384'),
+    '... and is used for HS256'            => $bad  => of_kid(HS256 => $named{only384}, 'only384'),
+    'that two keys have, the first'        => $good => of_kid(HS256 => $named{h}, 'twin'),
+    'that two keys have, the second'       => $good => of_kid(ES256 => $named{e}, 'twin'),
+    'of another key'                       => $bad  => of_kid(ES256 => $named{e}, 'e2'),
+    'of a key of another kind'             => $bad  => of_kid(HS256 => $named{h}, 'r'),
+    'of a key for encryption'              => $bad  => of_kid(HS256 => 'a secret for encryption, of 32 bytes', 'enc'),
+    'of a key that is not known here'      => $bad  => of_kid(HS256 => 'x' x 32, 'okp'),
+    'that nobody has'                      => $bad  => of_kid(HS256 => $named{h}, 'x'),
+    'that nobody has, by a key without'    => $bad  => of_kid(HS256 => $SECRET, 'secret'),
+    'that is a path'                       => $bad  => of_kid(HS256 => '', '/dev/null'),
+    'that is empty'                        => $bad  => of_kid(HS256 => $named{h}, ''),
+    'in capitals'                          => $bad  => of_kid(HS256 => $named{h}, 'H'),
+    'with a NUL'                           => $bad  => of_kid(HS256 => $named{h}, "h\0"),
+    'that is a number'                     => $bad  => Tokens::token(HS256 => $SECRET, '{"alg":"HS256","kid":1}', claims()),
+    'that is null'                         => $bad  => Tokens::token(HS256 => $SECRET, '{"alg":"HS256","kid":null}', claims()),
+    'given twice'                          => $bad  =>
+        Tokens::token(HS256 => $named{h}, '{"alg":"HS256","kid":"h","kid":"h"}', claims()),
+    'that is absent: all keys are tried'   => $good => of_alg(HS256 => $named{h}),
+    'that is absent, but not its alg'      => $bad  => of_alg(HS256 => $named{only384}),
+    'absent, and a key that brings itself' => $bad  => Tokens::token(HS256 => 'x' x 32,
+        { alg => 'HS256', jwk => Tokens::jwk('x' x 32), jku => 'http://localhost/' }, claims()),
+));
+
+# ---------------------------------------------------------------- base64url, size
+
+# A part that ends in this many surplus bits, and another character with the same
+# bits before them.
+sub with_surplus_bits {
+    my ($text) = @_;
+    my $alphabet = join '', 'A' .. 'Z', 'a' .. 'z', 0 .. 9, '-', '_';
+    my $last = index $alphabet, substr $text, -1;
+    length($text) % 4 or die "no bits are left over\n";
+    return substr($text, 0, -1) . substr $alphabet, $last ^ 1, 1;
+}
+
+table('base64url', do {
+    my $token = token_of();
+    my ($header, $claims, $signature) = split /\./, $token;
+    # Of such a size that bits are left over.
+    my ($odd_header) = grep { length($_) % 4 } map { Tokens::part('{"alg":"HS256"' . ' ' x $_ . '}') } 0 .. 2;
+    my ($odd_claims) = grep { length($_) % 4 } map { Tokens::part(claims(x => 'x' x $_)) } 0 .. 2;
+    my $over = sub { return Tokens::signed('HS256', $SECRET, $_[0]) };
+    # So many ? that their characters are of both alphabets.
+    my $rich = Tokens::part(claims(x => '???>>>' x 8));
+    my $other = $rich =~ tr{-_}{+/}r;
+    isnt $other, $rich, 'there are characters to be changed';
+    (
+        'the usual characters'                     => $good => $over->("$header.$rich"),
+        'of the other alphabet'                    => $bad  => $over->("$header.$other"),
+        'the header with padding'                  => $bad  => $over->("$odd_header==.$claims"),
+        'the claims with padding'                  => $bad  => $over->("$header.$odd_claims="),
+        'the signature with padding'               => $bad  => "$token=",
+        'one character more in the signature'      => $bad  => "${token}A",
+        'bits left over in the header'             => $bad  => $over->(with_surplus_bits($odd_header) . ".$claims"),
+        'none are'                                 => $good => $over->("$odd_header.$odd_claims"),
+        'bits left over in the claims'             => $bad  => $over->("$header." . with_surplus_bits($odd_claims)),
+        'bits left over in the signature'          => $bad  => "$header.$claims." . with_surplus_bits($signature),
+        'a space in the claims'                    => $bad  => $over->("$header. $claims"),
+        'a tab in the claims'                      => $bad  => $over->("$header.$claims\t"),
+        'a space in the signature'                 => $bad  => "$header.$claims." . $signature =~ s/\A./$& /r,
+        'something that is no character of it'     => $bad  => $over->("$header.$claims!"),
+        'bytes beyond ASCII'                       => $bad  => $over->("$header.$claims\xff"),
+        'a fourth part'                            => $bad  => "$token.$signature",
+        'five parts, as when encrypted'            => $bad  => "$header.x.$claims.x.$signature",
+        'an empty header'                          => $bad  => $over->(".$claims"),
+        'empty claims'                             => $bad  => $over->("$header."),
+        'dots alone'                               => $bad  => '..',
+        'a dot before it'                          => $bad  => ".$token",
+        'no dot'                                   => $bad  => 'x',
+        'a comma and another token'                => $bad  => "$token,$token",
+        'another token behind a space'             => $bad  => "$token $token",
+        'in quotes'                                => $bad  => "\"$token\"",
+        'spaces before it'                         => $good => "  $token",
+    );
+});
+
+subtest 'a token that is cut off' => sub {
+    for my $alg (qw(HS256 ES256)) {
+        my $token = of_alg($alg, $key{ $KEY_OF{$alg} });
+        my @taken = grep { answers(substr $token, 0, $_) ne $bad } 1 .. length($token) - 1;
+        is "@taken", '', "$alg, at each place";
+        my @later = grep { answers(substr $token, $_) ne $bad } map { $_ * 7 } 1 .. length($token) / 7;
+        is "@later", '', "$alg, at its beginning";
+    }
+};
+
+# A token of exactly so many bytes.
+sub of_size {
+    my ($size) = @_;
+    for (0 .. 3) {
+        # A character of the header moves the claims' size by a part of one.
+        my $token = sub { Tokens::token('HS256', $SECRET, '{"alg":"HS256"' . ' ' x $_[1] . '}', claims(x => 'x' x $_[0])) };
+        my $missing = $size - length $token->(0, $_);
+        for my $more (map { int($missing * 3 / 4) + $_ } -2 .. 2) {
+            my $made = $token->($more, $_);
+            return $made if length $made == $size;
+        }
+    }
+    die "there is no token of $size bytes\n";
+}
+
+table('the size of a token', (
+    '8 KiB'                => $good => of_size(8192),
+    '8 KiB and a byte'     => $bad  => of_size(8193),
+    '10 KB'                => $bad  => of_size(10000),
+    '10 KB of nothing'     => $bad  => 'x' x 10000,
+    '10 KB of dots'        => $bad  => '.' x 10000,
+    '8 KiB of dots'        => $bad  => '.' x 8192,
+    'claims in 8 KiB of brackets'   => $bad => hs256('[' x 5900),
+    '... and of objects'   => $bad  => hs256('{"":' x 1475),
+));
+
+# ---------------------------------------------------------------- claims
+
+table('exp and nbf', (
+    'expired'                        => $expired => token_of(exp => $now - 60),
+    'expired, but within the skew'   => $good    => token_of(exp => $now - 3),
+    'expired, signed by somebody'    => $bad     => Tokens::token('HS256', $other{secret}, { alg => 'HS256' }, claims(exp => 1)),
+    'expired, and of another aud'    => $expired => token_of(exp => 1, aud => 'x'),
+    'expired at zero'                => $expired => token_of(exp => 0),
+    'absent'                         => $bad     => token_of(exp => undef),
+    'null'                           => $bad     => hs256(Tokens::json(claims()) =~ s/"exp":\d+/"exp":null/r),
+    'a string'                       => $bad     => token_of(exp => '' . ($now + 3600)),
+    'a word'                         => $bad     => token_of(exp => 'never'),
+    'true'                           => $bad     => token_of(exp => JSON::PP::true),
+    'with a fraction'                => $bad     => hs256(Tokens::json(claims()) =~ s/"exp":\d+/$&.5/r),
+    'with a fraction of nothing'     => $bad     => hs256(Tokens::json(claims()) =~ s/"exp":\d+/$&.0/r),
+    'with an exponent'               => $bad     => hs256(Tokens::json(claims()) =~ s/"exp":\d+/"exp":1e11/r),
+    'with a zero before it'          => $bad     => hs256(Tokens::json(claims()) =~ s/"exp":/"exp":0/r),
+    'negative'                       => $bad     => token_of(exp => -1),
+    'the end of the year 9999'       => $good    => token_of(exp => 253402300799),
+    'a second more'                  => $bad     => token_of(exp => 253402300800),
+    'of 63 bits'                     => $bad     => token_of(exp => 9223372036854775807),
+    'of 64 bits'                     => $bad     => hs256(Tokens::json(claims()) =~ s/"exp":\d+/"exp":18446744073709551615/r),
+    'huge'                           => $bad     => hs256(Tokens::json(claims()) =~ s/"exp":\d+/'"exp":' . '9' x 400/er),
+    'negative and huge'              => $bad     => hs256(Tokens::json(claims()) =~ s/"exp":\d+/'"exp":-' . '9' x 400/er),
+    'not yet'                        => $bad     => token_of(nbf => $now + 600),
+    'not yet, but within the skew'   => $good    => token_of(nbf => $now + 10),
+    'since now'                      => $good    => token_of(nbf => $now),
+    'nbf that is a string'           => $bad     => token_of(nbf => '1'),
+    'nbf that is null'               => $bad     => with_text('"nbf":null'),
+    'nbf with a fraction'            => $bad     => with_text('"nbf":1.5'),
+    'nbf that is negative'           => $bad     => token_of(nbf => -1),
+    'iat does not matter'            => $good    => token_of(iat => $now + 600),
+));
+
+table('aud and iss', (
+    'another aud'                    => $bad  => token_of(aud => 'other'),
+    'aud in capitals'                => $bad  => token_of(aud => 'Chat'),
+    'aud that begins like it'        => $bad  => token_of(aud => 'chat2'),
+    'an empty aud'                   => $bad  => token_of(aud => ''),
+    'no aud'                         => $bad  => token_of(aud => undef),
+    'aud that is null'               => $bad  => hs256(Tokens::json(claims()) =~ s/"aud":"chat"/"aud":null/r),
+    'aud that is an object'          => $bad  => token_of(aud => { chat => 'chat' }),
+    'aud that is a number'           => $bad  => token_of(aud => 1),
+    'an array with it'               => $good => token_of(aud => ['other', 'chat']),
+    'an array without it'            => $bad  => token_of(aud => ['other']),
+    'an empty array'                 => $bad  => token_of(aud => []),
+    'an array with something else'   => $bad  => token_of(aud => ['chat', 1]),
+    'an array in an array'           => $bad  => token_of(aud => [['chat']]),
+    'another iss'                    => $bad  => token_of(iss => 'https://site.example'),
+    'no iss'                         => $bad  => token_of(iss => undef),
+    'iss with a slash more'          => $bad  => token_of(iss => 'https://site/'),
+    'iss that is an array'           => $bad  => token_of(iss => ['https://site']),
+    'two aud'                        => $bad  => with_text('"aud":"chat"'),
+));
+
+table('claims that are not one object, each given once', (
+    'sub twice'                      => $bad  => with_text('"sub":"1"'),
+    'sub twice, the same'            => $bad  => with_text('"sub":"2"'),
+    'sub twice, once with an escape' => $bad  => with_text('"s\u0075b":"1"'),
+    'exp twice'                      => $bad  => with_text('"exp":99999999999'),
+    'the rights twice'               => $bad  => with_text('"longroom":{"read":["*"],"write":["*"]}'),
+    'a list of rights twice'         => $bad  => hs256(Tokens::json(claims()) =~ s/"read":\[[^]]*\]/$&,"read":["x"]/r),
+    '... once with an escape'        => $bad  => hs256(Tokens::json(claims()) =~ s/"read":\[[^]]*\]/$&,"\\u0072ead":[]/r),
+    'something twice, that is not known'    => $bad => with_text('"x":1,"x":1'),
+    '... and deeper'                 => $bad  => with_text('"x":{"y":[{"z":1,"z":1}]}'),
+    'an empty name twice'            => $bad  => with_text('"":1,"":1'),
+    'the same name in two objects'   => $good => with_text('"x":{"sub":1},"y":[{"sub":2},{"sub":3}]'),
+    'an array'                       => $bad  => hs256('[' . Tokens::json(claims()) . ']'),
+    'a string'                       => $bad  => hs256('"x"'),
+    'null'                           => $bad  => hs256('null'),
+    'nothing'                        => $bad  => hs256(' '),
+    'an empty object'                => $bad  => hs256('{}'),
+    'two objects'                    => $bad  => hs256(Tokens::json(claims()) x 2),
+    'an object, and a comma'         => $bad  => hs256(Tokens::json(claims()) . ','),
+    'an object, and a NUL'           => $bad  => hs256(Tokens::json(claims()) . "\0"),
+    'an object that does not end'    => $bad  => hs256(Tokens::json(claims()) =~ s/\}\z//r),
+    'white space around it'          => $good => hs256("\r\n\t " . Tokens::json(claims()) . "\n"),
+    'a byte order mark before it'    => $bad  => hs256("\xef\xbb\xbf" . Tokens::json(claims())),
+    'UTF-16'                         => $bad  => hs256(join '', map {"$_\0"} split //, Tokens::json(claims())),
+    'a comment'                      => $bad  => with_text('/* */"x":1'),
+    'a comma too many'               => $bad  => with_text('"x":[1,]'),
+    'single quotes'                  => $bad  => with_text(q{'x':1}),
+    'a name without quotes'          => $bad  => with_text('x:1'),
+    'NaN'                            => $bad  => with_text('"x":NaN'),
+    'a number that begins with +'    => $bad  => with_text('"x":+1'),
+    'TRUE'                           => $bad  => with_text('"x":TRUE'),
+    'a line break in a string'       => $bad  => with_text("\"x\":\"\n\""),
+    'an escape that is none'         => $bad  => with_text('"x":"\x41"'),
+    'a NUL in a name'                => $bad  => with_text('"x\u0000":1'),
+    'sub with a NUL in its name'     => $bad  => hs256(Tokens::json(claims()) =~ s/"sub"/"sub\\u0000"/r),
+    'a NUL in a value'               => $bad  => with_text('"x":"\u0000"'),
+    'a NUL that is not escaped'      => $bad  => with_text("\"x\":\"\0\""),
+    'a backslash and u0000'          => $good => with_text('"x":"\\\\u0000"'),
+    'what is not UTF-8'              => $bad  => with_text("\"x\":\"\xff\""),
+    'UTF-8 in a longer form'         => $bad  => with_text("\"x\":\"\xc1\xbf\""),
+    'UTF-8 of a surrogate'           => $bad  => with_text("\"x\":\"\xed\xa0\x80\""),
+    '31 arrays in it'                => $good => with_text('"x":' . '[' x 31 . ']' x 31),
+    '32 arrays with something'       => $bad  => with_text('"x":' . '[' x 32 . '1' . ']' x 32),
+    'escaped names, each once'       => $good => hs256(Tokens::json(claims()) =~ s/"sub"/"\\u0073ub"/r),
+));
+
+table('who it is', (
+    'no sub'                         => $bad  => token_of(sub => undef),
+    'sub that is empty'              => $bad  => token_of(sub => ''),
+    'sub of 128 bytes'               => $good => token_of(sub => 'x' x 128),
+    'sub of 129 bytes'               => $bad  => token_of(sub => 'x' x 129),
+    'sub that is a number'           => $bad  => token_of(sub => 2),
+    'sub that is null'               => $bad  => hs256(Tokens::json(claims()) =~ s/"sub":"2"/"sub":null/r),
+    'sub that is an array'           => $bad  => token_of(sub => ['2']),
+    'sub that is an object'          => $bad  => token_of(sub => {}),
+    'sub that is true'               => $bad  => token_of(sub => JSON::PP::true),
+    'sub with a line break'          => $bad  => token_of(sub => "a\nb"),
+    'sub with DEL'                   => $bad  => token_of(sub => "a\x7f"),
+    'sub with a C1 control'          => $bad  => token_of(sub => "a\x{85}"),
+    'sub with a character by halves' => $bad  => hs256(Tokens::json(claims()) =~ s/"sub":"2"/"sub":"\\ud800"/r),
+    'sub with a character in halves' => $good => hs256(Tokens::json(claims()) =~ s/"sub":"2"/"sub":"\\ud83d\\ude00"/r),
+    'sub with what is put for those' => $bad  => token_of(sub => "\x{fffd}"),
+    'no name'                        => $good => token_of(name => undef),
+    'name that is empty'             => $bad  => token_of(name => ''),
+    'name that is null'              => $bad  => hs256(Tokens::json(claims()) =~ s/"name":"Ann"/"name":null/r),
+    'name that is a number'          => $bad  => token_of(name => 1),
+    'name of 129 bytes'              => $bad  => token_of(name => 'x' x 129),
+    'name with a control character'  => $bad  => token_of(name => "a\e[1m"),
+));
+
+sub rights { return token_of(longroom => $_[0]) }
+
+table('rights', (
+    'none at all'                    => $forbidden => token_of(longroom => undef),
+    'an empty object'                => $forbidden => rights({}),
+    'empty lists'                    => $forbidden => rights({ read => [], write => [] }),
+    'by another claim'               => $forbidden => token_of(longroom => undef, rights => \%ALL),
+    'for another room'               => $forbidden => rights({ read => ['room_2'], write => ['room_??'] }),
+    'for this room'                  => $good      => rights({ read => ['x', 'room_1'], write => ['room_?'] }),
+    'what is not known is passed over'   => $good  => rights({ %ALL, admin => JSON::PP::true }),
+    'null'                           => $bad       => hs256(Tokens::json(claims(longroom => 1)) =~ s/"longroom":1/"longroom":null/r),
+    'an array'                       => $bad       => rights(['*']),
+    'a string'                       => $bad       => rights('*'),
+    'true'                           => $bad       => rights(JSON::PP::true),
+    'a list that is a string'        => $bad       => rights({ %ALL, read => '*' }),
+    'a list that is null'            => $bad       => rights({ %ALL, read => undef }),
+    'a list that is an object'       => $bad       => rights({ %ALL, write => { '*' => 1 } }),
+    'a list with a number'           => $bad       => rights({ %ALL, write => ['*', 1] }),
+    'a list with null'               => $bad       => rights({ %ALL, write => ['*', undef] }),
+    'an empty pattern'               => $bad       => rights({ %ALL, read => ['*', ''] }),
+    'a pattern with a slash'         => $bad       => rights({ %ALL, read => ['*', '/'] }),
+    'a pattern with brackets'        => $bad       => rights({ %ALL, read => ['[a-z]*'] }),
+    'a pattern with a backslash'     => $bad       => rights({ %ALL, read => ['\\*'] }),
+    'two patterns in one'            => $bad       => rights({ %ALL, read => ['room_1 room_2'] }),
+    'a pattern of 64 bytes'          => $good      => rights({ %ALL, read => ['*' x 64] }),
+    'a pattern of 65 bytes'          => $bad       => rights({ %ALL, read => ['*' x 65] }),
+    '256 patterns in a list'         => $good      => rights({ read => [('x') x 255, '*'], write => [('x') x 255, '*'] }),
+    '257 patterns in a list'         => $bad       => rights({ %ALL, read => [('*') x 257] }),
+    'sender_type that is empty'      => $bad       => rights({ %ALL, sender_type => '' }),
+    'sender_type that is a number'   => $bad       => rights({ %ALL, sender_type => 1 }),
+    'sender_type that is null'       => $bad       => rights({ %ALL, sender_type => undef }),
+    'sender_type of 129 bytes'       => $bad       => rights({ %ALL, sender_type => 'x' x 129 }),
+    'sender_type with a line break'  => $bad       => rights({ %ALL, sender_type => "a\n" }),
+));
+
+subtest 'who sends is who the token says' => sub {
+    my $long = 'x' x 128;
+    my %rows = (
+        '2 Ann staff'      => token_of(),
+        '2 Ann user'       => token_of(longroom => \%ALL),
+        '7 7 user'         => token_of(sub => '7', name => undef, longroom => \%ALL),
+        "$long Ann staff"  => token_of(sub => $long),
+    );
+    # The first time, and remembered.
+    for my $expected ((sort keys %rows) x 2) {
+        my $sent = $l->request(POST => '/rooms/room_1/messages', content => '{"content":"x","user_id":"1","username":"root"}',
+            headers => { Authorization => "Bearer $rows{$expected}", 'Content-Type' => 'application/json' });
+        my $read = ask(GET => "/rooms/room_1/messages/$sent->{json}{id}", $rows{$expected});
+        is join(' ', @{ $read->{json} }{qw(user_id username sender_type)}), $expected, substr $expected, 0, 20;
+    }
+};
+
+subtest 'a token that is none, where everybody may read' => sub {
+    my %rows = (unauthorized => 'x.y.z', 'token-expired' => token_of(exp => 1));
+    for my $type (sort keys %rows) {
+        for my $path (qw(messages poll?timeout=0)) {
+            my $answer = ask(GET => "/rooms/news/$path", $rows{$type});
+            Longroom::is_problem($answer, 401, $type, "is $type: $path");
+            like $answer->{headers}{'www-authenticate'}, qr/\ABearer /, 'and how to come in is said';
+        }
+    }
+    is ask(GET => '/rooms/news/messages', token_of(longroom => undef))->{status}, 200, 'who has no rights may, too';
+};
+$l->stop;
+
+# ---------------------------------------------------------------- other keys
+
+# Writes keys.json, and has both programs look at it.
+sub change_keys {
+    my ($text) = @_;
+    keep('keys.json', $text);
+    my %from = map { $_ => $l->log_size($_) } qw(history pushd);
+    $l->set_in_file('');
+    return \%from;
+}
+
+sub set_of { return Tokens::json({ keys => [@_] }) }
+
+subtest 'keys are replaced while the programs run' => sub {
+    keep('keys.json', set_of(Tokens::jwk($named{h}, kid => 'h')));
+    $l = Longroom->start(settings => { 'auth.mode' => 'token', 'auth.keys' => "$dir/keys.json" });
+    my $pids = join ' ', map { $l->pid($_) } qw(history pushd);
+    my ($old, $new) = (of_kid(HS256 => $named{h}, 'h'), of_kid(ES256 => $named{e}, 'e'));
+    my $are = sub { my ($old_is, $new_is, $title) = @_;
+        # Keys are taken in a moment after the settings.
+        ok $l->eventually(20, sub { answers($old) eq $old_is && answers($new) eq $new_is }), $title };
+    $are->($good, $bad, 'one key');
+    change_keys(set_of(Tokens::jwk($named{h}, kid => 'h'), Tokens::jwk($named{e}, kid => 'e')));
+    $are->($good, $good, 'another one is put beside it');
+    change_keys(set_of(Tokens::jwk($named{e}, kid => 'e')));
+    $are->($bad, $good, 'the first is taken away: its tokens are not taken any more, remembered or not');
+    change_keys(set_of(Tokens::jwk($named{h}, kid => 'e')));
+    $are->($bad, $bad, 'another key under the same name');
+    change_keys(set_of(Tokens::jwk($named{h}, kid => 'h'), Tokens::jwk($named{e}, kid => 'e')));
+    $are->($good, $good, 'both again');
+    for my $broken ('', 'garbage', '{"keys":[]}', substr(set_of(Tokens::jwk($named{h}, kid => 'h')), 0, -4), $key{rsa}{private}) {
+        my $from = change_keys($broken);
+        for (qw(history pushd)) {
+            my $complaint = qr{auth\.keys: \Q$dir\E/keys\.json: };
+            ok $l->wait_log($_, $complaint, undef, $from->{$_}), "$_ complains about a file that is broken";
+            my $lines = () = $l->log($_, $from->{$_}) =~ /$complaint/g;
+            is $lines, 1, '... once';
+        }
+        $are->($good, $good, '... and the keys stay as they were');
+    }
+    unlink "$dir/keys.json";
+    $l->set_in_file('');
+    $are->($good, $good, 'they do if it is gone');
+    change_keys(set_of(Tokens::jwk($named{e}, kid => 'e')));
+    $are->($bad, $good, 'until there are good ones');
+    is join(' ', map { $l->pid($_) } qw(history pushd)), $pids, 'nothing was restarted';
+    $l->stop;
+};
+
+# ---------------------------------------------------------------- keys that are none
+
+sub start_with {
+    my ($program, @files) = @_;
+    my $place = Longroom::fresh_dir();
+    Longroom::spew("$place/longroom.conf", Longroom::settings_text($place));
+    return Longroom::run([Longroom::program($program), '-c', "$place/longroom.conf", '-o', 'auth.mode=token',
+        '-o', "auth.keys=@files"], clean_env => 1, seconds => 20);
+}
+
+sub is_refused {
+    my ($title, $file, $pattern) = @_;
+    for my $program (qw(longroom-history longroom-pushd)) {
+        my $run = start_with($program, $file);
+        ok defined $run->{status} && $run->{status} > 0 && $run->{status} < 128, "$title: $program does not start";
+        my @lines = grep { /auth\.keys: \Q$file\E: / } split /\n/, $run->{stderr};
+        is scalar @lines, 1, '... says once which file it is';
+        like "@lines", $pattern, '... and why';
+    }
+    return;
+}
+
+subtest 'keys that are none' => sub {
+    my $good_rsa = Tokens::jwk($key{rsa}, kid => 'a');
+    my $private = Tokens::jwk($key{rsa}, d => 'AQAB');
+    is_refused('a file that is not there', "$dir/nothing", qr/No such file/);
+    is_refused('a folder', "$dir", qr/no regular file/);
+    is_refused('an empty file', keep(empty => ''), qr/at least 32 bytes/);
+    is_refused('a line break', keep(newline => "\n"), qr/at least 32 bytes/);
+    is_refused('a secret of 31 bytes', keep(short => 'x' x 31 . "\n"), qr/at least 32 bytes/);
+    is_refused('a file of 65 KiB', keep(long => 'x' x (65 * 1024)), qr/longer than 64 KiB/);
+    is_refused('a private key', keep(private => $key{rsa}{private}), qr/private key/);
+    is_refused('a private and a public key', keep(both => $key{p256}{private} . $key{p256}{public}), qr/private key/);
+    is_refused('two public keys', keep(two => $key{rsa}{public} . $key{p256}{public}), qr/two keys/);
+    is_refused('PEM that is garbage', keep(garbage => "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"), qr/no public key/);
+    is_refused('an RSA key of 1984 bits', keep(small => Tokens::pair('small')->{public}), qr/2048/);
+    is_refused('an EC key of another curve', keep(curve => Tokens::pair('k256')->{public}), qr/neither RSA nor EC/);
+    is_refused('an Ed25519 key', keep(ed => Tokens::pair('ed25519')->{public}), qr/neither RSA nor EC/);
+
+    # Whoever knows a public key could sign with it if it were a secret.
+    my $public = $key{rsa}{public};
+    my $der = Tokens::der($key{rsa});
+    is_refused('a public key in DER', keep(der => $der), qr/neither PEM nor JWK/);
+    is_refused('a public key behind something', keep(behind => "my key:\n$public"), qr/neither PEM nor JWK/);
+    is_refused('a public key with line breaks written out', keep(escaped => '"' . $public =~ s/\n/\\n/gr . '"'), qr/neither PEM nor JWK/);
+    is_refused('a public key of ssh', keep(ssh => 'ssh-rsa ' . encode_base64($der, '')), qr/neither PEM nor JWK/);
+    is_refused('an array of JWKs', keep(array => Tokens::json([$good_rsa])), qr/neither PEM nor JWK/);
+
+    is_refused('a JWK alone', keep(jwk => Tokens::json($good_rsa)), qr/no JWK Set/);
+    is_refused('a JWK Set that is cut off', keep(cut => substr set_of($good_rsa), 0, -2), qr/no JWK Set/);
+    is_refused('a JWK Set with keys given twice', keep(twice => '{"keys":[],"keys":[]}'), qr/no JWK Set/);
+    is_refused('a JWK Set without keys', keep(none => '{"keys":[]}'), qr/none of its keys/);
+    is_refused('a JWK Set with keys for others', keep(others => set_of({ kty => 'OKP', crv => 'Ed25519', x => 'AA' })), qr/none of its keys/);
+    is_refused('a JWK Set with a private key', keep(d => set_of($good_rsa, $private)), qr/private key/);
+    is_refused('65 keys', keep(many => set_of(map { Tokens::jwk('x' x 32, kid => "$_") } 1 .. 65)), qr/more than 64/);
+    my %wrong = (
+        'no kty'                    => { kid => 'x' },
+        'what is no object'         => 'x',
+        'a kid that is a number'    => { %$good_rsa, kid => 1 },
+        'a short secret'            => Tokens::jwk('x' x 31),
+        'a short modulus'           => { %$good_rsa, n => 'AQAB' },
+        'no exponent'               => { kty => 'RSA', n => $good_rsa->{n} },
+        'padding'                   => { %$good_rsa, n => "$good_rsa->{n}=" },
+        'a point beside the curve'  => { %{ Tokens::jwk($key{p256}) }, y => encode_base64url('y' x 32) },
+        'a short coordinate'        => { %{ Tokens::jwk($key{p256}) }, y => encode_base64url('y' x 31) },
+        'the point of another curve'    => { %{ Tokens::jwk($key{p384}) }, crv => 'P-256' },
+    );
+    is_refused("a JWK with $_", keep(wrong => set_of($good_rsa, $wrong{$_})), qr/wrong: (?!none of)/) for sort keys %wrong;
+};
+
+subtest 'a secret that others can read' => sub {
+    my %files = (
+        'a secret'                  => [1, keep(open => $SECRET, 0644)],
+        'a JWK Set with a secret'   => [1, keep('open.json', set_of(Tokens::jwk($SECRET)), 0604)],
+        'a secret for a group'      => [0, keep(group => $SECRET, 0640)],
+        'a public key'              => [0, "$dir/rsa.pem"],
+        'a JWK Set of public keys'  => [0, keep('public.json', set_of(Tokens::jwk($key{rsa})), 0644)],
+    );
+    for my $title (sort keys %files) {
+        my ($count, $file) = @{ $files{$title} };
+        $l = Longroom->start(settings => { 'auth.mode' => 'token', 'auth.keys' => $file });
+        for (qw(history pushd)) {
+            my $lines = () = $l->log($_) =~ /\Q$file\E is a secret, and its mode is 06\d4: /g;
+            is $lines, $count, "$title: $_ says so " . ($count ? 'once' : 'not at all');
+        }
+        $l->stop;
+    }
+};
+
+done_testing;
