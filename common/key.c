@@ -43,13 +43,18 @@ static const char *const algorithms[][ALGORITHMS] = {
 	[KEY_EC_521] = {"ES512"},
 };
 
+static void cleanse_and_release(struct buffer *bytes)
+{
+	if (bytes->data != NULL)
+		OPENSSL_cleanse(bytes->data, bytes->room);
+	buffer_release(bytes);
+}
+
 void key_release(struct key *key)
 {
 	free(key->kid);
 	free(key->algorithm);
-	if (key->bytes.size > 0)
-		OPENSSL_cleanse(key->bytes.data, key->bytes.size);
-	buffer_release(&key->bytes);
+	cleanse_and_release(&key->bytes);
 	*key = (struct key){0};
 }
 
@@ -94,13 +99,38 @@ static bool is_public_der(struct text bytes)
 	return is_one;
 }
 
+/* PEM without its lines of dashes, as some show a public key to be copied; with
+ * or without line breaks and padding, in either alphabet. */
+static bool is_public_base64(struct text bytes)
+{
+	struct buffer text = {0}, der = {0};
+
+	/* At once: growing would leave parts of a secret behind. */
+	buffer_reserve(&text, bytes.size);
+	for (size_t i = 0; i < bytes.size; i++) {
+		char c = bytes.data[i];
+
+		if (c == '+' || c == '/')
+			c = c == '+' ? '-' : '_';
+		if (memchr(" \t\r\n=", c, 5) == NULL)
+			buffer_add(&text, &c, 1);
+	}
+	bool is_one = base64url_decode(buffer_text(&text), &der) &&
+	              is_public_der(buffer_text(&der));
+
+	cleanse_and_release(&text);
+	cleanse_and_release(&der);
+	return is_one;
+}
+
 /* Whoever knows a public key could sign with it if it were taken for a secret:
  * so nothing is that looks as if it were meant as one. */
 static bool is_public(struct text bytes)
 {
 	return has_bytes(bytes, "-----BEGIN") || has_bytes(bytes, "\"kty\"") ||
 	       has_bytes(bytes, "ssh-rsa ") || has_bytes(bytes, "ssh-ed25519 ") ||
-	       has_bytes(bytes, "ecdsa-sha2-") || is_public_der(bytes);
+	       has_bytes(bytes, "ecdsa-sha2-") || is_public_der(bytes) ||
+	       is_public_base64(bytes);
 }
 
 bool key_from_secret(struct text bytes, struct key *key, const char **why)
@@ -329,9 +359,7 @@ static bool read_secret(json_object *jwk, struct key *key, const char **why)
 	bool good = read_bytes(jwk, "k", &bytes) &&
 	            key_from_secret(buffer_text(&bytes), key, why);
 
-	if (bytes.size > 0)
-		OPENSSL_cleanse(bytes.data, bytes.size);
-	buffer_release(&bytes);
+	cleanse_and_release(&bytes);
 	return good;
 }
 

@@ -639,6 +639,9 @@ subtest 'keys that are none' => sub {
     my $public = $key{rsa}{public};
     my $der = Tokens::der($key{rsa});
     is_refused('a public key in DER', keep(der => $der), qr/neither PEM nor JWK/);
+    is_refused('a public key in base64', keep(base64 => encode_base64($der)), qr/neither PEM nor JWK/);
+    is_refused('... in one line', keep(line => encode_base64($der, '')), qr/neither PEM nor JWK/);
+    is_refused('... in base64url', keep(url => encode_base64url($der)), qr/neither PEM nor JWK/);
     is_refused('a public key behind something', keep(behind => "my key:\n$public"), qr/neither PEM nor JWK/);
     is_refused('a public key with line breaks written out', keep(escaped => '"' . $public =~ s/\n/\\n/gr . '"'), qr/neither PEM nor JWK/);
     is_refused('a public key of ssh', keep(ssh => 'ssh-rsa ' . encode_base64($der, '')), qr/neither PEM nor JWK/);
