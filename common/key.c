@@ -200,13 +200,25 @@ static bool add_private_pem(EVP_PKEY *pkey, struct buffer *pem)
 	return good;
 }
 
+/* A modulus that can be no product of two primes, or an exponent of 1, verifies
+ * what anybody writes. */
+static bool is_sound(EVP_PKEY *pkey, const char **why)
+{
+	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
+	bool good = context != NULL && EVP_PKEY_public_check(context) == 1;
+
+	EVP_PKEY_CTX_free(context);
+	*why = "the key's numbers are not those of such a key";
+	return good;
+}
+
 /* Takes the pkey, which may be NULL. */
 static bool take_pkey(EVP_PKEY *pkey, bool (*add)(EVP_PKEY *, struct buffer *),
                       struct key *key, const char **why)
 {
 	*key = (struct key){0};
 	bool good = pkey != NULL && find_kind(pkey, &key->kind, why) &&
-	            add(pkey, &key->bytes);
+	            is_sound(pkey, why) && add(pkey, &key->bytes);
 
 	EVP_PKEY_free(pkey);
 	if (!good)
@@ -254,6 +266,15 @@ bool key_from_private_pem(struct text pem, struct key *key, const char **why)
 }
 
 /* ---- JWK ---- */
+
+/* Whether it is absent, or a string. */
+static bool may_be_string(json_object *jwk, const char *name)
+{
+	json_object *member = NULL;
+
+	return !json_object_object_get_ex(jwk, name, &member) ||
+	       json_object_is_type(member, json_type_string);
+}
 
 /* NULL if it is absent, or no string. Borrowed. */
 static const char *find_string(json_object *jwk, const char *name)
@@ -408,13 +429,12 @@ enum jwk_outcome key_from_jwk(json_object *jwk, struct key *key,
                               const char **why)
 {
 	const char *type = find_string(jwk, "kty");
-	json_object *kid = json_object_object_get(jwk, "kid");
 	const char *algorithm = find_string(jwk, "alg");
 
 	*key = (struct key){0};
-	*why = "a JWK has a kty, and its kid is a string";
-	if (type == NULL ||
-	    (kid != NULL && !json_object_is_type(kid, json_type_string)))
+	*why = "a JWK has a kty, and its kid, use and alg are strings";
+	if (type == NULL || !may_be_string(jwk, "kid") ||
+	    !may_be_string(jwk, "use") || !may_be_string(jwk, "alg"))
 		return JWK_WRONG;
 	if ((strcmp(type, "RSA") != 0 && strcmp(type, "oct") != 0 &&
 	     (strcmp(type, "EC") != 0 || find_curve(jwk) == NULL)) ||
