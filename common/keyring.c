@@ -10,7 +10,11 @@
 #include "memory.h"
 #include "strict_json.h"
 
-enum { FILE_MAX = 64 * 1024, SECRET_MODE_MOST = 0640 };
+enum {
+	FILE_MAX = 64 * 1024, /* bytes */
+	READ_SIZE = 4096,
+	SECRET_MODE_MOST = 0640,
+};
 
 struct key_file {
 	struct buffer bytes;
@@ -23,8 +27,10 @@ static bool read_all(int fd, struct buffer *bytes, const char **why)
 {
 	ssize_t got;
 
+	/* At once: growing would leave parts of a secret behind. */
+	buffer_reserve(bytes, FILE_MAX + READ_SIZE);
 	do {
-		got = read(fd, buffer_reserve(bytes, 4096), 4096);
+		got = read(fd, buffer_reserve(bytes, READ_SIZE), READ_SIZE);
 		if (got > 0)
 			bytes->size += (size_t)got;
 	} while (got > 0 && bytes->size <= FILE_MAX);
