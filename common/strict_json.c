@@ -128,11 +128,13 @@ static bool take_member(struct scan *scan, int depth)
 static bool take_items(struct scan *scan, int depth, char end,
                        bool (*take_item)(struct scan *, int))
 {
+	if (depth > DEPTH_MAX)
+		return false;
 	skip_white(scan);
 	if (take(scan, end))
 		return true;
 	do {
-		if (depth > DEPTH_MAX || !take_item(scan, depth))
+		if (!take_item(scan, depth))
 			return false;
 	} while (take(scan, ','));
 	return take(scan, end);
