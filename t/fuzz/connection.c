@@ -3,7 +3,8 @@
  * three messages in room_1, read when the test wants.
  *
  * The first byte of the input says how (see enum how); the rest is what the
- * client sends. Whatever that is: it gets a sequence of whole and valid answers,
+ * client sends, once in each auth.mode. Whatever that is: it gets a sequence of
+ * whole and valid answers, pages only if it has said or proved who it is,
  * nothing after one that says close, the same however its bytes were cut; nobody
  * is left waiting, and nothing is left behind. */
 #define _GNU_SOURCE
@@ -12,6 +13,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,6 +24,11 @@
 #include "server.h"
 
 enum { LOG = 0x5f3a9c01, EPOCH = 0x9be01d22, NEWEST = 3 };
+
+static const char secret[] = "a secret of no less than 32 bytes!";
+/* The end of the only token that is signed with it: in the dictionary. */
+static const char token_signature[] =
+	"JhfeDHNS6JOhqZjNIdNcttw_wMbzj0NO0avZeTOhDSE";
 
 enum how {
 	SHORT_HEAD = 1,   /* limits.request_head is 256 */
@@ -52,6 +59,7 @@ struct world {
 };
 
 static struct ev_loop *loop;
+static struct access *accesses[AUTH_OPEN + 1];
 
 /* The programs' journal would be a flood here. */
 void journal_error(const char *format, ...)
@@ -240,6 +248,8 @@ static void open_connection(struct world *world, unsigned how)
 	                          .hub = &world->hub,
 	                          .headers = &no_headers,
 	                          .limit = how & SURPLUS ? 0 : 1};
+	server->access = accesses[world->settings.auth_mode];
+	users_init(&server->users);
 	list_init(&server->connections);
 	list_init(&server->dead);
 	unread_init(&server->unread);
@@ -256,11 +266,14 @@ static void open_connection(struct world *world, unsigned how)
 	                               struct connection, all);
 }
 
-static void begin(struct world *world, unsigned how)
+static void begin(struct world *world, enum auth_mode mode, unsigned how)
 {
 	*world = (struct world){0};
 	world->settings.limits_unread = 1 << 30;
-	world->settings.auth_mode = AUTH_OPEN;
+	world->settings.auth_mode = mode;
+	world->settings.auth_claim = "longroom";
+	world->settings.auth_audience = world->settings.auth_issuer = "";
+	world->settings.auth_cookie = "token";
 	world->settings.limits_request_head = how & SHORT_HEAD ? 256 : 16384;
 	world->reader.last = &world->reader.first;
 	world->reader.broken = how & BROKEN_LOG;
@@ -290,6 +303,18 @@ static void check_rooms(const struct hub *hub)
 		CLAIM(LIST_OWNER(at, struct room, all)->users == 0);
 }
 
+/* Nobody holds any of them, and all go. */
+static void check_users(struct users *users)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; users->slots != NULL && i < USERS_SLOTS; i++)
+		for (struct user *at = users->slots[i]; at != NULL; at = at->next)
+			count += at->holders == 0 && at->polls == 0 ? 1 : 2;
+	CLAIM(count == users->idle_count);
+	users_release(users);
+}
+
 /* The client goes away. */
 static void go_away(struct world *world)
 {
@@ -299,6 +324,8 @@ static void go_away(struct world *world)
 	CLAIM(world->server.count == 0);
 	check_rooms(&world->hub);
 	connection_free(world->connection);
+	request_memo_forget(&world->server.memo, &world->server.users);
+	check_users(&world->server.users);
 	poller_release(&world->server.poller);
 	buffer_release(&world->server.spare);
 	hub_release(&world->hub);
@@ -307,10 +334,10 @@ static void go_away(struct world *world)
 }
 
 /* Plays it all; what the client got is in world->output. */
-static void play(struct world *world, unsigned how, struct text input,
-                 size_t piece)
+static void play(struct world *world, enum auth_mode mode, unsigned how,
+                 struct text input, size_t piece)
 {
-	begin(world, how);
+	begin(world, mode, how);
 	send_pieces(world, input, piece);
 	if (how & DRAIN)
 		end_well(world);
@@ -415,7 +442,22 @@ static int count_gets(struct text input)
 	return count;
 }
 
-static void check_answers(struct text output, struct text input)
+/* As somebody has to have written it who gets a page. A header's name may be in
+ * small letters. */
+static bool says_who(enum auth_mode mode, struct text input)
+{
+	static const char name[] = "user-id";
+
+	if (mode == AUTH_TOKEN)
+		return contains(input, token_signature);
+	for (size_t i = 0; i + sizeof name - 1 <= input.size; i++)
+		if (strncasecmp(input.data + i, name, sizeof name - 1) == 0)
+			return true;
+	return mode == AUTH_OPEN;
+}
+
+static void check_answers(enum auth_mode mode, struct text output,
+                          struct text input)
 {
 	int pages = 0;
 
@@ -423,6 +465,7 @@ static void check_answers(struct text output, struct text input)
 		check_answer(&output, input, &pages);
 	/* No request is read out of what was never one. */
 	CLAIM(pages <= count_gets(input));
+	CLAIM(pages == 0 || says_who(mode, input));
 }
 
 /* The second may have changed in between. */
@@ -440,14 +483,14 @@ static void blank_dates(struct buffer *output)
 	}
 }
 
-static void check_whole(unsigned how, struct text input)
+static void check_whole(enum auth_mode mode, unsigned how, struct text input)
 {
 	struct world whole, pieces;
 
-	play(&whole, how, input, input.size);
-	play(&pieces, how, input, how & PAIRS ? 2 : 1);
-	check_answers(buffer_text(&whole.output), input);
-	check_answers(buffer_text(&pieces.output), input);
+	play(&whole, mode, how, input, input.size);
+	play(&pieces, mode, how, input, how & PAIRS ? 2 : 1);
+	check_answers(mode, buffer_text(&whole.output), input);
+	check_answers(mode, buffer_text(&pieces.output), input);
 	blank_dates(&whole.output);
 	blank_dates(&pieces.output);
 	/* How much of what comes early is kept depends on when it comes; where
@@ -459,12 +502,43 @@ static void check_whole(unsigned how, struct text input)
 	go_away(&whole);
 }
 
+/* A key has to be in a file. */
+static struct access *token_access(void)
+{
+	char path[] = "/tmp/longroom-fuzz.XXXXXX";
+	int fd = mkstemp(path);
+	struct settings settings = {.auth_mode = AUTH_TOKEN};
+	struct buffer error = {0};
+
+	CLAIM(fd >= 0);
+	CLAIM(write(fd, secret, strlen(secret)) == (ssize_t)strlen(secret));
+	close(fd);
+	word_list_add(&settings.auth_keys, path);
+	struct access *access = access_new(&settings, &error);
+	CLAIM(access != NULL);
+	word_list_release(&settings.auth_keys);
+	unlink(path);
+	return access;
+}
+
+static void prepare(void)
+{
+	struct settings nginx = {.auth_mode = AUTH_NGINX};
+	struct buffer error = {0};
+
+	loop = ev_loop_new(EVFLAG_AUTO);
+	accesses[AUTH_NGINX] = access_new(&nginx, &error);
+	accesses[AUTH_TOKEN] = token_access();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (loop == NULL)
-		loop = ev_loop_new(EVFLAG_AUTO);
+		prepare();
 	/* Within what limits.request_head keeps, and a socket holds. */
-	if (size >= 1 && size <= 8192)
-		check_whole(data[0], input_text(data + 1, size - 1));
+	if (size < 1 || size > 8192)
+		return 0;
+	for (enum auth_mode mode = AUTH_NGINX; mode <= AUTH_OPEN; mode++)
+		check_whole(mode, data[0], input_text(data + 1, size - 1));
 	return 0;
 }
