@@ -745,10 +745,10 @@ static void problems_are_as_documented(void **state)
 
 		problem_render(&problem, &text);
 		json_object *object = json_read(buffer_text(&text));
-		assert_text(json_string(object, "type"), problem_rows[i].name);
-		assert_text(json_string(object, "detail"), problem.detail);
-		assert_true(json_string(object, "title").size > 0);
-		assert_int_equal(json_integer(object, "status"),
+		assert_text(json_text(object, "type"), problem_rows[i].name);
+		assert_text(json_text(object, "detail"), problem.detail);
+		assert_true(json_text(object, "title").size > 0);
+		assert_int_equal(json_number(object, "status"),
 		                 problem_rows[i].status);
 		assert_int_equal(problem_status(problem.type),
 		                 problem_rows[i].status);

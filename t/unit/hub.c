@@ -232,12 +232,12 @@ static void read_names(struct client *c, json_object *page)
 {
 	json_object *messages = json_member(page, "messages");
 
-	c->count = json_integer(page, "count");
+	c->count = json_number(page, "count");
 	assert_int_equal(json_object_array_length(messages), c->count);
 	for (size_t i = 0; i < (size_t)c->count; i++) {
 		json_object *m = json_object_array_get_idx(messages, i);
 
-		buffer_add_text(&c->names, json_string(m, "name"));
+		buffer_add_text(&c->names, json_text(m, "name"));
 		buffer_add_string(&c->names, " ");
 	}
 }
@@ -245,15 +245,15 @@ static void read_names(struct client *c, json_object *page)
 static void read_page(struct client *c)
 {
 	json_object *page = json_read(body_of(c->answer));
-	struct text cursor = json_string(page, "cursor");
+	struct text cursor = json_text(page, "cursor");
 
-	assert_text(json_string(page, "room_id"), c->room.string);
+	assert_text(json_text(page, "room_id"), c->room.string);
 	c->cursor = memory_copy(cursor.data, cursor.size);
 	c->more = json_flag(page, "more");
 	c->gap = json_flag(page, "gap");
 	c->reset = json_flag(page, "reset");
 	c->retry_ms = json_object_object_get_ex(page, "retry_ms", NULL)
-	                      ? json_integer(page, "retry_ms")
+	                      ? json_number(page, "retry_ms")
 	                      : 0;
 	read_names(c, page);
 	json_object_put(page);

@@ -18,6 +18,8 @@ static const struct group {
 	{"store", run_store},
 	{"pushd", run_pushd},
 	{"hub", run_hub},
+	{"tokens", run_tokens},
+	{"limits", run_limits},
 };
 
 static int run_all(void)

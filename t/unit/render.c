@@ -71,7 +71,7 @@ static void a_client_id_is_there_when_given(void **state)
 	(void)state;
 	m.client_id = text_of("c-1");
 	json_object *object = render(&m);
-	assert_text(json_string(object, "client_id"), "c-1");
+	assert_text(json_text(object, "client_id"), "c-1");
 	json_object_put(object);
 }
 
@@ -86,10 +86,10 @@ static void every_byte_of_ascii_survives(void **state)
 	m.content = m.sender_id = m.sender_name = m.client_id =
 		(struct text){all, sizeof all};
 	json_object *object = render(&m);
-	assert_true(text_equal(json_string(object, "content"), m.content));
-	assert_true(text_equal(json_string(object, "user_id"), m.content));
-	assert_true(text_equal(json_string(object, "username"), m.content));
-	assert_true(text_equal(json_string(object, "client_id"), m.content));
+	assert_true(text_equal(json_text(object, "content"), m.content));
+	assert_true(text_equal(json_text(object, "user_id"), m.content));
+	assert_true(text_equal(json_text(object, "username"), m.content));
+	assert_true(text_equal(json_text(object, "client_id"), m.content));
 	json_object_put(object);
 }
 
@@ -133,7 +133,7 @@ static void bytes_that_are_not_utf8_are_replaced(void **state)
 
 		m.content = text_of(rows[i][0]);
 		json_object *object = render(&m);
-		assert_text(json_string(object, "content"), rows[i][1]);
+		assert_text(json_text(object, "content"), rows[i][1]);
 		json_object_put(object);
 	}
 }
@@ -144,8 +144,8 @@ static void texts_may_be_missing(void **state)
 
 	(void)state;
 	json_object *object = render(&m);
-	assert_text(json_string(object, "content"), "");
-	assert_text(json_string(object, "username"), "");
+	assert_text(json_text(object, "content"), "");
+	assert_text(json_text(object, "username"), "");
 	json_object_put(object);
 }
 
@@ -169,7 +169,7 @@ static void times_stay_within_four_digit_years(void **state)
 
 		m.sent_ms = rows[i].sent_ms;
 		json_object *object = render(&m);
-		assert_text(json_string(object, "timestamp"),
+		assert_text(json_text(object, "timestamp"),
 		            rows[i].timestamp);
 		json_object_put(object);
 	}
@@ -214,12 +214,12 @@ static void a_page_counts_its_messages(void **state)
 		json_object *page = render_page(counts[i], &end);
 		json_object *messages = json_member(page, "messages");
 
-		assert_text(json_string(page, "room_id"), "room_26");
-		assert_int_equal(json_integer(page, "count"), counts[i]);
+		assert_text(json_text(page, "room_id"), "room_26");
+		assert_int_equal(json_number(page, "count"), counts[i]);
 		assert_int_equal(json_object_array_length(messages), counts[i]);
 		for (int64_t at = 0; at < counts[i]; at++)
 			assert_int_equal(
-				json_integer(json_object_array_get_idx(
+				json_number(json_object_array_get_idx(
 						     messages, (size_t)at),
 			                     "id"),
 				at + 1);

@@ -89,7 +89,7 @@ json_object *json_member(json_object *object, const char *name)
 	return member;
 }
 
-struct text json_string(json_object *object, const char *name)
+struct text json_text(json_object *object, const char *name)
 {
 	json_object *member = json_member(object, name);
 
@@ -98,7 +98,7 @@ struct text json_string(json_object *object, const char *name)
 	                     (size_t)json_object_get_string_len(member)};
 }
 
-int64_t json_integer(json_object *object, const char *name)
+int64_t json_number(json_object *object, const char *name)
 {
 	json_object *member = json_member(object, name);
 

@@ -51,10 +51,11 @@ void file_write(const char *path, struct text text);
 
 /* Parses all of the text, which has to be valid JSON; caller puts. */
 json_object *json_read(struct text text);
-/* A member that has to be there. Borrowed. */
+/* A member that has to be there. Borrowed. (Names that jansson has not: libjwt
+ * would find these in their place.) */
 json_object *json_member(json_object *object, const char *name);
-struct text json_string(json_object *object, const char *name);
-int64_t json_integer(json_object *object, const char *name);
+struct text json_text(json_object *object, const char *name);
+int64_t json_number(json_object *object, const char *name);
 /* Whether a member is there and true. */
 bool json_flag(json_object *object, const char *name);
 
@@ -73,10 +74,12 @@ size_t random_below(struct random *random, size_t below);
 int run_codecs(void);
 int run_frame(void);
 int run_hub(void);
+int run_limits(void);
 int run_pushd(void);
 int run_render(void);
 int run_settings(void);
 int run_store(void);
 int run_submission(void);
+int run_tokens(void);
 
 #endif

@@ -1,0 +1,361 @@
+/* Tests of what tokens are written in, and of what remembers them. Which tokens
+ * are good is tested over the programs. */
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base64url.h"
+#include "memory.h"
+#include "strict_json.h"
+#include "token_cache.h"
+
+/* ---- base64url ---- */
+
+static void expect_bytes(const char *text, const char *bytes)
+{
+	struct buffer got = {0};
+	bool good = base64url_decode(text_of(text), &got);
+
+	expect(good == (bytes != NULL), "'%s'", text);
+	if (bytes != NULL)
+		expect(text_is(buffer_text(&got), bytes), "'%s'", text);
+	buffer_release(&got);
+}
+
+/* RFC 4648 section 10, without padding, and what differs of the alphabets. */
+static void base64url_is_that_of_the_standard(void **state)
+{
+	(void)state;
+	expect_bytes("", "");
+	expect_bytes("Zg", "f");
+	expect_bytes("Zm8", "fo");
+	expect_bytes("Zm9v", "foo");
+	expect_bytes("Zm9vYg", "foob");
+	expect_bytes("Zm9vYmE", "fooba");
+	expect_bytes("Zm9vYmFy", "foobar");
+	expect_bytes("-_-_", "\xfb\xff\xbf");
+}
+
+static void other_spellings_are_refused(void **state)
+{
+	static const char *const rows[] = {
+		"Z", "Zg==", "Zm8=", "Zh", "Zm9", "Zm9vY", "+/+/", "Zm9v\n",
+		" Zm9v", "Zm 9v", "Zm9v=", "Zm9\xc3", "=",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++)
+		expect_bytes(rows[i], NULL);
+	struct buffer bytes = {0};
+	assert_false(base64url_decode((struct text){"Zm\0v", 4}, &bytes));
+	buffer_release(&bytes);
+}
+
+/* Every byte has one last character of those that have its bits. */
+static void each_byte_has_one_spelling(void **state)
+{
+	struct buffer bytes = {0};
+	int good = 0;
+
+	(void)state;
+	for (int first = 1; first < 128; first++) {
+		for (int second = 1; second < 128; second++) {
+			char text[] = {(char)first, (char)second};
+
+			good += base64url_decode((struct text){text, 2}, &bytes);
+			buffer_clear(&bytes);
+		}
+	}
+	assert_int_equal(good, 256);
+	buffer_release(&bytes);
+}
+
+/* ---- JSON ---- */
+
+static bool is_taken(struct text text)
+{
+	json_object *object = strict_json_parse(text);
+	bool taken = object != NULL;
+
+	json_object_put(object);
+	return taken;
+}
+
+static void strict_json_is_taken(void **state)
+{
+	static const char *const rows[] = {
+		"{}", " {\"a\":1} ", "{\"a\":[],\"b\":{}}", "{\"\":null}",
+		"{\"a\":-0.5e+10,\"b\":0}", "{\"a\":\"\\u00e4\\n\\/\\\"\"}",
+		"{\"a\":{\"a\":1},\"b\":[{\"a\":1},{\"a\":2}]}",
+		"{\"a\":\"\\\\u0000\"}", "{\"a\":true,\"A\":false}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++)
+		expect(is_taken(text_of(rows[i])), "%s", rows[i]);
+}
+
+static void other_json_is_refused(void **state)
+{
+	static const char *const rows[] = {
+		"", " ", "[]", "1", "null", "\"a\"", "{", "{}}", "{}{}", "{},",
+		"{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{,}", "{a:1}", "{'a':1}",
+		"{\"a\":01}", "{\"a\":1.}", "{\"a\":.1}", "{\"a\":+1}",
+		"{\"a\":1e}", "{\"a\":-}", "{\"a\":NaN}", "{\"a\":Infinity}",
+		"{\"a\":nul}", "{\"a\":TRUE}", "{\"a\":[1,]}", "{\"a\":[1 2]}",
+		"{\"a\":\"\n\"}", "{\"a\":\"\\x\"}", "{\"a\":\"\\u12\"}",
+		"{\"a\":\"", "{\"a\":\"\\", "{\"a\":\"\\u0000\"}",
+		"{\"\\u0000\":1}", "{/**/}", "{}//", "{\"a\":\"\xff\"}",
+		"\xef\xbb\xbf{}", "{\"a\":1,\"a\":1}", "{\"a\":1,\"\\u0061\":1}",
+		"{\"a\":[{\"b\":1,\"b\":1}]}", "{\"\":1,\"\":1}",
+		"{\"\\ud800\":1,\"\\ud801\":1}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++)
+		expect(!is_taken(text_of(rows[i])), "%s", rows[i]);
+	assert_false(is_taken((struct text){"{}\0", 3}));
+	assert_false(is_taken((struct text){"{\"a\":\"\0\"}", 9}));
+	assert_false(is_taken((struct text){NULL, 0}));
+}
+
+/* Bytes of an exact size, so that a sanitizer sees who reads beyond. */
+static void json_that_is_cut_off_is_refused(void **state)
+{
+	static const char whole[] =
+		"{\"a\":[1,-2.5e-3,true,null,\"\\u00e4\"],\"b\":{\"c\":\"\"}}";
+
+	(void)state;
+	for (size_t size = 0; size < sizeof whole - 1; size++) {
+		char *copy = malloc(size + 1);
+
+		assert_non_null(copy);
+		memmove(copy + 1, whole, size);
+		expect(!is_taken((struct text){copy + 1, size}), "%zu", size);
+		free(copy);
+	}
+	assert_true(is_taken(text_of(whole)));
+}
+
+static void json_is_as_deep_as_is_said(void **state)
+{
+	(void)state;
+	for (size_t arrays = 30; arrays <= 33; arrays++) {
+		struct buffer text = {0};
+
+		buffer_add_string(&text, "{\"a\":");
+		for (size_t i = 0; i < arrays; i++)
+			buffer_add_string(&text, "[");
+		for (size_t i = 0; i < arrays; i++)
+			buffer_add_string(&text, "]");
+		buffer_add_string(&text, "}");
+		expect(is_taken(buffer_text(&text)) == (arrays < 32), "%zu",
+		       arrays);
+		buffer_release(&text);
+	}
+}
+
+/* ---- The cache ---- */
+
+enum { NOW_S = 1700000000, LATER_S = NOW_S + 1000 };
+
+struct cached {
+	struct settings settings;
+	struct token_cache *cache;
+	struct key key;
+};
+
+static void make_key(struct key *key, const char *secret)
+{
+	const char *why;
+
+	assert_true(key_from_secret(text_of(secret), key, &why));
+}
+
+static struct keyring *keyring_with(const char *secret)
+{
+	struct keyring *keyring = memory_get(sizeof *keyring);
+
+	keyring->keys = memory_get(sizeof *keyring->keys);
+	keyring->count = 1;
+	make_key(keyring->keys, secret);
+	return keyring;
+}
+
+static const char one_secret[] = "a secret of no less than 32 bytes, one";
+static const char other_secret[] = "a secret of no less than 32 bytes, other";
+
+static int set_up_cache(void **state)
+{
+	struct cached *c = memory_get(sizeof *c);
+
+	settings_init(&c->settings);
+	c->settings.auth_clock_skew = 0;
+	c->cache = token_cache_new(keyring_with(one_secret));
+	make_key(&c->key, one_secret);
+	*state = c;
+	return 0;
+}
+
+static int tear_down_cache(void **state)
+{
+	struct cached *c = *state;
+
+	token_cache_free(c->cache);
+	key_release(&c->key);
+	settings_release(&c->settings);
+	free(c);
+	return 0;
+}
+
+static void make_token(const struct cached *c, int number, int64_t exp_s,
+                       struct buffer *token)
+{
+	char claims[100];
+
+	snprintf(claims, sizeof claims, "{\"sub\":\"%d\",\"exp\":%lld}", number,
+	         (long long)exp_s);
+	buffer_clear(token);
+	assert_true(token_sign(&c->key, "HS256", NULL, text_of(claims), token));
+}
+
+/* NULL unless it is good. */
+static struct token_entry *ask(struct cached *c, const struct buffer *token,
+                               int64_t now_s, enum token_verdict verdict)
+{
+	struct token_entry *entry = NULL;
+	const char *why = NULL;
+
+	assert_int_equal(token_cache_verify(c->cache, &c->settings,
+	                                    buffer_text(token), now_s, &entry,
+	                                    &why),
+	                 verdict);
+	assert_true((entry != NULL) == (verdict == TOKEN_GOOD));
+	return entry;
+}
+
+static void a_token_is_remembered(void **state)
+{
+	struct cached *c = *state;
+	struct buffer token = {0};
+
+	make_token(c, 1, LATER_S, &token);
+	struct token_entry *first = ask(c, &token, NOW_S, TOKEN_GOOD);
+	assert_string_equal(first->identity.user_id, "1");
+	struct token_entry *again = ask(c, &token, NOW_S, TOKEN_GOOD);
+	assert_ptr_equal(first, again);
+	token_cache_give_back(again);
+	/* All of its bytes count. */
+	token.data[0] ^= 1;
+	ask(c, &token, NOW_S, TOKEN_BAD);
+	token_cache_give_back(first);
+	buffer_release(&token);
+}
+
+static void it_is_until_it_expires(void **state)
+{
+	struct cached *c = *state;
+	struct buffer token = {0};
+
+	make_token(c, 1, LATER_S, &token);
+	struct token_entry *entry = ask(c, &token, NOW_S, TOKEN_GOOD);
+	token_cache_give_back(ask(c, &token, LATER_S - 1, TOKEN_GOOD));
+	ask(c, &token, LATER_S, TOKEN_EXPIRED);
+	/* Who holds it still does. */
+	assert_string_equal(entry->identity.user_id, "1");
+	token_cache_give_back(entry);
+	buffer_release(&token);
+}
+
+static void other_keys_end_it(void **state)
+{
+	struct cached *c = *state;
+	struct buffer token = {0};
+
+	make_token(c, 1, LATER_S, &token);
+	struct token_entry *entry = ask(c, &token, NOW_S, TOKEN_GOOD);
+	token_cache_renew(c->cache, keyring_with(other_secret));
+	ask(c, &token, NOW_S, TOKEN_BAD);
+	assert_string_equal(entry->identity.user_id, "1");
+	assert_int_equal(entry->holders, 1);
+	token_cache_renew(c->cache, keyring_with(one_secret));
+	struct token_entry *fresh = ask(c, &token, NOW_S, TOKEN_GOOD);
+	assert_ptr_not_equal(entry, fresh);
+	token_cache_give_back(entry);
+	token_cache_give_back(fresh);
+	buffer_release(&token);
+}
+
+/* Each that is kept is held by the cache too. */
+static void there_are_so_many_at_the_most(void **state)
+{
+	enum { MOST = TOKEN_CACHE_SETS * TOKEN_CACHE_WAYS, COUNT = MOST + 2000 };
+	struct cached *c = *state;
+	struct token_entry **entries = memory_get(COUNT * sizeof *entries);
+	struct buffer token = {0};
+	size_t kept = 0;
+
+	for (int i = 0; i < COUNT; i++) {
+		make_token(c, i, LATER_S + i, &token);
+		entries[i] = ask(c, &token, NOW_S, TOKEN_GOOD);
+		assert_int_equal(entries[i]->holders, 2);
+	}
+	for (int i = 0; i < COUNT; i++) {
+		kept += entries[i]->holders == 2;
+		token_cache_give_back(entries[i]);
+	}
+	assert_true(kept <= MOST);
+	/* The sets fill alike. */
+	assert_true(kept > MOST / 2);
+	free(entries);
+	buffer_release(&token);
+}
+
+static void a_bad_token_is_not_kept(void **state)
+{
+	struct cached *c = *state;
+	struct buffer token = {0};
+
+	buffer_add_string(&token, "x.y.z");
+	ask(c, &token, NOW_S, TOKEN_BAD);
+	ask(c, &token, NOW_S, TOKEN_BAD);
+	while (token.size <= TOKEN_MAX)
+		buffer_add_string(&token, "xxxxxxxx");
+	ask(c, &token, NOW_S, TOKEN_BAD);
+	buffer_release(&token);
+}
+
+#define CACHE_TEST(title, function)                                            \
+	TEST_WITH(title, function, set_up_cache, tear_down_cache, NULL)
+
+int run_tokens(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST("base64url is that of RFC 4648",
+	             base64url_is_that_of_the_standard),
+		TEST("other spellings of base64url are refused",
+	             other_spellings_are_refused),
+		TEST("each byte has one spelling", each_byte_has_one_spelling),
+		TEST("an object of JSON is taken", strict_json_is_taken),
+		TEST("what may be read in two ways is refused",
+	             other_json_is_refused),
+		TEST("JSON that is cut off is refused, and not read beyond",
+	             json_that_is_cut_off_is_refused),
+		TEST("JSON is nested no deeper than 32",
+	             json_is_as_deep_as_is_said),
+		CACHE_TEST("a token is remembered by all of its bytes",
+	                   a_token_is_remembered),
+		CACHE_TEST("it is remembered until it expires",
+	                   it_is_until_it_expires),
+		CACHE_TEST("other keys end it, but not for who holds it",
+	                   other_keys_end_it),
+		CACHE_TEST("so many tokens are remembered at the most",
+	                   there_are_so_many_at_the_most),
+		CACHE_TEST("a bad token is not remembered",
+	                   a_bad_token_is_not_kept),
+	};
+
+	return cmocka_run_group_tests_name("tokens", tests, NULL, NULL);
+}
