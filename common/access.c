@@ -94,7 +94,7 @@ struct access *access_new(const struct settings *settings, struct buffer *error)
 		free(access);
 		return NULL;
 	}
-	access->tokens = token_cache_new(keyring);
+	access->tokens = token_cache_new(settings, keyring);
 	return access;
 }
 
@@ -107,10 +107,11 @@ bool access_read_keys(const struct settings *settings, struct keyring **keyring,
 	return *keyring != NULL || settings->auth_mode != AUTH_TOKEN;
 }
 
-void access_use_keys(struct access *access, struct keyring *keyring)
+void access_use_keys(struct access *access, const struct settings *settings,
+                     struct keyring *keyring)
 {
 	if (access->tokens != NULL)
-		token_cache_renew(access->tokens, keyring);
+		token_cache_renew(access->tokens, settings, keyring);
 }
 
 void access_free(struct access *access)

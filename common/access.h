@@ -40,7 +40,8 @@ void access_free(struct access *access);
  * the keys are used, and all tokens are forgotten. */
 bool access_read_keys(const struct settings *settings, struct keyring **keyring,
                       struct buffer *error);
-void access_use_keys(struct access *access, struct keyring *keyring);
+void access_use_keys(struct access *access, const struct settings *settings,
+                     struct keyring *keyring);
 
 /* Asks for a right. If the problem is PROBLEM_NONE the grant is to be given
  * back, else there is none. */

@@ -15,6 +15,7 @@ struct token_cache {
 	pthread_mutex_t lock;
 	/* Under the lock: */
 	struct counted_keys *keys;
+	const struct settings *settings; /* never looked into */
 	struct token_entry *sets[TOKEN_CACHE_SETS][TOKEN_CACHE_WAYS];
 };
 
@@ -43,12 +44,14 @@ static void entry_release(struct token_entry *entry)
 	free(entry);
 }
 
-struct token_cache *token_cache_new(struct keyring *keyring)
+struct token_cache *token_cache_new(const struct settings *settings,
+                                    struct keyring *keyring)
 {
 	struct token_cache *cache = memory_get(sizeof *cache);
 
 	pthread_mutex_init(&cache->lock, NULL);
 	cache->keys = keys_new(keyring);
+	cache->settings = settings;
 	return cache;
 }
 
@@ -70,11 +73,13 @@ void token_cache_free(struct token_cache *cache)
 	free(cache);
 }
 
-void token_cache_renew(struct token_cache *cache, struct keyring *keyring)
+void token_cache_renew(struct token_cache *cache,
+                       const struct settings *settings, struct keyring *keyring)
 {
 	pthread_mutex_lock(&cache->lock);
 	keys_release(cache->keys);
 	cache->keys = keys_new(keyring);
+	cache->settings = settings;
 	forget_all(cache);
 	pthread_mutex_unlock(&cache->lock);
 }
@@ -131,7 +136,7 @@ static struct token_entry *entry_new(struct token_cache *cache,
 }
 
 /* The lock is not held while a signature is verified. One that was verified with
- * keys that are not in use any more is not kept. */
+ * keys or settings that are not in use any more is not kept. */
 static enum token_verdict verify(struct token_cache *cache,
                                  const struct settings *settings,
                                  struct text token, int64_t now_s,
@@ -146,7 +151,8 @@ static enum token_verdict verify(struct token_cache *cache,
 	verdict = token_verify(keys->keyring, settings, token, now_s,
 	                       &fresh->identity, &fresh->expires_s, why);
 	pthread_mutex_lock(&cache->lock);
-	if (verdict == TOKEN_GOOD && keys == cache->keys)
+	if (verdict == TOKEN_GOOD && keys == cache->keys &&
+	    settings == cache->settings)
 		keep(cache, fresh);
 	keys_release(keys);
 	if (verdict == TOKEN_GOOD)

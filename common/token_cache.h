@@ -20,12 +20,16 @@ struct token_entry {
 
 struct token_cache;
 
-struct token_cache *token_cache_new(struct keyring *keyring);
+/* Takes the keys. Only what is good by these settings is kept: they are compared
+ * by their address, and whoever uses others while they are replaced may do so. */
+struct token_cache *token_cache_new(const struct settings *settings,
+                                    struct keyring *keyring);
 /* When nobody holds an entry. */
 void token_cache_free(struct token_cache *cache);
 
-/* Takes other keys, and forgets all tokens. */
-void token_cache_renew(struct token_cache *cache, struct keyring *keyring);
+/* Takes other keys and settings, and forgets all tokens. */
+void token_cache_renew(struct token_cache *cache,
+                       const struct settings *settings, struct keyring *keyring);
 
 /* If the token is good, *entry is to be given back. Otherwise as token_verify(). */
 enum token_verdict token_cache_verify(struct token_cache *cache,

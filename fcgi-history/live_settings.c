@@ -51,7 +51,8 @@ void live_settings_free(struct live_settings *live)
 	free(live);
 }
 
-void live_settings_replace(struct live_settings *live, struct settings *fresh)
+const struct settings *live_settings_replace(struct live_settings *live,
+                                             struct settings *fresh)
 {
 	struct version *version = version_new(fresh);
 
@@ -59,6 +60,7 @@ void live_settings_replace(struct live_settings *live, struct settings *fresh)
 	version_release(live->current);
 	live->current = version;
 	pthread_mutex_unlock(&live->lock);
+	return &version->settings;
 }
 
 const struct settings *live_settings_hold(struct live_settings *live)

@@ -8,9 +8,11 @@
 
 struct live_settings;
 
-/* Both take the settings, and leave none there. */
+/* Both take the settings, and leave none there. Returns where they are now, until
+ * they are replaced. */
 struct live_settings *live_settings_new(struct settings *settings);
-void live_settings_replace(struct live_settings *live, struct settings *fresh);
+const struct settings *live_settings_replace(struct live_settings *live,
+                                             struct settings *fresh);
 
 /* When nobody holds any. */
 void live_settings_free(struct live_settings *live);

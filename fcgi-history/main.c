@@ -139,8 +139,8 @@ static void read_settings_again(const struct history *history)
 		settings_release(&fresh);
 		return;
 	}
-	live_settings_replace(history->live, &fresh);
-	access_use_keys(history->access, keyring);
+	access_use_keys(history->access,
+	                live_settings_replace(history->live, &fresh), keyring);
 }
 
 /* Returns when it is time to end; another signal to do so ends the process. */

@@ -357,7 +357,7 @@ bool server_change_settings(struct server *server, const struct settings *fresh,
 		keyring_free(keyring);
 		return false;
 	}
-	access_use_keys(server->access, keyring);
+	access_use_keys(server->access, server->settings, keyring);
 	set_patience(server, fresh);
 	set_head_limit(fresh);
 	/* It may be longer than what is allowed now, and whose it is has to be

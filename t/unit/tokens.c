@@ -193,7 +193,7 @@ static int set_up_cache(void **state)
 
 	settings_init(&c->settings);
 	c->settings.auth_clock_skew = 0;
-	c->cache = token_cache_new(keyring_with(one_secret));
+	c->cache = token_cache_new(&c->settings, keyring_with(one_secret));
 	make_key(&c->key, one_secret);
 	*state = c;
 	return 0;
@@ -276,15 +276,30 @@ static void other_keys_end_it(void **state)
 
 	make_token(c, 1, LATER_S, &token);
 	struct token_entry *entry = ask(c, &token, NOW_S, TOKEN_GOOD);
-	token_cache_renew(c->cache, keyring_with(other_secret));
+	token_cache_renew(c->cache, &c->settings, keyring_with(other_secret));
 	ask(c, &token, NOW_S, TOKEN_BAD);
 	assert_string_equal(entry->identity.user_id, "1");
 	assert_int_equal(entry->holders, 1);
-	token_cache_renew(c->cache, keyring_with(one_secret));
+	token_cache_renew(c->cache, &c->settings, keyring_with(one_secret));
 	struct token_entry *fresh = ask(c, &token, NOW_S, TOKEN_GOOD);
 	assert_ptr_not_equal(entry, fresh);
 	token_cache_give_back(entry);
 	token_cache_give_back(fresh);
+	buffer_release(&token);
+}
+
+/* As a request may have them while they are replaced. */
+static void what_is_good_by_other_settings_is_not_kept(void **state)
+{
+	struct cached *c = *state;
+	struct settings others = c->settings;
+	struct buffer token = {0};
+
+	token_cache_renew(c->cache, &others, keyring_with(one_secret));
+	make_token(c, 1, LATER_S, &token);
+	struct token_entry *entry = ask(c, &token, NOW_S, TOKEN_GOOD);
+	assert_int_equal(entry->holders, 1);
+	token_cache_give_back(entry);
 	buffer_release(&token);
 }
 
@@ -351,6 +366,9 @@ int run_tokens(void)
 	                   it_is_until_it_expires),
 		CACHE_TEST("other keys end it, but not for who holds it",
 	                   other_keys_end_it),
+		CACHE_TEST("what is good by settings that were replaced is not "
+	                   "remembered",
+	                   what_is_good_by_other_settings_is_not_kept),
 		CACHE_TEST("so many tokens are remembered at the most",
 	                   there_are_so_many_at_the_most),
 		CACHE_TEST("a bad token is not remembered",
