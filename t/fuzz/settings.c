@@ -208,7 +208,7 @@ static void check_together(const struct settings *s)
 
 	CLAIM(good == (error.size == 0));
 	if (good) {
-		CLAIM(s->auth_mode == AUTH_OPEN);
+		CLAIM(s->auth_mode != AUTH_TOKEN || s->auth_keys.count > 0);
 		CLAIM(s->push_listen.count > 0);
 		check_address(s->history_listen);
 		for (size_t i = 0; i < s->push_listen.count; i++)
