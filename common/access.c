@@ -323,12 +323,11 @@ struct problem access_ask(struct access *access, const struct settings *settings
                           const struct room_name *room, enum access_right right,
                           int64_t now_ms, struct grant *grant)
 {
-	struct problem wrong = fine;
-
 	*grant = (struct grant){.identity = &nobody, .expires_ms = INT64_MAX};
 	if (settings->auth_mode == AUTH_OPEN)
 		return fine;
-	wrong = identify(access, settings, credentials, now_ms, grant);
+	struct problem wrong =
+		identify(access, settings, credentials, now_ms, grant);
 	if (wrong.type == PROBLEM_NONE)
 		wrong = check_right(settings, credentials, room, right, grant);
 	if (wrong.type != PROBLEM_NONE)

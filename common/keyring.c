@@ -105,9 +105,11 @@ static bool is_pem(struct text text)
 
 static bool is_json(struct text text)
 {
+	static const char white[] = {' ', '\t', '\r', '\n'};
 	size_t at = 0;
 
-	while (at < text.size && memchr(" \t\r\n", text.data[at], 4) != NULL)
+	while (at < text.size &&
+	       memchr(white, text.data[at], sizeof white) != NULL)
 		at++;
 	return at < text.size && text.data[at] == '{';
 }

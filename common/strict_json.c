@@ -1,5 +1,7 @@
 #include "strict_json.h"
 
+#include <json_visit.h>
+
 #include "utf8.h"
 
 enum { DEPTH_MAX = 32 };
@@ -159,21 +161,24 @@ static bool take_value(struct scan *scan, int depth)
 	return good;
 }
 
+/* For json_c_visit(), which comes to what has members a second time. */
+static int count_member(json_object *value, int flags, json_object *parent,
+                        /* NOLINTNEXTLINE(readability-non-const-parameter) */
+                        const char *name, size_t *index, void *count)
+{
+	(void)value;
+	(void)parent;
+	(void)index;
+	if (name != NULL && flags != JSON_C_VISIT_SECOND)
+		++*(size_t *)count;
+	return JSON_C_VISIT_RETURN_CONTINUE;
+}
+
 static size_t count_members(json_object *value)
 {
 	size_t count = 0;
 
-	if (json_object_is_type(value, json_type_array))
-		for (size_t i = 0; i < json_object_array_length(value); i++)
-			count += count_members(
-				json_object_array_get_idx(value, i));
-	if (json_object_is_type(value, json_type_object)) {
-		json_object_object_foreach(value, name, member)
-		{
-			(void)name;
-			count += 1 + count_members(member);
-		}
-	}
+	json_c_visit(value, 0, count_member, &count);
 	return count;
 }
 

@@ -119,8 +119,8 @@ static void keep(struct token_cache *cache, struct token_entry *entry)
 		if (set[i] == NULL || set[i]->expires_s < set[place]->expires_s)
 			place = i;
 	entry_release(set[place]);
-	set[place] = entry;
 	entry->holders++;
+	set[place] = entry;
 }
 
 static struct token_entry *entry_new(struct token_cache *cache,

@@ -308,7 +308,7 @@ static void there_are_so_many_at_the_most(void **state)
 {
 	enum { MOST = TOKEN_CACHE_SETS * TOKEN_CACHE_WAYS, COUNT = MOST + 2000 };
 	struct cached *c = *state;
-	struct token_entry **entries = memory_get(COUNT * sizeof *entries);
+	struct token_entry **entries = memory_get(COUNT * sizeof(struct token_entry *));
 	struct buffer token = {0};
 	size_t kept = 0;
 
