@@ -10,6 +10,7 @@ use JSON::PP     ();
 use Longroom;
 use MIME::Base64 qw(encode_base64url decode_base64url);
 use Test::More;
+use Tokens;
 use Visitors;
 
 my $PROGRAM = Longroom::program('longroom-token');
@@ -252,7 +253,7 @@ sub signed {
     my (%claims) = @_;
     %claims = (sub => '2', exp => 4_102_444_800, %claims);
     delete $claims{$_} for grep { !defined $claims{$_} } keys %claims;
-    return Visitors::signed({ alg => 'HS256' }, \%claims);
+    return Tokens::token('HS256', Visitors::SECRET, { alg => 'HS256' }, \%claims);
 }
 
 sub inspect {
@@ -300,7 +301,7 @@ subtest 'the verdict of inspect' => sub {
         [ 'one without a user',       signed(sub => undef),          [], 1, 'refused: the token\'s sub' ],
         [ 'wrong rights',             signed(longroom => []),        [], 1, 'refused: the token\'s claim of rights' ],
         [ 'a wrong signature',        "$body." . 'A' x 43,           [], 1, 'refused: the token\'s signature is not ours' ],
-        [ 'none',                     Visitors::signed({ alg => 'none' }, {}), [], 1, 'refused: no key is for' ],
+        [ 'none',                     Tokens::token('HS256', Visitors::SECRET, { alg => 'none' }, {}), [], 1, 'refused: no key is for' ],
         [ 'another key',              signed(),                      ['-o', "auth.keys=$DIR/secret"], 1, 'refused: the token\'s signature' ],
         [ 'another kind of key',      signed(),                      ['-o', "auth.keys=$DIR/pair.pub"], 1, 'refused: no key is for' ],
         [ 'several keys',             signed(),                      ['-o', "auth.keys=$DIR/pair.pub $DIR/visitors"], 0, 'good' ],
