@@ -67,21 +67,27 @@ struct bucket *buckets_find(struct buckets *buckets, struct text name,
 }
 
 /* What it takes is kept as time: each thing taken puts off when the bucket will
- * be full by 1/rate. */
-static int64_t time_to_full(const struct bucket *bucket, int64_t now_us)
+ * be full by 1/rate. By a rule of before (SIGHUP) it may be emptier than this one
+ * can have it. */
+static int64_t time_to_full(struct bucket *bucket, struct bucket_rule rule,
+                            int64_t now_us)
 {
+	int64_t latest_us = now_us + rule.burst * (SECOND_US / rule.rate);
+
+	if (bucket->full_at_us > latest_us)
+		bucket->full_at_us = latest_us;
 	return bucket->full_at_us > now_us ? bucket->full_at_us - now_us : 0;
 }
 
-struct bucket_state bucket_look(const struct bucket *bucket,
-                                struct bucket_rule rule, int64_t now_us)
+struct bucket_state bucket_look(struct bucket *bucket, struct bucket_rule rule,
+                                int64_t now_us)
 {
 	struct bucket_state state = {.has_one = true};
 
 	if (rule.rate == 0)
 		return state;
 	int64_t each_us = SECOND_US / rule.rate;
-	state.full_us = time_to_full(bucket, now_us);
+	state.full_us = time_to_full(bucket, rule, now_us);
 	int64_t room_us = rule.burst * each_us - state.full_us;
 	state.has_one = room_us >= each_us;
 	state.remaining = state.has_one ? room_us / each_us : 0;
@@ -93,6 +99,6 @@ void bucket_take(struct bucket *bucket, struct bucket_rule rule, int64_t now_us)
 {
 	if (rule.rate == 0)
 		return;
-	bucket->full_at_us = now_us + time_to_full(bucket, now_us) +
+	bucket->full_at_us = now_us + time_to_full(bucket, rule, now_us) +
 	                     SECOND_US / rule.rate;
 }

@@ -40,8 +40,9 @@ void buckets_free(struct buckets *buckets);
  * call. now_us is monotonic. */
 struct bucket *buckets_find(struct buckets *buckets, struct text name,
                             int64_t now_us);
-struct bucket_state bucket_look(const struct bucket *bucket,
-                                struct bucket_rule rule, int64_t now_us);
+/* The rule may be another than the last time. */
+struct bucket_state bucket_look(struct bucket *bucket, struct bucket_rule rule,
+                                int64_t now_us);
 /* Takes one; there must be one. */
 void bucket_take(struct bucket *bucket, struct bucket_rule rule, int64_t now_us);
 

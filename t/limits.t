@@ -110,6 +110,16 @@ subtest 'limits are read again on SIGHUP' => sub {
     my @polls = map { wait_in('ann', 'room_21') } 1 .. 70;
     ok await_waiting(71), 'nor for polls';
 };
+
+subtest 'what was sent under other limits is not held against anybody' => sub {
+    $l->set_in_file("[limits]\nuser_sends = 1\nuser_burst = 1000\nroom_sends = 0");
+    say_in('dora', 'room_23') for 1 .. 200;
+    $l->set_in_file("[limits]\nuser_sends = 1000\nuser_burst = 10\nroom_sends = 0");
+    my $sent;
+    ok $l->eventually(20, sub { $sent = say_in('dora', 'room_23'); $sent->{status} == 201 }),
+        'she has to wait no longer than the new ones say';
+    cmp_ok $sent->{headers}{'ratelimit-reset'}, '<=', 1, '... nor is she told to';
+};
 $l->stop;
 
 subtest 'with auth.mode = open, where a user is who he says, there are none' => sub {
