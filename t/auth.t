@@ -164,6 +164,32 @@ for (qw(nginx token)) {
     $l->stop;
 }
 
+subtest 'an application that fails lets nobody in, and the answer says what it is' => sub {
+    my %rows = (
+        'return 401;' => [401, 'unauthorized', 'Site realm="longroom"'],
+        'add_header WWW-Authenticate "Negotiate" always; return 401;' => [401, 'unauthorized', 'Negotiate'],
+        'return 403;'        => [403, 'forbidden'],
+        'return 500;'        => [503, 'overloaded'],
+        'return 302 /login;' => [503, 'overloaded'],
+        'return 404;'        => [503, 'overloaded'],
+        ''                   => [503, 'overloaded'],    # it is away
+    );
+    for my $does (sort keys %rows) {
+        my ($status, $type, $challenge) = @{ $rows{$does} };
+        my $dir = Longroom::fresh_dir();
+        my $nginx = Visitors::asked_at("$dir/application.sock");
+        $nginx->{http} = "server {\n    listen unix:$dir/application.sock;\n    $does\n}\n" if $does;
+        $l = Longroom->start(settings => { 'auth.mode' => 'nginx', 'auth.anonymous_read' => '*' }, nginx => $nginx);
+        for my $ask ([GET => 'messages'], [GET => 'poll?timeout=0'], [POST => 'messages', content => 'Hello']) {
+            my ($method, $path, @content) = @$ask;
+            my $answer = $l->request($method => "/rooms/team_red/$path", @content);
+            Longroom::is_problem($answer, $status, $type, "'$does': $method $path");
+            is $answer->{headers}{'www-authenticate'}, $challenge, '... and how to log in' if $challenge;
+        }
+        $l->stop;
+    }
+};
+
 subtest 'nginx may know by itself, as README says' => sub {
     my $users = Longroom::fresh_dir();
     Longroom::spew("$users/chat.users", "ann:{PLAIN}red apple\n");

@@ -54,11 +54,21 @@ sub application {
     } sort keys %value;
     my $headers = join "\n", map {"    add_header Longroom-$_->[0] \$visitor_$_->[1] always;"}
         ['User-Id', 'id'], ['Username', 'name'], ['Sender-Type', 'type'], ['Read', 'read'], ['Write', 'write'];
+    my $asked = asked_at($socket);
     return {
-        files => ['longroom-auth-request.conf'],
+        %$asked,
         http  => "${maps}server {\n    listen unix:$socket;\n$headers\n    return 204;\n}\n" . ($more->{http} // ''),
+        server => $asked->{server} . ($more->{server} // ''),
+    };
+}
+
+# nginx's lines that have an application asked at this socket.
+sub asked_at {
+    my ($socket) = @_;
+    return {
+        files  => ['longroom-auth-request.conf'],
         server => "location = /longroom-access {\n    internal;\n    proxy_pass http://unix:$socket:/;\n"
-            . "    proxy_pass_request_body off;\n    proxy_set_header Content-Length \"\";\n}\n" . ($more->{server} // ''),
+            . "    proxy_pass_request_body off;\n    proxy_set_header Content-Length \"\";\n}\n",
     };
 }
 
