@@ -76,6 +76,17 @@ static bool read_options(int argc, char **argv, const char *program,
 	return false;
 }
 
+static bool check(const struct settings *settings)
+{
+	struct buffer error = {0};
+	bool good = settings_check(settings, &error);
+
+	if (!good)
+		journal_error("%.*s", TEXT_ARGS(buffer_text(&error)));
+	buffer_release(&error);
+	return good;
+}
+
 /* Settings as the command line and the file say; false: leave with
  * *exit_status. The caller releases them whatever comes. */
 static bool read_all(int argc, char **argv, const char *program,
@@ -87,13 +98,13 @@ static bool read_all(int argc, char **argv, const char *program,
 	settings_init(settings);
 	if (!read_options(argc, argv, program, settings, wishes, exit_status))
 		return false;
-	bool good = settings_read_file(settings, wishes->file, &error) &&
-	            settings_check(settings, &error);
-	if (!good) {
+	bool good = settings_read_file(settings, wishes->file, &error);
+	if (!good)
 		journal_error("%.*s", TEXT_ARGS(buffer_text(&error)));
-		*exit_status = EXIT_SETTINGS;
-	}
 	buffer_release(&error);
+	good = good && check(settings);
+	if (!good)
+		*exit_status = EXIT_SETTINGS;
 	return good;
 }
 
@@ -120,13 +131,19 @@ bool command_line_read_again(int argc, char **argv, const char *program,
 	struct wishes wishes = {default_file(), false};
 	struct buffer differing = {0};
 	int status;
+	bool good = read_all(argc, argv, program, fresh, &wishes, &status);
 
-	if (!read_all(argc, argv, program, fresh, &wishes, &status)) {
+	/* What is good with others need not be with those that are kept. */
+	if (good) {
+		settings_keep_started(fresh, used, &differing);
+		good = check(fresh);
+	}
+	if (!good) {
 		journal_error("the settings stay as they were");
 		settings_release(fresh);
+		buffer_release(&differing);
 		return false;
 	}
-	settings_keep_started(fresh, used, &differing);
 	journal_info("%s: read again", wishes.file);
 	if (differing.size > 0)
 		journal_warning("%s: takes effect at the next start: %.*s",

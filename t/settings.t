@@ -288,6 +288,22 @@ subtest 'SIGHUP keeps what only a start can change' => sub {
     $l->stop;
 };
 
+subtest 'SIGHUP with what is good, but not beside what only a start can change' => sub {
+    my $l = Longroom->start(without => [qw(nginx history pushd)]);
+    my ($dir, $open) = ($l->dir, Longroom::settings_text($l->dir));
+    Longroom::spew("$dir/key", 'a secret of no less than 32 bytes!');
+    chmod 0600, "$dir/key";
+    Longroom::spew("$dir/longroom.conf", $open =~ s{^mode = open$}{mode = token\nkeys = $dir/key}mr);
+    $l->start_program($_) for qw(history pushd);
+    Longroom::spew("$dir/longroom.conf", $open);
+    $l->signal($_, 'HUP') for qw(history pushd);
+    for (qw(history pushd)) {
+        ok $l->wait_log($_, qr/error: \S+longroom\.conf: auth\.keys: .*at least one file\n.*error: the settings stay as they were\n/),
+            "without a mode of tokens no key is needed, but $_ has that mode, and keeps its keys";
+    }
+    $l->stop;
+};
+
 subtest 'SIGHUP with a bad file' => sub {
     my $l = Longroom->start(without => ['pushd'], settings => { 'rooms.ephemeral' => 'lobby' });
     my $good = Longroom::settings_text($l->dir);
