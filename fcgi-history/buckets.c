@@ -2,8 +2,8 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
+#include "hash.h"
 #include "memory.h"
 
 enum { SECOND_US = 1000000 };
@@ -15,17 +15,15 @@ struct bucket {
 };
 
 struct buckets {
-	uint64_t seed; /* so that nobody can choose names that share a set */
+	uint64_t seed;
 	struct bucket sets[BUCKETS_SETS][BUCKETS_WAYS];
 };
 
 struct buckets *buckets_new(void)
 {
 	struct buckets *buckets = memory_get(sizeof *buckets);
-	/* Can't fail for so few bytes (getrandom(2)). */
-	ssize_t ignored = getrandom(&buckets->seed, sizeof buckets->seed, 0);
 
-	(void)ignored;
+	buckets->seed = hash_seed();
 	return buckets;
 }
 
@@ -34,21 +32,11 @@ void buckets_free(struct buckets *buckets)
 	free(buckets);
 }
 
-/* FNV-1a, mixed once more at its end. */
-static size_t find_set(const struct buckets *buckets, struct text name)
-{
-	uint64_t hash = 0xcbf29ce484222325u ^ buckets->seed;
-
-	for (size_t i = 0; i < name.size; i++)
-		hash = (hash ^ (unsigned char)name.data[i]) * 0x100000001b3u;
-	hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93u;
-	return (hash >> 32) % BUCKETS_SETS;
-}
-
 struct bucket *buckets_find(struct buckets *buckets, struct text name,
                             int64_t now_us)
 {
-	struct bucket *set = buckets->sets[find_set(buckets, name)];
+	size_t place = hash_place(buckets->seed, name, BUCKETS_SETS);
+	struct bucket *set = buckets->sets[place];
 	struct bucket *fullest = &set[0];
 
 	assert(name.size >= 1 && name.size <= BUCKET_NAME_MAX);

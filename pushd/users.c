@@ -1,17 +1,15 @@
 #include "users.h"
 
 #include <stdlib.h>
-#include <sys/random.h>
 
+#include "hash.h"
 #include "memory.h"
 
 void users_init(struct users *users)
 {
 	*users = (struct users){0};
 	list_init(&users->idle);
-	/* Can't fail for so few bytes (getrandom(2)). */
-	ssize_t ignored = getrandom(&users->seed, sizeof users->seed, 0);
-	(void)ignored;
+	users->seed = hash_seed();
 }
 
 static void forget_oldest(struct users *users)
@@ -35,17 +33,6 @@ void users_release(struct users *users)
 	users->slots = NULL;
 }
 
-/* FNV-1a, mixed once more, from a number that nobody can guess. */
-static size_t find_slot(const struct users *users, struct text id)
-{
-	uint64_t hash = 0xcbf29ce484222325u ^ users->seed;
-
-	for (size_t i = 0; i < id.size; i++)
-		hash = (hash ^ (unsigned char)id.data[i]) * 0x100000001b3u;
-	hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93u;
-	return (hash >> 32) % USERS_SLOTS;
-}
-
 static struct user *user_new(struct text id, size_t slot)
 {
 	struct user *user = memory_get(sizeof *user + id.size);
@@ -59,7 +46,7 @@ static struct user *user_new(struct text id, size_t slot)
 
 struct user *users_hold(struct users *users, struct text id)
 {
-	size_t slot = find_slot(users, id);
+	size_t slot = hash_place(users->seed, id, USERS_SLOTS);
 	struct user *user;
 
 	if (users->slots == NULL)
