@@ -240,17 +240,6 @@ static void process_early_input(struct connection *c)
 	buffer_release(&input);
 }
 
-void connection_answered(struct waiter *waiter, struct answer *answer)
-{
-	struct connection *c = LIST_OWNER(waiter, struct connection, waiter);
-	/* Otherwise process_input() is on the stack and goes on by itself. */
-	bool was_waiting = c->state == CONNECTION_WAITING;
-
-	answer_with(c, answer);
-	if (was_waiting)
-		process_early_input(c);
-}
-
 /* Takes the answer, and returns one that says how to log in. */
 static struct answer *challenge(const struct connection *c,
                                 struct answer *answer, enum problem_type type)
@@ -283,6 +272,33 @@ static void refuse_and_close(struct connection *c, enum problem_type type,
 {
 	c->closes = true;
 	refuse(c, (struct problem){type, detail});
+}
+
+/* Who may not be there any more is to hear no more. */
+static bool has_expired(const struct connection *c)
+{
+	return c->server->now_ms >= c->expires_ms;
+}
+
+static void refuse_expired(struct connection *c)
+{
+	refuse(c, (struct problem){PROBLEM_TOKEN_EXPIRED,
+	                           "the token has expired while the poll waited"});
+}
+
+void connection_answered(struct waiter *waiter, struct answer *answer)
+{
+	struct connection *c = LIST_OWNER(waiter, struct connection, waiter);
+	/* Otherwise process_input() is on the stack and goes on by itself. */
+	bool was_waiting = c->state == CONNECTION_WAITING;
+
+	/* Its deadline may come a moment later. */
+	if (was_waiting && has_expired(c))
+		refuse_expired(c);
+	else
+		answer_with(c, answer);
+	if (was_waiting)
+		process_early_input(c);
 }
 
 /* How long it may wait for this; never longer than who asks may be there. */
@@ -657,12 +673,10 @@ void connection_new(struct server *server, int fd, bool is_surplus)
 	}
 }
 
-/* Who may not be there any more is to hear no more. */
 static void end_expired(struct connection *c)
 {
 	hub_leave(c->server->hub, &c->waiter);
-	refuse(c, (struct problem){PROBLEM_TOKEN_EXPIRED,
-	                           "the token has expired while the poll waited"});
+	refuse_expired(c);
 	process_early_input(c);
 }
 
@@ -670,7 +684,7 @@ static void expire_poll(struct connection *c)
 {
 	struct hub *hub = c->server->hub;
 
-	if (c->server->now_ms >= c->expires_ms) {
+	if (has_expired(c)) {
 		end_expired(c);
 		return;
 	}

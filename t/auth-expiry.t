@@ -8,6 +8,7 @@ use FindBin ();
 use lib "$FindBin::Bin/lib";
 use Longroom;
 use Test::More;
+use Time::HiRes ();
 use Visitors;
 
 my %VISITORS = (ann => { read => '*', write => '*' });
@@ -71,6 +72,20 @@ subtest 'a poll that outlives its token' => sub {
         headers => { bearer(Visitors::token('ann')), 'Content-Type' => 'text/plain' });
     is $long->answer->{status}, 200, 'whose token lasts longer waits on';
 };
+
+subtest 'a poll hears nothing that is sent after its token has expired' => sub {
+    my $exp = time + 3;
+    my @polls = map { wait_with(Visitors::token('ann', exp => $exp, jti => $_)) } 1 .. 20;
+    ok $l->eventually(20, sub { $l->metrics('pushd')->{'connections{state="waiting"}'} == 20 }), 'it waits';
+    my %sender = (bearer(Visitors::token('ann')), 'Content-Type' => 'text/plain');
+    my $sent;
+    # By the clock that gives a message its time; the polls end within a moment.
+    Time::HiRes::sleep(0.001) while Time::HiRes::time() < $exp + 0.005;
+    $sent = $l->request(POST => '/rooms/room_1/messages', content => 'too late', headers => \%sender);
+    is $sent->{status}, 201, 'something is sent';
+    is_deeply [map { $_->answer->{status} } @polls], [(401) x 20], 'but not to them';
+};
+
 $l->stop;
 
 done_testing;
