@@ -132,8 +132,8 @@ static void answer_tagged(struct service *service, struct request *request,
 	response->content_type = known ? NULL : "application/json";
 }
 
-static void add_link(struct request *request, const char *relation, const char *parameter, int64_t id,
-                     int64_t limit)
+static void add_link(struct request *request, const char *relation,
+                     const char *parameter, int64_t id, int64_t limit)
 {
 	struct buffer *headers = &request->response.headers;
 

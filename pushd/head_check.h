@@ -1,9 +1,9 @@
 /* What a request's head must not have, though the parser takes it: a line that
  * begins with white space (folded, RFC 9112 section 5.2, or behind the first line,
  * section 2.2), white space before a colon (section 5.1), and no Host, or more
- * than one, or one that names no host (section 3.2). Two programs that read such a head differently are what
- * requests are smuggled with. Pure; it is fed the bytes that the parser has
- * taken. */
+ * than one, or one that names no host (section 3.2). Two programs that read such
+ * a head differently are what requests are smuggled with. Pure; it is fed the
+ * bytes that the parser has taken. */
 #ifndef LONGROOM_HEAD_CHECK_H
 #define LONGROOM_HEAD_CHECK_H
 
