@@ -28,6 +28,8 @@ void response_set_problem(struct response *r, struct problem problem)
 	r->content_type = "application/problem+json";
 	buffer_clear(&r->body);
 	problem_render(&problem, &r->body);
+	/* What is refused to one may be for another, or a moment later. */
+	buffer_add_string(&r->headers, "Cache-Control: no-store\r\n");
 	if (r->status == 503)
 		buffer_add_string(&r->headers, "Retry-After: 1\r\n");
 }

@@ -142,6 +142,10 @@ for (qw(nginx token)) {
         my $again = ask('eve', GET => '/rooms/team_red/messages',
             headers => { 'If-None-Match' => $page->{headers}{etag} });
         is $again->{status}, 403, 'who knows the tag of a page does not learn whether it changed';
+        my @errors = ($again, map { ask(@$_) } ['ann', GET => '/rooms/team_red/messages/999999'],
+            [undef, GET => '/rooms/team_red/messages'], [undef, GET => '/rooms/team_red/poll']);
+        is_deeply [map { $_->{headers}{'cache-control'} } @errors], [('no-store') x @errors],
+            'and errors may not be kept at all';
     };
 
     subtest "$mode: a crowd of different users gets what each may have" => sub {
