@@ -164,14 +164,20 @@ struct answer *answer_hold(struct answer *answer)
 	return answer;
 }
 
+static bool is_last_reference(struct answer *answer)
+{
+	assert(answer->references > 0);
+	return --answer->references == 0;
+}
+
+/* A variant has no variants. */
 void answer_release(struct answer *answer)
 {
-	if (answer == NULL)
-		return;
-	assert(answer->references > 0);
-	if (--answer->references > 0)
+	if (answer == NULL || !is_last_reference(answer))
 		return;
 	for (size_t i = 0; i < ANSWER_VARIANTS; i++)
-		answer_release(answer->variants[i]);
+		if (answer->variants[i] != NULL &&
+		    is_last_reference(answer->variants[i]))
+			free(answer->variants[i]);
 	free(answer);
 }
