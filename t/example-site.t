@@ -174,6 +174,13 @@ subtest 'another team\'s room' => sub {
     is_deeply shown($bob), ['Bob: blue secret'], 'nothing has come into it';
 };
 
+subtest 'long messages' => sub {
+    my $carol = logged_in('carol', 'red car');
+    my $status = sub { say_in($carol, 'team_red', 'x' x $_[0])->{status} };
+    is $status->(16_384), 201, 'one as long as may be is sent, whatever the site has for its own forms';
+    is $status->($_), 413, "$_ bytes are refused for what they are" for 16_385, 2_000_000, 9_000_000;
+};
+
 subtest 'the lobby' => sub {
     $_->click('button[value=lobby]') for $ann, $bob;
     ok state_is($_, 'live'), 'is for all' for $ann, $bob;
