@@ -53,6 +53,14 @@ subtest 'where a token may be' => sub {
         'nowhere'                      => [$bad],
     );
     is answers(@{ $rows{$_} }[1 .. $#{ $rows{$_} }]), $rows{$_}[0], $_ for sort keys %rows;
+
+    # As HTTP/2 allows, and proxies in front of nginx may make of it.
+    for my $cookies (["a=b", "session=$token"], ["session=$token", 'a=b']) {
+        my $lines = join '', map {"Cookie: $_\r\n"} @$cookies;
+        my @got = map { $l->connect->ask("GET /rooms/room_1/$_ HTTP/1.1\r\nHost: localhost\r\n$lines\r\n")->{status} }
+            'messages', 'poll?timeout=0';
+        is "@got", '200 200', 'cookies in two headers: ' . substr $cookies->[0], 0, 3;
+    }
 };
 
 subtest 'a poll that outlives its token' => sub {
