@@ -194,13 +194,24 @@ subtest 'an application that fails lets nobody in, and the answer says what it i
     }
 };
 
-subtest 'nginx may know by itself, as README says' => sub {
-    my $users = Longroom::fresh_dir();
-    Longroom::spew("$users/chat.users", "ann:{PLAIN}red apple\n");
-    $l = Longroom->start(settings => { 'auth.mode' => 'nginx' }, nginx => { server => <<"END" });
-auth_basic "Chat"; auth_basic_user_file $users/chat.users;
+# In the server, as README says, or in a file that the locations include.
+for my $where ('server', 'longroom-auth-basic.conf') {
+    subtest "nginx may know by itself: $where" => sub {
+        my $dir = Longroom::fresh_dir();
+        Longroom::spew("$dir/chat.users", "ann:{PLAIN}red apple\n");
+        my $lines = <<"END";
+auth_basic "Chat"; auth_basic_user_file $dir/chat.users;
 set \$longroom_user_id \$remote_user; set \$longroom_read "team_*"; set \$longroom_write "team_*";
 END
+        Longroom::spew("$dir/$where", $lines) if $where ne 'server';
+        $l = Longroom->start(dir => "$dir", settings => { 'auth.mode' => 'nginx' },
+            nginx => { $where eq 'server' ? (server => $lines) : () });
+        nginx_knows_ann();
+        $l->stop;
+    };
+}
+
+sub nginx_knows_ann {
     my %good = (Authorization => 'Basic ' . MIME::Base64::encode_base64('ann:red apple', ''));
     my %bad  = (Authorization => 'Basic ' . MIME::Base64::encode_base64('ann:blue', ''));
     for my $path ('messages', 'poll?timeout=0') {
@@ -212,7 +223,7 @@ END
     my $sent = $l->request(POST => '/rooms/team_red/messages', headers => { %good, 'Content-Type' => 'text/plain' },
         content => 'Hello');
     is "$sent->{status} $sent->{json}{user_id}", '201 ann', 'and sends under that name';
-    $l->stop;
-};
+    return;
+}
 
 done_testing;
