@@ -132,6 +132,7 @@ static bool add_jwk(struct keyring *keyring, json_object *jwk, const char **why)
 	switch (key_from_jwk(jwk, key, why)) {
 	case JWK_TAKEN:
 		keyring->count++;
+		keyring->has_names |= key->kid != NULL;
 		return true;
 	case JWK_OTHER:
 		return true;

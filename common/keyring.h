@@ -11,6 +11,7 @@ enum { KEYRING_MAX = 64 }; /* keys */
 struct keyring {
 	struct key *keys;
 	size_t count;
+	bool has_names; /* at least one has a kid */
 };
 
 /* A file is a JWK Set (RFC 7517 section 5), a public key in PEM, or else a

@@ -127,9 +127,11 @@ static bool check_header(const struct keyring *keyring, json_object *header,
 	if (!is_string(algorithm) || (names_kid && !is_string(kid)) ||
 	    json_object_object_get_ex(header, "crit", NULL))
 		return false;
+	/* Who gives his only key as PEM can't say what its name is. */
+	if (!keyring->has_names)
+		kid = NULL;
 	return is_signed(keyring, json_object_get_string(algorithm),
-	                 names_kid ? json_object_get_string(kid) : NULL, token,
-	                 why);
+	                 json_object_get_string(kid), token, why);
 }
 
 /* ---- Claims ---- */

@@ -3,7 +3,8 @@
  * from the bytes that were signed, and in one way only (strict_json.h).
  *
  * What a key is for is decided by the key, never by a token. A token that names a
- * key (kid) is verified with keys of that name only, another with any key. */
+ * key (kid) is verified with keys of that name only, if keys have names; another
+ * with any key. */
 #ifndef LONGROOM_TOKEN_H
 #define LONGROOM_TOKEN_H
 

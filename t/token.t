@@ -596,6 +596,22 @@ subtest 'keys are replaced while the programs run' => sub {
     $l->stop;
 };
 
+subtest 'where no key has a name, that of a token does not matter' => sub {
+    my @unnamed = (keep('set.json', set_of(Tokens::jwk($named{h}), Tokens::jwk($named{e2}, kid => 'e2', use => 'enc'))),
+        map { "$dir/$_" } qw(secret rsa.pem));
+    $l = Longroom->start(settings => { 'auth.mode' => 'token', 'auth.keys' => "@unnamed" });
+    my @rows = (
+        ['a secret'               => $good => of_kid(HS256 => $SECRET, 'x')],
+        ['a public key'           => $good => of_kid(RS256 => $key{rsa}, 'x')],
+        ['a JWK'                  => $good => of_kid(HS256 => $named{h}, 'x')],
+        ['a key that is not here' => $bad  => of_kid(HS256 => $named{only384}, 'x')],
+        ['a key for encryption'   => $bad  => of_kid(ES256 => $named{e2}, 'e2')],
+        ['a kid that is a number' => $bad  => Tokens::token(HS256 => $SECRET, '{"alg":"HS256","kid":1}', claims())],
+    );
+    is answers($_->[2]), $_->[1], $_->[0] for @rows;
+    $l->stop;
+};
+
 # ---------------------------------------------------------------- keys that are none
 
 sub start_with {
