@@ -157,10 +157,13 @@ static char *copy_name(json_object *value)
 	return memory_copy(name, strlen(name));
 }
 
-/* Seconds since 1970, until the end of the year 9999. */
+/* Seconds since 1970, until the end of the year 9999. json-c takes the fraction
+ * off (RFC 7519 section 2 allows one), and makes a time that is too large or too
+ * small the largest or smallest integer. */
 static bool read_time(json_object *value, int64_t *time_s)
 {
-	if (!json_object_is_type(value, json_type_int))
+	if (!json_object_is_type(value, json_type_int) &&
+	    !json_object_is_type(value, json_type_double))
 		return false;
 	*time_s = json_object_get_int64(value);
 	return *time_s >= 0 && *time_s <= INT64_C(253402300799);

@@ -78,7 +78,8 @@ static bool is_time(const char *name, json_object *value)
 {
 	return (strcmp(name, "exp") == 0 || strcmp(name, "nbf") == 0 ||
 	        strcmp(name, "iat") == 0) &&
-	       json_object_is_type(value, json_type_int) &&
+	       (json_object_is_type(value, json_type_int) ||
+	        json_object_is_type(value, json_type_double)) &&
 	       json_object_get_int64(value) >= 0;
 }
 
