@@ -277,14 +277,23 @@ static bool take_rights(json_object *claims, const struct settings *settings,
 	       take_patterns(rights, "write", &identity->write);
 }
 
+/* Who has no name may be given as one whose name is null, or empty. */
+static bool has_name(json_object *claims)
+{
+	json_object *name = json_object_object_get(claims, "name");
+
+	return name != NULL &&
+	       (!is_string(name) || json_object_get_string_len(name) > 0);
+}
+
 static bool take_identity(json_object *claims, const struct settings *settings,
                           struct identity *identity, const char **why)
 {
 	json_object *sub = json_object_object_get(claims, "sub");
-	json_object *name = NULL;
+	json_object *name = has_name(claims)
+	                            ? json_object_object_get(claims, "name")
+	                            : sub;
 
-	if (!json_object_object_get_ex(claims, "name", &name))
-		name = sub;
 	*why = "the token's sub is no user id, or absent";
 	if (!is_name(sub))
 		return false;

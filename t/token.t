@@ -481,8 +481,8 @@ table('who it is', (
     'sub with a character in halves' => $good => hs256(Tokens::json(claims()) =~ s/"sub":"2"/"sub":"\\ud83d\\ude00"/r),
     'sub with what is put for those' => $bad  => token_of(sub => "\x{fffd}"),
     'no name'                        => $good => token_of(name => undef),
-    'name that is empty'             => $bad  => token_of(name => ''),
-    'name that is null'              => $bad  => hs256(Tokens::json(claims()) =~ s/"name":"Ann"/"name":null/r),
+    'name that is empty'             => $good => token_of(name => ''),
+    'name that is null'              => $good => hs256(Tokens::json(claims()) =~ s/"name":"Ann"/"name":null/r),
     'name that is a number'          => $bad  => token_of(name => 1),
     'name of 129 bytes'              => $bad  => token_of(name => 'x' x 129),
     'name with a control character'  => $bad  => token_of(name => "a\e[1m"),
@@ -529,6 +529,8 @@ subtest 'who sends is who the token says' => sub {
         '2 Ann staff'      => token_of(),
         '2 Ann user'       => token_of(longroom => \%ALL),
         '7 7 user'         => token_of(sub => '7', name => undef, longroom => \%ALL),
+        '8 8 user'         => token_of(sub => '8', name => '', longroom => \%ALL),
+        '9 9 user'         => hs256(Tokens::json(claims(sub => '9', longroom => \%ALL)) =~ s/"name":"Ann"/"name":null/r),
         "$long Ann staff"  => token_of(sub => $long),
     );
     # The first time, and remembered.

@@ -109,9 +109,8 @@ static void visit(void *context, struct text name, struct text value)
 	if (text_is(name, "sub") && found->identity != NULL)
 		CLAIM(value.data != NULL &&
 		      text_is(value, found->identity->user_id));
-	if (text_is(name, "name") && found->identity != NULL)
-		CLAIM(value.data != NULL &&
-		      text_is(value, found->identity->username));
+	if (text_is(name, "name") && found->identity != NULL && value.size > 0)
+		CLAIM(text_is(value, found->identity->username));
 	if (found->count == sizeof found->names / sizeof found->names[0])
 		return;
 	char *copy = memory_copy(name.data != NULL ? name.data : "", name.size);
