@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "journal.h"
 
 static void usage(const char *program, FILE *to)
@@ -87,6 +88,17 @@ static bool check(const struct settings *settings)
 	return good;
 }
 
+static bool read_keys(const struct settings *settings, struct keyring **keyring)
+{
+	struct buffer error = {0};
+	bool good = access_read_keys(settings, keyring, &error);
+
+	if (!good)
+		journal_error("%.*s", TEXT_ARGS(buffer_text(&error)));
+	buffer_release(&error);
+	return good;
+}
+
 /* Settings as the command line and the file say; false: leave with
  * *exit_status. The caller releases them whatever comes. */
 static bool read_all(int argc, char **argv, const char *program,
@@ -108,6 +120,18 @@ static bool read_all(int argc, char **argv, const char *program,
 	return good;
 }
 
+/* The exit status of -t. */
+static int check_all(const struct settings *settings, const char *file)
+{
+	struct keyring *keyring;
+
+	if (!read_keys(settings, &keyring))
+		return EXIT_SETTINGS;
+	keyring_free(keyring);
+	printf("%s: the settings are good\n", file);
+	return EXIT_SUCCESS;
+}
+
 bool command_line_read(int argc, char **argv, const char *program,
                        struct settings *settings, int *exit_status)
 {
@@ -116,8 +140,7 @@ bool command_line_read(int argc, char **argv, const char *program,
 	                      exit_status);
 
 	if (go_on && wishes.only_check) {
-		printf("%s: the settings are good\n", wishes.file);
-		*exit_status = EXIT_SUCCESS;
+		*exit_status = check_all(settings, wishes.file);
 		go_on = false;
 	}
 	if (!go_on)
@@ -126,7 +149,8 @@ bool command_line_read(int argc, char **argv, const char *program,
 }
 
 bool command_line_read_again(int argc, char **argv, const char *program,
-                             const struct settings *used, struct settings *fresh)
+                             const struct settings *used, struct settings *fresh,
+                             struct keyring **keyring)
 {
 	struct wishes wishes = {default_file(), false};
 	struct buffer differing = {0};
@@ -136,7 +160,7 @@ bool command_line_read_again(int argc, char **argv, const char *program,
 	/* What is good with others need not be with those that are kept. */
 	if (good) {
 		settings_keep_started(fresh, used, &differing);
-		good = check(fresh);
+		good = check(fresh) && read_keys(fresh, keyring);
 	}
 	if (!good) {
 		journal_error("the settings stay as they were");

@@ -3,13 +3,14 @@
  *     -c FILE   settings (default: the environment's LONGROOM_CONF, else
  *               longroom.conf in the system's configuration folder)
  *     -o section.name=value   wins over the file; repeatable
- *     -t        check the settings and exit
+ *     -t        check the settings, and the keys that they name, and exit
  *     -V        print the version and exit
  *     -h        (or --help) print the usage and exit
  */
 #ifndef LONGROOM_COMMAND_LINE_H
 #define LONGROOM_COMMAND_LINE_H
 
+#include "keyring.h"
 #include "settings.h"
 
 enum {
@@ -22,11 +23,13 @@ enum {
 bool command_line_read(int argc, char **argv, const char *program,
                        struct settings *settings, int *exit_status);
 
-/* Reads the settings again, of the same command line, while others are used.
- * True: *fresh is to be used instead, and the caller releases it. False: they
- * are to stay. What there is to say about it has been said. */
+/* Reads the settings again, of the same command line, and their keys, while others
+ * are used. True: *fresh and *keyring (NULL if the mode has none) are to be used
+ * instead, and are the caller's. False: they are to stay. What there is to say about
+ * it has been said. */
 bool command_line_read_again(int argc, char **argv, const char *program,
                              const struct settings *used,
-                             struct settings *fresh);
+                             struct settings *fresh,
+                             struct keyring **keyring);
 
 #endif

@@ -127,20 +127,14 @@ static void catch_signals(void)
 
 static void read_settings_again(const struct history *history)
 {
-	struct buffer error = {0};
 	struct keyring *keyring;
 	struct settings fresh;
 
-	if (!command_line_read_again(history->argc, history->argv, program,
-	                             history->settings, &fresh))
-		return;
-	if (!access_read_keys(&fresh, &keyring, &error)) {
-		complain(&error);
-		settings_release(&fresh);
-		return;
-	}
-	access_use_keys(history->access,
-	                live_settings_replace(history->live, &fresh), keyring);
+	if (command_line_read_again(history->argc, history->argv, program,
+	                            history->settings, &fresh, &keyring))
+		access_use_keys(history->access,
+		                live_settings_replace(history->live, &fresh),
+		                keyring);
 }
 
 /* Returns when it is time to end; another signal to do so ends the process. */

@@ -68,16 +68,18 @@ static void read_settings_again(struct ev_loop *loop, struct ev_signal *signal,
 {
 	struct pushd *pushd = signal->data;
 	struct buffer error = {0};
+	struct keyring *keyring;
 	struct settings fresh;
 
 	(void)loop;
 	(void)events;
 	if (pushd->server.draining ||
 	    !command_line_read_again(pushd->argc, pushd->argv, program,
-	                             &pushd->settings, &fresh))
+	                             &pushd->settings, &fresh, &keyring))
 		return;
-	if (!server_change_settings(&pushd->server, &fresh, &error)) {
+	if (!server_change_settings(&pushd->server, &fresh, keyring, &error)) {
 		complain(&error);
+		journal_error("the settings stay as they were");
 		settings_release(&fresh);
 		return;
 	}

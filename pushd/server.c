@@ -347,12 +347,8 @@ bool server_init(struct server *server, struct ev_loop *loop,
 }
 
 bool server_change_settings(struct server *server, const struct settings *fresh,
-                            struct buffer *error)
+                            struct keyring *keyring, struct buffer *error)
 {
-	struct keyring *keyring;
-
-	if (!access_read_keys(fresh, &keyring, error))
-		return false;
 	if (!set_limits(server, fresh, error)) {
 		keyring_free(keyring);
 		return false;

@@ -69,10 +69,10 @@ bool server_init(struct server *server, struct ev_loop *loop,
 void server_release(struct server *server);
 
 /* Makes ready for other settings, which the caller then puts in the place of
- * those that the server borrows. False: they can't be, *error says why, and
- * nothing has changed. */
+ * those that the server borrows. Takes their keys (access.h). False: they can't
+ * be, *error says why, and nothing has changed. */
 bool server_change_settings(struct server *server, const struct settings *fresh,
-                            struct buffer *error);
+                            struct keyring *keyring, struct buffer *error);
 
 /* Stops listening, answers all who wait, and breaks the loop when all have read
  * their answers, or limits.write_timeout has passed. Who has connected is not

@@ -144,6 +144,8 @@ subtest 'tokens without keys' => sub {
     is_refused('auth.mode = token', $other, [], qr/auth\.keys/, qr/at least one file/);
     is_refused('a key file that is not there', $other, ['-o', "auth.keys=$place/no-such-key"],
         qr{\Q$place\E/no-such-key});
+    is_refused('such a file, when it is only checked', $other, ['-t', '-o', "auth.keys=$place/no-such-key"],
+        qr{\Q$place\E/no-such-key});
 };
 
 subtest 'open mode beside an address that others can reach' => sub {
