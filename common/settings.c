@@ -460,6 +460,18 @@ static bool check_origins(const struct settings *s, struct buffer *error)
 	return true;
 }
 
+/* RFC 6265 section 4.1.1: what no cookie can be called would let nobody in. */
+static bool check_cookie(const struct settings *s, struct buffer *error)
+{
+	static const char of_none[] = " \t\"(),/:;<=>?@[\\]{}";
+
+	if (strpbrk(s->auth_cookie, of_none) == NULL)
+		return true;
+	blame(s, SETTING_auth_cookie, error);
+	buffer_printf(error, "'%s' is no name of a cookie", s->auth_cookie);
+	return false;
+}
+
 static bool check_keys(const struct settings *s, struct buffer *error)
 {
 	if (s->auth_mode != AUTH_TOKEN || s->auth_keys.count > 0)
@@ -476,7 +488,8 @@ bool settings_check(const struct settings *s, struct buffer *error)
 	                    error) ||
 	    !check_patterns(s, SETTING_auth_anonymous_read,
 	                    &s->auth_anonymous_read, error) ||
-	    !check_origins(s, error) || !check_keys(s, error) ||
+	    !check_origins(s, error) || !check_cookie(s, error) ||
+	    !check_keys(s, error) ||
 	    !check_address(s, SETTING_history_listen, s->history_listen, error))
 		return false;
 	for (size_t i = 0; i < s->push_listen.count; i++)

@@ -128,6 +128,8 @@ subtest 'addresses that are none' => sub {
     }
     is_refused('no address at all', $good, ['-o', 'push.listen='], qr/push\.listen/);
     is_refused('a pattern that matches no room', $good, ['-o', 'rooms.ephemeral=a/b'], qr/rooms\.ephemeral/);
+    is_refused("a cookie that can't be called so: $_", $good, ['-o', "auth.cookie=$_"], qr/auth\.cookie/)
+        for 'a b', 'a=b', 'a;b', '"a"';
     is_refused('an unknown kind of store', $good, ['-o', 'store.url=mongodb:x'], qr/store\.url/);
 };
 
