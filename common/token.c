@@ -3,6 +3,7 @@
 #include <json.h>
 #include <jwt.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "base64url.h"
 #include "memory.h"
@@ -120,12 +121,17 @@ static bool check_header(const struct keyring *keyring, json_object *header,
                          struct text token, const char **why)
 {
 	json_object *algorithm = json_object_object_get(header, "alg");
+	json_object *typ = json_object_object_get(header, "typ");
 	json_object *kid = NULL;
 	bool names_kid = json_object_object_get_ex(header, "kid", &kid);
 
 	*why = "the token's header is not as it has to be";
 	if (!is_string(algorithm) || (names_kid && !is_string(kid)) ||
 	    json_object_object_get_ex(header, "crit", NULL))
+		return false;
+	/* libjwt refuses it too, but says no more than that it does. */
+	*why = "the token's typ is not JWT";
+	if (is_string(typ) && strcasecmp(json_object_get_string(typ), "JWT") != 0)
 		return false;
 	/* Who gives his only key as PEM can't say what its name is. */
 	if (!keyring->has_names)

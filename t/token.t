@@ -202,9 +202,15 @@ table('signatures that are none', do {
 
 # ---------------------------------------------------------------- headers
 
+for my $path ('messages', 'poll?timeout=0') {
+    my $answer = ask(GET => "/rooms/room_1/$path", headed({ alg => 'HS256', typ => 'at+jwt' }));
+    like $answer->{json}{detail}, qr/typ is not JWT/, "$path: who has a token of another kind is told so";
+}
+
 table('a header', (
     'with typ and cty'            => $good => headed({ alg => 'HS256', typ => 'JWT', cty => 'x' }),
     'without typ'                 => $good => headed({ alg => 'HS256' }),
+    'with typ in small letters'   => $good => headed({ alg => 'HS256', typ => 'jwt' }),
     'with another typ'            => $bad  => headed({ alg => 'HS256', typ => 'logout+jwt' }),
     'with an escape in alg'       => $good => headed('{"alg":"HS\u0032\u0035\u0036"}'),
     'with white space'            => $good => headed("{ \"alg\" :\t\"HS256\"\r\n}"),
