@@ -237,16 +237,33 @@ static int no_password(char *password, int size, int is_for_writing, void *user)
 	return -1;
 }
 
+/* Of the next public key, or else of the next certificate; NULL: there is none. */
+static EVP_PKEY *next_public(BIO *keys, BIO *certificates)
+{
+	EVP_PKEY *pkey = PEM_read_bio_PUBKEY(keys, NULL, no_password, NULL);
+
+	if (pkey != NULL)
+		return pkey;
+	X509 *certificate =
+		PEM_read_bio_X509(certificates, NULL, no_password, NULL);
+	if (certificate != NULL)
+		pkey = X509_get_pubkey(certificate);
+	X509_free(certificate);
+	return pkey;
+}
+
 bool key_from_public_pem(struct text pem, struct key *key, const char **why)
 {
 	*why = "it has a private key: give only the public one";
 	if (has_bytes(pem, "PRIVATE KEY-----"))
 		return false;
-	BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.size);
-	EVP_PKEY *pkey = PEM_read_bio_PUBKEY(bio, NULL, no_password, NULL);
-	EVP_PKEY *next = PEM_read_bio_PUBKEY(bio, NULL, no_password, NULL);
+	BIO *keys = BIO_new_mem_buf(pem.data, (int)pem.size);
+	BIO *certificates = BIO_new_mem_buf(pem.data, (int)pem.size);
+	EVP_PKEY *pkey = next_public(keys, certificates);
+	EVP_PKEY *next = next_public(keys, certificates);
 
-	BIO_free(bio);
+	BIO_free(keys);
+	BIO_free(certificates);
 	if (next != NULL) {
 		EVP_PKEY_free(pkey);
 		EVP_PKEY_free(next);

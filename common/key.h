@@ -40,7 +40,8 @@ const char *key_usual_algorithm(const struct key *key);
 /* Any bytes that are no public key: everybody knows those. */
 bool key_from_secret(struct text bytes, struct key *key, const char **why);
 
-/* One public key, and no private one. */
+/* One public key, or certificate, whose dates and issuer are for whoever named the
+ * file to judge; and no private key. */
 bool key_from_public_pem(struct text pem, struct key *key, const char **why);
 bool key_from_private_pem(struct text pem, struct key *key, const char **why);
 

@@ -627,6 +627,23 @@ subtest 'where no key has a name, that of a token does not matter' => sub {
     $l->stop;
 };
 
+subtest 'keys in other clothes' => sub {
+    my %pem = (
+        'a certificate'            => [RS256 => $key{rsa}, Tokens::certificate($key{rsa})],
+        'a certificate, EC'        => [ES256 => $key{p256}, Tokens::certificate($key{p256})],
+        'PKCS #1'                  => [RS256 => $key{rsa}, Tokens::openssl($key{rsa}{public}, qw(rsa -pubin -RSAPublicKey_out))],
+        'lines that end in CR LF'  => [RS256 => $key{rsa}, $key{rsa}{public} =~ s/\n/\r\n/gr],
+        'no newline at the end'    => [RS256 => $key{rsa}, $key{rsa}{public} =~ s/\n\z//r],
+    );
+    for my $title (sort keys %pem) {
+        my ($alg, $pair, $text) = @{ $pem{$title} };
+        $l = Longroom->start(settings => { 'auth.mode' => 'token', 'auth.keys' => keep('clothes.pem', $text, 0644) });
+        is answers(of_alg($alg, $pair)), $good, $title;
+        is answers(Tokens::token(HS256 => $text, { alg => 'HS256' }, claims())), $bad, '... is no secret';
+        $l->stop;
+    }
+};
+
 # ---------------------------------------------------------------- keys that are none
 
 sub start_with {
@@ -661,6 +678,11 @@ subtest 'keys that are none' => sub {
     is_refused('a private key', keep(private => $key{rsa}{private}), qr/private key/);
     is_refused('a private and a public key', keep(both => $key{p256}{private} . $key{p256}{public}), qr/private key/);
     is_refused('two public keys', keep(two => $key{rsa}{public} . $key{p256}{public}), qr/two keys/);
+    my @certificates = map { Tokens::certificate($key{$_}) } qw(rsa p256);
+    is_refused('two certificates', keep(certificates => join '', @certificates), qr/two keys/);
+    is_refused('a public key and a certificate', keep(mixed => $key{rsa}{public} . $certificates[1]), qr/two keys/);
+    is_refused('a certificate and its private key', keep(site => $certificates[0] . $key{rsa}{private}), qr/private key/);
+    is_refused('a certificate that is cut off', keep(cut => substr($certificates[0], 0, 200)), qr/no public key/);
     is_refused('PEM that is garbage', keep(garbage => "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"), qr/no public key/);
     is_refused('an RSA key of 1984 bits', keep(small => Tokens::pair('small')->{public}), qr/2048/);
     is_refused('an EC key of another curve', keep(curve => Tokens::pair('k256')->{public}), qr/neither RSA nor EC/);

@@ -46,6 +46,12 @@ sub pair {
     return { kind => $kind, private => $private, public => openssl($private, 'pkey', '-pubout') };
 }
 
+# A certificate of a pair's public key.
+sub certificate {
+    my ($key) = @_;
+    return openssl($key->{private}, qw(req -x509 -new -key /dev/stdin -days 1 -subj /CN=issuer));
+}
+
 sub der {
     my ($key) = @_;
     return openssl($key->{public}, 'pkey', '-pubin', '-pubout', '-outform', 'DER');
