@@ -13,7 +13,8 @@ enum {
 	POLL_GRACE_S = 5, /* past its timeout a poll without an answer is stuck */
 	HISTORY_TIMEOUT_S = 30,
 	CURSOR_SIZE = 65,
-	REQUEST_SIZE = 1024, /* more than prefix, room, cursor and host can fill */
+	/* More than prefix, room, cursor, host and token can fill. */
+	REQUEST_SIZE = 1024 + TOKEN_HEADER_MAX,
 };
 
 enum stage {
@@ -93,7 +94,10 @@ static size_t write_request(const struct follower_client *client, char *request)
 	}
 	end = stpcpy(end, " HTTP/1.1\r\nHost: ");
 	end = stpcpy(end, target->host);
-	end = stpcpy(end, "\r\n\r\n");
+	end = stpcpy(end, "\r\n");
+	end = stpcpy(end, tokens_header(&client->all->options->tokens,
+	                                client->number));
+	end = stpcpy(end, "\r\n");
 	return (size_t)(end - request);
 }
 

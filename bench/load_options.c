@@ -47,6 +47,10 @@ static const struct option_row rows[] = {
 	 "28,000 ports, and from 10,000 on Linux takes long to\n"
 	 "find a free one; 1 for each 5,000 clients is good"},
 
+	{"tokens", OPTION_TEXT, AT(tokens_path), 0, 0, "FILE",
+	 "a token a line: client N of the waiters, and of the\n"
+	 "senders, comes as Bearer of the Nth, and then again\n"
+	 "from the first"},
 	{"nchan", OPTION_SWITCH, AT(nchan), 0, 0, NULL,
 	 "talk to nchan, whose nginx has the same paths (see\n"
 	 "load_nchan.h); a message's id is its number in the run"},
@@ -287,6 +291,15 @@ static bool parse_targets(struct options *options)
 	return wrong == NULL || complain(options->post_url, wrong);
 }
 
+static bool read_tokens(struct options *options)
+{
+	const char *path = options->tokens_path;
+	const char *wrong = path != NULL ? tokens_read(path, &options->tokens)
+	                                 : NULL;
+
+	return wrong == NULL || complain(path, wrong);
+}
+
 static int name_room(const struct options *options, int64_t i, char *name)
 {
 	if (options->room != NULL)
@@ -337,9 +350,12 @@ static bool complete(struct options *options)
 	if (options->nchan && (options->check_history || options->repeat_lost ||
 	                       options->starts_with_history))
 		return complain("--nchan", "it has no history to read or compare");
+	if (options->nchan && options->tokens_path != NULL)
+		return complain("--nchan", "it knows no tokens");
 	if (options->first_room == 0)
 		options->first_room = random_room();
-	return parse_targets(options) && name_rooms(options);
+	return parse_targets(options) && read_tokens(options) &&
+	       name_rooms(options);
 }
 
 bool options_read(int argc, char **argv, struct options *options,
@@ -377,4 +393,5 @@ void options_release(struct options *options)
 	for (int i = 0; i < options->process_count; i++)
 		free(options->processes[i].name);
 	free(options->room_names);
+	tokens_release(&options->tokens);
 }

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "load_target.h"
+#include "load_tokens.h"
 
 enum {
 	ROOM_NAME_SIZE = 65,
@@ -24,6 +25,8 @@ struct options {
 	struct target poll_target;
 	struct target post_target;
 	int64_t source_addresses;
+	const char *tokens_path; /* NULL: none */
+	struct tokens tokens;
 
 	int64_t rooms;
 	const char *room;

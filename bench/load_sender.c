@@ -11,7 +11,8 @@
 
 enum {
 	ANSWER_TIMEOUT_S = 30,
-	FRAME_SIZE = 2048, /* more than a request without its content takes */
+	/* More than a request without its content takes. */
+	FRAME_SIZE = 2048 + TOKEN_HEADER_MAX,
 };
 
 struct sender {
@@ -95,11 +96,13 @@ static size_t write_request(const struct sender *sender)
 		all->request, all->request_room,
 		"POST %s/rooms/%s/messages HTTP/1.1\r\n"
 		"Host: %s\r\n"
+		"%s"
 		"Content-Type: application/json\r\n"
 		"Content-Length: %zu\r\n"
 		"\r\n"
 		"%s",
-		target->prefix, room_of(sender), target->host, body_size,
+		target->prefix, room_of(sender), target->host,
+		tokens_header(&all->options->tokens, sender->index), body_size,
 		all->body);
 }
 
