@@ -12,6 +12,8 @@
 
 static const struct problem fine = {PROBLEM_NONE, NULL};
 static const struct identity nobody;
+static const struct grant nothing = {.identity = &nobody,
+                                     .expires_ms = INT64_MAX};
 
 /* ---- What nginx hands over ---- */
 
@@ -175,6 +177,13 @@ static struct text find_cookie(struct text header, const char *name)
 	return (struct text){NULL, 0};
 }
 
+static void hold(struct token_entry *entry, struct grant *grant)
+{
+	grant->held = entry;
+	grant->identity = &entry->identity;
+	grant->expires_ms = 1000 * entry->expires_s;
+}
+
 static struct problem take_from_token(struct access *access,
                                       const struct settings *settings,
                                       const struct credentials *credentials,
@@ -193,9 +202,7 @@ static struct problem take_from_token(struct access *access,
 	switch (token_cache_verify(access->tokens, settings, token, now_ms / 1000,
 	                           &entry, &why)) {
 	case TOKEN_GOOD:
-		grant->held = entry;
-		grant->identity = &entry->identity;
-		grant->expires_ms = 1000 * entry->expires_s;
+		hold(entry, grant);
 		return fine;
 	case TOKEN_EXPIRED:
 		return (struct problem){PROBLEM_TOKEN_EXPIRED, why};
@@ -323,7 +330,7 @@ struct problem access_ask(struct access *access, const struct settings *settings
                           const struct room_name *room, enum access_right right,
                           int64_t now_ms, struct grant *grant)
 {
-	*grant = (struct grant){.identity = &nobody, .expires_ms = INT64_MAX};
+	*grant = nothing;
 	if (settings->auth_mode == AUTH_OPEN)
 		return fine;
 	struct problem wrong =
@@ -333,6 +340,24 @@ struct problem access_ask(struct access *access, const struct settings *settings
 	if (wrong.type != PROBLEM_NONE)
 		access_give_back(grant);
 	return wrong;
+}
+
+bool access_ask_for_token(struct access *access, const struct settings *settings,
+                          struct text token, const struct room_name *room,
+                          enum access_right right, int64_t now_ms,
+                          struct grant *grant)
+{
+	struct token_entry *entry = token_cache_find(access->tokens, token,
+	                                             now_ms / 1000);
+
+	*grant = nothing;
+	if (entry == NULL)
+		return false;
+	hold(entry, grant);
+	if (may(settings, grant->identity, room, right))
+		return true;
+	access_give_back(grant);
+	return false;
 }
 
 void access_add_challenge(const struct settings *settings,

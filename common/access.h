@@ -51,6 +51,14 @@ struct problem access_ask(struct access *access, const struct settings *settings
                           int64_t now_ms, struct grant *grant);
 void access_give_back(struct grant *grant);
 
+/* The same for a request that differs from one that was granted in the token of
+ * its Authorization alone. False: that token was not verified yet, or lacks the
+ * right; access_ask() has more to say. */
+bool access_ask_for_token(struct access *access, const struct settings *settings,
+                          struct text token, const struct room_name *room,
+                          enum access_right right, int64_t now_ms,
+                          struct grant *grant);
+
 /* Adds the header that has to go with a 401, or nothing. */
 void access_add_challenge(const struct settings *settings,
                           enum problem_type problem, struct buffer *headers);

@@ -95,6 +95,7 @@ static struct token_entry **find_set(struct token_cache *cache, struct text toke
 	return cache->sets[(hash ^ hash >> 16) % TOKEN_CACHE_SETS];
 }
 
+/* Returns one that is held for the caller, or NULL. */
 static struct token_entry *find(struct token_cache *cache, struct text token,
                                 int64_t now_s)
 {
@@ -103,8 +104,10 @@ static struct token_entry *find(struct token_cache *cache, struct text token,
 	for (size_t i = 0; i < TOKEN_CACHE_WAYS; i++)
 		if (set[i] != NULL && set[i]->expires_s > now_s &&
 		    text_equal(token,
-		               (struct text){set[i]->bytes, set[i]->size}))
+		               (struct text){set[i]->bytes, set[i]->size})) {
+			set[i]->holders++;
 			return set[i];
+		}
 	return NULL;
 }
 
@@ -175,12 +178,19 @@ enum token_verdict token_cache_verify(struct token_cache *cache,
 		return TOKEN_BAD;
 	pthread_mutex_lock(&cache->lock);
 	*entry = find(cache, token, now_s);
-	if (*entry != NULL)
-		(*entry)->holders++;
-	else
+	if (*entry == NULL)
 		verdict = verify(cache, settings, token, now_s, entry, why);
 	pthread_mutex_unlock(&cache->lock);
 	return verdict;
+}
+
+struct token_entry *token_cache_find(struct token_cache *cache, struct text token,
+                                     int64_t now_s)
+{
+	pthread_mutex_lock(&cache->lock);
+	struct token_entry *entry = find(cache, token, now_s);
+	pthread_mutex_unlock(&cache->lock);
+	return entry;
 }
 
 void token_cache_give_back(struct token_entry *entry)

@@ -37,6 +37,10 @@ enum token_verdict token_cache_verify(struct token_cache *cache,
                                       struct text token, int64_t now_s,
                                       struct token_entry **entry,
                                       const char **why);
+
+/* One that was verified already, to be given back; NULL: there is none. */
+struct token_entry *token_cache_find(struct token_cache *cache, struct text token,
+                                     int64_t now_s);
 void token_cache_give_back(struct token_entry *entry);
 
 #endif

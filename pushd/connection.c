@@ -380,6 +380,16 @@ static bool has_too_many_polls(const struct server *server,
 	return user != NULL && limit > 0 && (int64_t)user->polls >= limit;
 }
 
+static void make_pass(struct server *server, const struct grant *grant,
+                      int64_t wall_ms, struct pass *pass)
+{
+	if (grant->expires_ms < INT64_MAX)
+		pass->expires_ms = server->now_ms + grant->expires_ms - wall_ms;
+	if (grant->identity->is_known)
+		pass->user = users_hold(&server->users,
+		                        text_of(grant->identity->user_id));
+}
+
 /* Whether who asks may read the room: then he has a pass. */
 static struct problem let_in(struct connection *c,
                              const struct poll_request *request,
@@ -398,11 +408,7 @@ static struct problem let_in(struct connection *c,
 	                   &request->room, ACCESS_READ, wall_ms, &grant);
 	if (wrong.type != PROBLEM_NONE)
 		return wrong;
-	if (grant.expires_ms < INT64_MAX)
-		pass->expires_ms = server->now_ms + grant.expires_ms - wall_ms;
-	if (grant.identity->is_known)
-		pass->user = users_hold(&server->users,
-		                        text_of(grant.identity->user_id));
+	make_pass(server, &grant, wall_ms, pass);
 	access_give_back(&grant);
 	if (!has_too_many_polls(server, pass->user))
 		return wrong;
@@ -444,6 +450,14 @@ static void answer_preflight(struct connection *c)
 	answer_release(answer);
 }
 
+/* What would have to be another for somebody else to ask the same. */
+static struct text bearing_credential(const struct connection *c)
+{
+	if (c->server->settings->auth_mode != AUTH_TOKEN)
+		return (struct text){NULL, 0};
+	return request_head_part(&c->head, HEAD_AUTHORIZATION);
+}
+
 static void answer_request(struct connection *c, struct text whole)
 {
 	struct text target = request_head_part(&c->head, HEAD_TARGET);
@@ -467,7 +481,8 @@ static void answer_request(struct connection *c, struct text whole)
 	} else {
 		if (!c->closes)
 			request_memo_keep(&c->server->memo, &c->server->users,
-			                  whole, &request, &pass);
+			                  whole, &request, &pass,
+			                  bearing_credential(c));
 		ask_hub(c, &request, &pass);
 	}
 	users_give_back(&c->server->users, pass.user);
@@ -494,19 +509,57 @@ static void handle_request(struct connection *c, struct text whole)
 		answer_request(c, whole);
 }
 
-/* False: these bytes are not the request that was read last. */
+/* Whether who has this token, that was verified before, may ask what the last
+ * one did: then he has a pass, which the caller gives back. */
+static bool let_in_alike(struct server *server, struct text token,
+                         struct pass *pass)
+{
+	const struct request_memo *memo = &server->memo;
+	int64_t wall_ms = clock_wall_ms();
+	struct grant grant;
+
+	if (!access_ask_for_token(server->access, server->settings, token,
+	                          &memo->request.room, ACCESS_READ, wall_ms,
+	                          &grant))
+		return false;
+	*pass = (struct pass){.headers = memo->pass.headers,
+	                      .expires_ms = INT64_MAX};
+	make_pass(server, &grant, wall_ms, pass);
+	access_give_back(&grant);
+	return true;
+}
+
+static bool ask_alike(struct connection *c, const struct pass *pass)
+{
+	if (has_too_many_polls(c->server, pass->user))
+		return false;
+	c->closes = c->server->draining;
+	c->is_head = false;
+	ask_hub(c, &c->server->memo.request, pass);
+	return true;
+}
+
+/* False: these bytes are not the request that was read last, or not only that:
+ * they have to be read. */
 static bool repeat_request(struct connection *c, struct text data)
 {
-	const struct server *server = c->server;
+	struct server *server = c->server;
 	const struct request_memo *memo = &server->memo;
+	struct text token;
+	struct pass pass;
 
-	if (!request_memo_is(memo, data, server->now_ms) || c->is_surplus ||
-	    has_too_many_polls(server, memo->pass.user))
+	if (c->is_surplus)
 		return false;
-	c->closes = server->draining;
-	c->is_head = false;
-	ask_hub(c, &memo->request, &memo->pass);
-	return true;
+	if (request_memo_is(memo, data, server->now_ms))
+		return ask_alike(c, &memo->pass);
+	token = request_memo_token(memo, data);
+	if (token.size == 0 ||
+	    data.size > (size_t)server->settings->limits_request_head ||
+	    !let_in_alike(server, token, &pass))
+		return false;
+	bool asked = ask_alike(c, &pass);
+	users_give_back(&server->users, pass.user);
+	return asked;
 }
 
 static int keep_name(struct http_parser *parser, const char *data, size_t size)

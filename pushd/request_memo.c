@@ -1,0 +1,38 @@
+#define _GNU_SOURCE 1 /* memmem */
+#include "request_memo.h"
+
+/* Spelled as nginx does; another spelling is remembered without the place. At the
+ * beginning of a line it can be nothing but the header: there is only one, or
+ * nobody would have been let in. */
+static void find_token(struct request_memo *memo, struct text credential)
+{
+	static const char name[] = "\r\nAuthorization: ", scheme[] = "Bearer ";
+	const char *end = memo->bytes + memo->size;
+	const char *at = memmem(memo->bytes, memo->size, name, sizeof name - 1);
+
+	if (at == NULL || credential.size < sizeof scheme)
+		return;
+	at += sizeof name - 1;
+	if (memcmp(credential.data, scheme, sizeof scheme - 1) != 0 ||
+	    credential.size > (size_t)(end - at) ||
+	    memcmp(at, credential.data, credential.size) != 0)
+		return;
+	memo->token_at = (size_t)(at - memo->bytes) + sizeof scheme - 1;
+	memo->token_size = credential.size - (sizeof scheme - 1);
+}
+
+void request_memo_keep(struct request_memo *memo, struct users *users,
+                       struct text bytes, const struct poll_request *request,
+                       const struct pass *pass, struct text credential)
+{
+	if (bytes.size == 0 || bytes.size > sizeof memo->bytes)
+		return;
+	request_memo_forget(memo, users);
+	memcpy(memo->bytes, bytes.data, bytes.size);
+	memo->size = bytes.size;
+	memo->request = *request;
+	memo->pass = *pass;
+	if (pass->user != NULL)
+		pass->user->holders++;
+	find_token(memo, credential);
+}
