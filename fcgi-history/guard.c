@@ -4,20 +4,32 @@
 
 /* What nginx says has names of its own. What a client sends has HTTP_ before
  * it, however it is spelled, and is not looked at for that. */
-static struct credentials read_credentials(struct gateway *g)
+static void read_identity(struct gateway *g, struct credentials *credentials)
 {
-	return (struct credentials){
-		.user_id = gateway_variable(g, "LONGROOM_USER_ID"),
-		.username = gateway_variable(g, "LONGROOM_USERNAME"),
-		.sender_type = gateway_variable(g, "LONGROOM_SENDER_TYPE"),
-		.read = gateway_variable(g, "LONGROOM_READ"),
-		.write = gateway_variable(g, "LONGROOM_WRITE"),
-		.authorization = gateway_variable(g, "HTTP_AUTHORIZATION"),
-		.cookie = gateway_variable(g, "HTTP_COOKIE"),
+	credentials->user_id = gateway_variable(g, "LONGROOM_USER_ID");
+	credentials->username = gateway_variable(g, "LONGROOM_USERNAME");
+	credentials->sender_type = gateway_variable(g, "LONGROOM_SENDER_TYPE");
+	credentials->read = gateway_variable(g, "LONGROOM_READ");
+	credentials->write = gateway_variable(g, "LONGROOM_WRITE");
+}
+
+static struct credentials read_credentials(struct gateway *g,
+                                           enum auth_mode mode)
+{
+	struct credentials credentials = {
 		.origin = gateway_variable(g, "HTTP_ORIGIN"),
 		.fetch_site = gateway_variable(g, "HTTP_SEC_FETCH_SITE"),
 		.host = gateway_variable(g, "HTTP_HOST"),
 	};
+
+	if (mode == AUTH_NGINX) {
+		read_identity(g, &credentials);
+	} else {
+		credentials.authorization =
+			gateway_variable(g, "HTTP_AUTHORIZATION");
+		credentials.cookie = gateway_variable(g, "HTTP_COOKIE");
+	}
+	return credentials;
 }
 
 static void keep_sender(struct request *request, const struct identity *identity)
@@ -40,7 +52,8 @@ bool guard_let_in(struct service *service, struct request *request,
 
 	if (settings->auth_mode == AUTH_OPEN)
 		return true;
-	struct credentials credentials = read_credentials(request->gateway);
+	struct credentials credentials =
+		read_credentials(request->gateway, settings->auth_mode);
 	struct problem wrong =
 		access_ask(service->shared->access, settings, &credentials,
 	                   &request->route.room, right, clock_wall_ms(), &grant);

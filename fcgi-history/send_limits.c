@@ -46,12 +46,13 @@ static void tell(struct bucket_rule rule, const struct bucket_state *state,
 
 	if (rule.rate == 0)
 		return;
-	buffer_printf(headers,
-	              "RateLimit-Limit: %" PRId64 "\r\n"
-	              "RateLimit-Remaining: %" PRId64 "\r\n"
-	              "RateLimit-Reset: %" PRId64 "\r\n",
-	              rule.burst, state->remaining,
-	              good ? seconds(state->full_us) : wait);
+	buffer_add_string(headers, "RateLimit-Limit: ");
+	buffer_add_integer(headers, rule.burst);
+	buffer_add_string(headers, "\r\nRateLimit-Remaining: ");
+	buffer_add_integer(headers, state->remaining);
+	buffer_add_string(headers, "\r\nRateLimit-Reset: ");
+	buffer_add_integer(headers, good ? seconds(state->full_us) : wait);
+	buffer_add_string(headers, "\r\n");
 	if (!good)
 		buffer_printf(headers, "Retry-After: %" PRId64 "\r\n", wait);
 }
