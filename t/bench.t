@@ -14,6 +14,7 @@ use Bench::Load;
 use Bench::Report;
 use Bench::Stand;
 use Bench::Table;
+use Bench::Tokens;
 use JSON::PP ();
 use Longroom;
 use Test::More;
@@ -78,6 +79,25 @@ subtest "the floors' answers are as long as Longroom's" => sub {
     $_->end for values %stands;
 };
 
+subtest 'a token is what is measured with it' => sub {
+    my $bench = Bench->new(plan => 'tiny', dir => '/nowhere', log => sub { note @_ });
+    for my $algorithm (Bench::Tokens::algorithms($bench)) {
+        my $visitors = Bench::Tokens::visitors($algorithm, 3);
+        my @tokens = split /\n/, Longroom::slurp($visitors->{tokens}->filename);
+        my %different = map { $_ => 1 } @tokens;
+        is(scalar keys %different, 3, "$algorithm: each is another");
+        is(join(' ', grep { length $_ < 250 || length $_ > 400 } @tokens), '', 'of 250 to 400 bytes');
+        my $stand = Bench::Longroom->start(tokens => $visitors->{tokens}->filename,
+            settings => { 'auth.mode' => 'token', 'auth.keys' => $visitors->{key}->filename });
+        my @said = map { $stand->request(GET => '/rooms/room_7/messages', headers => { Authorization => "Bearer $_" })->{status} } @tokens;
+        is("@said", '200 200 200', 'they let in');
+        is($stand->request(GET => '/rooms/room_7/messages')->{status}, 401, 'without one nobody is');
+        my $found = Bench::Load::run($stand, to => 'nginx', waiters => 5, arguments => ['--closed', '--messages=3']);
+        is($found->{deliveries}{count}, 15, 'longroom-load comes with them') or diag explain $found->{deliveries};
+        $stand->end;
+    }
+};
+
 subtest 'a run in which a message is lost has no figures' => sub {
     my $floor = Bench::Floor->start;
     # It keeps one message only: what is sent before it was taken is lost.
@@ -99,6 +119,9 @@ my %ROWS = (
     (map { ("quiet-$_" => 'longroom floor peer') } qw(p50 p99 p99_9)),
     (map { ("post-$_" => 'longroom floor') } qw(rate p50 p99 p99_9 cpu sqlite single)),
     (map { ("post-$_" => 'longroom') } qw(fsync fsync-ms batch)),
+    (map { ("token-$_-open" => 'longroom') } qw(cpu posts post-cpu)),
+    (map { my $what = $_; map { ("token-$what-$_" => 'longroom') } qw(HS256 ES256) }
+        qw(cpu deliveries posts post-cpu post-rate post-per-cpu)),
     (map { ("history-$_-100" => 'longroom floor', "history-$_-300" => 'longroom floor', "history-$_-flat" => 'longroom') } qw(one any)),
     (map { ("history-one-$_" => 'longroom floor', "history-any-$_" => 'longroom floor') } qw(p50 p99 p99.9)),
     'memory-user'     => 'longroom peer',
@@ -119,11 +142,12 @@ subtest 'a run measures every row' => sub {
     my %left_out = (
         nchan        => scalar($without =~ /without nchan: (.*)/ && $1),
         wrk          => scalar($without =~ /without what needs wrk: (.*)/ && $1),
+        ES256        => scalar($without =~ /without what needs openssl: (.*)/ && $1),
         instructions => scalar($without =~ /without (?:what needs valgrind|instructions): (.*)/ && $1),
     );
     note "left out: $_, for $left_out{$_}" for grep { $left_out{$_} } sort keys %left_out;
     for my $id (sort keys %ROWS) {
-        next if $left_out{wrk} && $id =~ /^history/ || $left_out{instructions} && $id eq 'instructions';
+        next if $left_out{wrk} && $id =~ /^history/ || $left_out{ES256} && $id =~ /-ES256$/ || $left_out{instructions} && $id eq 'instructions';
         my $row = delete $rows{$id};
         my @contestants = grep { $_ ne 'peer' || !$left_out{nchan} } split ' ', $ROWS{$id};
         is(join(' ', grep { @{ $row->{$_} || [] } } qw(longroom floor peer)), "@contestants", "$id has its contestants");

@@ -100,7 +100,7 @@ sub end {
 package Bench::Longroom;
 
 # Longroom as it ships; longroom-pushd listens on TCP as well. Options:
-# database => FILE; fsync_watch => FILE (fsync_watch.c); callgrind => FILE,
+# database => FILE; tokens => FILE, as longroom-load's; fsync_watch => FILE (fsync_watch.c); callgrind => FILE,
 # longroom-pushd runs under it.
 
 use parent -norequire, 'Bench::Stand';
@@ -109,6 +109,12 @@ sub start {
     my ($class, %options) = @_;
     $options{settings}{'store.url'} = "sqlite:$options{database}" if $options{database};
     return $class->SUPER::start(%options, operator => 1);
+}
+
+sub load_options {
+    my ($self) = @_;
+    my $file = $self->{bench}{tokens};
+    return defined $file ? ("--tokens=$file") : ();
 }
 
 sub _command {
