@@ -88,11 +88,11 @@ void token_cache_renew(struct token_cache *cache,
  * that somebody has signed for us are kept, so nobody can choose it. */
 static struct token_entry **find_set(struct token_cache *cache, struct text token)
 {
-	size_t hash = 0, from = token.size > 16 ? token.size - 16 : 0;
+	uint64_t end = 0;
+	size_t size = token.size < sizeof end ? token.size : sizeof end;
 
-	for (size_t i = from; i < token.size; i++)
-		hash = hash * 31 + (unsigned char)token.data[i];
-	return cache->sets[(hash ^ hash >> 16) % TOKEN_CACHE_SETS];
+	memcpy(&end, token.data + token.size - size, size);
+	return cache->sets[(end * 0x9e3779b97f4a7c15u >> 32) % TOKEN_CACHE_SETS];
 }
 
 /* Returns one that is held for the caller, or NULL. */
