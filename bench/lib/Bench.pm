@@ -30,13 +30,13 @@ my %PLANS = (
         runs => 5, seconds => 2, few => 1000, many => 10_000, parked => 15_000, restarted => 10_000,
         rate => 200, open_seconds => 6, long_seconds => 30, quiet_seconds => 3, restart_seconds => 4,
         logs => [1000, 1_000_000, 10_000_000], counted_waiters => 100, counted_messages => 50,
-        token_runs => 15, token_seconds => 1,
+        token_runs => 40, token_seconds => 0.5,
     },
     quick => {
         runs => 2, seconds => 1, few => 1000, many => 5000, parked => 10_000, restarted => 5000,
         rate => 200, open_seconds => 4, long_seconds => 0, quiet_seconds => 1, restart_seconds => 4,
         logs => [1000, 500_000], counted_waiters => 50, counted_messages => 20,
-        token_runs => 4, token_seconds => 1,
+        token_runs => 8, token_seconds => 0.5,
     },
     # For t/bench.t: that it works, not what it measures.
     tiny => {
