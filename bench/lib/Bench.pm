@@ -24,7 +24,7 @@ use constant OTHER_DESCRIPTORS => 200;
 # runs      of each contestant
 # seconds   that a run is meant to load
 # waiters   few, many, parked (for memory), restarted
-# token_*   the same where a few per cent matter: many runs, and short ones
+# token_*   the same of deliveries with tokens: many runs, and short ones
 my %PLANS = (
     full => {
         runs => 5, seconds => 2, few => 1000, many => 10_000, parked => 15_000, restarted => 10_000,
