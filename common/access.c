@@ -67,16 +67,20 @@ static struct problem take_from_nginx(const struct credentials *credentials,
 		own->username = take_name_or(credentials->username,
 		                             own->user_id);
 	own->sender_type = take_name_or(credentials->sender_type, "user");
-	if (own->user_id != NULL && own->username != NULL &&
-	    own->sender_type != NULL &&
-	    take_patterns(credentials->read, &own->read) &&
-	    take_patterns(credentials->write, &own->write)) {
-		grant->identity = own;
-		return fine;
-	}
-	return (struct problem){PROBLEM_FORBIDDEN,
-	                        "the web server handed over an identity that "
-	                        "is none"};
+	if (own->user_id == NULL || own->username == NULL ||
+	    own->sender_type == NULL)
+		return (struct problem){PROBLEM_FORBIDDEN,
+		                        "the site's name or type for you can "
+		                        "be none: UTF-8, with %XX for what is "
+		                        "not ASCII"};
+	if (!take_patterns(credentials->read, &own->read) ||
+	    !take_patterns(credentials->write, &own->write))
+		return (struct problem){PROBLEM_FORBIDDEN,
+		                        "among the rooms that the site gives "
+		                        "you is one that can have no such "
+		                        "name"};
+	grant->identity = own;
+	return fine;
 }
 
 /* ---- Tokens ---- */
@@ -304,6 +308,17 @@ static struct problem identify(struct access *access,
 	return take_from_nginx(credentials, grant);
 }
 
+/* Who has forgotten something is to see what it was. */
+static struct problem not_known(const struct settings *settings)
+{
+	return (struct problem){PROBLEM_UNAUTHORIZED,
+	                        settings->auth_mode == AUTH_TOKEN
+	                        ? "there is no token: send it as "
+	                          "Authorization: Bearer TOKEN"
+	                        : "the site does not say who you are: log in "
+	                          "there"};
+}
+
 /* Nothing here depends on whether there is such a room. */
 static struct problem check_right(const struct settings *settings,
                                   const struct credentials *credentials,
@@ -315,8 +330,7 @@ static struct problem check_right(const struct settings *settings,
 		return grant->identity->is_known
 		               ? (struct problem){PROBLEM_FORBIDDEN,
 		                                  "this room is not for you"}
-		               : (struct problem){PROBLEM_UNAUTHORIZED,
-		                                  "say who you are"};
+		               : not_known(settings);
 	if (right == ACCESS_WRITE && grant->is_by_cookie &&
 	    is_from_foreign_page(settings, credentials))
 		return (struct problem){PROBLEM_FORBIDDEN,

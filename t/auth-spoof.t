@@ -111,6 +111,9 @@ subtest 'an identity that is none lets nobody in' => sub {
     for my $who (sort keys %odd) {
         is ask($who, 'GET /rooms/team_red/messages', [])->{status}, 403, "history: $who";
         is ask($who, 'GET /rooms/team_red/poll?timeout=0', [])->{status}, 403, "poll: $who";
+        like ask($who, "GET /rooms/team_red/$_", [])->{json}{detail}, $who eq 'path' ? qr/among the rooms/ : qr/name or type/,
+            "... and $_ says what is wrong with it"
+            for 'messages', 'poll?timeout=0';
         is ask($who, 'POST /rooms/team_red/messages', [], 'Hello')->{status}, 403, "send: $who";
     }
     $l->stop;

@@ -194,6 +194,18 @@ subtest 'an application that fails lets nobody in, and the answer says what it i
     }
 };
 
+subtest 'who is not known is told what is missing' => sub {
+    my %missing = (nginx => qr/^the site does not say/, token => qr/^there is no token: .*Authorization: Bearer/);
+    for my $mode (sort keys %missing) {
+        $l = Visitors::start($mode, { ann => { read => 'team_red' } });
+        for my $path ('messages', 'poll?timeout=0') {
+            like $l->request(GET => "/rooms/team_red/$path", headers => { Authorization => 'a.b.c' })->{json}{detail},
+                $missing{$mode}, "$mode: $path";
+        }
+        $l->stop;
+    }
+};
+
 # In the server, as README says, or in a file that the locations include.
 for my $where ('server', 'longroom-auth-basic.conf') {
     subtest "nginx may know by itself: $where" => sub {
