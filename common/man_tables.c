@@ -50,7 +50,10 @@ static void print_settings(void)
 		if (kind->unit != NULL)
 			printf("From %lld to %lld%s.\n", rows[i].least,
 			       rows[i].most, kind->unit);
-		printf("Default:\n.Ql %s .\n", rows[i].initial);
+		if (*rows[i].initial != '\0')
+			printf("Default:\n.Ql %s .\n", rows[i].initial);
+		else
+			puts("Default: empty.");
 		if (strcmp(rows[i].when, "LIVE") == 0)
 			puts("Re-read on SIGHUP.");
 	}
