@@ -308,13 +308,15 @@ static struct problem identify(struct access *access,
 	return take_from_nginx(credentials, grant);
 }
 
+static const char no_token[] =
+	"there is no token: send it as Authorization: Bearer TOKEN";
+
 /* Who has forgotten something is to see what it was. */
 static struct problem not_known(const struct settings *settings)
 {
 	return (struct problem){PROBLEM_UNAUTHORIZED,
 	                        settings->auth_mode == AUTH_TOKEN
-	                        ? "there is no token: send it as "
-	                          "Authorization: Bearer TOKEN"
+	                        ? no_token
 	                        : "the site does not say who you are: log in "
 	                          "there"};
 }
@@ -375,17 +377,22 @@ bool access_ask_for_token(struct access *access, const struct settings *settings
 }
 
 void access_add_challenge(const struct settings *settings,
-                          enum problem_type problem, struct buffer *headers)
+                          struct problem problem, struct buffer *headers)
 {
-	if (problem_status(problem) != 401)
+	if (problem_status(problem.type) != 401)
 		return;
-	/* RFC 6750 section 3; with mode = nginx, how to log in is the site's
-	 * matter, and no browser is to ask for a password. */
-	buffer_add_string(headers, settings->auth_mode != AUTH_TOKEN
-	                  ? "WWW-Authenticate: Site realm=\"longroom\"\r\n"
-	                  : problem == PROBLEM_TOKEN_EXPIRED
-	                  ? "WWW-Authenticate: Bearer realm=\"longroom\", "
-	                    "error=\"invalid_token\", "
-	                    "error_description=\"expired\"\r\n"
-	                  : "WWW-Authenticate: Bearer realm=\"longroom\"\r\n");
+	/* How to log in is the site's matter with mode = nginx, and no browser is
+	 * to ask for a password. */
+	if (settings->auth_mode != AUTH_TOKEN) {
+		buffer_add_string(headers,
+		                  "WWW-Authenticate: Site realm=\"longroom\"\r\n");
+		return;
+	}
+	buffer_add_string(headers, "WWW-Authenticate: Bearer realm=\"longroom\"");
+	/* RFC 6750 section 3.1: an error is of a token that there is. */
+	if (problem.detail != no_token)
+		buffer_add_string(headers, ", error=\"invalid_token\"");
+	if (problem.type == PROBLEM_TOKEN_EXPIRED)
+		buffer_add_string(headers, ", error_description=\"expired\"");
+	buffer_add_string(headers, "\r\n");
 }

@@ -59,9 +59,10 @@ bool access_ask_for_token(struct access *access, const struct settings *settings
                           enum access_right right, int64_t now_ms,
                           struct grant *grant);
 
-/* Adds the header that has to go with a 401, or nothing. */
+/* Adds the header that has to go with a 401, or nothing. The problem is one of
+ * access_ask(), or a token that has expired. */
 void access_add_challenge(const struct settings *settings,
-                          enum problem_type problem, struct buffer *headers);
+                          struct problem problem, struct buffer *headers);
 
 /* Whether pages of this origin may use Longroom from a browser. */
 bool access_is_listed(const struct settings *settings, struct text origin);

@@ -58,7 +58,7 @@ bool guard_let_in(struct service *service, struct request *request,
 		access_ask(service->shared->access, settings, &credentials,
 	                   &request->route.room, right, clock_wall_ms(), &grant);
 	if (wrong.type != PROBLEM_NONE) {
-		access_add_challenge(settings, wrong.type,
+		access_add_challenge(settings, wrong,
 		                     &request->response.headers);
 		response_set_problem(&request->response, wrong);
 		return false;

@@ -246,11 +246,12 @@ static void process_early_input(struct connection *c)
 
 /* Takes the answer, and returns one that says how to log in. */
 static struct answer *challenge(const struct connection *c,
-                                struct answer *answer, enum problem_type type)
+                                struct answer *answer,
+                                struct problem problem)
 {
 	struct buffer headers = {0};
 
-	access_add_challenge(c->server->settings, type, &headers);
+	access_add_challenge(c->server->settings, problem, &headers);
 	struct answer *challenging =
 		answer_with_headers(answer, buffer_text(&headers));
 	buffer_release(&headers);
@@ -265,7 +266,7 @@ static void refuse(struct connection *c, struct problem problem)
 
 	metrics_count_refusal(METRICS_pushd, problem.type);
 	if (problem_status(problem.type) == 401)
-		answer = challenge(c, answer, problem.type);
+		answer = challenge(c, answer, problem);
 	answer_with(c, answer);
 	answer_release(answer);
 }

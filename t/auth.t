@@ -199,8 +199,9 @@ subtest 'who is not known is told what is missing' => sub {
     for my $mode (sort keys %missing) {
         $l = Visitors::start($mode, { ann => { read => 'team_red' } });
         for my $path ('messages', 'poll?timeout=0') {
-            like $l->request(GET => "/rooms/team_red/$path", headers => { Authorization => 'a.b.c' })->{json}{detail},
-                $missing{$mode}, "$mode: $path";
+            my $answer = $l->request(GET => "/rooms/team_red/$path", headers => { Authorization => 'a.b.c' });
+            like $answer->{json}{detail}, $missing{$mode}, "$mode: $path";
+            unlike $answer->{headers}{'www-authenticate'}, qr/error=/, 'which is no error of a token';
         }
         $l->stop;
     }

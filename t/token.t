@@ -554,7 +554,7 @@ subtest 'a token that is none, where everybody may read' => sub {
         for my $path (qw(messages poll?timeout=0)) {
             my $answer = ask(GET => "/rooms/news/$path", $rows{$type});
             Longroom::is_problem($answer, 401, $type, "is $type: $path");
-            like $answer->{headers}{'www-authenticate'}, qr/\ABearer /, 'and how to come in is said';
+            like $answer->{headers}{'www-authenticate'}, qr/\ABearer .*error="invalid_token"/, 'and what is wrong, for software too';
         }
     }
     is ask(GET => '/rooms/news/messages', token_of(longroom => undef))->{status}, 200, 'who has no rights may, too';
