@@ -25,8 +25,7 @@ static char *take_name(struct text encoded)
 	struct text name = buffer_text(&decoded);
 	char *copy = NULL;
 
-	if (good && name.size >= 1 && name.size <= MESSAGE_NAME_MAX &&
-	    utf8_valid(name) && !utf8_has_control(name))
+	if (good && utf8_valid(name) && message_is_name(name))
 		copy = memory_copy(name.data, name.size);
 	buffer_release(&decoded);
 	return copy;

@@ -1,6 +1,13 @@
 #include "message.h"
 
 #include "clock.h"
+#include "utf8.h"
+
+bool message_is_name(struct text text)
+{
+	return text.size >= 1 && text.size <= MESSAGE_NAME_MAX &&
+	       !utf8_has_control(text);
+}
 
 /* Written by hand, not with json-c: this runs for every message of every page
  * of history, and a tree of objects would cost more than the reading. */

@@ -10,7 +10,7 @@
 #include "buffer.h"
 #include "room_name.h"
 
-enum { MESSAGE_NAME_MAX = 128 }; /* bytes of sender_id, sender_name, client_id */
+enum { MESSAGE_NAME_MAX = 128 }; /* bytes; see message_is_name() */
 
 struct message {
 	int64_t id; /* 0: in no log */
@@ -22,6 +22,10 @@ struct message {
 	struct text client_id; /* data is NULL: none was given */
 	int64_t sent_ms;       /* since 1970, UTC */
 };
+
+/* Whether UTF-8 may be a sender's id, name or type, or a client_id: 1 to
+ * MESSAGE_NAME_MAX bytes without control characters. */
+bool message_is_name(struct text text);
 
 /* Adds the message as one JSON object (PROTOCOL section 3). */
 void message_render(const struct message *m, struct buffer *b);

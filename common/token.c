@@ -10,7 +10,6 @@
 #include "message.h"
 #include "pattern.h"
 #include "strict_json.h"
-#include "utf8.h"
 
 /* ---- What a token is made of ---- */
 
@@ -151,9 +150,8 @@ static bool is_name(json_object *value)
 
 	if (!is_string(value))
 		return false;
-	struct text text = text_of(string);
-	return text.size >= 1 && text.size <= MESSAGE_NAME_MAX &&
-	       !utf8_has_control(text) && strstr(string, replacement) == NULL;
+	return message_is_name(text_of(string)) &&
+	       strstr(string, replacement) == NULL;
 }
 
 static char *copy_name(json_object *value)

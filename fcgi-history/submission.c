@@ -436,19 +436,13 @@ static struct problem check_idempotency_key(struct text header,
 	               "client_id and Idempotency-Key differ");
 }
 
-static bool is_good_name(struct text name)
-{
-	return name.size >= 1 && name.size <= MESSAGE_NAME_MAX &&
-	       !utf8_has_control(name);
-}
-
 static struct problem check_names(struct submission *submission)
 {
 	struct buffer *fields = submission->fields;
 
 	for (int field = SUBMISSION_CLIENT_ID; field < SUBMISSION_FIELDS; field++)
 		if (submission->given[field] &&
-		    !is_good_name(buffer_text(&fields[field])))
+		    !message_is_name(buffer_text(&fields[field])))
 			return problem(PROBLEM_BAD_PARAMETER,
 			               "client_id, user_id, username and "
 			               "sender_type have 1 to 128 bytes and no "
