@@ -88,21 +88,6 @@ struct access {
 	struct token_cache *tokens; /* NULL: the mode has none */
 };
 
-struct access *access_new(const struct settings *settings, struct buffer *error)
-{
-	struct access *access = memory_get(sizeof *access);
-
-	if (settings->auth_mode != AUTH_TOKEN)
-		return access;
-	struct keyring *keyring = keyring_read(settings, error);
-	if (keyring == NULL) {
-		free(access);
-		return NULL;
-	}
-	access->tokens = token_cache_new(settings, keyring);
-	return access;
-}
-
 bool access_read_keys(const struct settings *settings, struct keyring **keyring,
                       struct buffer *error)
 {
@@ -110,6 +95,18 @@ bool access_read_keys(const struct settings *settings, struct keyring **keyring,
 	                   ? keyring_read(settings, error)
 	                   : NULL;
 	return *keyring != NULL || settings->auth_mode != AUTH_TOKEN;
+}
+
+struct access *access_new(const struct settings *settings, struct buffer *error)
+{
+	struct keyring *keyring;
+
+	if (!access_read_keys(settings, &keyring, error))
+		return NULL;
+	struct access *access = memory_get(sizeof *access);
+	if (keyring != NULL)
+		access->tokens = token_cache_new(settings, keyring);
+	return access;
 }
 
 void access_use_keys(struct access *access, const struct settings *settings,
