@@ -43,7 +43,7 @@ static const char *const algorithms[][ALGORITHMS] = {
 	[KEY_EC_521] = {"ES512"},
 };
 
-static void cleanse_and_release(struct buffer *bytes)
+void key_release_bytes(struct buffer *bytes)
 {
 	if (bytes->data != NULL)
 		OPENSSL_cleanse(bytes->data, bytes->room);
@@ -54,7 +54,7 @@ void key_release(struct key *key)
 {
 	free(key->kid);
 	free(key->algorithm);
-	cleanse_and_release(&key->bytes);
+	key_release_bytes(&key->bytes);
 	*key = (struct key){0};
 }
 
@@ -119,8 +119,8 @@ static bool is_public_base64(struct text bytes)
 	bool is_one = base64url_decode(buffer_text(&text), &der) &&
 	              is_public_der(buffer_text(&der));
 
-	cleanse_and_release(&text);
-	cleanse_and_release(&der);
+	key_release_bytes(&text);
+	key_release_bytes(&der);
 	return is_one;
 }
 
@@ -399,7 +399,7 @@ static bool read_secret(json_object *jwk, struct key *key, const char **why)
 	bool good = read_bytes(jwk, "k", &bytes) &&
 	            key_from_secret(buffer_text(&bytes), key, why);
 
-	cleanse_and_release(&bytes);
+	key_release_bytes(&bytes);
 	return good;
 }
 

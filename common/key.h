@@ -26,8 +26,9 @@ struct key {
 	struct buffer bytes; /* a secret, or PEM */
 };
 
-/* Leaves no secret in memory. */
+/* Both leave no secret in memory; bytes are those that a key is read from. */
 void key_release(struct key *key);
+void key_release_bytes(struct buffer *bytes);
 
 /* Whether a key may be used with an algorithm, by its name in a token. */
 bool key_is_for(const struct key *key, const char *algorithm);

@@ -50,14 +50,6 @@ static bool read_file(int fd, struct key_file *file, const char **why)
 	return read_all(fd, &file->bytes, why);
 }
 
-static void key_file_release(struct key_file *file)
-{
-	/* It may be a secret. */
-	if (file->bytes.size > 0)
-		memset(file->bytes.data, 0, file->bytes.size);
-	buffer_release(&file->bytes);
-}
-
 static bool open_file(const char *path, struct key_file *file, const char **why)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -71,7 +63,7 @@ static bool open_file(const char *path, struct key_file *file, const char **why)
 	good = read_file(fd, file, why);
 	close(fd);
 	if (!good)
-		key_file_release(file);
+		key_release_bytes(&file->bytes);
 	return good;
 }
 
@@ -194,7 +186,7 @@ static bool add_path(struct keyring *keyring, const char *path, const char **why
 
 	if (good && has_secret(keyring, before))
 		warn_if_open(&file, path);
-	key_file_release(&file);
+	key_release_bytes(&file.bytes);
 	return good;
 }
 
@@ -252,7 +244,7 @@ bool keyring_read_signer(const char *path, struct key *key,
 	}
 	if (good)
 		warn_if_open(&file, path);
-	key_file_release(&file);
+	key_release_bytes(&file.bytes);
 	if (!good)
 		say(error, path, why);
 	return good;

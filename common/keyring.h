@@ -14,10 +14,10 @@ struct keyring {
 	bool has_names; /* at least one has a kid */
 };
 
-/* A file is a JWK Set (RFC 7517 section 5), a public key or a certificate
- * in PEM, or else a secret, without the newline at its end. If others than the file's owner and
- * group can read a secret, that is logged. NULL: *error says why, and names the
- * file. */
+/* A file is a JWK Set (RFC 7517 section 5), a public key or a certificate in PEM,
+ * or else a secret, without the newline at its end. If others than the file's
+ * owner and group can read a secret, that is logged. NULL: *error says why, and
+ * names the file. */
 struct keyring *keyring_read(const struct settings *settings,
                              struct buffer *error);
 void keyring_free(struct keyring *keyring);

@@ -38,7 +38,8 @@ enum token_verdict token_judge_claims(struct text claims,
 
 /* Reads what a token says, whoever says so; both may be NULL, if it can't be
  * read. The caller puts them. */
-void token_read(struct text token, struct json_object **header, struct json_object **claims);
+void token_read(struct text token, struct json_object **header,
+                struct json_object **claims);
 
 /* Adds a token; kid may be NULL. False if the key is not for the algorithm. */
 bool token_sign(const struct key *key, const char *algorithm, const char *kid,
