@@ -1,0 +1,182 @@
+/* Messages into the log. */
+#include "sqlite_private.h"
+
+static bool add_numbered_room(struct sqlite_store *s, const struct room_name *room)
+{
+	sqlite3_stmt *statement = sqlite_prepare(s, ADD_NUMBERED_ROOM);
+
+	if (statement == NULL)
+		return false;
+	sqlite3_bind_int64(statement, 1, room->number);
+	sqlite_bind_text(statement, 2, room_name_text(room));
+	bool good = sqlite3_step(statement) == SQLITE_DONE;
+	sqlite3_reset(statement);
+	return good;
+}
+
+static bool add_named_room(struct sqlite_store *s, const struct room_name *room,
+                           int64_t *id)
+{
+	sqlite3_stmt *statement = sqlite_prepare(s, ADD_NAMED_ROOM);
+
+	if (statement == NULL)
+		return false;
+	sqlite_bind_text(statement, 1, room_name_text(room));
+	bool good = sqlite3_step(statement) == SQLITE_ROW;
+	if (good)
+		*id = sqlite3_column_int64(statement, 0);
+	sqlite3_reset(statement);
+	return good;
+}
+
+static bool find_or_add_room(struct sqlite_store *s, const struct room_name *room,
+                             int64_t *id)
+{
+	if (room->number > 0) {
+		*id = room->number;
+		return add_numbered_room(s, room);
+	}
+	return sqlite_find_room(s, room, id) &&
+	       (*id != 0 || add_named_room(s, room, id));
+}
+
+/* Looks whether the sender's client_id came before. */
+static bool find_repeated(struct sqlite_store *s, struct append *append,
+                          int64_t room_id, bool *found)
+{
+	const struct message *m = append->message;
+
+	*found = false;
+	if (m->client_id.data == NULL)
+		return true;
+	sqlite3_stmt *statement = sqlite_prepare(s, FIND_REPEATED);
+	if (statement == NULL)
+		return false;
+	sqlite3_bind_int64(statement, 1, room_id);
+	sqlite_bind_text(statement, 2, m->sender_id);
+	sqlite_bind_text(statement, 3, m->client_id);
+	sqlite_bind_text(statement, 4, m->content);
+	int code = sqlite3_step(statement);
+	if (code == SQLITE_ROW) {
+		*found = true;
+		append->message->id = sqlite3_column_int64(statement, 0);
+		append->outcome = sqlite3_column_int(statement, 1)
+		                          ? APPEND_REPEATED
+		                          : APPEND_CONFLICT;
+	}
+	sqlite3_reset(statement);
+	return code == SQLITE_ROW || code == SQLITE_DONE;
+}
+
+static bool insert(struct sqlite_store *s, struct append *append, int64_t room_id)
+{
+	struct message *m = append->message;
+	sqlite3_stmt *statement = sqlite_prepare(s, INSERT);
+
+	if (statement == NULL)
+		return false;
+	sqlite3_bind_int64(statement, 1, room_id);
+	sqlite_bind_text(statement, 2, m->sender_id);
+	sqlite_bind_text(statement, 3, m->sender_name);
+	sqlite_bind_text(statement, 4, m->sender_type);
+	sqlite_bind_text(statement, 5, m->content);
+	sqlite_bind_text(statement, 6, m->client_id);
+	sqlite3_bind_int64(statement, 7, m->sent_ms);
+	bool good = sqlite3_step(statement) == SQLITE_DONE;
+	/* The texts are the caller's and may be gone by the next call. */
+	sqlite3_reset(statement);
+	sqlite3_clear_bindings(statement);
+	append->outcome = APPEND_SAVED;
+	m->id = good ? sqlite3_last_insert_rowid(s->db) : 0;
+	return good;
+}
+
+static bool append_one(struct sqlite_store *s, struct append *append)
+{
+	int64_t room_id;
+	bool found;
+
+	return find_or_add_room(s, &append->message->room, &room_id) &&
+	       find_repeated(s, append, room_id, &found) &&
+	       (found || insert(s, append, room_id));
+}
+
+static bool insert_all(struct sqlite_store *s, struct append *appends,
+                       size_t count)
+{
+	bool good = sqlite_run(s, BEGIN_WRITE);
+
+	for (size_t i = 0; good && i < count; i++)
+		good = append_one(s, &appends[i]);
+	return good;
+}
+
+/* Commits what nobody sees but the disk does; an UPDATE to the same values would
+ * write nothing. */
+static bool commit_nothing(struct sqlite_store *s)
+{
+	return sqlite_run(s, BEGIN_WRITE) && sqlite_write_version(s) && sqlite_run(s, COMMIT);
+}
+
+/* A commit that fails in its last step, the sync, stands in the WAL whole. This
+ * connection knows that it is void; but whoever is the first to open the
+ * database after a crash, or after a close that can't empty the WAL, would take
+ * it for good. So another commit is written over its begin. If its sync fails
+ * too, no harm is done: whoever takes that one for good finds no message in it. */
+static bool write_over_failed_commit(struct sqlite_store *s)
+{
+	bool good = commit_nothing(s);
+
+	sqlite_end_transaction(s);
+	return good;
+}
+
+/* Says in *again whether another try can't save a message twice. */
+static bool append_all(struct sqlite_store *s, struct append *appends,
+                       size_t count, uint32_t *log, bool *again)
+{
+	*again = false;
+	if (!sqlite_connect(s))
+		return false;
+	sqlite3_busy_timeout(s->db, s->is_locked ? 0 : s->busy_timeout_ms);
+	bool all_inserted = insert_all(s, appends, count);
+	if (all_inserted && sqlite_run(s, COMMIT)) {
+		*log = s->log;
+		/* data_version does not move for one's own commits. */
+		s->data_version = -1;
+		s->is_locked = false;
+		return true;
+	}
+	for (size_t i = 0; i < count; i++)
+		appends[i].message->id = 0;
+	s->is_locked = sqlite_is_locked_out(s);
+	sqlite_fail(s, sqlite3_errmsg(s->db));
+	sqlite_end_transaction(s);
+	if (s->is_locked)
+		return false;
+	*again = !all_inserted || write_over_failed_commit(s);
+	sqlite_disconnect(s);
+	return false;
+}
+
+/* What a new connection may better is tried on one at once: the database may
+ * have been read-only, or full, when this one was opened. */
+bool sqlite_append(void *connection, struct append *appends, size_t count,
+                          uint32_t *log)
+{
+	struct sqlite_store *s = connection;
+	bool again;
+
+	return append_all(s, appends, count, log, &again) ||
+	       (again && append_all(s, appends, count, log, &again));
+}
+
+bool sqlite_probe(void *connection)
+{
+	struct sqlite_store *s = connection;
+
+	if (!sqlite_connect(s))
+		return false;
+	sqlite3_busy_timeout(s->db, s->is_locked ? 0 : s->busy_timeout_ms);
+	return commit_nothing(s) || sqlite_fail_by_database(s);
+}

@@ -1,0 +1,132 @@
+/* The log in an SQLite database: what the files of this back-end share. They
+ * alone know SQLite:
+ *
+ *     store_sqlite.c       the back-end's row, and its life
+ *     sqlite_connection.c  opening, statements, errors
+ *     sqlite_schema.c      the tables, and how older ones are updated
+ *     sqlite_append.c      messages into the log
+ *     sqlite_read.c        pages of rooms and of the log
+ *
+ * WAL with synchronous=FULL: a commit is on disk when it returns, and readers
+ * never wait for the writer. AUTOINCREMENT: ids ascend with commits (there is
+ * one writer at a time) and none comes twice, even after a DELETE.
+ *
+ * A database that is removed or replaced while it is open would go on being
+ * written to, unseen; so every use asks SQLite whether the file has moved
+ * (one stat) and then opens anew. */
+#ifndef LONGROOM_SQLITE_PRIVATE_H
+#define LONGROOM_SQLITE_PRIVATE_H
+
+#include <sqlite3.h>
+#include <stdint.h>
+
+#include "store_backend.h"
+
+enum statement {
+	BEGIN_READ,
+	BEGIN_WRITE,
+	COMMIT,
+	ROLLBACK,
+	DATA_VERSION,
+	LOG_END,
+	FIND_ROOM,
+	ADD_NUMBERED_ROOM,
+	ADD_NAMED_ROOM,
+	FIND_REPEATED,
+	INSERT,
+	ROOM_STATE,
+	PAGE_NEWEST,
+	PAGE_BEFORE,
+	PAGE_AFTER,
+	SIZES_BEFORE,
+	ONE,
+	LOG_AFTER,
+	LOG_BACKWARDS,
+	STATEMENT_COUNT
+};
+
+struct sqlite_store {
+	char *path;
+	enum store_access access;
+	int busy_timeout_ms;
+	sqlite3 *db; /* NULL: not connected */
+	sqlite3_stmt *prepared[STATEMENT_COUNT];
+	uint32_t log;
+	/* A lock has outlasted busy_timeout: until it is gone nobody waits for it
+	 * again, lest all who come stand in line. */
+	bool is_locked;
+	/* What the last look at the log's end found, and the version it saw. */
+	int64_t data_version;
+	struct log_end end;
+	bool hopeless; /* the last failure is */
+	char error[256];
+};
+
+/* ---- sqlite_connection.c ---- */
+
+/* As store_connect(). All that follows needs a connection. */
+bool sqlite_connect(void *connection);
+void sqlite_disconnect(struct sqlite_store *s);
+
+/* Both return false. The second keeps SQLite's reason, and drops a connection
+ * that a new one may better: one that is locked out is none of those. */
+bool sqlite_fail(struct sqlite_store *s, const char *why);
+bool sqlite_fail_by_database(struct sqlite_store *s);
+
+/* Whether the last failure is a lock, which passes by itself. */
+bool sqlite_is_locked_out(const struct sqlite_store *s);
+
+void sqlite_end_transaction(struct sqlite_store *s);
+
+/* Returns a statement that is reset; NULL: SQLite has an error. */
+sqlite3_stmt *sqlite_prepare(struct sqlite_store *s, enum statement which);
+/* Runs a statement that gives no rows. */
+bool sqlite_run(struct sqlite_store *s, enum statement which);
+/* The same for SQL that is needed once. */
+bool sqlite_execute(struct sqlite_store *s, const char *sql);
+bool sqlite_query_number(struct sqlite_store *s, const char *sql,
+                         int64_t *number);
+
+/* A text without data is NULL in SQL. Borrowed until the statement is reset. */
+void sqlite_bind_text(sqlite3_stmt *statement, int at, struct text text);
+struct text sqlite_column_text(sqlite3_stmt *statement, int column);
+
+/* ---- sqlite_schema.c ---- */
+
+/* Looks whose file it is before anything in it is changed; a writer then makes
+ * the tables, or updates them. Says through s->hopeless what can't be mended by
+ * trying again. */
+bool sqlite_set_up_schema(struct sqlite_store *s);
+
+/* Writes the version that the database has anyway: a change that nobody sees
+ * but the disk does. */
+bool sqlite_write_version(struct sqlite_store *s);
+
+/* ---- sqlite_append.c, as in store.h ---- */
+
+bool sqlite_append(void *connection, struct append *appends, size_t count,
+                   uint32_t *log);
+bool sqlite_probe(void *connection);
+
+/* ---- sqlite_read.c ---- */
+
+/* Finds a room's id: *id is 0 if the room does not exist. */
+bool sqlite_find_room(struct sqlite_store *s, const struct room_name *room,
+                      int64_t *id);
+
+/* As in store.h. */
+bool sqlite_log_end(void *connection, struct log_end *end);
+bool sqlite_read_room(void *connection, const struct room_name *room,
+                      const struct store_range *range, store_visit *visit,
+                      void *context, struct store_page *page);
+bool sqlite_read_states(void *connection, const struct room_name *rooms,
+                        size_t count, struct room_state *states,
+                        struct log_end *end);
+bool sqlite_read_one(void *connection, const struct room_name *room, int64_t id,
+                     store_visit *visit, void *context, struct log_end *end,
+                     bool *found);
+bool sqlite_read_log(void *connection, int64_t id, int64_t limit, int64_t bytes,
+                     store_visit *visit, void *context, struct log_page *page);
+bool sqlite_find_tail(void *connection, int64_t bytes, int64_t *id);
+
+#endif
