@@ -850,7 +850,9 @@ sub _write_nginx_conf {
         $text =~ s{^(    include longroom-upstreams.conf;\n)}
                   {$1    server { listen unix:$dir/operator.sock; include longroom-operator.conf; }\n}m
             if $self->{operator};
-        $text =~ s{^(    include longroom-upstreams.conf;\n)}{$1$more->{http}\n}m if $more->{http};
+        # What a site may have said above all its locations.
+        my $http = join '', map { defined ? "$_\n" : () } $more->{http}, $ENV{LONGROOM_NGINX_HTTP};
+        $text =~ s{^(    include longroom-upstreams.conf;\n)}{$1$http}m;
         $text =~ s{^(        include longroom-locations.conf;\n)}{$1$more->{server}\n}m if $more->{server};
         spew("$dir/$name", $text);
     }
