@@ -132,30 +132,37 @@ static void answer_tagged(struct service *service, struct request *request,
 	response->content_type = known ? NULL : "application/json";
 }
 
-static void add_link(struct request *request, const char *relation,
-                     const char *parameter, int64_t id, int64_t limit)
+static void add_link(struct request *request, struct buffer *links,
+                     const char *relation, const char *parameter, int64_t id,
+                     int64_t limit)
 {
-	struct buffer *headers = &request->response.headers;
-
-	buffer_add_string(headers, "Link: <");
-	response_add_path(headers, request->route.path);
-	buffer_printf(headers, "?%s=%" PRId64 "&limit=%" PRId64 ">; rel=\"%s\"\r\n",
+	buffer_add_string(links, links->size == 0 ? "Link: <" : ", <");
+	response_add_path(links, request->route.path);
+	buffer_printf(links, "?%s=%" PRId64 "&limit=%" PRId64 ">; rel=\"%s\"",
 	              parameter, id, limit, relation);
 }
 
+/* One header with both: many clients read only one of several (RFC 9110
+ * section 5.3 has them mean the same). */
 static void add_links(struct request *request,
                       const struct store_range *range,
                       const struct store_page *page)
 {
+	struct buffer links = {0};
+
 	if (page->count > 0 && page->first > page->state.earliest)
-		add_link(request, "prev", "before", page->first,
+		add_link(request, &links, "prev", "before", page->first,
 		         range->limit);
 	if (range->direction == STORE_BEFORE && page->state.earliest > 0)
-		add_link(request, "next", "after",
+		add_link(request, &links, "next", "after",
 		         end_of_page(range, page), range->limit);
 	if (range->direction == STORE_AFTER && page->more)
-		add_link(request, "next", "after", page->last,
+		add_link(request, &links, "next", "after", page->last,
 		         range->limit);
+	if (links.size > 0)
+		buffer_add_string(&links, "\r\n");
+	buffer_add_text(&request->response.headers, buffer_text(&links));
+	buffer_release(&links);
 }
 
 static void finish_page(struct service *service, struct request *request,

@@ -115,6 +115,7 @@ for my $limit (1, 4, 5, 25) {
 
 subtest 'a page in the middle links both ways' => sub {
     my $page = $l->history('room_26', after => $ids[9], limit => 5);
+    is $page->{lines}{link}, 1, 'in one line: many clients read only one';
     is_deeply $l->message_ids($l->request(GET => path_of_link($page, 'prev'))), [@ids[5 .. 9]],
         'to the older page of the same size';
     is_deeply $l->message_ids($l->request(GET => path_of_link($page, 'next'))), [@ids[15 .. 19]],

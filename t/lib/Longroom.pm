@@ -872,7 +872,7 @@ package Longroom::Answer;
 # HTTP/1.1 answers out of a buffer of bytes.
 
 # Takes one complete answer off the front of $$buffer and returns it as
-# {status, headers, content}, or nothing if it is not complete yet. $ended says
+# {status, headers, lines, content} (lines: how many a header came in), or nothing if it is not complete yet. $ended says
 # that no more bytes will come.
 sub take {
     my ($buffer, $method, $ended) = @_;
@@ -880,16 +880,17 @@ sub take {
     return if $end < 0;
     my ($first, @lines) = split /\r\n/, substr $$buffer, 0, $end;
     my ($version, $status) = $first =~ m{\AHTTP/(1\.[01]) ([0-9]{3})} or return;
-    my %headers;
+    my (%headers, %lines);
     for (@lines) {
         my ($name, $value) = /\A([^:]+):\s*(.*?)\s*\z/s or next;
         $name = lc $name;
         $headers{$name} = exists $headers{$name} ? "$headers{$name}, $value" : $value;
+        $lines{$name}++;
     }
     my ($content, $length) = _content($buffer, $end + 4, \%headers, $method, $status, $ended);
     return if !defined $content;
     substr $$buffer, 0, $length, '';
-    return { version => $version, status => $status, headers => \%headers, content => $content };
+    return { version => $version, status => $status, headers => \%headers, lines => \%lines, content => $content };
 }
 
 # The content that starts at $start, and where the answer ends.
