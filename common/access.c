@@ -224,6 +224,21 @@ bool access_is_listed(const struct settings *settings, struct text origin)
 	return false;
 }
 
+/* http's and https's ports are as good as none (RFC 6454 section 4). */
+static struct text without_default_port(struct text host)
+{
+	static const char *const ports[] = {":443", ":80"};
+
+	for (size_t i = 0; i < sizeof ports / sizeof ports[0]; i++) {
+		size_t size = strlen(ports[i]);
+
+		if (host.size > size &&
+		    memcmp(host.data + host.size - size, ports[i], size) == 0)
+			return (struct text){host.data, host.size - size};
+	}
+	return host;
+}
+
 /* Whether an origin names the host that was asked. Its scheme is not known
  * here, for TLS may end at nginx or before it. */
 static bool is_of_host(struct text origin, struct text host)
@@ -233,8 +248,13 @@ static bool is_of_host(struct text origin, struct text host)
 	while (at + 3 <= origin.size && memcmp(origin.data + at, "://", 3) != 0)
 		at++;
 	at += 3;
-	return at < origin.size && origin.size - at == host.size &&
-	       strncasecmp(origin.data + at, host.data, host.size) == 0;
+	if (at >= origin.size)
+		return false;
+	origin = without_default_port(
+		(struct text){origin.data + at, origin.size - at});
+	host = without_default_port(host);
+	return origin.size == host.size &&
+	       strncasecmp(origin.data, host.data, host.size) == 0;
 }
 
 /* Browsers send cookies along whichever site's page makes the request, and a
