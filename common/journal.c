@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "utf8.h"
 
 enum { LINE_MAX_BYTES = 1024 };
 
@@ -36,9 +37,7 @@ static void write_line(const char *level, const char *format, va_list arguments)
 	            sizeof line);
 	size += clip(vsnprintf(line + size, sizeof line - size, format, arguments),
 	             sizeof line - size);
-	for (size_t i = 0; i < size; i++)
-		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-			line[i] = '?';
+	size = utf8_flatten(line, size);
 	line[size++] = '\n';
 	/* Nobody is left to be told when this fails. */
 	ssize_t ignored = write(STDERR_FILENO, line, size);

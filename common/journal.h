@@ -2,8 +2,8 @@
  *
  * Where a line goes from there (a file, the systemd journal) is the service
  * manager's business. A line is written with one write(2), so lines of several
- * threads never mix. Control characters in arguments come out as '?', so that
- * nobody can forge a line. errno is kept.
+ * threads never mix. What is not plain text in arguments comes out as '?'
+ * (utf8_flatten()), so that nobody can forge a line. errno is kept.
  *
  *     2026-11-22T06:02:00.123Z longroom-history[812]: info: ...
  */

@@ -74,6 +74,52 @@ static bool is_white(uint32_t point)
 	       point == 0x3000 || point == 0xfeff;
 }
 
+struct range {
+	uint32_t first, last;
+};
+
+static bool is_in(const struct range *ranges, size_t count, uint32_t point)
+{
+	for (size_t i = 0; i < count; i++)
+		if (point >= ranges[i].first && point <= ranges[i].last)
+			return true;
+	return false;
+}
+
+/* Unicode's DerivedCoreProperties.txt, Default_Ignorable_Code_Point, and
+ * U+2800, Braille without a dot. */
+static bool is_invisible(uint32_t point)
+{
+	static const struct range ranges[] = {
+		{0xad, 0xad},       {0x34f, 0x34f},     {0x61c, 0x61c},
+		{0x115f, 0x1160},   {0x17b4, 0x17b5},   {0x180b, 0x180f},
+		{0x200b, 0x200f},   {0x202a, 0x202e},   {0x2060, 0x206f},
+		{0x2800, 0x2800},   {0x3164, 0x3164},   {0xfe00, 0xfe0f},
+		{0xfeff, 0xfeff},   {0xffa0, 0xffa0},   {0xfff0, 0xfff8},
+		{0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
+	};
+
+	return point >= ranges[0].first &&
+	       is_in(ranges, sizeof ranges / sizeof ranges[0], point);
+}
+
+static bool is_control(uint32_t point)
+{
+	return point < 0x20 || (point >= 0x7f && point <= 0x9f);
+}
+
+/* A terminal or a viewer may end the line there, or turn what follows round. */
+static bool bends_line(uint32_t point)
+{
+	static const struct range ranges[] = {
+		{0x61c, 0x61c},   {0x200e, 0x200f}, {0x2028, 0x2029},
+		{0x202a, 0x202e}, {0x2066, 0x2069},
+	};
+
+	return is_control(point) ||
+	       is_in(ranges, sizeof ranges / sizeof ranges[0], point);
+}
+
 static size_t last_length(struct text text)
 {
 	size_t length = 1;
@@ -111,10 +157,43 @@ bool utf8_has_control(struct text text)
 		size_t length = utf8_length(text.data, text.size);
 		uint32_t point = code_point(text.data, length);
 
-		if (point < 0x20 || (point >= 0x7f && point <= 0x9f))
+		if (is_control(point))
 			return true;
 		text.data += length;
 		text.size -= length;
 	}
 	return false;
+}
+
+bool utf8_is_blank(struct text text)
+{
+	while (text.size > 0) {
+		size_t length = utf8_length(text.data, text.size);
+		uint32_t point = code_point(text.data, length);
+
+		if (!is_white(point) && !is_invisible(point))
+			return false;
+		text.data += length;
+		text.size -= length;
+	}
+	return true;
+}
+
+size_t utf8_flatten(char *data, size_t size)
+{
+	size_t to = 0;
+
+	for (size_t from = 0; from < size;) {
+		size_t length = utf8_length(data + from, size - from);
+
+		if (length == 0 || bends_line(code_point(data + from, length))) {
+			data[to++] = '?';
+			from += length > 0 ? length : 1;
+			continue;
+		}
+		memmove(data + to, data + from, length);
+		to += length;
+		from += length;
+	}
+	return to;
 }

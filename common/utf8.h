@@ -18,4 +18,13 @@ struct text utf8_trim(struct text text);
  * Takes valid UTF-8. */
 bool utf8_has_control(struct text text);
 
+/* Whether nothing of it can be seen: white space and characters that fonts show
+ * as nothing. Takes valid UTF-8. */
+bool utf8_is_blank(struct text text);
+
+/* Makes one line of plain characters of any bytes: what is not UTF-8, control
+ * characters, separators of lines and paragraphs, and what changes the direction
+ * of writing each become a '?'. Returns the new size, at most the old one. */
+size_t utf8_flatten(char *data, size_t size);
+
 #endif

@@ -166,6 +166,13 @@ subtest 'a user_id that looks like another part of the line' => sub {
     my $line = $l->wait_log('history', qr/(Saved message to database: .*)/);
     is $line, 'Saved message to database: room_id=1, user_id=2??msg_id?777, msg_id=1',
         'but in the log it can not be taken for the id';
+
+    my $from = $l->log_size('history');
+    $sent = ask_by_fastcgi($l->connect('history'), POST => '/rooms/room_1/messages',
+        qq({"content":"x","user_id":"\\u2028a\\u202eb\\u2066c"}), 'application/json');
+    is $sent->{status}, 201, 'a user_id of characters that bend lines is taken too';
+    is $l->wait_log('history', qr/(Saved message to database: .*)/, 5, $from),
+        'Saved message to database: room_id=1, user_id=?a?b?c, msg_id=2', 'and is plain in the log';
     $l->stop;
 };
 

@@ -180,6 +180,32 @@ static void control_characters_are_found(void **state)
 	assert_false(utf8_has_control(text_of("\xc3\xa9\xe2\x82\xac")));
 }
 
+static void one_line_is_made_of_any_bytes(void **state)
+{
+	static const struct {
+		const char *text, *line;
+	} rows[] = {
+		{"plain \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", NULL},
+		{"a\nb\x1b[2J\x7f", "a?b?[2J?"},
+		{"C1: \xc2\x85\xc2\x9b", "C1: ??"},
+		{"U+2028 \xe2\x80\xa8, U+2029 \xe2\x80\xa9", "U+2028 ?, U+2029 ?"},
+		{"\xe2\x80\xaegnp.exe\xe2\x81\xa6\xe2\x80\x8f\xd8\x9c", "?gnp.exe???"},
+		{"cut \xe2\x82", "cut ??"},
+		{"\xff\xc0\x80", "???"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		char bytes[64];
+		size_t size = strlen(rows[i].text);
+
+		memcpy(bytes, rows[i].text, size);
+		size = utf8_flatten(bytes, size);
+		assert_text(((struct text){bytes, size}),
+		            rows[i].line != NULL ? rows[i].line : rows[i].text);
+	}
+}
+
 /* ---- Numbers ---- */
 
 static void numbers_are_digits_within_limits(void **state)
@@ -791,6 +817,8 @@ int run_codecs(void)
 	             white_space_alone_leaves_nothing),
 		TEST("control characters are found",
 	             control_characters_are_found),
+		TEST("of any bytes one line is made that shows what it says",
+		     one_line_is_made_of_any_bytes),
 		TEST("a number is digits without sign or leading zero, within "
 	             "its limits",
 	             numbers_are_digits_within_limits),
