@@ -52,6 +52,14 @@ static struct text without_quotes(struct text text)
 
 enum media { MEDIA_JSON, MEDIA_FORM, MEDIA_TEXT, MEDIA_OTHER };
 
+/* UTF-8, as it is registered and as it is often misspelled, and its part ASCII. */
+static bool is_utf8_charset(struct text name)
+{
+	return equal_ignoring_case(name, "utf-8") ||
+	       equal_ignoring_case(name, "utf8") ||
+	       equal_ignoring_case(name, "us-ascii");
+}
+
 /* RFC 9110 section 8.3.1. */
 static enum media read_media_type(struct text header)
 {
@@ -62,7 +70,7 @@ static enum media read_media_type(struct text header)
 		struct text name = cut(&value, '=');
 
 		if (equal_ignoring_case(name, "charset") &&
-		    !equal_ignoring_case(without_quotes(value), "utf-8"))
+		    !is_utf8_charset(without_quotes(value)))
 			return MEDIA_OTHER;
 	}
 	if (equal_ignoring_case(type, "application/json"))
@@ -376,6 +384,17 @@ static struct problem read_form(struct text body, struct submission *submission)
 	return fine;
 }
 
+/* RFC 8259 section 8.1 lets a reader ignore a byte order mark. */
+static struct text without_mark(struct text body)
+{
+	static const char mark[] = "\xef\xbb\xbf";
+	size_t size = sizeof mark - 1;
+
+	if (body.size < size || memcmp(body.data, mark, size) != 0)
+		return body;
+	return (struct text){body.data + size, body.size - size};
+}
+
 static struct problem read_body(const struct submission_source *source,
                                 struct submission *submission)
 {
@@ -385,7 +404,7 @@ static struct problem read_body(const struct submission_source *source,
 		return problem(PROBLEM_EMPTY_CONTENT, "the request has no body");
 	switch (read_media_type(source->content_type)) {
 	case MEDIA_JSON:
-		return read_json(source->body, submission);
+		return read_json(without_mark(source->body), submission);
 	case MEDIA_FORM:
 		return read_form(source->body, submission);
 	case MEDIA_TEXT:
@@ -403,9 +422,9 @@ static struct problem check_content(struct buffer *content, size_t limit)
 {
 	struct text trimmed = utf8_trim(buffer_text(content));
 
-	if (trimmed.size == 0)
+	if (utf8_is_blank(trimmed))
 		return problem(PROBLEM_EMPTY_CONTENT,
-		               "there is no content, or only white space");
+		               "there is no content, or nothing that can be seen");
 	if (trimmed.size > limit)
 		return problem(PROBLEM_CONTENT_TOO_LARGE,
 		               "the content is longer than limits.content");

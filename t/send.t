@@ -79,6 +79,19 @@ subtest 'plain text is the content' => sub {
     is $answer->{json}{user_id}, 'anonymous', 'the sender is anonymous';
 };
 
+subtest 'names of UTF-8 and of its part ASCII are taken' => sub {
+    for my $charset (qw(utf8 UTF8 utf-8 us-ascii US-ASCII "utf-8")) {
+        is post_raw('room_26', "application/json; charset=$charset", '{"content":"x"}')->{status}, 201,
+            "charset=$charset";
+    }
+};
+
+subtest 'a byte order mark before JSON is passed over' => sub {
+    my $answer = post_raw('room_26', 'application/json', qq(\xef\xbb\xbf{"content":"marked"}));
+    is $answer->{status}, 201, 'the status is 201';
+    is $answer->{json}{content}, 'marked', 'with the content';
+};
+
 subtest 'who sends is the word of the client, with defaults' => sub {
     is_deeply [@{ $l->post('room_26', 'x')->{json} }{qw(user_id username)}],
         ['anonymous', 'anonymous'], 'without either, both are anonymous';
