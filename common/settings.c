@@ -4,6 +4,7 @@
 #include <ini.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "endpoint.h"
 #include "memory.h"
@@ -80,13 +81,17 @@ void word_list_add(struct word_list *list, const char *value)
 	}
 }
 
-/* Reads a number with one of the units behind it; NULL: it is none. */
+/* Reads a number with one of the units behind it, which 0 needs not; NULL: it is
+ * none. */
 static const struct unit *read_count(const char *value, const struct unit *units,
                                      int64_t *count)
 {
 	size_t digits = strspn(value, "0123456789");
 	struct text text = {value, digits};
 
+	*count = 0;
+	if (strcmp(value, "0") == 0)
+		return units;
 	for (; units->suffix != NULL; units++)
 		if (strcmp(value + digits, units->suffix) == 0)
 			return number_parse(text, 0, INT64_MAX, count) ? units
@@ -271,16 +276,26 @@ static char *read_line(char *line, int size, void *stream)
 	return line;
 }
 
+static bool complain_of_unknown(const char *section, const char *name,
+                                struct buffer *error)
+{
+	buffer_printf(error, "unknown setting %s.%s", section, name);
+	for (size_t i = 0; i < SETTING_COUNT; i++)
+		if (strcasecmp(rows[i].section, section) == 0 &&
+		    strcasecmp(rows[i].name, name) == 0)
+			buffer_printf(error, ": names are lower case: %s.%s",
+			              rows[i].section, rows[i].name);
+	return false;
+}
+
 static bool take_row(struct reading *reading, const char *section,
                      const char *name, const char *value)
 {
 	struct settings *s = reading->settings;
 	const struct row *row = find(section, name);
 
-	if (row == NULL) {
-		buffer_printf(&reading->error, "unknown setting %s.%s", section, name);
-		return false;
-	}
+	if (row == NULL)
+		return complain_of_unknown(section, name, &reading->error);
 	int *line = &s->lines[row - rows];
 	if (*line == -1)
 		return true;
@@ -296,6 +311,21 @@ static bool take_row(struct reading *reading, const char *section,
 	return set(s, row, value, &reading->error);
 }
 
+/* The value without a comment behind it. inih knows comments that begin with ';',
+ * but not in place of a value, and none with '#'. */
+static char *without_comment(const char *value)
+{
+	size_t size = 0;
+
+	while (value[size] != '\0' &&
+	       !(strchr(";#", value[size]) != NULL &&
+	         (size == 0 || strchr(" \t", value[size - 1]) != NULL)))
+		size++;
+	while (size > 0 && strchr(" \t", value[size - 1]) != NULL)
+		size--;
+	return memory_copy(value, size);
+}
+
 /* Returns 1 for good, 0 for an error, as inih wants it. It goes on after an
  * error; only the first is told. */
 static int take_setting(void *user, const char *section, const char *name,
@@ -305,10 +335,12 @@ static int take_setting(void *user, const char *section, const char *name,
 
 	if (reading->error_line > 0)
 		return 0;
-	if (take_row(reading, section, name, value))
-		return 1;
-	reading->error_line = reading->line;
-	return 0;
+	char *bare = without_comment(value);
+	bool good = take_row(reading, section, name, bare);
+	free(bare);
+	if (!good)
+		reading->error_line = reading->line;
+	return good;
 }
 
 static bool read_settings(struct reading *reading, const char *path,

@@ -24,7 +24,10 @@ static const struct store_backend *find_backend(const char **url,
 			return backends[i];
 		}
 	}
-	buffer_printf(error, "'%s' is no address of a store", *url);
+	if ((*url)[0] == '/')
+		buffer_printf(error, "%s: add the scheme: sqlite:%s", *url, *url);
+	else
+		buffer_printf(error, "%s: write sqlite: and an absolute path", *url);
 	return NULL;
 }
 

@@ -54,7 +54,7 @@ static bool sqlite_is_hopeless(const void *connection)
 static bool sqlite_check_address(const char *address, struct buffer *error)
 {
 	if (address[0] != '/')
-		buffer_printf(error, "'%s' is not an absolute path", address);
+		buffer_printf(error, "%s is not an absolute path", address);
 	return address[0] == '/';
 }
 

@@ -99,6 +99,7 @@ my @bad_lines = (
     ['a time of an unknown unit',     "[store]\nbusy_timeout = 5 weeks",  'busy_timeout', qr/'5 weeks'/],
     ['a choice that is none',         "[history]\non_save_failure = panic", 'on_save',    qr/panic.*broadcast\|reject/],
     ['a setting that is given twice', "[history]\nthreads = 4\nthreads = 5", 'threads = 5', qr/history\.threads/],
+    ['names in capitals',             "[Auth]\nMode = open",              'Mode = open',  qr/Auth\.Mode: names are lower case: auth\.mode/],
     ['a line that is none',           "[history]\nhello",                 'hello',        qr/\S/],
     ['a line that is too long',       '# ' . 'x' x 10_000,                '# xxx',        qr/long/],
 );
@@ -111,10 +112,28 @@ for (@bad_lines) {
     };
 }
 
+subtest 'a comment behind a value is none of it' => sub {
+    for my $comment (' ; much', ' # much', "\t#much", ' #') {
+        my $text = "$good\n[push]\nwindow = 64M$comment\n[rooms]\nephemeral = lobby hall$comment\n"
+            . "[auth]\naudience =$comment\n";
+        Longroom::spew($file, $text);
+        my $run = run_program($PROGRAMS[0], '-t', '-c', $file);
+        is $run->{status}, 0, "'$comment' is understood" or diag $run->{stderr};
+    }
+    is_refused('a value with a mark inside', "$good\n[rooms]\nephemeral = lobby#1\n", [], qr/'lobby#1'/);
+};
+
 subtest 'bad words after -o' => sub {
     for my $bad ('push.widnow=64M', 'push.window=much', 'window=64M', 'push.window', '=', '.=', '') {
         is_refused("-o '$bad'", $good, ['-o', $bad], qr/-o \Q$bad\E|-o [a-z.]+: /);
     }
+};
+
+subtest 'addresses that are no store' => sub {
+    is_refused('a path without a scheme', $good, ['-o', 'store.url=/var/lib/x.db'],
+        qr{store\.url: /var/lib/x\.db: add the scheme: sqlite:/var/lib/x\.db});
+    is_refused('a name', $good, ['-o', 'store.url=x.db'], qr{store\.url: x\.db: write sqlite: and an absolute path});
+    is_refused('a relative path', $good, ['-o', 'store.url=sqlite:x.db'], qr{store\.url: x\.db is not an absolute path});
 };
 
 subtest 'addresses that are none' => sub {

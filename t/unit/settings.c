@@ -192,12 +192,18 @@ static void numbers_take_their_units(void **state)
 		{"limits.idle_timeout=1d", 86400000},
 		{"limits.idle_timeout=2d", -1},
 		{"limits.idle_timeout=5000", -1},
+		{"limits.idle_timeout=0", -1},
+		{"limits.user_sends=0", 0},
 		{"limits.idle_timeout=5S", -1},
 		{"limits.idle_timeout=5M", -1},
 		{"limits.idle_timeout=ms", -1},
 		{"limits.idle_timeout=9223372036854775807d", -1},
 		{"history.threads=1", 1},
 		{"history.threads=1024", 1024},
+		{"auth.clock_skew=0", 0},
+		{"auth.clock_skew=0s", 0},
+		{"auth.clock_skew=00", -1},
+		{"store.busy_timeout=0", 0},
 		{"history.threads=1025", -1},
 		{"history.threads=0", -1},
 		{"history.threads=2K", -1},
@@ -231,6 +237,9 @@ static void numbers_take_their_units(void **state)
 		        : strstr(row, "thre") ? s->history_threads
 		        : strstr(row, "max_") ? s->push_max_connections
 		        : strstr(row, "mode") ? s->auth_mode
+		        : strstr(row, "skew") ? s->auth_clock_skew
+		        : strstr(row, "busy") ? s->store_busy_timeout
+		        : strstr(row, "sends") ? s->limits_user_sends
 		                              : s->history_on_save_failure) ==
 		               rows[i].value,
 		       "%s", row);
