@@ -207,13 +207,22 @@ subtest 'too much' => sub {
             'head-too-large'],
     );
     is_answered(pushd =>
-        ['straight: a request line over its limit', GET => "$POLL?x=" . 'x' x 20_000, [], undef,
+        ['straight: a request line over its limit', GET => "$POLL?x=" . 'x' x 70_000, [], undef,
             'head-too-large', 414],
-        ['straight: a header over its limit', GET => $POLL, ['X-Long: ' . 'x' x 20_000], undef,
+        ['straight: a header over its limit', GET => $POLL, ['X-Long: ' . 'x' x 70_000], undef,
             'head-too-large'],
         ['straight: very many headers', GET => $POLL, [map {"X-$_: " . 'x' x 100} 1 .. 1000], undef,
             'head-too-large'],
     );
+};
+
+# As many as a browser may keep for a site whose applications have many.
+subtest 'what nginx lets through is taken by both programs' => sub {
+    my @cookies = map { my $line = $_; "Cookie: " . join '; ', map {"c$line$_=" . 'x' x 3000} 1 .. 4 } 1 .. 2;
+    for my $path ($MESSAGES, "$POLL?timeout=0") {
+        my $answer = $l->connect->ask(bytes_of(GET => $path, \@cookies), 30) || { status => 'none' };
+        is $answer->{status}, 200, "24 kB of cookies: $path";
+    }
 };
 
 subtest 'parameters and headers that can not be' => sub {

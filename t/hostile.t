@@ -155,7 +155,7 @@ subtest 'requests behind a body' => sub {
         ok !$c->hangs_up(0.05), '... and that is all';
     }
     my $flood = $l->connect('pushd');
-    $flood->write(Longroom::get_bytes('/rooms/room_1/poll?timeout=50') . $HIDDEN x 1000, 5);
+    $flood->write(Longroom::get_bytes('/rooms/room_1/poll?timeout=50') . $HIDDEN x 4000, 5);
     ok $flood->hangs_up(20), 'more of them ahead of their answers than fit limits.request_head end the connection';
     $l->stop;
 };
