@@ -57,6 +57,7 @@ void page_end(struct page *page, const struct page_end *end)
 	buffer_add_string(b, end->more ? ",\"more\":true" : ",\"more\":false");
 	add_flag(b, "gap", end->gap);
 	add_flag(b, "reset", end->reset);
+	add_flag(b, "ephemeral", end->ephemeral);
 	if (end->retry_ms > 0)
 		buffer_printf(b, ",\"retry_ms\":%" PRId64, end->retry_ms);
 	buffer_add_string(b, "}");

@@ -31,6 +31,7 @@ struct page_end {
 	bool more;
 	bool gap;
 	bool reset;
+	bool ephemeral;   /* the room's messages are never stored */
 	int64_t retry_ms; /* how long to wait before asking again; 0: not at all */
 };
 

@@ -177,15 +177,17 @@ static void finish_page(struct service *service, struct request *request,
 		.earliest = found->state.earliest,
 		.more = found->more,
 		.reset = reset,
+		.ephemeral = settings_is_ephemeral(service->settings,
+		                                   request->route.room.string),
 	};
 	char tag[128];
 
 	page_end(page, &end);
 	add_links(request, range, found);
 	snprintf(tag, sizeof tag,
-	         "%08" PRIx32 ".%" PRId64 ".%" PRId64 ".%" PRId64 ".%" PRId64 ".%d%d",
+	         "%08" PRIx32 ".%" PRId64 ".%" PRId64 ".%" PRId64 ".%" PRId64 ".%d%d%d",
 	         found->end.log, found->state.earliest, found->first, found->last,
-	         found->count, found->more, reset);
+	         found->count, found->more, reset, end.ephemeral);
 	answer_tagged(service, request, tag);
 }
 

@@ -29,6 +29,8 @@ struct hub {
 	int64_t (*want_look)(void *context);
 	void *context;
 
+	const struct word_list *ephemeral; /* rooms that are in no log; set by the
+	                                    * owner */
 	bool ready;     /* the window was filled */
 	bool failing;   /* the log can't be read; the follower takes it back */
 	bool closing;   /* answers end their connections */

@@ -173,6 +173,12 @@ like(slurp("/proc/@{[pid_of($run, 'pushd')]}/cmdline"), qr/-o\0limits\.idle_time
 
 # ------------------------------------------------------------ the README
 
+# What the README's commands call, where it is in no minimal Debian.
+my ($packages) = slurp(Longroom::source_dir() . '/quickstart') =~ /^run_packages='([^']*)'/m;
+my %commands = map { $_ => 1 } slurp(Longroom::source_dir() . '/README') =~ /^    .*?\b(curl|openssl|make|sqlite3|jq|php|python3)\s/mg;
+like(" $packages ", $_ eq "make" ? qr{\sbuild-essential\s} : qr{\s$_\s}, "the README calls $_, which quickstart installs")
+    for sort keys %commands;
+
 my ($section) = slurp(Longroom::source_dir() . '/README') =~ /^With curl\n-+\n(.*?)\n\n\n/ms;
 my @pasted = map {s/^    //mgr} grep {/curl/} split /\n\n(?!    )|\n\n(?=    )/, $section // '';
 @pasted = grep { !/\A\S.*:\Z/ } @pasted;
