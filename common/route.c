@@ -3,6 +3,10 @@
 #include "number.h"
 #include "params.h"
 
+const char route_none_detail[] =
+	"there is no such path; a room has /rooms/{room}/messages, "
+	"/rooms/{room}/messages/{id} and /rooms/{room}/poll";
+
 /* Cuts the last "/segment" from *path. */
 static bool last_segment(struct text *path, struct text *segment)
 {

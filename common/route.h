@@ -33,6 +33,9 @@ struct route {
 	int64_t id; /* ROUTE_MESSAGE: 1 to INT64_MAX */
 };
 
+/* The detail of a 404 for ROUTE_NONE: which paths there are. */
+extern const char route_none_detail[];
+
 /* Takes an origin-form target (RFC 9112 section 3.2.1). */
 void route_parse(struct text target, struct route *route);
 

@@ -128,8 +128,7 @@ static void answer_route(struct service *service, struct request *request)
 		               "a room's name is 1 to 64 of A-Z a-z 0-9 . _ ~ -, "
 		               "and room_<number> has no leading zero");
 	else if (kind == ROUTE_NONE || kind == ROUTE_POLL)
-		service_refuse(request, PROBLEM_NOT_FOUND,
-		               "there is no such path");
+		service_refuse(request, PROBLEM_NOT_FOUND, route_none_detail);
 	else
 		answer_resource(service, request, is_get);
 }

@@ -17,8 +17,7 @@ struct problem poll_request_read(struct text target, struct poll_request *reques
 	if (route.kind == ROUTE_HEALTH || route.kind == ROUTE_METRICS)
 		return (struct problem){PROBLEM_NONE, NULL};
 	if (route.kind != ROUTE_POLL)
-		return (struct problem){PROBLEM_NOT_FOUND,
-		                        "there is no such path"};
+		return (struct problem){PROBLEM_NOT_FOUND, route_none_detail};
 	request->room = route.room;
 	wrong = query_cursor(route.query, "after", true, &request->cursor, &given);
 	request->from_now = given != QUERY_CURSOR;

@@ -270,6 +270,8 @@ subtest 'paths where nothing is' => sub {
         '/rooms', '/rooms/', '/rooms/room_26', '/rooms/room_26/', '/rooms/room_26/events',
         "$MESSAGES/", "$MESSAGES/0", "$MESSAGES/-1", "$MESSAGES/x", "$MESSAGES/01", "$MESSAGES/1/2",
         "$MESSAGES/9223372036854775808", "$POLL/", '/rooms/room_26/Poll', '/nothing.html');
+    like $l->connect->ask(bytes_of(GET => $_))->{content}, qr{/messages\b.*/poll\b}, "GET $_ is told which paths there are"
+        for '/rooms', '/rooms/', '/rooms/room_26', '/rooms/room_26/message';
     is_answered(pushd => map { ["straight: GET $_", GET => $_, [], undef, 'not-found'] }
         '/', '/poll', '/rooms', '/rooms/', '/rooms/room_26', '/rooms/room_26/events', "$POLL/", $MESSAGES, '*');
 };
