@@ -675,15 +675,17 @@ static void process_input(struct connection *c, struct text data)
 		keep_input(c, data);
 }
 
-/* Reads all there is: what is left would not be told again. While the client
- * has an answer to read, what it says is left to wait in the kernel. */
+/* Reads all there is: what is left would not be told again. Nor would an end
+ * that was told with it: then the read that finds nothing more is worth its price.
+ * While the client has an answer to read, what it says is left to wait in the
+ * kernel. */
 static void receive(struct connection *c)
 {
 	char data[RECEIVE_BYTES];
 	ssize_t size = sizeof data;
 
-	while (size == sizeof data && c->state != CONNECTION_WRITING &&
-	       c->state != CONNECTION_DEAD) {
+	while ((size == sizeof data || c->has_ended) &&
+	       c->state != CONNECTION_WRITING && c->state != CONNECTION_DEAD) {
 		size = recv(c->fd, data, sizeof data, 0);
 		if (size > 0) {
 			process_input(c, (struct text){data, (size_t)size});
@@ -692,17 +694,25 @@ static void receive(struct connection *c)
 		} else if (size == 0 ||
 		           (errno != EAGAIN && errno != EWOULDBLOCK)) {
 			connection_close(c);
+		} else {
+			break;
 		}
 	}
 }
 
-void connection_ready(void *owner, bool can_read, bool can_write)
+void connection_ready(void *owner, const struct poller_signs *signs)
 {
 	struct connection *c = owner;
+	bool can_read = signs->can_read;
 
 	if (c->state == CONNECTION_DEAD)
 		return;
-	if (c->state == CONNECTION_WRITING && can_write) {
+	c->has_ended |= signs->has_ended;
+	if (c->state == CONNECTION_WRITING && signs->is_broken) {
+		connection_close(c);
+		return;
+	}
+	if (c->state == CONNECTION_WRITING && signs->can_write) {
 		write_answer(c);
 		process_early_input(c);
 		can_read = true;

@@ -3,7 +3,9 @@
  *
  * While it waits it has no buffers and stays registered for reading, so that a
  * client that goes away is noticed, and a request and its answer cost one recv
- * and one send. What a client sends before it has its answer (pipelining, RFC
+ * and one send. A client that has ended its side may still read: what it has
+ * asked is answered as far as that needs no waiting, then it is closed (PROTOCOL
+ * section 6). What a client sends before it has its answer (pipelining, RFC
  * 9112 section 9.3.2) is kept up to limits.request_head. */
 #ifndef LONGROOM_CONNECTION_H
 #define LONGROOM_CONNECTION_H
@@ -12,6 +14,7 @@
 
 #include "deadlines.h"
 #include "head_check.h"
+#include "poller.h"
 #include "request_head.h"
 #include "unread.h"
 #include "users.h"
@@ -41,6 +44,7 @@ struct connection {
 	bool is_surplus;   /* came over max_connections: refused while it is so */
 	bool closes;       /* after this request */
 	bool is_overdue;   /* its time is up, but its read of the log isn't back */
+	bool has_ended;    /* its client says no more: all of that is to be read */
 	struct http_parser parser;
 	struct head_check head_check;
 	int64_t head_size;   /* bytes of this request so far */
@@ -72,7 +76,7 @@ void connection_expire(struct connection *c);
 void connection_drain(struct connection *c);
 
 /* What the poller tells of it; the owner is the connection. */
-void connection_ready(void *owner, bool can_read, bool can_write);
+void connection_ready(void *owner, const struct poller_signs *signs);
 
 /* The hub's answer. */
 void connection_answered(struct waiter *waiter, struct answer *answer);

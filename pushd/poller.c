@@ -6,6 +6,22 @@
 
 enum { EVENTS_PER_TURN = 512 };
 
+/* The peer's end is worth an event of its own, whatever else is watched. */
+static const uint32_t watched = EPOLLIN | EPOLLRDHUP;
+
+static struct poller_signs read_signs(uint32_t events)
+{
+	bool is_broken = (events & (EPOLLHUP | EPOLLERR)) != 0;
+	bool has_ended = is_broken || (events & EPOLLRDHUP) != 0;
+
+	return (struct poller_signs){
+		.can_read = has_ended || (events & EPOLLIN) != 0,
+		.can_write = (events & EPOLLOUT) != 0,
+		.has_ended = has_ended,
+		.is_broken = is_broken,
+	};
+}
+
 static void look(struct ev_loop *loop, struct ev_io *io, int what)
 {
 	struct poller *poller = io->data;
@@ -15,11 +31,9 @@ static void look(struct ev_loop *loop, struct ev_io *io, int what)
 	(void)loop;
 	(void)what;
 	for (int i = 0; i < count; i++) {
-		uint32_t is = events[i].events;
+		struct poller_signs signs = read_signs(events[i].events);
 
-		poller->ready(events[i].data.ptr,
-		              (is & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0,
-		              (is & EPOLLOUT) != 0);
+		poller->ready(events[i].data.ptr, &signs);
 	}
 }
 
@@ -56,7 +70,7 @@ static bool control(struct poller *poller, int how, int fd, void *owner,
 
 bool poller_add(struct poller *poller, int fd, void *owner)
 {
-	return control(poller, EPOLL_CTL_ADD, fd, owner, EPOLLIN);
+	return control(poller, EPOLL_CTL_ADD, fd, owner, watched);
 }
 
 void poller_watch_writing(struct poller *poller, int fd, void *owner,
@@ -64,5 +78,5 @@ void poller_watch_writing(struct poller *poller, int fd, void *owner,
 {
 	/* What is watched already can be watched otherwise. */
 	control(poller, EPOLL_CTL_MOD, fd, owner,
-	        writing ? EPOLLIN | EPOLLOUT : EPOLLIN);
+	        writing ? watched | EPOLLOUT : watched);
 }

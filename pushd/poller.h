@@ -4,16 +4,26 @@
  * libev watches level-triggered. For each event the kernel then looks at the
  * socket twice, once to tell it and once to find that there is no more, and that
  * is a good part of what a delivery costs. Edge-triggered, a change is told once:
- * whoever is told reads until nothing is left. */
+ * a short read has taken all there was, and what comes later is told anew. But
+ * that the peer has hung up is told together with its last bytes, and not again:
+ * the owner is told of it by a sign of its own. */
 #ifndef LONGROOM_POLLER_H
 #define LONGROOM_POLLER_H
 
 #include <ev.h>
 #include <stdbool.h>
 
-/* The owner of a descriptor can read (or its peer has left), or write, or both.
- * It may have been closed a moment ago. */
-typedef void poller_ready(void *owner, bool can_read, bool can_write);
+/* What has become of a descriptor; any of them together. */
+struct poller_signs {
+	bool can_read;
+	bool can_write;
+	bool has_ended; /* its peer says no more; there may be bytes to read before
+	                 * that. It may still read what it gets */
+	bool is_broken; /* nothing written will reach its peer any more */
+};
+
+/* The owner may have been closed a moment ago. */
+typedef void poller_ready(void *owner, const struct poller_signs *signs);
 
 struct poller {
 	struct ev_loop *loop;
