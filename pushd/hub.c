@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "journal.h"
 #include "metrics.h"
+#include "news.h"
 #include "page.h"
 
 /* PROTOCOL section 6. Those who come back while a restart lasts have to fit the
@@ -111,37 +112,6 @@ static void give_storage_problem(struct hub *hub, struct waiter *waiter)
 	give_problem(hub, waiter, PROBLEM_STORAGE, "the log can't be read now");
 }
 
-static bool is_new(const struct entry *entry, const struct cursor *place)
-{
-	return entry->id > 0 ? entry->id > place->id
-	                     : entry->position > place->position;
-}
-
-/* Whether neither this entry nor any before it is new: both log_id and position
- * ascend. */
-static bool is_behind(const struct entry *entry, const struct cursor *place)
-{
-	return entry->log_id <= place->id && entry->position <= place->position;
-}
-
-/* The first entry that the place lacks; NULL if there is none. */
-static struct entry *find_first_new(const struct room *room,
-                                    const struct cursor *place)
-{
-	struct entry *first = NULL;
-
-	for (struct list *at = room->entries.previous; at != &room->entries;
-	     at = at->previous) {
-		struct entry *entry = LIST_OWNER(at, struct entry, in_room);
-
-		if (is_behind(entry, place))
-			break;
-		if (is_new(entry, place))
-			first = entry;
-	}
-	return first;
-}
-
 static void page_add(struct page *page, struct text json)
 {
 	page_separate(page);
@@ -196,34 +166,23 @@ static struct cursor cursor_after(const struct hub *hub, const struct entry *las
 	return cursor;
 }
 
-/* Renders what the place lacks, from `first` on (NULL: nothing). Returns a
- * reference. */
-static struct answer *render_entries(struct hub *hub, const struct room *room,
-                                     const struct entry *first,
-                                     const struct cursor *place)
+/* Renders what the place lacks. Returns a reference. */
+static struct answer *render_news(struct hub *hub, const struct room *room,
+                                  const struct cursor *place)
 {
 	struct page_end end = {.cursor = place_now(hub),
 	                       .earliest = room->earliest,
 	                       .gap = has_gap(room, place)};
-	const struct list *at = first != NULL ? &first->in_room : &room->entries;
-	const struct entry *last = NULL;
+	struct news news = news_after(room, place);
+	const struct entry *last = NULL, *entry;
 	struct page page;
 
 	start_page(hub, &page, room);
-	for (; at != &room->entries; at = at->next) {
-		const struct entry *entry =
-			LIST_OWNER(at, struct entry, in_room);
-
-		if (!is_new(entry, place))
-			continue;
-		end.more = page_is_full(&page);
-		if (end.more)
-			break;
+	while ((entry = news_take(&news)) != NULL && !page_is_full(&page)) {
 		page_add(&page, (struct text){entry->json, entry->size});
 		last = entry;
 	}
-	if (page_is_full(&page) && hub->behind)
-		end.more = true;
+	end.more = entry != NULL || (page_is_full(&page) && hub->behind);
 	if (end.more)
 		end.cursor = cursor_after(hub, last, place);
 	return finish_page(hub, &page, &end);
@@ -232,7 +191,6 @@ static struct answer *render_entries(struct hub *hub, const struct room *room,
 /* The same, rendered once for all who come with the same cursor. Borrowed by
  * the caller until the room gets a message. */
 static struct answer *page_after(struct hub *hub, struct room *room,
-                                 const struct entry *first,
                                  const struct cursor *place)
 {
 	struct answer *answer =
@@ -240,7 +198,7 @@ static struct answer *page_after(struct hub *hub, struct room *room,
 
 	if (answer != NULL)
 		return answer;
-	answer = render_entries(hub, room, first, place);
+	answer = render_news(hub, room, place);
 	room_cache_page(room, place->id, place->position, answer);
 	answer_release(answer);
 	return answer;
@@ -250,7 +208,7 @@ static void give_empty_page(struct hub *hub, struct waiter *waiter)
 {
 	struct cursor now = place_now(hub);
 	struct answer *answer =
-		answer_hold(page_after(hub, waiter->room, NULL, &now));
+		answer_hold(page_after(hub, waiter->room, &now));
 
 	give_page(hub, waiter, answer);
 	answer_release(answer);
@@ -259,11 +217,11 @@ static void give_empty_page(struct hub *hub, struct waiter *waiter)
 static void answer_or_park(struct hub *hub, struct waiter *waiter)
 {
 	struct room *room = waiter->room;
-	struct entry *first = find_first_new(room, &waiter->cursor);
 
-	if (first != NULL || has_gap(room, &waiter->cursor)) {
-		struct answer *answer = answer_hold(
-			page_after(hub, room, first, &waiter->cursor));
+	if (news_is_there(room, &waiter->cursor) ||
+	    has_gap(room, &waiter->cursor)) {
+		struct answer *answer =
+			answer_hold(page_after(hub, room, &waiter->cursor));
 		give_page(hub, waiter, answer);
 		answer_release(answer);
 	} else if (waiter->must_answer) {
@@ -579,19 +537,17 @@ static bool is_usable(struct hub *hub, const struct log_read *read,
 static void learn(struct room *room, const struct room_state *state,
                   const struct log_end *end)
 {
-	const struct list *at = room->entries.next;
+	struct cursor at_end = {.id = end->newest, .position = INT64_MAX};
+	struct news later = news_after(room, &at_end);
+	const struct entry *first = news_take(&later);
 
 	room->known = true;
 	room->earliest = state->earliest;
 	room->pruned = state->pruned;
 	/* The first message may have come since the log was read; one from
 	 * before was removed from it. */
-	for (; room->earliest == 0 && at != &room->entries; at = at->next) {
-		int64_t id = LIST_OWNER(at, struct entry, in_room)->id;
-
-		if (id > end->newest)
-			room->earliest = id;
-	}
+	if (room->earliest == 0 && first != NULL)
+		room->earliest = first->id;
 	room_forget_pages(room);
 }
 
@@ -755,7 +711,7 @@ static void deliver_room(struct hub *hub, struct room *room)
 		.id = first->id > 0 ? first->id - 1 : first->log_id,
 		.position = first->position - 1,
 	};
-	struct answer *answer = render_entries(hub, room, first, &before);
+	struct answer *answer = render_news(hub, room, &before);
 	struct list parked;
 
 	room->undelivered = NULL;
@@ -768,7 +724,7 @@ static void deliver_room(struct hub *hub, struct room *room)
 
 		/* One that was answered in another room a moment ago may have
 		 * parked here, with a cursor that is after all this. */
-		if (find_first_new(room, &waiter->cursor) == NULL)
+		if (!news_is_there(room, &waiter->cursor))
 			move(waiter, WAITER_PARKED, &room->parked);
 		else
 			give_page(hub, waiter, answer);

@@ -22,9 +22,14 @@ void rooms_init(struct rooms *rooms)
 	list_init(&rooms->idle);
 }
 
+bool room_has_entries(const struct room *room)
+{
+	return room->logged.count > 0 || room->unlogged.count > 0;
+}
+
 static bool is_in_use(const struct room *room)
 {
-	return !list_is_empty(&room->entries) || room->users > 0;
+	return room_has_entries(room) || room->users > 0;
 }
 
 static void room_free(struct rooms *rooms, struct room *room)
@@ -49,7 +54,6 @@ static struct room *room_new(const struct room_name *name)
 	struct room *room = memory_get(sizeof *room);
 
 	room->name = *name;
-	list_init(&room->entries);
 	list_init(&room->parked);
 	list_init(&room->queued);
 	list_init(&room->asking);

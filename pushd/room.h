@@ -9,6 +9,7 @@
 #include "answer.h"
 #include "list.h"
 #include "room_name.h"
+#include "sequence.h"
 
 enum {
 	ROOMS_IDLE_MAX = 10000,
@@ -28,8 +29,8 @@ struct cached_page {
 
 struct room {
 	struct room_name name;
-	struct list entries; /* struct entry, oldest first */
-	/* struct waiter: */
+	struct sequence logged;   /* its entries that are in the log, by id */
+	struct sequence unlogged; /* ... and in none, by position */
 	size_t users; /* waiters, and reads of the log under way */
 	/* struct waiter: */
 	struct list parked;    /* wait for a message; none has any to get */
@@ -66,6 +67,8 @@ void rooms_release(struct rooms *rooms);
  * in use. The first gives NULL if there is none, the second makes one. */
 struct room *rooms_find(const struct rooms *rooms, const struct room_name *name);
 struct room *rooms_get(struct rooms *rooms, const struct room_name *name);
+
+bool room_has_entries(const struct room *room);
 
 /* A room with entries or users is in use. To be called when it got its first
  * entry, or may have lost its last one. */

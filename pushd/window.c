@@ -1,5 +1,6 @@
 #include "window.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "memory.h"
@@ -26,23 +27,49 @@ static int64_t room_cost(const struct room *room)
 	return (int64_t)(sizeof *room + TREE_BYTES + ALLOCATION_BYTES);
 }
 
+static struct sequence *sequence_of(const struct entry *entry)
+{
+	return entry->id > 0 ? &entry->room->logged : &entry->room->unlogged;
+}
+
+static void enter_room(struct window *window, struct entry *entry)
+{
+	struct sequence *sequence = sequence_of(entry);
+
+	if (!room_has_entries(entry->room))
+		window->bytes += room_cost(entry->room);
+	window->bytes -= (int64_t)sequence_bytes(sequence);
+	sequence_append(sequence, entry);
+	window->bytes += (int64_t)sequence_bytes(sequence);
+}
+
+/* The oldest entry of all is the oldest of its kind in its room. */
+static void leave_room(struct window *window, struct entry *entry)
+{
+	struct sequence *sequence = sequence_of(entry);
+
+	assert(sequence_at(sequence, 0) == entry);
+	window->bytes -= (int64_t)sequence_bytes(sequence);
+	sequence_drop_first(sequence);
+	window->bytes += (int64_t)sequence_bytes(sequence);
+	if (!room_has_entries(entry->room))
+		window->bytes -= room_cost(entry->room);
+}
+
 struct entry *window_append(struct window *window, struct room *room, int64_t id,
                             int64_t log_id, struct text json)
 {
 	struct entry *entry = memory_get(sizeof *entry + json.size);
 
 	list_init(&entry->in_window);
-	list_init(&entry->in_room);
 	entry->room = room;
 	entry->id = id;
 	entry->log_id = log_id;
 	entry->position = ++window->position;
 	entry->size = json.size;
 	memcpy(entry->json, json.data, json.size);
-	if (list_is_empty(&room->entries))
-		window->bytes += room_cost(room);
 	list_append(&window->entries, &entry->in_window);
-	list_append(&room->entries, &entry->in_room);
+	enter_room(window, entry);
 	window->bytes += cost(entry);
 	window->count++;
 	return entry;
@@ -60,13 +87,11 @@ static void drop_oldest(struct window *window, struct rooms *rooms)
 	window->count--;
 	window->from = entry->log_id;
 	list_remove(&entry->in_window);
-	list_remove(&entry->in_room);
+	leave_room(window, entry);
 	/* So what is kept of pages is never more than what is in the window. */
 	room_forget_pages(room);
-	if (list_is_empty(&room->entries)) {
-		window->bytes -= room_cost(room);
+	if (!room_has_entries(room))
 		rooms_settle(rooms, room);
-	}
 	free(entry);
 }
 

@@ -1,6 +1,6 @@
 /* The newest messages of the log, all rooms, and among them those that are in
- * no log; first in, first out, bounded in bytes, their
- * rooms' included.
+ * no log; first in, first out, bounded in bytes, their rooms' and what finds them
+ * there included.
  *
  * Every message of the log after `from`, up to what the hub holds, is in it. */
 #ifndef LONGROOM_WINDOW_H
@@ -10,7 +10,6 @@
 
 struct entry {
 	struct list in_window;
-	struct list in_room;
 	struct room *room;
 	int64_t id;       /* 0: in no log */
 	int64_t log_id;   /* id; without one, where the log ended at the time */

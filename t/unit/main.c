@@ -20,6 +20,7 @@ static const struct group {
 	{"hub", run_hub},
 	{"tokens", run_tokens},
 	{"limits", run_limits},
+	{"window", run_window},
 };
 
 static int run_all(void)

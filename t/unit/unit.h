@@ -81,5 +81,6 @@ int run_settings(void);
 int run_store(void);
 int run_submission(void);
 int run_tokens(void);
+int run_window(void);
 
 #endif

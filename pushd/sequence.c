@@ -1,0 +1,62 @@
+#include "sequence.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "memory.h"
+
+enum { LEAST_ROOM = 4 };
+
+void sequence_release(struct sequence *sequence)
+{
+	free(sequence->ring);
+	*sequence = (struct sequence){0};
+}
+
+static void move_to_ring_of(struct sequence *sequence, size_t room)
+{
+	struct entry **ring = memory_get(room * sizeof *ring);
+
+	for (size_t i = 0; i < sequence->count; i++)
+		ring[i] = sequence_at(sequence, i);
+	free(sequence->ring);
+	sequence->ring = ring;
+	sequence->room = room;
+	sequence->first = 0;
+}
+
+void sequence_append(struct sequence *sequence, struct entry *entry)
+{
+	if (sequence->count == sequence->room)
+		move_to_ring_of(sequence, sequence->room > 0 ? 2 * sequence->room
+		                                             : LEAST_ROOM);
+	size_t end = sequence->first + sequence->count++;
+	sequence->ring[end & (sequence->room - 1)] = entry;
+}
+
+void sequence_drop_first(struct sequence *sequence)
+{
+	assert(sequence->count > 0);
+	sequence->first = (sequence->first + 1) & (sequence->room - 1);
+	if (--sequence->count == 0)
+		sequence_release(sequence);
+	else if (sequence->room > LEAST_ROOM &&
+	         sequence->count <= sequence->room / 4)
+		move_to_ring_of(sequence, sequence->room / 2);
+}
+
+size_t sequence_count_up_to(const struct sequence *sequence, int64_t key,
+                            int64_t (*key_of)(const struct entry *entry))
+{
+	size_t low = 0, high = sequence->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (key_of(sequence_at(sequence, middle)) <= key)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}

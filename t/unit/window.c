@@ -1,0 +1,137 @@
+/* Tests of the window and of what is found in it, compared with a plain walk over
+ * all that was put in. */
+#include "unit.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "news.h"
+#include "window.h"
+
+enum { ROOMS = 3, ENTRIES_MAX = 3000, STEPS = 3000, SEED = 20261130 };
+
+struct told {
+	int room;
+	int64_t id, position;
+};
+
+struct model {
+	struct window window;
+	struct rooms rooms;
+	struct room *room[ROOMS];
+	struct told told[ENTRIES_MAX]; /* all ever */
+	size_t count;
+	int64_t newest;
+	struct random random;
+};
+
+static void setup(struct model *m)
+{
+	char name[16];
+
+	*m = (struct model){.random = random_from(SEED)};
+	window_init(&m->window, 1 << 20);
+	rooms_init(&m->rooms);
+	for (int i = 0; i < ROOMS; i++) {
+		snprintf(name, sizeof name, "room_%d", i + 1);
+		struct room_name named = room_named(name);
+		m->room[i] = rooms_get(&m->rooms, &named);
+		rooms_use(&m->rooms, m->room[i]);
+	}
+}
+
+static void teardown(struct model *m)
+{
+	window_clear(&m->window, &m->rooms);
+	expect(m->window.bytes == 0, "%" PRId64 " bytes of nothing",
+	       m->window.bytes);
+	for (int i = 0; i < ROOMS; i++)
+		rooms_leave(&m->rooms, m->room[i]);
+	rooms_release(&m->rooms);
+}
+
+static void append(struct model *m)
+{
+	int room = (int)random_below(&m->random, ROOMS);
+	bool is_logged = random_below(&m->random, 3) > 0;
+
+	if (m->count == ENTRIES_MAX)
+		return;
+	if (is_logged)
+		m->newest += 1 + (int64_t)random_below(&m->random, 3);
+	window_append(&m->window, m->room[room], is_logged ? m->newest : 0,
+	              m->newest, text_of("{}"));
+	m->told[m->count++] = (struct told){room, is_logged ? m->newest : 0,
+	                                    m->window.position};
+}
+
+/* As many as chance wants: often few, now and then most. */
+static void evict(struct model *m)
+{
+	int64_t limit = m->window.limit_bytes;
+	size_t share = random_below(&m->random, 100);
+
+	m->window.limit_bytes = m->window.bytes - m->window.bytes *
+	                        (int64_t)(share < 95 ? 2 : share) / 100;
+	window_evict(&m->window, &m->rooms);
+	m->window.limit_bytes = limit;
+}
+
+static bool is_lacking(const struct told *told, const struct cursor *place)
+{
+	return told->id > 0 ? told->id > place->id
+	                    : told->position > place->position;
+}
+
+static void compare(struct model *m)
+{
+	int which = (int)random_below(&m->random, ROOMS);
+	struct cursor place = {
+		.id = (int64_t)random_below(&m->random, (size_t)m->newest + 2),
+		.position = (int64_t)random_below(
+			&m->random, (size_t)m->window.position + 2),
+	};
+	struct news news = news_after(m->room[which], &place);
+	size_t kept = (size_t)m->window.count, found = 0;
+
+	for (size_t i = m->count - kept; i < m->count; i++) {
+		const struct told *told = &m->told[i];
+
+		if (told->room != which || !is_lacking(told, &place))
+			continue;
+		const struct entry *entry = news_take(&news);
+		assert_non_null(entry);
+		assert_int_equal(entry->position, told->position);
+		found++;
+	}
+	assert_null(news_take(&news));
+	expect(news_is_there(m->room[which], &place) == (found > 0),
+	       "%zu found", found);
+}
+
+static void a_search_finds_what_a_walk_does(void **state)
+{
+	static struct model m;
+
+	(void)state;
+	setup(&m);
+	for (int i = 0; i < STEPS; i++) {
+		append(&m);
+		if (random_below(&m.random, 20) == 0)
+			evict(&m);
+		compare(&m);
+	}
+	teardown(&m);
+}
+
+int run_window(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST("whatever place is asked from, all that it lacks is found, "
+	             "in order",
+	             a_search_finds_what_a_walk_does),
+	};
+
+	return cmocka_run_group_tests_name("window", tests, NULL, NULL);
+}
