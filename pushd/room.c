@@ -8,12 +8,15 @@
 #include "clock.h"
 #include "memory.h"
 
+/* A room begins with its name, so that a name alone will do to look for it. */
 static int compare_names(const void *a, const void *b)
 {
-	const struct room *left = a, *right = b;
+	const struct room_name *left = a, *right = b;
 
-	return strcmp(left->name.string, right->name.string);
+	return strcmp(left->string, right->string);
 }
+
+static_assert(offsetof(struct room, name) == 0, "see compare_names");
 
 void rooms_init(struct rooms *rooms)
 {
@@ -75,8 +78,7 @@ static void stop_idling(struct rooms *rooms, struct room *room)
 
 struct room *rooms_find(const struct rooms *rooms, const struct room_name *name)
 {
-	struct room wanted = {.name = *name};
-	struct room **found = tfind(&wanted, &rooms->tree, compare_names);
+	struct room **found = tfind(name, &rooms->tree, compare_names);
 
 	return found != NULL ? *found : NULL;
 }
