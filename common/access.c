@@ -37,8 +37,8 @@ static char *take_name_or(struct text encoded, const char *initial)
 	                        : memory_copy(initial, strlen(initial));
 }
 
-/* False: there is a pattern that is none. */
-static bool take_patterns(struct text encoded, struct word_list *patterns)
+/* What is wrong with a list, for people; NULL: nothing. */
+static const char *take_patterns(struct text encoded, struct word_list *patterns)
 {
 	char *words = memory_copy(encoded.data != NULL ? encoded.data : "",
 	                          encoded.size);
@@ -46,9 +46,20 @@ static bool take_patterns(struct text encoded, struct word_list *patterns)
 
 	word_list_add(patterns, words);
 	free(words);
-	for (size_t i = 0; i < patterns->count; i++)
-		good = good && pattern_check(patterns->words[i]);
-	return good;
+	if (patterns->count > PATTERN_LIST_MAX)
+		return "the site gives you more than 256 patterns for rooms";
+	switch (pattern_list_check(patterns)) {
+	case PATTERN_TOO_STARRY:
+		return "among the rooms that the site gives you is a pattern "
+		       "with more than 8 stars";
+	case PATTERN_NO_NAME:
+		good = false;
+		break;
+	case PATTERN_GOOD:
+		break;
+	}
+	return good ? NULL : "among the rooms that the site gives you is one "
+	                     "that can have no such name";
 }
 
 /* Who is let in by mistake can't be put out again: what is not understood
@@ -72,12 +83,11 @@ static struct problem take_from_nginx(const struct credentials *credentials,
 		                        "the site's name or type for you can "
 		                        "be none: UTF-8, with %XX for what is "
 		                        "not ASCII"};
-	if (!take_patterns(credentials->read, &own->read) ||
-	    !take_patterns(credentials->write, &own->write))
-		return (struct problem){PROBLEM_FORBIDDEN,
-		                        "among the rooms that the site gives "
-		                        "you is one that can have no such "
-		                        "name"};
+	const char *why = take_patterns(credentials->read, &own->read);
+	if (why == NULL)
+		why = take_patterns(credentials->write, &own->write);
+	if (why != NULL)
+		return (struct problem){PROBLEM_FORBIDDEN, why};
 	grant->identity = own;
 	return fine;
 }

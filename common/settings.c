@@ -459,11 +459,15 @@ static bool check_patterns(const struct settings *s, enum setting_index index,
                            const struct word_list *list, struct buffer *error)
 {
 	for (size_t i = 0; i < list->count; i++) {
-		if (pattern_check(list->words[i]))
+		enum pattern_fault fault = pattern_check(list->words[i]);
+
+		if (fault == PATTERN_GOOD)
 			continue;
 		blame(s, index, error);
-		buffer_printf(error, "'%s' can match no room's name",
-		              list->words[i]);
+		buffer_printf(error, "'%s' %s", list->words[i],
+		              fault == PATTERN_NO_NAME
+		                      ? "can match no room's name"
+		                      : "has more than 8 stars");
 		return false;
 	}
 	return true;

@@ -232,28 +232,35 @@ static bool is_for_here(json_object *claims, const struct settings *settings,
 	        strcmp(json_object_get_string(iss), issuer) == 0);
 }
 
-static bool take_pattern(json_object *item, struct word_list *patterns)
+static bool take_pattern(json_object *item, struct word_list *patterns,
+                         const char **why)
 {
-	if (!is_string(item) ||
-	    json_object_get_string_len(item) > ROOM_NAME_MAX ||
-	    !pattern_check(json_object_get_string(item)))
-		return false;
-	word_list_add(patterns, json_object_get_string(item));
-	return true;
+	const char *pattern = json_object_get_string(item);
+	enum pattern_fault fault =
+		is_string(item) ? pattern_check(pattern) : PATTERN_NO_NAME;
+
+	if (fault == PATTERN_TOO_STARRY)
+		*why = "a pattern of the token has more than 8 stars";
+	if (fault == PATTERN_GOOD)
+		word_list_add(patterns, pattern);
+	return fault == PATTERN_GOOD;
 }
 
 static bool take_patterns(json_object *rights, const char *name,
-                          struct word_list *patterns)
+                          struct word_list *patterns, const char **why)
 {
 	json_object *list = NULL;
 
+	*why = "the token's read or write is no list of up to 256 patterns for "
+	       "names of rooms";
 	if (!json_object_object_get_ex(rights, name, &list))
 		return true;
 	if (!json_object_is_type(list, json_type_array) ||
-	    json_object_array_length(list) > TOKEN_PATTERNS_MAX)
+	    json_object_array_length(list) > PATTERN_LIST_MAX)
 		return false;
 	for (size_t i = 0; i < json_object_array_length(list); i++)
-		if (!take_pattern(json_object_array_get_idx(list, i), patterns))
+		if (!take_pattern(json_object_array_get_idx(list, i), patterns,
+		                  why))
 			return false;
 	return true;
 }
@@ -275,10 +282,8 @@ static bool take_rights(json_object *claims, const struct settings *settings,
 		identity->sender_type = copy_name(type);
 	else
 		return false;
-	*why = "the token's read or write is no list of up to 256 patterns for "
-	       "names of rooms";
-	return take_patterns(rights, "read", &identity->read) &&
-	       take_patterns(rights, "write", &identity->write);
+	return take_patterns(rights, "read", &identity->read, why) &&
+	       take_patterns(rights, "write", &identity->write, why);
 }
 
 /* Who has no name may be given as one whose name is null, or empty. */

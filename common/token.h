@@ -14,8 +14,7 @@
 struct json_object;
 
 enum {
-	TOKEN_MAX = 8192,         /* bytes */
-	TOKEN_PATTERNS_MAX = 256, /* in each list, of the size of a room's name */
+	TOKEN_MAX = 8192, /* bytes */
 };
 
 enum token_verdict { TOKEN_GOOD, TOKEN_EXPIRED, TOKEN_BAD };

@@ -106,12 +106,19 @@ subtest 'an identity that is none lets nobody in' => sub {
         latin   => { id => "\xe4", read => '*', write => '*' },
         path    => { id => 'p', read => 'team_red/../x *', write => '*' },
         name    => { id => 'n', name => "a\x00b", read => '*', write => '*' },
+        stars   => { id => 's', read => '* *a*b*c*d*e*f*g*h*', write => '*' },
+        many    => { id => 'm', read => join(' ', ('x') x 256, '*'), write => '*' },
+        wide    => { id => 'w', read => '* ' . 'x' x 65, write => '*' },
+    );
+    my %why = (
+        path => qr/among the rooms.*no such name/, wide => qr/among the rooms.*no such name/,
+        stars => qr/more than 8 stars/, many => qr/more than 256 patterns/,
     );
     $l = Visitors::start($mode, \%odd);
     for my $who (sort keys %odd) {
         is ask($who, 'GET /rooms/team_red/messages', [])->{status}, 403, "history: $who";
         is ask($who, 'GET /rooms/team_red/poll?timeout=0', [])->{status}, 403, "poll: $who";
-        like ask($who, "GET /rooms/team_red/$_", [])->{json}{detail}, $who eq 'path' ? qr/among the rooms/ : qr/name or type/,
+        like ask($who, "GET /rooms/team_red/$_", [])->{json}{detail}, $why{$who} // qr/name or type/,
             "... and $_ says what is wrong with it"
             for 'messages', 'poll?timeout=0';
         is ask($who, 'POST /rooms/team_red/messages', [], 'Hello')->{status}, 403, "send: $who";

@@ -147,6 +147,10 @@ subtest 'addresses that are none' => sub {
     }
     is_refused('no address at all', $good, ['-o', 'push.listen='], qr/push\.listen/);
     is_refused('a pattern that matches no room', $good, ['-o', 'rooms.ephemeral=a/b'], qr/rooms\.ephemeral/);
+    is_refused("a pattern of 9 stars in $_", $good, ['-o', "$_=*a*b*c*d*e*f*g*h*"], qr/\Q$_\E.*has more than 8 stars/)
+        for qw(rooms.ephemeral auth.anonymous_read);
+    is_refused("a pattern of 65 bytes in $_", $good, ['-o', "$_=" . 'x' x 65], qr/\Q$_\E.*can match no room's name/)
+        for qw(rooms.ephemeral auth.anonymous_read);
     is_refused("a cookie that can't be called so: $_", $good, ['-o', "auth.cookie=$_"], qr/auth\.cookie/)
         for 'a b', 'a=b', 'a;b', '"a"';
     is_refused('an unknown kind of store', $good, ['-o', 'store.url=mongodb:x'], qr/store\.url/);

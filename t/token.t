@@ -519,6 +519,8 @@ table('rights', (
     'a pattern with a backslash'     => $bad       => rights({ %ALL, read => ['\\*'] }),
     'two patterns in one'            => $bad       => rights({ %ALL, read => ['room_1 room_2'] }),
     'a pattern of 64 bytes'          => $good      => rights({ %ALL, read => ['*' x 64] }),
+    'a pattern of 8 stars'           => $good      => rights({ %ALL, read => ['*r*o*o*m*_*1*'] }),
+    'a pattern of 9 stars'           => $bad       => rights({ %ALL, read => ['*r*o*o*m*_*1*?*?*'] }),
     'a pattern of 65 bytes'          => $bad       => rights({ %ALL, read => ['*' x 65] }),
     '256 patterns in a list'         => $good      => rights({ read => [('x') x 255, '*'], write => [('x') x 255, '*'] }),
     '257 patterns in a list'         => $bad       => rights({ %ALL, read => [('*') x 257] }),
@@ -528,6 +530,11 @@ table('rights', (
     'sender_type of 129 bytes'       => $bad       => rights({ %ALL, sender_type => 'x' x 129 }),
     'sender_type with a line break'  => $bad       => rights({ %ALL, sender_type => "a\n" }),
 ));
+
+for my $path ('messages', 'poll?timeout=0') {
+    my $answer = ask(GET => "/rooms/room_1/$path", rights({ %ALL, write => ['*a*b*c*d*e*f*g*h*'] }));
+    like $answer->{json}{detail}, qr/more than 8 stars/, "$path: a pattern that costs too much is named for what it is";
+}
 
 subtest 'who sends is who the token says' => sub {
     my $long = 'x' x 128;

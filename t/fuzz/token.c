@@ -142,10 +142,10 @@ static void check_name(const char *name)
 
 static void check_patterns(const struct word_list *patterns)
 {
-	CLAIM(patterns->count <= TOKEN_PATTERNS_MAX);
+	CLAIM(patterns->count <= PATTERN_LIST_MAX);
 	for (size_t i = 0; i < patterns->count; i++) {
 		CLAIM(strlen(patterns->words[i]) <= 64);
-		CLAIM(pattern_check(patterns->words[i]));
+		CLAIM(pattern_check(patterns->words[i]) == PATTERN_GOOD);
 	}
 }
 

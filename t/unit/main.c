@@ -19,6 +19,7 @@ static const struct group {
 	{"pushd", run_pushd},
 	{"hub", run_hub},
 	{"tokens", run_tokens},
+	{"patterns", run_patterns},
 	{"limits", run_limits},
 	{"window", run_window},
 };

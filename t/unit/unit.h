@@ -75,6 +75,7 @@ int run_codecs(void);
 int run_frame(void);
 int run_hub(void);
 int run_limits(void);
+int run_patterns(void);
 int run_pushd(void);
 int run_render(void);
 int run_settings(void);
