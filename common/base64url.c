@@ -13,6 +13,21 @@ static bool read_digit(char c, uint32_t *bits)
 	return true;
 }
 
+void base64url_encode(struct text bytes, struct buffer *text)
+{
+	uint32_t bits = 0;
+	unsigned int count = 0; /* of bits that are not written yet */
+
+	for (size_t i = 0; i < bytes.size; i++) {
+		bits = bits << 8 | (unsigned char)bytes.data[i];
+		for (count += 8; count >= 6; count -= 6)
+			buffer_add(text, &alphabet[bits >> (count - 6) & 63], 1);
+		bits &= (1u << count) - 1;
+	}
+	if (count > 0)
+		buffer_add(text, &alphabet[bits << (6 - count) & 63], 1);
+}
+
 bool base64url_decode(struct text text, struct buffer *bytes)
 {
 	char *to = buffer_reserve(bytes, text.size / 4 * 3 + 3);

@@ -7,6 +7,9 @@
 
 #include "buffer.h"
 
+/* Adds the text of the bytes. */
+void base64url_encode(struct text bytes, struct buffer *text);
+
 /* Adds the bytes; false if text is not base64url, then some may be added. */
 bool base64url_decode(struct text text, struct buffer *bytes);
 

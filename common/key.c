@@ -19,6 +19,7 @@ enum {
 	SECRET_LEAST = 32, /* bytes: RFC 7518 section 3.2, for HS256 */
 	RSA_LEAST = 2048,  /* bits: RFC 7518 section 3.3 */
 	RSA_MOST = 8192,   /* ... beyond which it only costs time */
+	ED25519_SIZE = 32, /* bytes: RFC 8032 section 5.1.5 */
 };
 
 struct curve {
@@ -41,6 +42,7 @@ static const char *const algorithms[][ALGORITHMS] = {
 	[KEY_EC_256] = {"ES256"},
 	[KEY_EC_384] = {"ES384"},
 	[KEY_EC_521] = {"ES512"},
+	[KEY_ED25519] = {"EdDSA"},
 };
 
 void key_release_bytes(struct buffer *bytes)
@@ -54,7 +56,8 @@ void key_release(struct key *key)
 {
 	free(key->kid);
 	free(key->algorithm);
-	key_release_bytes(&key->bytes);
+	key_release_bytes(&key->secret);
+	EVP_PKEY_free(key->pair);
 	*key = (struct key){0};
 }
 
@@ -143,7 +146,7 @@ bool key_from_secret(struct text bytes, struct key *key, const char **why)
 	*why = "it is a key, but neither PEM nor JWK";
 	if (is_public(bytes))
 		return false;
-	buffer_add_text(&key->bytes, bytes);
+	buffer_add_text(&key->secret, bytes);
 	return true;
 }
 
@@ -160,7 +163,11 @@ static bool find_kind(EVP_PKEY *pkey, enum key_kind *kind, const char **why)
 		*why = "an RSA key has 2048 to 8192 bits";
 		return bits >= RSA_LEAST && bits <= RSA_MOST;
 	}
-	*why = "the key is neither RSA nor EC of P-256, P-384 or P-521";
+	*kind = KEY_ED25519;
+	if (EVP_PKEY_get_base_id(pkey) == EVP_PKEY_ED25519)
+		return true;
+	*why = "the key is neither RSA nor EC of P-256, P-384 or P-521 nor "
+	       "Ed25519";
 	if (EVP_PKEY_get_base_id(pkey) != EVP_PKEY_EC ||
 	    !EVP_PKEY_get_group_name(pkey, group, sizeof group, NULL))
 		return false;
@@ -172,41 +179,46 @@ static bool find_kind(EVP_PKEY *pkey, enum key_kind *kind, const char **why)
 	return false;
 }
 
-static void move_bio(BIO *bio, struct buffer *bytes)
+/* Ed25519's points of order 1, 2, 4 and 8 (RFC 8032 section 5.1), by their y in
+ * bytes, lowest first. What follows from such a key doesn't depend on what was
+ * signed. OpenSSL 3.0 looks for none of them. */
+static bool has_large_order(EVP_PKEY *pkey)
 {
-	char *data;
-	long size = BIO_get_mem_data(bio, &data);
+	static const unsigned char small[][ED25519_SIZE] = {
+		{0},
+		{1},
+		{0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0,
+		 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+		 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39,
+		 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05},
+		{0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f,
+		 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
+		 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6,
+		 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a},
+	};
+	unsigned char y[ED25519_SIZE];
+	size_t size = sizeof y;
 
-	buffer_add(bytes, data, (size_t)size);
-	OPENSSL_cleanse(data, (size_t)size);
-	BIO_free(bio);
-}
-
-static bool add_public_pem(EVP_PKEY *pkey, struct buffer *pem)
-{
-	BIO *bio = BIO_new(BIO_s_mem());
-	bool good = PEM_write_bio_PUBKEY(bio, pkey) == 1;
-
-	move_bio(bio, pem);
-	return good;
-}
-
-static bool add_private_pem(EVP_PKEY *pkey, struct buffer *pem)
-{
-	BIO *bio = BIO_new(BIO_s_mem());
-	bool good = PEM_write_bio_PKCS8PrivateKey(bio, pkey, NULL, NULL, 0,
-	                                          NULL, NULL) == 1;
-
-	move_bio(bio, pem);
-	return good;
+	if (EVP_PKEY_get_raw_public_key(pkey, y, &size) != 1)
+		return false;
+	y[ED25519_SIZE - 1] &= 0x7f; /* the sign of x */
+	for (size_t i = 0; i < sizeof small / sizeof small[0]; i++)
+		if (memcmp(y, small[i], sizeof y) == 0)
+			return false;
+	/* From 2^255 - 20 on, which is y = -1 and then no y at all. */
+	for (size_t i = 1; i < sizeof y; i++)
+		if (y[i] != (i < sizeof y - 1 ? 0xff : 0x7f))
+			return true;
+	return y[0] < 0xec;
 }
 
 /* A modulus that can be no product of two primes, or an exponent of 1, verifies
  * what anybody writes. */
-static bool is_sound(EVP_PKEY *pkey, const char **why)
+static bool is_sound(EVP_PKEY *pkey, enum key_kind kind, const char **why)
 {
 	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
-	bool good = context != NULL && EVP_PKEY_public_check(context) == 1;
+	bool good = context != NULL && EVP_PKEY_public_check(context) == 1 &&
+	            (kind != KEY_ED25519 || has_large_order(pkey));
 
 	EVP_PKEY_CTX_free(context);
 	*why = "the key's numbers are not those of such a key";
@@ -214,14 +226,12 @@ static bool is_sound(EVP_PKEY *pkey, const char **why)
 }
 
 /* Takes the pkey, which may be NULL. */
-static bool take_pkey(EVP_PKEY *pkey, bool (*add)(EVP_PKEY *, struct buffer *),
-                      struct key *key, const char **why)
+static bool take_pkey(EVP_PKEY *pkey, struct key *key, const char **why)
 {
-	*key = (struct key){0};
+	*key = (struct key){.pair = pkey};
 	bool good = pkey != NULL && find_kind(pkey, &key->kind, why) &&
-	            is_sound(pkey, why) && add(pkey, &key->bytes);
+	            is_sound(pkey, key->kind, why);
 
-	EVP_PKEY_free(pkey);
 	if (!good)
 		key_release(key);
 	return good;
@@ -271,7 +281,7 @@ bool key_from_public_pem(struct text pem, struct key *key, const char **why)
 		return false;
 	}
 	*why = "there is no public key in its PEM";
-	return take_pkey(pkey, add_public_pem, key, why);
+	return take_pkey(pkey, key, why);
 }
 
 bool key_from_private_pem(struct text pem, struct key *key, const char **why)
@@ -281,7 +291,7 @@ bool key_from_private_pem(struct text pem, struct key *key, const char **why)
 
 	BIO_free(bio);
 	*why = "there is no private key in its PEM, or it has a password";
-	return take_pkey(pkey, add_private_pem, key, why);
+	return take_pkey(pkey, key, why);
 }
 
 /* ---- JWK ---- */
@@ -393,6 +403,27 @@ static EVP_PKEY *read_ec(json_object *jwk, const struct curve *curve)
 	return pkey;
 }
 
+/* RFC 8037 section 2. */
+static bool is_ed25519(json_object *jwk)
+{
+	const char *name = find_string(jwk, "crv");
+
+	return name != NULL && strcmp(name, "Ed25519") == 0;
+}
+
+static EVP_PKEY *read_ed25519(json_object *jwk)
+{
+	struct buffer x = {0};
+	EVP_PKEY *pkey = NULL;
+
+	if (read_bytes(jwk, "x", &x) && x.size == ED25519_SIZE)
+		pkey = EVP_PKEY_new_raw_public_key(
+			EVP_PKEY_ED25519, NULL, (const unsigned char *)x.data,
+			x.size);
+	buffer_release(&x);
+	return pkey;
+}
+
 static bool read_secret(json_object *jwk, struct key *key, const char **why)
 {
 	struct buffer bytes = {0};
@@ -423,20 +454,34 @@ static bool is_for_signatures(json_object *jwk)
 	return false;
 }
 
+/* Whether it is of a type, and on a curve, that is known here. */
+static bool is_known(json_object *jwk, const char *type)
+{
+	return strcmp(type, "RSA") == 0 || strcmp(type, "oct") == 0 ||
+	       (strcmp(type, "EC") == 0 && find_curve(jwk) != NULL) ||
+	       (strcmp(type, "OKP") == 0 && is_ed25519(jwk));
+}
+
+static EVP_PKEY *read_public(json_object *jwk, const char *type)
+{
+	if (strcmp(type, "RSA") == 0)
+		return read_rsa(jwk);
+	if (strcmp(type, "OKP") == 0)
+		return read_ed25519(jwk);
+	return read_ec(jwk, find_curve(jwk));
+}
+
 static bool read_jwk(json_object *jwk, const char *type, struct key *key,
                      const char **why)
 {
-	*why = "a member of the JWK is not as RFC 7518 has it";
+	*why = "a member of the JWK is not as RFC 7518 or RFC 8037 has it";
 	if (strcmp(type, "oct") == 0)
 		return read_secret(jwk, key, why);
 	if (json_object_object_get(jwk, "d") != NULL) {
 		*why = "it has a private key: give only the public one";
 		return false;
 	}
-	return take_pkey(strcmp(type, "RSA") == 0
-	                         ? read_rsa(jwk)
-	                         : read_ec(jwk, find_curve(jwk)),
-	                 add_public_pem, key, why);
+	return take_pkey(read_public(jwk, type), key, why);
 }
 
 static char *copy_string(const char *string)
@@ -455,9 +500,7 @@ enum jwk_outcome key_from_jwk(json_object *jwk, struct key *key,
 	if (type == NULL || !may_be_string(jwk, "kid") ||
 	    !may_be_string(jwk, "use") || !may_be_string(jwk, "alg"))
 		return JWK_WRONG;
-	if ((strcmp(type, "RSA") != 0 && strcmp(type, "oct") != 0 &&
-	     (strcmp(type, "EC") != 0 || find_curve(jwk) == NULL)) ||
-	    !is_for_signatures(jwk))
+	if (!is_known(jwk, type) || !is_for_signatures(jwk))
 		return JWK_OTHER;
 	if (!read_jwk(jwk, type, key, why))
 		return JWK_WRONG;
@@ -472,9 +515,41 @@ enum jwk_outcome key_from_jwk(json_object *jwk, struct key *key,
 
 /* ---- New ones ---- */
 
-bool key_generate_pair(struct buffer *private_pem, struct buffer *public_pem)
+static void move_bio(BIO *bio, struct buffer *bytes)
 {
-	EVP_PKEY *pkey = EVP_EC_gen(curves[0].openssl_name);
+	char *data;
+	long size = BIO_get_mem_data(bio, &data);
+
+	buffer_add(bytes, data, (size_t)size);
+	OPENSSL_cleanse(data, (size_t)size);
+	BIO_free(bio);
+}
+
+static bool add_public_pem(EVP_PKEY *pkey, struct buffer *pem)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	bool good = PEM_write_bio_PUBKEY(bio, pkey) == 1;
+
+	move_bio(bio, pem);
+	return good;
+}
+
+static bool add_private_pem(EVP_PKEY *pkey, struct buffer *pem)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	bool good = PEM_write_bio_PKCS8PrivateKey(bio, pkey, NULL, NULL, 0,
+	                                          NULL, NULL) == 1;
+
+	move_bio(bio, pem);
+	return good;
+}
+
+bool key_generate_pair(enum key_kind kind, struct buffer *private_pem,
+                       struct buffer *public_pem)
+{
+	EVP_PKEY *pkey = kind == KEY_ED25519
+	                         ? EVP_PKEY_Q_keygen(NULL, NULL, "ED25519")
+	                         : EVP_EC_gen(curves[0].openssl_name);
 	bool good = pkey != NULL && add_private_pem(pkey, private_pem) &&
 	            add_public_pem(pkey, public_pem);
 

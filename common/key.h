@@ -1,6 +1,5 @@
-/* A key for tokens. key.c is the only file that knows OpenSSL's libcrypto, which
- * libjwt is built upon: libjwt 1 takes any bytes for a secret, leaves it to the
- * token which algorithm they are for, and reads no JWK.
+/* A key for tokens: read from a file or a JWK once, into what OpenSSL's libcrypto
+ * verifies with. libcrypto is known to key.c, and to signature.c, which uses keys.
  *
  * A key has one kind, decided when it is read, and the kind decides which
  * algorithms it is for. *why says for people what is wrong with one. */
@@ -9,6 +8,7 @@
 
 #include "buffer.h"
 
+struct evp_pkey_st; /* EVP_PKEY */
 struct json_object;
 
 enum key_kind {
@@ -17,13 +17,16 @@ enum key_kind {
 	KEY_EC_256, /* by the size of the curve */
 	KEY_EC_384,
 	KEY_EC_521,
+	KEY_ED25519,
 };
 
+/* Immutable once it is read: threads may share it. */
 struct key {
 	enum key_kind kind;
-	char *kid;           /* NULL: it has none */
-	char *algorithm;     /* the only one that it is for; NULL: all of its kind */
-	struct buffer bytes; /* a secret, or PEM */
+	char *kid;       /* NULL: it has none */
+	char *algorithm; /* the only one that it is for; NULL: all of its kind */
+	struct buffer secret;     /* KEY_SECRET */
+	struct evp_pkey_st *pair; /* others: its public half, or both */
 };
 
 /* Both leave no secret in memory; bytes are those that a key is read from. */
@@ -52,9 +55,10 @@ enum jwk_outcome { JWK_TAKEN, JWK_OTHER, JWK_WRONG };
 enum jwk_outcome key_from_jwk(struct json_object *jwk, struct key *key,
                               const char **why);
 
-/* Adds a new EC key of 256 bits, in PEM, or bytes that nobody can guess.
- * False if the system gives no random bytes. */
-bool key_generate_pair(struct buffer *private_pem, struct buffer *public_pem);
+/* Adds a new key, KEY_EC_256 or KEY_ED25519, in PEM, or bytes that nobody can
+ * guess. False if the system gives no random bytes. */
+bool key_generate_pair(enum key_kind kind, struct buffer *private_pem,
+                       struct buffer *public_pem);
 bool key_generate_bytes(size_t size, struct buffer *bytes);
 
 #endif

@@ -190,6 +190,35 @@ static bool add_path(struct keyring *keyring, const char *path, const char **why
 	return good;
 }
 
+static bool has_same_name(const struct key *one, const struct key *other)
+{
+	if (one->kid == NULL || other->kid == NULL)
+		return one->kid == other->kid;
+	return strcmp(one->kid, other->kid) == 0;
+}
+
+/* No reason not to work: those that are tried first do. */
+static void warn_if_untried(const struct keyring *keyring, size_t which)
+{
+	const struct key *key = &keyring->keys[which];
+	const char *algorithm = key->algorithm != NULL
+	                                ? key->algorithm
+	                                : key_usual_algorithm(key);
+	size_t before = 0;
+
+	for (size_t i = 0; i < which; i++)
+		before += has_same_name(&keyring->keys[i], key) &&
+		          key_is_for(&keyring->keys[i], algorithm);
+	/* Once, whatever their number. */
+	if (before == KEYRING_TRIED_MAX)
+		journal_warning("auth.keys: more than %d keys for %s have %s: "
+		                "only the first %d are tried; let each have a "
+		                "kid of its own, in a JWK Set",
+		                KEYRING_TRIED_MAX, algorithm,
+		                key->kid != NULL ? "the same kid" : "no kid",
+		                KEYRING_TRIED_MAX);
+}
+
 static void say(struct buffer *error, const char *path, const char *why)
 {
 	buffer_printf(error, "%s: %s", path, why);
@@ -212,6 +241,8 @@ struct keyring *keyring_read(const struct settings *settings,
 			say(error, paths->words[i], why);
 		}
 	}
+	for (size_t i = 0; good && i < keyring->count; i++)
+		warn_if_untried(keyring, i);
 	if (good)
 		return keyring;
 	keyring_free(keyring);

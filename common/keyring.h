@@ -5,7 +5,10 @@
 #include "key.h"
 #include "settings.h"
 
-enum { KEYRING_MAX = 64 }; /* keys */
+enum {
+	KEYRING_MAX = 64,      /* keys */
+	KEYRING_TRIED_MAX = 4, /* that a token is verified with */
+};
 
 /* Immutable. */
 struct keyring {
@@ -16,7 +19,8 @@ struct keyring {
 
 /* A file is a JWK Set (RFC 7517 section 5), a public key or a certificate in PEM,
  * or else a secret, without the newline at its end. If others than the file's
- * owner and group can read a secret, that is logged. NULL: *error says why, and
+ * owner and group can read a secret, that is logged, and so is that some keys will
+ * never be tried (KEYRING_TRIED_MAX). NULL: *error says why, and
  * names the file. */
 struct keyring *keyring_read(const struct settings *settings,
                              struct buffer *error);

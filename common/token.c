@@ -1,7 +1,6 @@
 #include "token.h"
 
 #include <json.h>
-#include <jwt.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -9,6 +8,7 @@
 #include "memory.h"
 #include "message.h"
 #include "pattern.h"
+#include "signature.h"
 #include "strict_json.h"
 
 /* ---- What a token is made of ---- */
@@ -48,15 +48,6 @@ static json_object *read_part(struct text part)
 	return object;
 }
 
-static bool is_base64url(struct text part)
-{
-	struct buffer bytes = {0};
-	bool good = base64url_decode(part, &bytes);
-
-	buffer_release(&bytes);
-	return good;
-}
-
 void token_read(struct text token, json_object **header, json_object **claims)
 {
 	struct text parts[PARTS];
@@ -80,63 +71,84 @@ static bool has_kid(const struct key *key, const char *kid)
 	return kid == NULL || (key->kid != NULL && strcmp(key->kid, kid) == 0);
 }
 
-/* The token has a NUL behind it. libjwt compares a computed signature in
- * constant time, and has OpenSSL verify others. */
-static bool is_signed_with(const struct key *key, const char *token)
+/* What is signed, and with what. */
+struct signing {
+	struct text text, signature;
+	const char *algorithm, *kid; /* kid: NULL if it does not matter */
+	size_t tried;                /* keys so far */
+};
+
+/* Tries the keys that have a name, or those that have none. Only keys that are for
+ * the algorithm are tried: neither "none" nor a public key in place of a secret
+ * ever gets to be verified. */
+static bool is_signed_with(const struct keyring *keyring, bool named,
+                           struct signing *signing)
 {
-	jwt_t *jwt = NULL;
-	int wrong = jwt_decode(&jwt, token,
-	                       (const unsigned char *)key->bytes.data,
-	                       (int)key->bytes.size);
-
-	jwt_free(jwt);
-	return wrong == 0;
-}
-
-/* Only keys that are for the algorithm are tried: neither "none" nor a public
- * key in place of a secret ever gets to libjwt. */
-static bool is_signed(const struct keyring *keyring, const char *algorithm,
-                      const char *kid, struct text token, const char **why)
-{
-	char *copy = memory_copy(token.data, token.size);
-	bool good = false;
-
-	*why = "no key is for the token's alg and kid";
-	for (size_t i = 0; i < keyring->count && !good; i++) {
+	for (size_t i = 0; i < keyring->count; i++) {
 		const struct key *key = &keyring->keys[i];
 
-		if (!has_kid(key, kid) || !key_is_for(key, algorithm))
+		if ((key->kid != NULL) != named || !has_kid(key, signing->kid) ||
+		    !key_is_for(key, signing->algorithm))
 			continue;
-		*why = "the token's signature is not ours";
-		good = is_signed_with(key, copy);
+		if (signing->tried++ == KEYRING_TRIED_MAX)
+			return false;
+		if (signature_is_good(key, signing->algorithm, signing->text,
+		                      signing->signature))
+			return true;
 	}
-	free(copy);
-	return good;
+	return false;
+}
+
+/* Keys without a name first, as no token can ask for them. */
+static bool is_signed(const struct keyring *keyring, struct signing *signing,
+                      const char **why)
+{
+	if (is_signed_with(keyring, false, signing))
+		return true;
+	if (signing->tried <= KEYRING_TRIED_MAX &&
+	    is_signed_with(keyring, true, signing))
+		return true;
+	*why = "the token's signature is not ours";
+	if (signing->tried == 0)
+		*why = "no key is for the token's alg and kid";
+	if (signing->tried > KEYRING_TRIED_MAX)
+		*why = "the token's signature is of none of the first 4 keys for "
+		       "its alg, and no kid names another";
+	return false;
+}
+
+/* RFC 7519 section 5.1, RFC 9068 section 2.1; whatever it is, what follows is
+ * read in the same way. */
+static bool is_typ(const char *typ)
+{
+	return strcasecmp(typ, "JWT") == 0 || strcasecmp(typ, "at+jwt") == 0 ||
+	       strcasecmp(typ, "application/at+jwt") == 0;
 }
 
 /* RFC 7515 sections 4 and 5.2. What an extension that must be understood
  * (crit) means is not known here. */
 static bool check_header(const struct keyring *keyring, json_object *header,
-                         struct text token, const char **why)
+                         struct signing *signing, const char **why)
 {
 	json_object *algorithm = json_object_object_get(header, "alg");
-	json_object *typ = json_object_object_get(header, "typ");
-	json_object *kid = NULL;
+	json_object *typ = NULL, *kid = NULL;
+	bool names_typ = json_object_object_get_ex(header, "typ", &typ);
 	bool names_kid = json_object_object_get_ex(header, "kid", &kid);
 
 	*why = "the token's header is not as it has to be";
 	if (!is_string(algorithm) || (names_kid && !is_string(kid)) ||
 	    json_object_object_get_ex(header, "crit", NULL))
 		return false;
-	/* libjwt refuses it too, but says no more than that it does. */
-	*why = "the token's typ is not JWT";
-	if (is_string(typ) && strcasecmp(json_object_get_string(typ), "JWT") != 0)
+	*why = "the token's typ is not JWT, nor at+jwt";
+	if (names_typ &&
+	    (!is_string(typ) || !is_typ(json_object_get_string(typ))))
 		return false;
 	/* Who gives his only key as PEM can't say what its name is. */
 	if (!keyring->has_names)
 		kid = NULL;
-	return is_signed(keyring, json_object_get_string(algorithm),
-	                 json_object_get_string(kid), token, why);
+	signing->algorithm = json_object_get_string(algorithm);
+	signing->kid = json_object_get_string(kid);
+	return is_signed(keyring, signing, why);
 }
 
 /* ---- Claims ---- */
@@ -353,21 +365,52 @@ enum token_verdict token_judge_claims(struct text claims,
 
 /* The signature first: nothing that anybody could have written is looked into
  * further than to find the key. */
-static bool is_genuine(const struct keyring *keyring, struct text token,
-                       struct text parts[static PARTS], const char **why)
+static bool is_genuine(const struct keyring *keyring,
+                       const struct text parts[static PARTS],
+                       struct text signature, const char **why)
 {
+	const struct text *header = &parts[HEADER];
+	struct signing signing = {
+		.text = {header->data, header->size + 1 + parts[CLAIMS].size},
+		.signature = signature,
+	};
+	json_object *object = read_part(*header);
+
+	*why = "the token's header is not one JSON object, each member given once";
+	bool good = object != NULL && check_header(keyring, object, &signing, why);
+	json_object_put(object);
+	return good;
+}
+
+bool token_is_genuine(const struct keyring *keyring, struct text token,
+                      const char **why)
+{
+	struct text parts[PARTS];
+	struct buffer signature = {0};
+
 	*why = "the token is longer than 8 KiB";
 	if (token.size > TOKEN_MAX)
 		return false;
 	*why = "the token is not three parts in base64url";
-	if (!split(token, parts) || !is_base64url(parts[SIGNATURE]))
-		return false;
-	*why = "the token's header is not one JSON object, each member given once";
-	json_object *header = read_part(parts[HEADER]);
-	bool good = header != NULL && check_header(keyring, header, token, why);
-
-	json_object_put(header);
+	bool good = split(token, parts) &&
+	            base64url_decode(parts[SIGNATURE], &signature) &&
+	            is_genuine(keyring, parts, buffer_text(&signature), why);
+	buffer_release(&signature);
 	return good;
+}
+
+enum token_verdict token_judge(struct text token, const struct settings *settings,
+                               int64_t now_s, struct identity *identity,
+                               int64_t *expires_s, const char **why)
+{
+	struct text parts[PARTS];
+
+	*identity = (struct identity){0};
+	json_object *claims = split(token, parts) ? read_part(parts[CLAIMS]) : NULL;
+	enum token_verdict verdict =
+		judge(claims, settings, now_s, identity, expires_s, why);
+	json_object_put(claims);
+	return verdict;
 }
 
 enum token_verdict token_verify(const struct keyring *keyring,
@@ -376,16 +419,10 @@ enum token_verdict token_verify(const struct keyring *keyring,
                                 struct identity *identity, int64_t *expires_s,
                                 const char **why)
 {
-	struct text parts[PARTS];
-
 	*identity = (struct identity){0};
-	if (!is_genuine(keyring, token, parts, why))
+	if (!token_is_genuine(keyring, token, why))
 		return TOKEN_BAD;
-	json_object *claims = read_part(parts[CLAIMS]);
-	enum token_verdict verdict =
-		judge(claims, settings, now_s, identity, expires_s, why);
-	json_object_put(claims);
-	return verdict;
+	return token_judge(token, settings, now_s, identity, expires_s, why);
 }
 
 /* ---- Making one ---- */
@@ -393,21 +430,25 @@ enum token_verdict token_verify(const struct keyring *keyring,
 bool token_sign(const struct key *key, const char *algorithm, const char *kid,
                 struct text claims, struct buffer *token)
 {
-	char *json = memory_copy(claims.data, claims.size);
-	jwt_t *jwt = NULL;
-	char *made = NULL;
+	struct buffer header = {0}, text = {0}, signature = {0};
 
-	if (key_is_for(key, algorithm) && jwt_new(&jwt) == 0 &&
-	    jwt_set_alg(jwt, jwt_str_alg(algorithm),
-	                (const unsigned char *)key->bytes.data,
-	                (int)key->bytes.size) == 0 &&
-	    (kid == NULL || jwt_add_header(jwt, "kid", kid) == 0) &&
-	    jwt_add_grants_json(jwt, json) == 0)
-		made = jwt_encode_str(jwt);
-	if (made != NULL)
-		buffer_add_string(token, made);
-	jwt_free(jwt);
-	free(made);
-	free(json);
-	return made != NULL;
+	buffer_printf(&header, "{\"alg\":\"%s\",\"typ\":\"JWT\"", algorithm);
+	if (kid != NULL) {
+		buffer_add_string(&header, ",\"kid\":");
+		buffer_add_json(&header, text_of(kid));
+	}
+	buffer_add_string(&header, "}");
+	base64url_encode(buffer_text(&header), &text);
+	buffer_add_string(&text, ".");
+	base64url_encode(claims, &text);
+	bool good = signature_make(key, algorithm, buffer_text(&text), &signature);
+	if (good) {
+		buffer_add_text(token, buffer_text(&text));
+		buffer_add_string(token, ".");
+		base64url_encode(buffer_text(&signature), token);
+	}
+	buffer_release(&header);
+	buffer_release(&text);
+	buffer_release(&signature);
+	return good;
 }

@@ -1,10 +1,10 @@
-/* Tokens (JWT, RFC 7519): who somebody is, signed. token.c is the only file that
- * knows libjwt, and has it for signatures alone: what a token says is read here,
- * from the bytes that were signed, and in one way only (strict_json.h).
+/* Tokens (JWT, RFC 7519): who somebody is, signed. What a token says is read from
+ * the bytes that were signed, and in one way only (strict_json.h).
  *
  * What a key is for is decided by the key, never by a token. A token that names a
  * key (kid) is verified with keys of that name only, if keys have names; another
- * with any key. */
+ * with those that have none, and then with others. Each is tried with a few keys
+ * at the most (KEYRING_TRIED_MAX), as anybody may send what has to be verified. */
 #ifndef LONGROOM_TOKEN_H
 #define LONGROOM_TOKEN_H
 
@@ -27,6 +27,14 @@ enum token_verdict token_verify(const struct keyring *keyring,
                                 struct text token, int64_t now_s,
                                 struct identity *identity, int64_t *expires_s,
                                 const char **why);
+
+/* Both halves of it: whether it is signed with one of the keys, which is nearly
+ * all that it costs, and what somebody who is known to have signed it says. */
+bool token_is_genuine(const struct keyring *keyring, struct text token,
+                      const char **why);
+enum token_verdict token_judge(struct text token, const struct settings *settings,
+                               int64_t now_s, struct identity *identity,
+                               int64_t *expires_s, const char **why);
 
 /* The same for claims whose signature is somebody else's matter: of a token that
  * is to be made. */

@@ -64,6 +64,18 @@ subtest 'a pair of keys' => sub {
     is openssl('pkey', '-in', "$DIR/pair", '-pubout'), Longroom::slurp("$DIR/pair.pub"), 'and they belong together';
 };
 
+subtest 'a pair of Ed25519 keys' => sub {
+    my $result = token([ 'key', '--ed25519', "$DIR/ed" ]);
+    is $result->{status}, 0, 'is made';
+    is $result->{stdout}, "[auth]\nmode = token\nkeys = $DIR/ed.pub\n", 'what longroom.conf needs is printed';
+    like openssl('pkey', '-in', "$DIR/ed", '-noout', '-text'), qr/ED25519 Private-Key/, 'openssl reads it';
+    is openssl('pkey', '-in', "$DIR/ed", '-pubout'), Longroom::slurp("$DIR/ed.pub"), 'and they belong together';
+    my $made = make('--key', "$DIR/ed", '--user', '2');
+    is_deeply part($made, 0), { alg => 'EdDSA', typ => 'JWT' }, 'its tokens are of EdDSA';
+    like token([ 'inspect', '-o', "auth.keys=$DIR/ed.pub" ], stdin => $made)->{stdout}, qr/^good: Longroom takes it/m, 'and are taken';
+    is_refused(token([ 'key', '--ed25519', '--secret', "$DIR/both" ]), 2, 'not both', 'a pair that is a secret');
+};
+
 subtest 'a secret' => sub {
     my $result = token([ 'key', '--secret', "$DIR/secret" ]);
     is $result->{status}, 0, 'is made';
@@ -220,14 +232,22 @@ subtest 'signatures are good for openssl too' => sub {
     Longroom::spew("$DIR/der", "\x30" . chr(length $integers) . $integers);
     is openssl('dgst', '-sha256', '-verify', "$DIR/pair.pub", '-signature', "$DIR/der", "$DIR/signed"),
         "Verified OK\n", 'ES256';
+
+    ($signed, $signature) = make('--key', "$DIR/ed", '--user', '2') =~ /(.*)\.(.*)/;
+    Longroom::spew("$DIR/signed", $signed);
+    Longroom::spew("$DIR/raw", decode_base64url($signature));
+    like openssl('pkeyutl', '-verify', '-rawin', '-pubin', '-inkey', "$DIR/ed.pub", '-sigfile', "$DIR/raw", '-in', "$DIR/signed"),
+        qr/Verified Successfully/, 'EdDSA';
 };
 
 subtest 'keys that openssl made' => sub {
     my %keys = (
         RS => [qw(-algorithm RSA -pkeyopt rsa_keygen_bits:2048)],
+        Ed => [qw(-algorithm ED25519)],
         map { ("P-$_" => [ qw(-algorithm EC -pkeyopt), "ec_paramgen_curve:P-$_" ]) } qw(256 384 521),
     );
-    my %algorithms = (RS => [qw(RS256 RS384 RS512)], 'P-256' => ['ES256'], 'P-384' => ['ES384'], 'P-521' => ['ES512']);
+    my %algorithms = (RS => [qw(RS256 RS384 RS512)], 'P-256' => ['ES256'], 'P-384' => ['ES384'], 'P-521' => ['ES512'],
+        Ed => ['EdDSA']);
     for my $kind (sort keys %keys) {
         openssl('genpkey', @{ $keys{$kind} }, '-out', "$DIR/$kind");
         openssl('pkey', '-in', "$DIR/$kind", '-pubout', '-out', "$DIR/$kind.pub");

@@ -20,20 +20,22 @@ my $SECRET = 'a secret of no less than 32 bytes!';
 # Those that are in auth.keys: some in files of their own, without a name, and some
 # in a JWK Set, with one.
 my %key = (
-    secret => $SECRET, map { $_ => Tokens::pair($_) } qw(rsa p256 p384 p521),
+    secret => $SECRET, map { $_ => Tokens::pair($_) } qw(rsa p256 p384 p521 ed25519),
 );
 my %named = (
     h => 'the secret of no less than 32 bytes that is named h', r => Tokens::pair('rsa'),
-    e => Tokens::pair('p256'), e2 => Tokens::pair('p256'), only384 => 'a secret that is for HS384 and nothing else',
+    e => Tokens::pair('p256'), e2 => Tokens::pair('p256'), d => Tokens::pair('ed25519'), only384 => 'a secret that is for HS384 and nothing else',
 );
 my $jwks = Tokens::json({ keys => [
     Tokens::jwk($named{h}, kid => 'h'), Tokens::jwk($named{r}, kid => 'r', use => 'sig', alg => 'RS256'),
     Tokens::jwk($named{e}, kid => 'e'), Tokens::jwk($named{e2}, kid => 'e2', key_ops => ['verify']),
     Tokens::jwk($named{only384}, kid => 'only384', alg => 'HS384'),
+    Tokens::jwk($named{d}, kid => 'd', alg => 'EdDSA'),
     # Two of the same name, as while one takes over from the other.
     Tokens::jwk($named{h}, kid => 'twin'), Tokens::jwk($named{e}, kid => 'twin'),
     # These are none of our concern.
-    { kty => 'OKP', crv => 'Ed25519', x => encode_base64url('x' x 32), kid => 'okp' },
+    { kty => 'OKP', crv => 'X25519', x => encode_base64url('x' x 32), kid => 'okp' },
+    { kty => 'OKP', crv => 'Ed448', x => encode_base64url('x' x 57), kid => 'ed448' },
     Tokens::jwk('a secret for encryption, of 32 bytes', kid => 'enc', use => 'enc'),
 ] });
 my $dir = Longroom::fresh_dir();
@@ -46,7 +48,7 @@ sub keep {
 }
 
 my @files = (
-    keep(secret => "$SECRET\n"), map({ keep("$_.pem", $key{$_}{public}, 0644) } qw(rsa p256 p384 p521)),
+    keep(secret => "$SECRET\n"), map({ keep("$_.pem", $key{$_}{public}, 0644) } qw(rsa p256 p384 p521 ed25519)),
     keep('keys.json', $jwks),
 );
 my %settings = (
@@ -116,10 +118,10 @@ sub table {
 
 # ---------------------------------------------------------------- signatures
 
-my %other = (secret => 'another secret of no less than 32 bytes', map { $_ => Tokens::pair($_) } qw(rsa p256 p384 p521));
+my %other = (secret => 'another secret of no less than 32 bytes', map { $_ => Tokens::pair($_) } qw(rsa p256 p384 p521 ed25519));
 my %KEY_OF = (
     HS256 => 'secret', HS384 => 'secret', HS512 => 'secret', RS256 => 'rsa', RS384 => 'rsa', RS512 => 'rsa',
-    ES256 => 'p256', ES384 => 'p384', ES512 => 'p521',
+    ES256 => 'p256', ES384 => 'p384', ES512 => 'p521', EdDSA => 'ed25519',
 );
 my @ALGORITHMS = sort keys %KEY_OF;
 
@@ -142,9 +144,9 @@ table('each algorithm', map {
 } @ALGORITHMS);
 
 table('algorithms that are not known here', do {
-    my $pair = Tokens::pair('ed25519');
     (
-        'EdDSA'                              => $bad => Tokens::eddsa_token($pair, claims()),
+        'Ed25519, as RFC 9864 has it'        => $bad => said_to_be('Ed25519', 'EdDSA', $key{ed25519}),
+        'eddsa in small letters'             => $bad => said_to_be('eddsa', 'EdDSA', $key{ed25519}),
         'PS256 with the RSA key'             => $bad => of_alg('PS256', $key{rsa}),
         'PS256 said to be RS256'             => $bad => said_to_be('RS256', 'PS256', $key{rsa}),
         'XX256'                              => $bad => said_to_be('XX256', 'HS256', $SECRET),
@@ -171,13 +173,26 @@ table('a public key in place of a secret', map {
         "$name, $alg with its DER"                      => $bad => of_alg($alg, $der),
         "$name, $alg with its base64"                   => $bad => of_alg($alg, $body =~ s/\n//gr),
     ) } qw(HS256 HS384 HS512);
-} qw(rsa p256));
+} qw(rsa p256 ed25519));
 
 table('an algorithm that is not what signed', map {
     my $said = $_;
     map { ("$_ said to be $said" => $bad => said_to_be($said, $_, $key{ $KEY_OF{$_} })) }
         grep { $_ ne $said } @ALGORITHMS;
 } @ALGORITHMS);
+
+# A number of 32 bytes, lowest first, and the order of Ed25519.
+sub plus_order {
+    my @bytes = unpack 'C*', $_[0];
+    my @order = unpack 'C*', pack 'H*', 'edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010';
+    my $carry = 0;
+    for (0 .. 31) {
+        $carry += $bytes[$_] + $order[$_];
+        $bytes[$_] = $carry & 255;
+        $carry >>= 8;
+    }
+    return pack 'C*', @bytes;
+}
 
 table('signatures that are none', do {
     my $of = sub { my ($alg, $bytes) = @_; return Tokens::part({ alg => $alg }) . '.' . Tokens::part(claims()) . '.'
@@ -197,13 +212,33 @@ table('signatures that are none', do {
         'RSA, a one'              => $bad => $of->(RS256 => "\0" x 255 . "\1"),
         'RSA, the modulus'        => $bad => $of->(RS256 => Tokens::modulus($key{rsa})),
         'half of an HMAC'         => $bad => token_of() =~ s/.{22}\z//r,
+        'an HMAC and a byte'      => $bad => do {
+            my $signed = Tokens::part({ alg => 'HS256' }) . '.' . Tokens::part(claims());
+            "$signed." . encode_base64url(Tokens::signature('HS256', $SECRET, $signed) . "\0");
+        },
+        'ECDSA, its numbers the other way round' => $bad => "$text." . encode_base64url(join '', reverse unpack 'a32 a32', $joined),
+        'ECDSA, a byte less'      => $bad => "$text." . encode_base64url(substr $joined, 0, 63),
+        'Ed25519, of zeros'       => $bad => $of->(EdDSA => "\0" x 64),
+        # What a point of a small order would have signed, whatever the text.
+        'Ed25519, a one and a zero'   => $bad => $of->(EdDSA => "\1" . "\0" x 63),
+        do {
+            my $signed = Tokens::part({ alg => 'EdDSA' }) . '.' . Tokens::part(claims());
+            my $signature = Tokens::signature('EdDSA', $key{ed25519}, $signed);
+            (
+                'Ed25519, a byte more'    => $bad => "$signed." . encode_base64url("$signature\0"),
+                'Ed25519, a byte less'    => $bad => "$signed." . encode_base64url(substr $signature, 0, 63),
+                # RFC 8032 section 5.1.7: the second half is less than the order.
+                'Ed25519, another of the same'   => $bad => "$signed." . encode_base64url(
+                    substr($signature, 0, 32) . plus_order(substr $signature, 32)),
+            );
+        },
     );
 });
 
 # ---------------------------------------------------------------- headers
 
 for my $path ('messages', 'poll?timeout=0') {
-    my $answer = ask(GET => "/rooms/room_1/$path", headed({ alg => 'HS256', typ => 'at+jwt' }));
+    my $answer = ask(GET => "/rooms/room_1/$path", headed({ alg => 'HS256', typ => 'logout+jwt' }));
     like $answer->{json}{detail}, qr/typ is not JWT/, "$path: who has a token of another kind is told so";
 }
 
@@ -211,7 +246,17 @@ table('a header', (
     'with typ and cty'            => $good => headed({ alg => 'HS256', typ => 'JWT', cty => 'x' }),
     'without typ'                 => $good => headed({ alg => 'HS256' }),
     'with typ in small letters'   => $good => headed({ alg => 'HS256', typ => 'jwt' }),
+    'with typ of an access token' => $good => headed({ alg => 'HS256', typ => 'at+jwt' }),
+    '... in capitals'             => $good => headed({ alg => 'HS256', typ => 'AT+JWT' }),
+    '... as a media type'         => $good => headed({ alg => 'HS256', typ => 'application/at+jwt' }),
+    '... in capitals, as one'     => $good => headed({ alg => 'HS256', typ => 'Application/At+Jwt' }),
+    'with at+jwt and something more'   => $bad => headed({ alg => 'HS256', typ => 'at+jwt2' }),
+    'with another media type'     => $bad  => headed({ alg => 'HS256', typ => 'text/at+jwt' }),
     'with another typ'            => $bad  => headed({ alg => 'HS256', typ => 'logout+jwt' }),
+    'with an empty typ'           => $bad  => headed({ alg => 'HS256', typ => '' }),
+    'whose typ is null'           => $bad  => headed('{"alg":"HS256","typ":null}'),
+    'whose typ is an array'       => $bad  => headed({ alg => 'HS256', typ => ['JWT'] }),
+    'with two typ'                => $bad  => headed('{"alg":"HS256","typ":"JWT","typ":"at+jwt"}'),
     'with an escape in alg'       => $good => headed('{"alg":"HS\u0032\u0035\u0036"}'),
     'with white space'            => $good => headed("{ \"alg\" :\t\"HS256\"\r\n}"),
     'without alg'                 => $bad  => headed({ typ => 'JWT' }),
@@ -252,6 +297,11 @@ table('a kid', (
     'of the next key of this kind'         => $good => of_kid(ES256 => $named{e2}, 'e2'),
     'of a secret that is for HS384 only'   => $good => of_kid(HS384 => $named{only384}, 'only384'),
     '... and is used for HS256'            => $bad  => of_kid(HS256 => $named{only384}, 'only384'),
+    'of an Ed25519 key'                    => $good => of_kid(EdDSA => $named{d}, 'd'),
+    'of another Ed25519 key'               => $bad  => of_kid(EdDSA => $key{ed25519}, 'd'),
+    'of an EC key, and EdDSA'              => $bad  => of_kid(EdDSA => $named{d}, 'e'),
+    'of an Ed25519 key, and ES256'         => $bad  => of_kid(ES256 => $named{e}, 'd'),
+    'that is absent, and EdDSA'            => $good => of_alg(EdDSA => $named{d}),
     'that two keys have, the first'        => $good => of_kid(HS256 => $named{h}, 'twin'),
     'that two keys have, the second'       => $good => of_kid(ES256 => $named{e}, 'twin'),
     'of another key'                       => $bad  => of_kid(ES256 => $named{e}, 'e2'),
@@ -634,10 +684,55 @@ subtest 'where no key has a name, that of a token does not matter' => sub {
     $l->stop;
 };
 
+subtest 'a token is tried with four keys at the most' => sub {
+    my $secret = sub { "secret number $_[0], of no less than 32 bytes" };
+    my $unnamed = sub { keep("unnamed-$_[0]", $secret->($_[0])) };
+    my $named = sub { keep('named.json', set_of(map { Tokens::jwk($secret->($_), kid => $_) } @_)) };
+    my $plain = sub { of_alg(HS256 => $secret->($_[0])) };
+    my %rows = (
+        'more without a kid' => {
+            files => [$named->('n1'), map { $unnamed->($_) } 1 .. 5], warning => 'no kid',
+            good => [map({ $plain->($_) } 1 .. 4), of_kid(HS256 => $secret->('n1'), 'n1')], bad => [map { $plain->($_) } 5, 'n1'],
+        },
+        'two without a kid, and more with one' => {
+            files => [$named->(map {"n$_"} 1 .. 11), map { $unnamed->($_) } 1, 2],
+            good => [map({ $plain->($_) } 1, 2, 'n1', 'n2'), map { of_kid(HS256 => $secret->("n$_"), "n$_") } 1 .. 11],
+            bad  => [$plain->('n3'), $plain->('n11')],
+        },
+        'more of the same kid' => {
+            files => [keep('same.json', set_of(map { Tokens::jwk($secret->($_), kid => 'same') } 1 .. 5))], warning => 'the same kid',
+            good => [map { of_kid(HS256 => $secret->($_), 'same') } 1 .. 4], bad => [of_kid(HS256 => $secret->(5), 'same')],
+        },
+        'keys of another kind do not count' => {
+            files => [map({"$dir/$_.pem"} qw(rsa p256 p384 p521 ed25519)), map { $unnamed->($_) } 1 .. 4],
+            good => [map { $plain->($_) } 1 .. 4], bad => [],
+        },
+    );
+    for my $title (sort keys %rows) {
+        my $row = $rows{$title};
+        # The same file names other keys in another row.
+        $named->($title =~ /two/ ? map {"n$_"} 1 .. 11 : 'n1');
+        $l = Longroom->start(settings => { 'auth.mode' => 'token', 'auth.keys' => "@{ $row->{files} }" });
+        is answers($_), $good, "$title: the first four are tried" for @{ $row->{good} };
+        for my $token (@{ $row->{bad} }) {
+            is answers($token), $bad, "$title: the fifth is not";
+            like ask(GET => "/rooms/room_1/$_", $token)->{json}{detail}, qr/none of the first 4 keys/, '... and why'
+                for 'messages', 'poll?timeout=0';
+        }
+        my $warning = 'warning: auth.keys: more than 4 keys for HS256 have ' . ($row->{warning} // '');
+        for (qw(history pushd)) {
+            my $lines = () = $l->log($_) =~ /\Q$warning\E/g;
+            is $lines, $row->{warning} ? 1 : 0, "$title: $_ says so " . ($row->{warning} ? 'once' : 'not at all');
+        }
+        $l->stop;
+    }
+};
+
 subtest 'keys in other clothes' => sub {
     my %pem = (
         'a certificate'            => [RS256 => $key{rsa}, Tokens::certificate($key{rsa})],
         'a certificate, EC'        => [ES256 => $key{p256}, Tokens::certificate($key{p256})],
+        'a certificate, Ed25519'   => [EdDSA => $key{ed25519}, Tokens::certificate($key{ed25519})],
         'PKCS #1'                  => [RS256 => $key{rsa}, Tokens::openssl($key{rsa}{public}, qw(rsa -pubin -RSAPublicKey_out))],
         'lines that end in CR LF'  => [RS256 => $key{rsa}, $key{rsa}{public} =~ s/\n/\r\n/gr],
         'no newline at the end'    => [RS256 => $key{rsa}, $key{rsa}{public} =~ s/\n\z//r],
@@ -693,7 +788,8 @@ subtest 'keys that are none' => sub {
     is_refused('PEM that is garbage', keep(garbage => "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"), qr/no public key/);
     is_refused('an RSA key of 1984 bits', keep(small => Tokens::pair('small')->{public}), qr/2048/);
     is_refused('an EC key of another curve', keep(curve => Tokens::pair('k256')->{public}), qr/neither RSA nor EC/);
-    is_refused('an Ed25519 key', keep(ed => Tokens::pair('ed25519')->{public}), qr/neither RSA nor EC/);
+    is_refused('an Ed448 key', keep(ed => Tokens::pair('ed448')->{public}), qr/neither RSA nor EC/);
+    is_refused('an X25519 key', keep(x => Tokens::pair('x25519')->{public}), qr/neither RSA nor EC/);
 
     # Whoever knows a public key could sign with it if it were a secret.
     my $public = $key{rsa}{public};
@@ -711,7 +807,7 @@ subtest 'keys that are none' => sub {
     is_refused('a JWK Set that is cut off', keep(cut => substr set_of($good_rsa), 0, -2), qr/no JWK Set/);
     is_refused('a JWK Set with keys given twice', keep(twice => '{"keys":[],"keys":[]}'), qr/no JWK Set/);
     is_refused('a JWK Set without keys', keep(none => '{"keys":[]}'), qr/none of its keys/);
-    is_refused('a JWK Set with keys for others', keep(others => set_of({ kty => 'OKP', crv => 'Ed25519', x => 'AA' })), qr/none of its keys/);
+    is_refused('a JWK Set with keys for others', keep(others => set_of({ kty => 'OKP', crv => 'X25519', x => 'AA' })), qr/none of its keys/);
     is_refused('a JWK Set with a private key', keep(d => set_of($good_rsa, $private)), qr/private key/);
     is_refused('65 keys', keep(many => set_of(map { Tokens::jwk('x' x 32, kid => "$_") } 1 .. 65)), qr/more than 64/);
     my %wrong = (
@@ -728,6 +824,14 @@ subtest 'keys that are none' => sub {
         'padding'                   => { %$good_rsa, n => "$good_rsa->{n}=" },
         'a point beside the curve'  => { %{ Tokens::jwk($key{p256}) }, y => encode_base64url('y' x 32) },
         'a short coordinate'        => { %{ Tokens::jwk($key{p256}) }, y => encode_base64url('y' x 31) },
+        'an Ed25519 key that is short'  => { kty => 'OKP', crv => 'Ed25519', x => 'AA' },
+        'an Ed25519 key of nothing'     => { kty => 'OKP', crv => 'Ed25519' },
+        'a private Ed25519 key'         => Tokens::jwk($key{ed25519}, d => 'AA'),
+        # Anybody can sign for these.
+        map({ ("an Ed25519 key of a small order, $_" => { kty => 'OKP', crv => 'Ed25519', x => encode_base64url(pack 'H*', $_) }) }
+            '00' x 32, '01' . '00' x 31, '01' . '00' x 30 . '80', 'ec' . 'ff' x 30 . '7f', 'ee' . 'ff' x 30 . '7f', 'ff' x 32,
+            '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+            'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa'),
         'the point of another curve'    => { %{ Tokens::jwk($key{p384}) }, crv => 'P-256' },
     );
     is_refused("a JWK with $_", keep(wrong => set_of($good_rsa, $wrong{$_})), qr/wrong: (?!none of)/) for sort keys %wrong;

@@ -23,7 +23,7 @@ static const struct {
 enum { VERBS = sizeof verbs / sizeof verbs[0] };
 
 static const char usage[] =
-	"usage: longroom-token key [--secret] FILE\n"
+	"usage: longroom-token key [--secret | --ed25519] FILE\n"
 	"       longroom-token make --key FILE --user ID [--name NAME] [--type TYPE]\n"
 	"           [--read PATTERNS] [--write PATTERNS] [--for TIME] [--kid KID]\n"
 	"           [--algorithm ALGORITHM] [-c FILE] [-o section.name=value]\n"

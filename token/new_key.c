@@ -82,10 +82,11 @@ static bool make_secret(const char *path)
 	return good;
 }
 
-static bool make_pair(const char *path, const char *public_path)
+static bool make_pair(enum key_kind kind, const char *path,
+                      const char *public_path)
 {
 	struct buffer private_pem = {0}, public_pem = {0};
-	bool good = key_generate_pair(&private_pem, &public_pem);
+	bool good = key_generate_pair(kind, &private_pem, &public_pem);
 
 	if (!good)
 		journal_error("the system gives no random bytes");
@@ -105,7 +106,9 @@ int new_key(const struct options *options)
 	bool good = name_verifier(options, &verifier) &&
 	            (options->is_secret
 	                     ? make_secret(options->word)
-	                     : make_pair(options->word, verifier.data));
+	                     : make_pair(options->is_ed25519 ? KEY_ED25519
+	                                                     : KEY_EC_256,
+	                                 options->word, verifier.data));
 
 	if (good)
 		printf("[auth]\nmode = token\nkeys = %s\n", verifier.data);

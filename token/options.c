@@ -12,6 +12,7 @@
 
 /* -c and -o have no other name, the others no letter but this. */
 static const struct option key_options[] = {
+	{"ed25519", no_argument, NULL, 'e'},
 	{"secret", no_argument, NULL, 's'},
 	{NULL, 0, NULL, 0},
 };
@@ -77,6 +78,8 @@ static bool take(struct options *options, int letter, const char **file,
 		word_list_add(&options->write, optarg);
 	else if (letter == 's')
 		options->is_secret = true;
+	else if (letter == 'e')
+		options->is_ed25519 = true;
 	else if (letter == 'o')
 		return settings_override(&options->settings, optarg, error);
 	else if (!settings_read_time(optarg, FOR_LEAST_MS, FOR_MOST_MS,
@@ -102,6 +105,10 @@ static bool read_options(int argc, char **argv, enum verb verb,
 	if (argc - optind < rules[verb].words_least ||
 	    argc - optind > rules[verb].words_most) {
 		buffer_add_string(error, rules[verb].words);
+		return false;
+	}
+	if (options->is_secret && options->is_ed25519) {
+		buffer_add_string(error, "a key is --secret or --ed25519, not both");
 		return false;
 	}
 	options->word = argv[optind];

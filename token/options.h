@@ -13,7 +13,7 @@ struct options {
 	const char *word; /* FILE, or TOKEN */
 	struct word_list read, write;
 	int64_t for_ms;
-	bool is_secret;
+	bool is_secret, is_ed25519;
 };
 
 /* True: go on with options, which the caller releases. False: leave with

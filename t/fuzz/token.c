@@ -254,7 +254,7 @@ static void check_signed(struct text rest)
 	buffer_add_string(&token, ".");
 	buffer_add_text(&token, buffer_text(&signature));
 	enum token_verdict verdict = verify(buffer_text(&token), &identity);
-	/* libjwt may find fault with what is good for us, not the reverse. */
+	/* The header may have a typ or a kid that is not taken. */
 	if (verdict != TOKEN_BAD)
 		CLAIM(says_hs256(header) && judge(rest) == verdict);
 	identity_release(&identity);

@@ -51,8 +51,7 @@ void file_write(const char *path, struct text text);
 
 /* Parses all of the text, which has to be valid JSON; caller puts. */
 json_object *json_read(struct text text);
-/* A member that has to be there. Borrowed. (Names that jansson has not: libjwt
- * would find these in their place.) */
+/* A member that has to be there. Borrowed. */
 json_object *json_member(json_object *object, const char *name);
 struct text json_text(json_object *object, const char *name);
 int64_t json_number(json_object *object, const char *name);
