@@ -13,7 +13,7 @@
 static const struct problem fine = {PROBLEM_NONE, NULL};
 static const struct identity nobody;
 static const struct grant nothing = {.identity = &nobody,
-                                     .expires_ms = INT64_MAX};
+                                     .expires = {INT64_MAX, INT64_MAX}};
 
 /* ---- What nginx hands over ---- */
 
@@ -191,13 +191,14 @@ static void hold(struct token_entry *entry, struct grant *grant)
 {
 	grant->held = entry;
 	grant->identity = &entry->identity;
-	grant->expires_ms = 1000 * entry->expires_s;
+	grant->expires = entry->expires;
 }
 
 static struct problem take_from_token(struct access *access,
                                       const struct settings *settings,
                                       const struct credentials *credentials,
-                                      int64_t now_ms, struct grant *grant)
+                                      const struct moment *now,
+                                      struct grant *grant)
 {
 	struct text token = find_bearer(credentials->authorization);
 	struct token_entry *entry;
@@ -209,8 +210,8 @@ static struct problem take_from_token(struct access *access,
 	}
 	if (token.size == 0)
 		return fine;
-	switch (token_cache_verify(access->tokens, settings, token, now_ms / 1000,
-	                           &entry, &why)) {
+	switch (token_cache_verify(access->tokens, settings, token, now, &entry,
+	                           &why)) {
 	case TOKEN_GOOD:
 		hold(entry, grant);
 		return fine;
@@ -324,11 +325,10 @@ static bool may(const struct settings *settings, const struct identity *identity
 static struct problem identify(struct access *access,
                                const struct settings *settings,
                                const struct credentials *credentials,
-                               int64_t now_ms, struct grant *grant)
+                               const struct moment *now, struct grant *grant)
 {
 	if (settings->auth_mode == AUTH_TOKEN)
-		return take_from_token(access, settings, credentials, now_ms,
-		                       grant);
+		return take_from_token(access, settings, credentials, now, grant);
 	/* It may know by a cookie. */
 	grant->is_by_cookie = true;
 	return take_from_nginx(credentials, grant);
@@ -370,13 +370,13 @@ static struct problem check_right(const struct settings *settings,
 struct problem access_ask(struct access *access, const struct settings *settings,
                           const struct credentials *credentials,
                           const struct room_name *room, enum access_right right,
-                          int64_t now_ms, struct grant *grant)
+                          const struct moment *now, struct grant *grant)
 {
 	*grant = nothing;
 	if (settings->auth_mode == AUTH_OPEN)
 		return fine;
 	struct problem wrong =
-		identify(access, settings, credentials, now_ms, grant);
+		identify(access, settings, credentials, now, grant);
 	if (wrong.type == PROBLEM_NONE)
 		wrong = check_right(settings, credentials, room, right, grant);
 	if (wrong.type != PROBLEM_NONE)
@@ -386,11 +386,10 @@ struct problem access_ask(struct access *access, const struct settings *settings
 
 bool access_ask_for_token(struct access *access, const struct settings *settings,
                           struct text token, const struct room_name *room,
-                          enum access_right right, int64_t now_ms,
+                          enum access_right right, const struct moment *now,
                           struct grant *grant)
 {
-	struct token_entry *entry = token_cache_find(access->tokens, token,
-	                                             now_ms / 1000);
+	struct token_entry *entry = token_cache_find(access->tokens, token, now);
 
 	*grant = nothing;
 	if (entry == NULL)

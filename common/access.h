@@ -6,6 +6,7 @@
 #ifndef LONGROOM_ACCESS_H
 #define LONGROOM_ACCESS_H
 
+#include "clock.h"
 #include "problem.h"
 #include "token_cache.h"
 
@@ -22,7 +23,7 @@ enum access_right { ACCESS_READ, ACCESS_WRITE };
 /* Who was let in. */
 struct grant {
 	const struct identity *identity; /* until access_give_back(); never NULL */
-	int64_t expires_ms; /* wall clock; INT64_MAX: it does not */
+	struct moment expires; /* or moment_never */
 	bool is_by_cookie;  /* or may be: a browser sends it by itself */
 	struct identity own;      /* ... where it is of this request only */
 	struct token_entry *held; /* ... where it is of a token */
@@ -48,7 +49,7 @@ void access_use_keys(struct access *access, const struct settings *settings,
 struct problem access_ask(struct access *access, const struct settings *settings,
                           const struct credentials *credentials,
                           const struct room_name *room, enum access_right right,
-                          int64_t now_ms, struct grant *grant);
+                          const struct moment *now, struct grant *grant);
 void access_give_back(struct grant *grant);
 
 /* The same for a request that differs from one that was granted in the token of
@@ -56,7 +57,7 @@ void access_give_back(struct grant *grant);
  * right; access_ask() has more to say. */
 bool access_ask_for_token(struct access *access, const struct settings *settings,
                           struct text token, const struct room_name *room,
-                          enum access_right right, int64_t now_ms,
+                          enum access_right right, const struct moment *now,
                           struct grant *grant);
 
 /* Adds the header that has to go with a 401, or nothing. The problem is one of

@@ -34,6 +34,11 @@ int64_t clock_wall_ms(void)
 	return read_us(CLOCK_REALTIME) / 1000;
 }
 
+struct moment clock_now(void)
+{
+	return (struct moment){clock_monotonic_ms(), clock_wall_ms()};
+}
+
 /* "2026-11-22T" of the second at which a day begins. The C library takes a lock
  * for it, and nearly every time it is the day of the last time. */
 static void put_date(int64_t day, char text[static DATE_SIZE])

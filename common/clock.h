@@ -2,6 +2,7 @@
 #ifndef LONGROOM_CLOCK_H
 #define LONGROOM_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { CLOCK_TEXT_SIZE = sizeof "9999-12-31T23:59:59.999Z" + 16 };
@@ -12,6 +13,31 @@ int64_t clock_monotonic_us(void);
 
 /* Milliseconds since 1970-01-01 UTC. */
 int64_t clock_wall_ms(void);
+
+/* The same moment by both. What has to end at a time of the wall clock ends by
+ * whichever of them gets there first, for the wall clock may be set. */
+struct moment {
+	int64_t steady_ms; /* monotonic */
+	int64_t wall_ms;
+};
+
+static const struct moment moment_never = {INT64_MAX, INT64_MAX};
+
+struct moment clock_now(void);
+
+/* When the wall clock will show this, if nobody sets it until then. */
+static inline struct moment moment_of(int64_t wall_ms, const struct moment *now)
+{
+	return (struct moment){now->steady_ms + wall_ms - now->wall_ms, wall_ms};
+}
+
+/* Whether it is now, or was, by one of the clocks. */
+static inline bool moment_has_come(const struct moment *moment,
+                                   const struct moment *now)
+{
+	return moment->steady_ms <= now->steady_ms ||
+	       moment->wall_ms <= now->wall_ms;
+}
 
 /* Writes ms since 1970 as RFC 3339 in UTC: "2026-11-22T06:02:00.123Z". Times
  * outside the years 1000 to 9999 are clamped. */

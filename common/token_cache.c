@@ -95,14 +95,13 @@ static struct token_entry **find_set(struct token_cache *cache, struct text toke
 	return cache->sets[(end * 0x9e3779b97f4a7c15u >> 32) % TOKEN_CACHE_SETS];
 }
 
-/* Returns one that is held for the caller, or NULL. */
-static struct token_entry *find(struct token_cache *cache, struct text token,
-                                int64_t now_s)
+/* Returns one that is held for the caller, expired or not, or NULL. */
+static struct token_entry *find(struct token_cache *cache, struct text token)
 {
 	struct token_entry **set = find_set(cache, token);
 
 	for (size_t i = 0; i < TOKEN_CACHE_WAYS; i++)
-		if (set[i] != NULL && set[i]->expires_s > now_s &&
+		if (set[i] != NULL &&
 		    text_equal(token,
 		               (struct text){set[i]->bytes, set[i]->size})) {
 			set[i]->holders++;
@@ -119,7 +118,8 @@ static void keep(struct token_cache *cache, struct token_entry *entry)
 	size_t place = 0;
 
 	for (size_t i = 0; i < TOKEN_CACHE_WAYS && set[place] != NULL; i++)
-		if (set[i] == NULL || set[i]->expires_s < set[place]->expires_s)
+		if (set[i] == NULL ||
+		    set[i]->expires.wall_ms < set[place]->expires.wall_ms)
 			place = i;
 	entry_release(set[place]);
 	entry->holders++;
@@ -142,17 +142,21 @@ static struct token_entry *entry_new(struct token_cache *cache,
  * keys or settings that are not in use any more is not kept. */
 static enum token_verdict verify(struct token_cache *cache,
                                  const struct settings *settings,
-                                 struct text token, int64_t now_s,
+                                 struct text token, const struct moment *now,
                                  struct token_entry **entry, const char **why)
 {
 	struct counted_keys *keys = cache->keys;
 	struct token_entry *fresh = entry_new(cache, token);
 	enum token_verdict verdict;
+	int64_t expires_s;
 
 	keys->holders++;
 	pthread_mutex_unlock(&cache->lock);
-	verdict = token_verify(keys->keyring, settings, token, now_s,
-	                       &fresh->identity, &fresh->expires_s, why);
+	verdict = token_verify(keys->keyring, settings, token,
+	                       now->wall_ms / 1000, &fresh->identity, &expires_s,
+	                       why);
+	if (verdict == TOKEN_GOOD)
+		fresh->expires = moment_of(1000 * expires_s, now);
 	pthread_mutex_lock(&cache->lock);
 	if (verdict == TOKEN_GOOD && keys == cache->keys &&
 	    settings == cache->settings)
@@ -167,7 +171,8 @@ static enum token_verdict verify(struct token_cache *cache,
 
 enum token_verdict token_cache_verify(struct token_cache *cache,
                                       const struct settings *settings,
-                                      struct text token, int64_t now_s,
+                                      struct text token,
+                                      const struct moment *now,
                                       struct token_entry **entry,
                                       const char **why)
 {
@@ -177,18 +182,28 @@ enum token_verdict token_cache_verify(struct token_cache *cache,
 	if (token.size > TOKEN_MAX)
 		return TOKEN_BAD;
 	pthread_mutex_lock(&cache->lock);
-	*entry = find(cache, token, now_s);
-	if (*entry == NULL)
-		verdict = verify(cache, settings, token, now_s, entry, why);
+	*entry = find(cache, token);
+	if (*entry == NULL) {
+		verdict = verify(cache, settings, token, now, entry, why);
+	} else if (moment_has_come(&(*entry)->expires, now)) {
+		entry_release(*entry);
+		*entry = NULL;
+		*why = "the token has expired";
+		verdict = TOKEN_EXPIRED;
+	}
 	pthread_mutex_unlock(&cache->lock);
 	return verdict;
 }
 
 struct token_entry *token_cache_find(struct token_cache *cache, struct text token,
-                                     int64_t now_s)
+                                     const struct moment *now)
 {
 	pthread_mutex_lock(&cache->lock);
-	struct token_entry *entry = find(cache, token, now_s);
+	struct token_entry *entry = find(cache, token);
+	if (entry != NULL && moment_has_come(&entry->expires, now)) {
+		entry_release(entry);
+		entry = NULL;
+	}
 	pthread_mutex_unlock(&cache->lock);
 	return entry;
 }

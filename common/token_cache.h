@@ -1,9 +1,13 @@
-/* Tokens that were verified, so that a poll costs no signature: kept until they
- * expire, at the most TOKEN_CACHE_SETS * TOKEN_CACHE_WAYS of them. A token is
- * found by all of its bytes. From any thread. */
+/* Tokens that were verified, so that a poll costs no signature: at the most
+ * TOKEN_CACHE_SETS * TOKEN_CACHE_WAYS of them. A token is found by all of its bytes.
+ *
+ * A token expires when the wall clock says so, or when so much time has passed as
+ * it had left when it was verified, whichever is first: neither is it good longer
+ * because the wall clock was set back. From any thread. */
 #ifndef LONGROOM_TOKEN_CACHE_H
 #define LONGROOM_TOKEN_CACHE_H
 
+#include "clock.h"
 #include "token.h"
 
 enum { TOKEN_CACHE_SETS = 8192, TOKEN_CACHE_WAYS = 4 };
@@ -11,7 +15,7 @@ enum { TOKEN_CACHE_SETS = 8192, TOKEN_CACHE_WAYS = 4 };
 /* Immutable, and counted. */
 struct token_entry {
 	struct identity identity;
-	int64_t expires_s;
+	struct moment expires;
 	struct token_cache *cache;
 	size_t holders; /* under the cache's lock */
 	size_t size;
@@ -34,13 +38,13 @@ void token_cache_renew(struct token_cache *cache,
 /* If the token is good, *entry is to be given back. Otherwise as token_verify(). */
 enum token_verdict token_cache_verify(struct token_cache *cache,
                                       const struct settings *settings,
-                                      struct text token, int64_t now_s,
+                                      struct text token, const struct moment *now,
                                       struct token_entry **entry,
                                       const char **why);
 
 /* One that was verified already, to be given back; NULL: there is none. */
 struct token_entry *token_cache_find(struct token_cache *cache, struct text token,
-                                     int64_t now_s);
+                                     const struct moment *now);
 void token_cache_give_back(struct token_entry *entry);
 
 #endif

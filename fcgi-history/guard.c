@@ -48,6 +48,7 @@ bool guard_let_in(struct service *service, struct request *request,
                   enum access_right right)
 {
 	const struct settings *settings = service->settings;
+	struct moment now = clock_now();
 	struct grant grant;
 
 	if (settings->auth_mode == AUTH_OPEN)
@@ -56,7 +57,7 @@ bool guard_let_in(struct service *service, struct request *request,
 		read_credentials(request->gateway, settings->auth_mode);
 	struct problem wrong =
 		access_ask(service->shared->access, settings, &credentials,
-	                   &request->route.room, right, clock_wall_ms(), &grant);
+	                   &request->route.room, right, &now, &grant);
 	if (wrong.type != PROBLEM_NONE) {
 		access_add_challenge(settings, wrong,
 		                     &request->response.headers);

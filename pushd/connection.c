@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "clock.h"
 #include "journal.h"
 #include "memory.h"
 #include "metrics.h"
@@ -282,7 +281,9 @@ static void refuse_and_close(struct connection *c, enum problem_type type,
 /* Who may not be there any more is to hear no more. */
 static bool has_expired(const struct connection *c)
 {
-	return c->server->now_ms >= c->expires_ms;
+	struct moment now = server_now(c->server);
+
+	return moment_has_come(&c->expires, &now);
 }
 
 static void refuse_expired(struct connection *c)
@@ -306,14 +307,25 @@ void connection_answered(struct waiter *waiter, struct answer *answer)
 		process_early_input(c);
 }
 
-/* How long it may wait for this; never longer than who asks may be there. */
-static void wait_for(struct connection *c, enum deadline_kind kind)
+/* Never longer than who asks may be there, by either clock. */
+static void shorten_wait(struct connection *c)
 {
 	struct server *server = c->server;
+	const struct moment *expires = &c->expires;
+	int64_t left_ms = expires->wall_ms - server->wall_ms;
+	int64_t due_ms = expires->steady_ms;
 
-	server_set_deadline(server, c, kind);
-	if (c->deadline.due_ms > c->expires_ms)
-		deadline_set(&server->deadlines, &c->deadline, c->expires_ms);
+	if (left_ms < due_ms - server->now_ms)
+		due_ms = server->now_ms + left_ms;
+	if (c->deadline.due_ms > due_ms)
+		deadline_set(&server->deadlines, &c->deadline, due_ms);
+}
+
+/* How long it may wait for this. */
+static void wait_for(struct connection *c, enum deadline_kind kind)
+{
+	server_set_deadline(c->server, c, kind);
+	shorten_wait(c);
 }
 
 static void start_counting(struct connection *c, struct user *user)
@@ -329,7 +341,7 @@ static void ask_hub(struct connection *c, const struct poll_request *request,
                     const struct pass *pass)
 {
 	c->headers = pass->headers;
-	c->expires_ms = pass->expires_ms;
+	c->expires = pass->expires;
 	c->waiter.from_now = request->from_now;
 	c->waiter.cursor = request->cursor;
 	c->waiter.must_answer = request->seconds == 0;
@@ -386,10 +398,9 @@ static bool has_too_many_polls(const struct server *server,
 }
 
 static void make_pass(struct server *server, const struct grant *grant,
-                      int64_t wall_ms, struct pass *pass)
+                      struct pass *pass)
 {
-	if (grant->expires_ms < INT64_MAX)
-		pass->expires_ms = server->now_ms + grant->expires_ms - wall_ms;
+	pass->expires = grant->expires;
 	if (grant->identity->is_known)
 		pass->user = users_hold(&server->users,
 		                        text_of(grant->identity->user_id));
@@ -402,7 +413,7 @@ static struct problem let_in(struct connection *c,
 {
 	struct server *server = c->server;
 	struct credentials credentials = request_head_credentials(&c->head);
-	int64_t wall_ms = clock_wall_ms();
+	struct moment now = server_now(server);
 	struct grant grant;
 
 	if (c->head.is_ambiguous && server->settings->auth_mode != AUTH_OPEN)
@@ -410,10 +421,10 @@ static struct problem let_in(struct connection *c,
 		                        "a header is given twice"};
 	struct problem wrong =
 		access_ask(server->access, server->settings, &credentials,
-	                   &request->room, ACCESS_READ, wall_ms, &grant);
+	                   &request->room, ACCESS_READ, &now, &grant);
 	if (wrong.type != PROBLEM_NONE)
 		return wrong;
-	make_pass(server, &grant, wall_ms, pass);
+	make_pass(server, &grant, pass);
 	access_give_back(&grant);
 	if (!has_too_many_polls(server, pass->user))
 		return wrong;
@@ -466,7 +477,7 @@ static struct text bearing_credential(const struct connection *c)
 static void answer_request(struct connection *c, struct text whole)
 {
 	struct text target = request_head_part(&c->head, HEAD_TARGET);
-	struct pass pass = {.headers = c->headers, .expires_ms = INT64_MAX};
+	struct pass pass = {.headers = c->headers, .expires = moment_never};
 	struct poll_request request;
 	struct problem wrong = poll_request_read(target, &request);
 
@@ -520,16 +531,15 @@ static bool let_in_alike(struct server *server, struct text token,
                          struct pass *pass)
 {
 	const struct request_memo *memo = &server->memo;
-	int64_t wall_ms = clock_wall_ms();
+	struct moment now = server_now(server);
 	struct grant grant;
 
 	if (!access_ask_for_token(server->access, server->settings, token,
-	                          &memo->request.room, ACCESS_READ, wall_ms,
-	                          &grant))
+	                          &memo->request.room, ACCESS_READ, &now, &grant))
 		return false;
 	*pass = (struct pass){.headers = memo->pass.headers,
-	                      .expires_ms = INT64_MAX};
-	make_pass(server, &grant, wall_ms, pass);
+	                      .expires = moment_never};
+	make_pass(server, &grant, pass);
 	access_give_back(&grant);
 	return true;
 }
@@ -550,12 +560,13 @@ static bool repeat_request(struct connection *c, struct text data)
 {
 	struct server *server = c->server;
 	const struct request_memo *memo = &server->memo;
+	struct moment now = server_now(server);
 	struct text token;
 	struct pass pass;
 
 	if (c->is_surplus)
 		return false;
-	if (request_memo_is(memo, data, server->now_ms))
+	if (request_memo_is(memo, data, &now))
 		return ask_alike(c, &memo->pass);
 	token = request_memo_token(memo, data);
 	if (token.size == 0 ||
@@ -746,6 +757,16 @@ static void end_expired(struct connection *c)
 	hub_leave(c->server->hub, &c->waiter);
 	refuse_expired(c);
 	process_early_input(c);
+}
+
+void connection_heed_clock(struct connection *c)
+{
+	if (c->state != CONNECTION_WAITING)
+		return;
+	if (has_expired(c))
+		end_expired(c);
+	else
+		shorten_wait(c);
 }
 
 static void expire_poll(struct connection *c)

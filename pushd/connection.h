@@ -12,6 +12,7 @@
 
 #include <http_parser.h>
 
+#include "clock.h"
 #include "deadlines.h"
 #include "head_check.h"
 #include "poller.h"
@@ -53,7 +54,7 @@ struct connection {
 	const struct text *headers; /* that this request's answer has beside its
 	                             * own */
 	struct user *user;   /* whose poll waits; held. NULL: not known by name */
-	int64_t expires_ms;  /* when it may wait no longer; monotonic */
+	struct moment expires; /* when it may wait no longer */
 	struct buffer input;  /* received but not yet parsed */
 	struct answer *answer; /* being written; NULL: none */
 	size_t written;
@@ -67,6 +68,9 @@ void connection_new(struct server *server, int fd, bool is_surplus);
 /* Closes it at once; it is freed later by the server. */
 void connection_close(struct connection *c);
 void connection_free(struct connection *c);
+
+/* The wall clock was set forward. */
+void connection_heed_clock(struct connection *c);
 
 /* Its deadline has passed. */
 void connection_expire(struct connection *c);

@@ -11,6 +11,7 @@
 #ifndef LONGROOM_REQUEST_MEMO_H
 #define LONGROOM_REQUEST_MEMO_H
 
+#include "clock.h"
 #include "poll_request.h"
 #include "users.h"
 
@@ -20,7 +21,7 @@ enum { REQUEST_MEMO_MAX = 2048 };
 struct pass {
 	struct user *user;          /* held; NULL: not known by name */
 	const struct text *headers; /* for pages of his origin; of the server */
-	int64_t expires_ms;         /* monotonic; INT64_MAX: never */
+	struct moment expires;      /* or moment_never */
 };
 
 struct request_memo {
@@ -32,11 +33,12 @@ struct request_memo {
 };
 
 static inline bool request_memo_is(const struct request_memo *memo,
-                                   struct text bytes, int64_t now_ms)
+                                   struct text bytes,
+                                   const struct moment *now)
 {
 	return bytes.size == memo->size &&
 	       memcmp(bytes.data, memo->bytes, bytes.size) == 0 &&
-	       now_ms < memo->pass.expires_ms;
+	       !moment_has_come(&memo->pass.expires, now);
 }
 
 /* If these bytes differ from the request's in nothing but what stands in the

@@ -111,12 +111,37 @@ static void expire(struct deadline *deadline)
 	connection_expire(LIST_OWNER(deadline, struct connection, deadline));
 }
 
+/* Deadlines go by the monotonic clock. Those of tokens are times of the wall clock:
+ * whoever waits has to look again when that was set forward, or has gone faster for
+ * a while. Set back, it makes nothing later. */
+static void heed_wall_clock(struct server *server)
+{
+	int64_t ahead_ms = server->wall_ms - server->now_ms;
+	bool is_forward = ahead_ms >= server->ahead_ms + DEADLINES_TICK_MS / 2;
+	struct list members;
+
+	if (!is_forward && ahead_ms >= server->ahead_ms)
+		return;
+	server->ahead_ms = ahead_ms;
+	if (!is_forward)
+		return;
+	list_init(&members);
+	list_append_all(&members, &server->connections);
+	while (!list_is_empty(&members)) {
+		struct list *link = members.next;
+
+		list_append(&server->connections, link);
+		connection_heed_clock(LIST_OWNER(link, struct connection, all));
+	}
+}
+
 static void tick(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
 	struct server *server = timer->data;
 
 	(void)loop;
 	(void)events;
+	heed_wall_clock(server);
 	deadlines_turn(&server->deadlines, server->now_ms, expire);
 }
 
@@ -128,6 +153,12 @@ static void read_clock(struct ev_loop *loop, struct ev_check *check, int events)
 	(void)loop;
 	(void)events;
 	server->now_ms = clock_monotonic_ms();
+	server->wall_ms = clock_wall_ms();
+}
+
+struct moment server_now(const struct server *server)
+{
+	return (struct moment){server->now_ms, server->wall_ms};
 }
 
 static void free_dead(struct server *server)
@@ -179,6 +210,8 @@ static void init_deadlines(struct server *server)
 	int64_t *patience = server->patience_ms;
 
 	server->now_ms = clock_monotonic_ms();
+	server->wall_ms = clock_wall_ms();
+	server->ahead_ms = server->wall_ms - server->now_ms;
 	deadlines_init(&server->deadlines, server->now_ms);
 	patience[DEADLINE_LINGER] = LINGER_MS;
 	patience[DEADLINE_DRAIN] = DRAIN_MS;

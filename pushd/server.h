@@ -49,6 +49,8 @@ struct server {
 	struct request_memo memo;
 	struct unread unread;
 	int64_t now_ms; /* monotonic, as of the beginning of the loop's turn */
+	int64_t wall_ms;  /* the same moment */
+	int64_t ahead_ms; /* by so much the wall clock was when it was heeded */
 	struct deadlines deadlines;
 	int64_t patience_ms[DEADLINE_KINDS];
 	struct ev_check turn;
@@ -88,6 +90,9 @@ void server_complain(struct server *server, enum complaint which,
  * long as the server. */
 const struct text *server_headers(const struct server *server,
                                   struct text origin);
+
+/* The beginning of the loop's turn, by both clocks. */
+struct moment server_now(const struct server *server);
 
 /* (Re)starts the connection's deadline. */
 void server_set_deadline(struct server *server, struct connection *c,

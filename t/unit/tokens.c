@@ -221,19 +221,34 @@ static void make_token(const struct cached *c, int number, int64_t exp_s,
 	assert_true(token_sign(&c->key, "HS256", NULL, text_of(claims), token));
 }
 
-/* NULL unless it is good. */
-static struct token_entry *ask(struct cached *c, const struct buffer *token,
-                               int64_t now_s, enum token_verdict verdict)
+/* By both clocks, each in seconds since NOW_S. NULL unless it is good. */
+static struct token_entry *ask_at(struct cached *c, const struct buffer *token,
+                                  int64_t steady_s, int64_t wall_s,
+                                  enum token_verdict verdict)
 {
+	const struct moment now = {1000 * (100 + steady_s),
+	                           1000 * (NOW_S + wall_s)};
 	struct token_entry *entry = NULL;
 	const char *why = NULL;
 
 	assert_int_equal(token_cache_verify(c->cache, &c->settings,
-	                                    buffer_text(token), now_s, &entry,
+	                                    buffer_text(token), &now, &entry,
 	                                    &why),
 	                 verdict);
 	assert_true((entry != NULL) == (verdict == TOKEN_GOOD));
+	struct token_entry *found =
+		token_cache_find(c->cache, buffer_text(token), &now);
+	assert_true(found == NULL || found == entry);
+	if (found != NULL)
+		token_cache_give_back(found);
 	return entry;
+}
+
+/* While nobody sets the wall clock. */
+static struct token_entry *ask(struct cached *c, const struct buffer *token,
+                               int64_t now_s, enum token_verdict verdict)
+{
+	return ask_at(c, token, now_s - NOW_S, now_s - NOW_S, verdict);
 }
 
 static void a_token_is_remembered(void **state)
@@ -266,6 +281,24 @@ static void it_is_until_it_expires(void **state)
 	/* Who holds it still does. */
 	assert_string_equal(entry->identity.user_id, "1");
 	token_cache_give_back(entry);
+	buffer_release(&token);
+}
+
+/* LATER_S is 1000 s away. */
+static void it_is_until_the_first_clock_says_so(void **state)
+{
+	struct cached *c = *state;
+	struct buffer token = {0};
+
+	make_token(c, 1, LATER_S, &token);
+	token_cache_give_back(ask_at(c, &token, 0, 0, TOKEN_GOOD));
+	/* The wall clock was set forward, and put right again. */
+	ask_at(c, &token, 1, 1000, TOKEN_EXPIRED);
+	token_cache_give_back(ask_at(c, &token, 2, 2, TOKEN_GOOD));
+	/* It was set back. */
+	token_cache_give_back(ask_at(c, &token, 999, -5000, TOKEN_GOOD));
+	ask_at(c, &token, 1000, -4999, TOKEN_EXPIRED);
+	ask_at(c, &token, 1000, 999, TOKEN_EXPIRED);
 	buffer_release(&token);
 }
 
@@ -364,6 +397,9 @@ int run_tokens(void)
 	                   a_token_is_remembered),
 		CACHE_TEST("it is remembered until it expires",
 	                   it_is_until_it_expires),
+		CACHE_TEST("it expires by the wall clock or the monotonic one, "
+	                   "whichever is first",
+	                   it_is_until_the_first_clock_says_so),
 		CACHE_TEST("other keys end it, but not for who holds it",
 	                   other_keys_end_it),
 		CACHE_TEST("what is good by settings that were replaced is not "
