@@ -1,13 +1,10 @@
 #include "submission.h"
 
-#include <json.h>
-#include <stdlib.h>
 #include <strings.h>
 
+#include "json_reader.h"
 #include "params.h"
 #include "utf8.h"
-
-enum { JSON_DEPTH_MAX = 32 };
 
 static const struct problem fine = {PROBLEM_NONE, NULL};
 
@@ -111,242 +108,70 @@ static enum submission_field find_field(struct text name)
 static const char unknown_field[] =
 	"known are content, client_id, user_id, username and sender_type";
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool is_one_of(const char *characters, char c)
-{
-	return c != '\0' && strchr(characters, c) != NULL;
-}
-
-static size_t skip_digits(struct text text, size_t *at)
-{
-	size_t start = *at;
-
-	while (*at < text.size && is_digit(text.data[*at]))
-		++*at;
-	return *at - start;
-}
-
-static bool skip_one_of(const char *characters, struct text text, size_t *at)
-{
-	if (*at == text.size || !is_one_of(characters, text.data[*at]))
-		return false;
-	++*at;
-	return true;
-}
-
-/* RFC 8259, section 6. */
-static bool is_number(struct text text)
-{
-	size_t at = 0;
-
-	skip_one_of("-", text, &at);
-	bool has_zero = skip_one_of("0", text, &at);
-	size_t digits = skip_digits(text, &at);
-	if (has_zero ? digits > 0 : digits == 0)
-		return false;
-	if (skip_one_of(".", text, &at) && skip_digits(text, &at) == 0)
-		return false;
-	if (skip_one_of("eE", text, &at)) {
-		skip_one_of("+-", text, &at);
-		if (skip_digits(text, &at) == 0)
-			return false;
-	}
-	return at == text.size;
-}
-
-/* All that could be meant as a number there; its size is 0 if none begins. */
-static struct text number_at(struct text json, size_t at)
-{
-	size_t end = at;
-
-	if (is_digit(json.data[at]) || is_one_of("-+.", json.data[at]))
-		while (end < json.size &&
-		       (is_digit(json.data[end]) ||
-		        is_one_of("-+.eE", json.data[end])))
-			end++;
-	return (struct text){json.data + at, end - at};
-}
-
-static bool is_json_outside_string(char c)
-{
-	if ((unsigned char)c < 0x20)
-		return c == '\t' || c == '\n' || c == '\r';
-	return c < 'A' || c > 'Z';
-}
-
-/* What json-c lets pass, even when it is strict, and RFC 8259 does not: control
- * characters in strings, what follows a NUL, NaN and other words in capitals,
- * numbers as .5, 1., -.0 and -05e3. */
-static bool passes_wrongly(struct text json)
-{
-	bool in_string = false;
-
-	for (size_t i = 0; i < json.size; i++) {
-		char c = json.data[i];
-		struct text number = {NULL, 0};
-
-		if (!in_string)
-			number = number_at(json, i);
-		if (in_string ? (unsigned char)c < 0x20
-		              : !is_json_outside_string(c))
-			return true;
-		if (number.size > 0 && !is_number(number))
-			return true;
-		if (number.size > 0)
-			i += number.size - 1;
-		else if (c == '"')
-			in_string = !in_string;
-		else if (c == '\\' && in_string)
-			i++;
-	}
-	return false;
-}
-
-/* json-c cuts a member's name there, and takes what is left for another. */
-static bool has_escaped_nul(struct text json)
-{
-	static const char escape[] = "\\u0000";
-
-	for (size_t i = 0; i + sizeof escape - 1 <= json.size; i++) {
-		if (json.data[i] != '\\')
-			continue;
-		if (memcmp(json.data + i, escape, sizeof escape - 1) == 0)
-			return true;
-		i++;
-	}
-	return false;
-}
-
-enum { UNIT_SIZE = 6 };
-
-/* Reads \uXXXX. */
-static bool read_unit(struct text json, size_t at, uint32_t *unit)
-{
-	char hex[5] = "";
-
-	if (json.size - at < UNIT_SIZE || memcmp(json.data + at, "\\u", 2) != 0)
-		return false;
-	memcpy(hex, json.data + at + 2, 4);
-	*unit = (uint32_t)strtoul(hex, NULL, 16);
-	return strspn(hex, "0123456789abcdefABCDEF") == 4;
-}
-
-/* Reads a high surrogate and a low one. */
-static bool read_pair(struct text json, size_t at, uint32_t *point)
-{
-	uint32_t high, low;
-
-	if (!read_unit(json, at, &high) ||
-	    !read_unit(json, at + UNIT_SIZE, &low) ||
-	    (high & 0xfc00) != 0xd800 || (low & 0xfc00) != 0xdc00)
-		return false;
-	*point = 0x10000 + ((high & 0x3ff) << 10) + (low & 0x3ff);
-	return true;
-}
-
-/* From U+10000 on. */
-static void add_point(struct buffer *b, uint32_t point)
-{
-	const char bytes[] = {(char)(0xf0 | point >> 18),
-	                      (char)(0x80 | (point >> 12 & 0x3f)),
-	                      (char)(0x80 | (point >> 6 & 0x3f)),
-	                      (char)(0x80 | (point & 0x3f))};
-
-	buffer_add(b, bytes, sizeof bytes);
-}
-
-/* json-c 0.16 takes an escaped character for half a pair, and replaces it, if
- * the last 16 bits of its code are those of one: all from U+2D800 to U+2DFFF,
- * for example. So pairs are decoded before it sees them. */
-static void decode_pairs(struct text json, struct buffer *decoded)
-{
-	size_t copied = 0;
-	uint32_t point;
-
-	for (size_t i = 0; i < json.size; i++) {
-		if (json.data[i] != '\\')
-			continue;
-		if (read_pair(json, i, &point)) {
-			buffer_add(decoded, json.data + copied, i - copied);
-			add_point(decoded, point);
-			copied = i + (size_t)2 * UNIT_SIZE;
-			i = copied - 1;
-		} else {
-			i++;
-		}
-	}
-	buffer_add(decoded, json.data + copied, json.size - copied);
-}
-
-static json_object *parse_json(struct text body)
-{
-	json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
-
-	if (tokener == NULL)
-		return NULL;
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-	json_object *value =
-		json_tokener_parse_ex(tokener, body.data, (int)body.size);
-	bool whole = json_tokener_get_error(tokener) == json_tokener_success &&
-	             json_tokener_get_parse_end(tokener) == body.size;
-	json_tokener_free(tokener);
-	if (whole)
-		return value;
-	json_object_put(value);
-	return NULL;
-}
-
-static struct problem take_member(const char *name, json_object *value,
-                                  struct submission *submission)
-{
-	enum submission_field field = find_field(text_of(name));
-
-	if (field == SUBMISSION_FIELDS)
-		return problem(PROBLEM_BAD_PARAMETER, unknown_field);
-	if (!json_object_is_type(value, json_type_string))
-		return problem(PROBLEM_BAD_PARAMETER,
-		               "content, client_id, user_id, username and "
-		               "sender_type are strings");
-	submission->given[field] = true;
-	buffer_add(&submission->fields[field], json_object_get_string(value),
-	           (size_t)json_object_get_string_len(value));
-	return fine;
-}
-
 static const struct problem not_json = {PROBLEM_NOT_JSON,
                                         "the body is not one JSON object"};
 
-static struct problem read_json(struct text body, struct submission *submission)
+/* Reads the value of a member whose name was read. */
+static struct problem take_value(struct json_reader *reader,
+                                 enum submission_field field,
+                                 struct submission *submission)
+{
+	switch (json_next(reader, &submission->fields[field])) {
+	case JSON_STRING:
+		submission->given[field] = true;
+		return fine;
+	case JSON_FAULT:
+		return fine; /* the reader keeps it */
+	default:
+		return problem(PROBLEM_BAD_PARAMETER,
+		               "content, client_id, user_id, username and "
+		               "sender_type are strings");
+	}
+}
+
+/* What comes where a member, or the end of them, may be. */
+static struct problem take_member(struct json_reader *reader,
+                                  struct buffer *name, bool *ended,
+                                  struct submission *submission)
+{
+	*ended = json_next(reader, name) != JSON_NAME;
+	if (*ended)
+		return fine;
+	enum submission_field field = find_field(buffer_text(name));
+	if (field == SUBMISSION_FIELDS)
+		return problem(PROBLEM_BAD_PARAMETER, unknown_field);
+	return take_value(reader, field, submission);
+}
+
+static struct problem read_object(struct json_reader *reader,
+                                  struct submission *submission)
 {
 	struct problem wrong = fine;
-	struct buffer decoded = {0};
+	struct buffer name = {0};
+	bool ended = json_next(reader, &name) != JSON_OBJECT_BEGIN;
 
-	if (passes_wrongly(body))
-		return not_json;
-	if (has_escaped_nul(body))
+	if (ended)
+		wrong = not_json;
+	while (!ended && wrong.type == PROBLEM_NONE)
+		wrong = take_member(reader, &name, &ended, submission);
+	if (wrong.type == PROBLEM_NONE)
+		json_next(reader, &name); /* the end of the text, or a fault */
+	buffer_release(&name);
+	return wrong;
+}
+
+/* Stops at the first thing that can't be: what is behind an unknown member, or
+ * within an array, may be anything, and may be much. */
+static struct problem read_json(struct text body, struct submission *submission)
+{
+	struct json_reader reader;
+
+	json_reader_init(&reader, body);
+	struct problem wrong = read_object(&reader, submission);
+	if (reader.fault == JSON_NUL)
 		return problem(PROBLEM_BAD_PARAMETER,
 		               "the body has a character U+0000");
-	while (body.size > 0 && strchr(" \t\r\n", body.data[body.size - 1]))
-		body.size--;
-	decode_pairs(body, &decoded);
-	json_object *object = parse_json(buffer_text(&decoded));
-	buffer_release(&decoded);
-	if (!json_object_is_type(object, json_type_object)) {
-		json_object_put(object);
-		return not_json;
-	}
-	json_object_object_foreach(object, name, value)
-	{
-		wrong = take_member(name, value, submission);
-		if (wrong.type != PROBLEM_NONE)
-			break;
-	}
-	json_object_put(object);
-	return wrong;
+	return reader.fault == JSON_FINE ? wrong : not_json;
 }
 
 static struct problem take_pair(const struct param *param,

@@ -11,6 +11,7 @@ static const struct group {
 	int (*run)(void);
 } groups[] = {
 	{"codecs", run_codecs},
+	{"json reader", run_json_reader},
 	{"frame", run_frame},
 	{"render", run_render},
 	{"settings", run_settings},
