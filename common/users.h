@@ -1,4 +1,5 @@
-/* The users whose polls wait, and how many of each (limits.user_polls).
+/* The users of whom something is under way: holders are so many requests
+ * (limits.user_polls, limits.user_reads).
  *
  * A user whom nobody holds is forgotten; the most recent USERS_IDLE_MAX of those
  * are kept a while, for they come back with the next poll. */
@@ -16,7 +17,7 @@ struct user {
 	struct user *next; /* in its slot */
 	struct list idle;  /* in users.idle while nobody holds it */
 	size_t holders;
-	size_t polls; /* that wait */
+	size_t polls; /* that wait; longroom-pushd's */
 	size_t slot;
 	size_t size;
 	char id[];
