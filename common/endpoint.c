@@ -224,7 +224,9 @@ bool endpoint_open(struct endpoint *endpoint, const char *address,
 	if (!endpoint_check(address, error))
 		return false;
 	/* Nobody else is to take our socket for a stale one before it listens. */
-	int lock = path != NULL ? folder_lock(path) : -1;
+	int lock = -1;
+	if (path != NULL && !folder_lock(path, FOLDER_PATIENCE_MS, &lock, error))
+		return false;
 	bool good = path != NULL ? open_unix(endpoint, address, path, error)
 	                         : open_tcp(endpoint, address, error);
 	folder_unlock(lock);

@@ -2,13 +2,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <libgen.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
+#include "journal.h"
 #include "memory.h"
+
+enum {
+	PAUSE_MS = 20,  /* between two tries for a lock */
+	TELL_MS = 1000, /* of waiting; then the operator should know */
+};
 
 static int open_folder(const char *path)
 {
@@ -19,14 +29,66 @@ static int open_folder(const char *path)
 	return fd;
 }
 
-int folder_lock(const char *path)
+static void tell_folder(const char *path, bool given_up, int64_t waited_ms,
+                        struct buffer *error)
 {
-	int lock = open_folder(path);
+	char *copy = memory_copy(path, strlen(path));
+	const char *folder = dirname(copy);
 
-	if (lock >= 0)
-		while (flock(lock, LOCK_EX) != 0 && errno == EINTR)
-			;
-	return lock;
+	if (given_up)
+		buffer_printf(error,
+		              "another process keeps the folder %s locked (flock; "
+		              "lslocks tells which): given up after %" PRId64 " ms",
+		              folder, waited_ms);
+	else
+		journal_warning("waiting for the lock on the folder %s: another "
+		                "process has it (lslocks tells which)", folder);
+	free(copy);
+}
+
+/* Of a program that keeps these signals for later. */
+static bool is_told_to_end(void)
+{
+	sigset_t pending;
+
+	return sigpending(&pending) == 0 && (sigismember(&pending, SIGTERM) == 1 ||
+	                                     sigismember(&pending, SIGINT) == 1);
+}
+
+/* Tries again and again: a call of flock() that waits has no timeout. */
+static bool wait_for_lock(int lock, const char *path, int64_t patience_ms,
+                          struct buffer *error)
+{
+	const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000};
+	int64_t began_ms = clock_monotonic_ms(), waited_ms;
+	bool told = false;
+
+	while (flock(lock, LOCK_EX | LOCK_NB) != 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return true; /* no file system for locks: nobody has one */
+		waited_ms = clock_monotonic_ms() - began_ms;
+		if (waited_ms >= patience_ms || is_told_to_end()) {
+			tell_folder(path, true, waited_ms, error);
+			return false;
+		}
+		if (waited_ms >= TELL_MS && !told) {
+			tell_folder(path, false, waited_ms, error);
+			told = true;
+		}
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
+bool folder_lock(const char *path, int64_t patience_ms, int *lock,
+                 struct buffer *error)
+{
+	*lock = open_folder(path);
+	if (*lock < 0 || wait_for_lock(*lock, path, patience_ms, error))
+		return true;
+	folder_unlock(*lock);
+	*lock = -1;
+	return false;
 }
 
 void folder_unlock(int lock)

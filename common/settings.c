@@ -10,6 +10,7 @@
 #include "memory.h"
 #include "number.h"
 #include "pattern.h"
+#include "slow_file.h"
 #include "store.h"
 
 enum kind { TEXT, LIST, INTEGER, SIZE, TIME, CHOICE };
@@ -370,10 +371,13 @@ static bool read_settings(struct reading *reading, const char *path,
 bool settings_read_file(struct settings *s, const char *path,
                         struct buffer *error)
 {
-	struct reading reading = {.settings = s, .file = fopen(path, "r")};
+	struct buffer bytes = {0};
+	struct reading reading = {.settings = s,
+	                          .file = slow_file_open(path, &bytes)};
 
 	if (reading.file == NULL) {
 		buffer_printf(error, "%s: %s", path, strerror(errno));
+		buffer_release(&bytes);
 		return false;
 	}
 	free(s->file);
@@ -381,6 +385,7 @@ bool settings_read_file(struct settings *s, const char *path,
 	bool good = read_settings(&reading, path, error);
 	buffer_release(&reading.error);
 	fclose(reading.file);
+	buffer_release(&bytes);
 	return good;
 }
 

@@ -200,6 +200,14 @@ static bool set_up_connection(struct sqlite_store *s)
 	return s->access == STORE_READ || settle(s);
 }
 
+/* To open a fifo would wait for somebody at its other end. */
+static bool is_special(const struct sqlite_store *s)
+{
+	struct stat status;
+
+	return stat(s->path, &status) == 0 && !S_ISREG(status.st_mode);
+}
+
 static bool is_missing(const struct sqlite_store *s)
 {
 	struct stat status;
@@ -232,6 +240,10 @@ static bool open_database(struct sqlite_store *s)
 	                     : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
 
 	s->hopeless = false;
+	if (is_special(s)) {
+		s->hopeless = true;
+		return sqlite_fail(s, "it is no regular file");
+	}
 	if (sqlite3_open_v2(s->path, &s->db, flags, NULL) != SQLITE_OK) {
 		sqlite_fail(s, sqlite3_errmsg(s->db));
 		s->hopeless = is_missing(s);
@@ -242,6 +254,7 @@ static bool open_database(struct sqlite_store *s)
 		sqlite_disconnect(s);
 		return false;
 	}
+	s->was_open = true;
 	return true;
 }
 
@@ -255,12 +268,33 @@ static void create_file(const struct sqlite_store *s)
 		close(fd);
 }
 
+/* A start is patient and then fails. Later whoever sends waits no longer than for
+ * any other lock, and once: until it is gone nobody waits for it again. */
+static bool lock_folder(struct sqlite_store *s, int *lock)
+{
+	struct buffer error = {0};
+	int64_t patience_ms = !s->was_open      ? FOLDER_PATIENCE_MS
+	                      : s->folder_is_kept ? 0
+	                                        : s->busy_timeout_ms;
+
+	s->folder_is_kept = !folder_lock(s->path, patience_ms, lock, &error);
+	if (!s->folder_is_kept)
+		return true;
+	buffer_add(&error, "", 1);
+	sqlite_fail(s, error.data);
+	s->hopeless = true;
+	buffer_release(&error);
+	return false;
+}
+
 /* Makes a new database; alone, for another writer may be about to do the same,
  * and the side files would then be those of its. */
 static bool create_database(struct sqlite_store *s)
 {
-	int lock = folder_lock(s->path);
+	int lock;
 
+	if (!lock_folder(s, &lock))
+		return false;
 	if (is_missing(s)) {
 		remove_side_files(s);
 		create_file(s);

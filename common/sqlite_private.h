@@ -55,6 +55,8 @@ struct sqlite_store {
 	/* A lock has outlasted busy_timeout: until it is gone nobody waits for it
 	 * again, lest all who come stand in line. */
 	bool is_locked;
+	bool folder_is_kept; /* the same for the lock of its folder */
+	bool was_open;
 	/* What the last look at the log's end found, and the version it saw. */
 	int64_t data_version;
 	struct log_end end;

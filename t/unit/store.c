@@ -1018,7 +1018,9 @@ static void two_who_create_at_once_share_a_database(void **state)
 	set_up(&other);
 	first = other;
 	append_ten(first);
-	int lock = folder_lock(f->path);
+	struct buffer error = {0};
+	int lock;
+	assert_true(folder_lock(f->path, FOLDER_PATIENCE_MS, &lock, &error));
 	pthread_t second = thread_start(connect_writer, f);
 	wait_for_lock_of(f);
 	bool waited = !is_there(f, "longroom.db");

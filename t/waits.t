@@ -1,0 +1,106 @@
+# Nothing is waited for without an end, or without a word (longroom.conf(5)): a
+# folder that somebody keeps locked, a fifo in the place of a file.
+
+use strict;
+use warnings;
+
+use Fcntl   qw(:flock);
+use FindBin ();
+use lib "$FindBin::Bin/lib";
+use Longroom;
+use POSIX ();
+use Test::More;
+
+# Whoever may read a folder can do this.
+sub lock_folder {
+    my ($folder) = @_;
+    open my $lock, '<', $folder or die "$folder: $!";
+    flock $lock, LOCK_EX | LOCK_NB or die "$folder is locked already: $!";
+    return $lock;
+}
+
+sub start_alone {
+    my ($program, @arguments) = @_;
+    return Longroom::run([Longroom::program($program), @arguments], clean_env => 1, seconds => 40);
+}
+
+for my $program (qw(longroom-history longroom-pushd)) {
+    subtest "$program does not start while somebody keeps its folder locked" => sub {
+        my $place = Longroom::fresh_dir();
+        Longroom::spew("$place/longroom.conf", Longroom::settings_text($place));
+        my $lock = lock_folder("$place");
+        my $run  = start_alone($program, '-c', "$place/longroom.conf");
+        is $run->{status}, 1, 'it gives up';
+        like $run->{stderr}, qr/warning: waiting for the lock on the folder \Q$place\E:/,
+            'it says soon what it waits for';
+        like $run->{stderr}, qr/error: .*another process keeps the folder \Q$place\E locked/,
+            'and at last why it ends';
+    };
+}
+
+subtest 'SIGTERM ends a start that waits' => sub {
+    my $l    = Longroom->start(without => [qw(nginx history pushd)]);
+    my $lock = lock_folder($l->dir);
+    my $pid  = fork // die "fork: $!";
+    if (!$pid) {
+        open STDERR, '>', $l->dir . '/history.log' or POSIX::_exit(126);
+        my $program = Longroom::program('longroom-history');
+        { no warnings 'exec'; exec $program, '-c', $l->dir . '/longroom.conf' }
+        POSIX::_exit(127);
+    }
+    ok $l->wait_log('history', qr/waiting for the lock/), 'it waits';
+    kill TERM => $pid;
+    my $ended = $l->eventually(5, sub { waitpid($pid, POSIX::WNOHANG()) == $pid });
+    ok $ended, 'and ends at once' or kill KILL => $pid;
+    $l->stop;
+};
+
+subtest 'a folder locked while longroom-history runs holds up nobody for long' => sub {
+    my $place = Longroom::fresh_dir();
+    my $l     = Longroom->start(
+        settings => { 'store.url' => "sqlite:$place/longroom.db", 'store.busy_timeout' => '200ms' },
+        operator => 1
+    );
+    $l->post('room_26', 'before');
+    my $lock = lock_folder("$place");
+    unlink map {"$place/longroom.db$_"} '', '-wal', '-shm';
+    is $l->post('room_26', "m$_")->{status}, 202, 'a message is broadcast and not saved' for 1 .. 3;
+    ok $l->wait_log('history', qr/another process keeps the folder \Q$place\E locked/, 5), 'the log names the folder';
+    is $l->operator('history/healthz')->{status}, 503, '/healthz fails';
+    close $lock;
+    ok $l->eventually(20, sub { $l->post('room_26', 'after')->{status} == 201 }),
+        'messages are saved again when it is unlocked';
+    $lock = lock_folder("$place");
+    unlink map {"$place/longroom.db$_"} '', '-wal', '-shm';
+    $l->stop;
+};
+
+subtest 'a fifo as the file of settings' => sub {
+    my $place = Longroom::fresh_dir();
+    POSIX::mkfifo("$place/fifo", 0600) or die "mkfifo: $!";
+    for my $program (qw(longroom-history longroom-pushd)) {
+        my $run = start_alone($program, '-t', '-c', "$place/fifo");
+        is $run->{status}, 1, "$program does not wait for ever for somebody to write";
+        like $run->{stderr}, qr{\Q$place\E/fifo: }, '... and names the file';
+    }
+    Longroom::spew("$place/longroom.conf", Longroom::settings_text($place));
+    my $program = Longroom::program('longroom-history');
+    my $run = Longroom::run(['bash', '-c', qq{"$program" -t -c <(cat "$place/longroom.conf")}], seconds => 20);
+    is $run->{status}, 0, 'what a shell pipes in is read';
+};
+
+subtest 'a fifo as the database' => sub {
+    my $place = Longroom::fresh_dir();
+    POSIX::mkfifo("$place/longroom.db", 0600) or die "mkfifo: $!";
+    Longroom::spew("$place/longroom.conf", Longroom::settings_text($place));
+    my $run = start_alone('longroom-history', '-c', "$place/longroom.conf");
+    is $run->{status}, 1, 'longroom-history does not start';
+    like $run->{stderr}, qr{\Q$place\E/longroom\.db: it is no regular file}, '... and says why';
+    my $l = Longroom->start(without => [qw(nginx history pushd)],
+        settings => { 'store.url' => "sqlite:$place/longroom.db" });
+    $l->_spawn('pushd');    # it answers nobody yet, so nobody waits for that
+    ok $l->wait_log('pushd', qr/can't read the log: it is no regular file/, 5), 'longroom-pushd says so too';
+    $l->stop;
+};
+
+done_testing;
