@@ -22,3 +22,19 @@ size_t hash_place(uint64_t seed, struct text name, size_t places)
 	hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93u;
 	return (hash >> 32) % places;
 }
+
+/* Eight bytes at a time, for pages are long. */
+uint64_t hash_text(struct text text)
+{
+	uint64_t hash = 0xcbf29ce484222325u ^ text.size, word;
+	size_t at = 0;
+
+	for (; text.size - at >= sizeof word; at += sizeof word) {
+		memcpy(&word, text.data + at, sizeof word);
+		hash = (hash ^ word) * 0xd6e8feb86659fd93u;
+		hash ^= hash >> 32;
+	}
+	for (; at < text.size; at++)
+		hash = (hash ^ (unsigned char)text.data[at]) * 0x100000001b3u;
+	return (hash ^ hash >> 32) * 0xd6e8feb86659fd93u;
+}

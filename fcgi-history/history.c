@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "hash.h"
 #include "metrics.h"
 #include "page.h"
 #include "query.h"
@@ -180,14 +181,17 @@ static void finish_page(struct service *service, struct request *request,
 		.ephemeral = settings_is_ephemeral(service->settings,
 		                                   request->route.room.string),
 	};
+	/* Of the messages as they are: others may have changed them. The cursor is
+	 * no part of it, for it moves with what is said elsewhere. */
+	uint64_t hash = hash_text(buffer_text(page->buffer));
 	char tag[128];
 
 	page_end(page, &end);
 	add_links(request, range, found);
 	snprintf(tag, sizeof tag,
-	         "%08" PRIx32 ".%" PRId64 ".%" PRId64 ".%" PRId64 ".%" PRId64 ".%d%d%d",
-	         found->end.log, found->state.earliest, found->first, found->last,
-	         found->count, found->more, reset, end.ephemeral);
+	         "%08" PRIx32 ".%" PRId64 ".%" PRId64 ".%016" PRIx64 ".%d%d%d",
+	         found->end.log, found->state.earliest, found->last, hash,
+	         found->more, reset, end.ephemeral);
 	answer_tagged(service, request, tag);
 }
 
@@ -229,8 +233,9 @@ void history_message(struct service *service, struct request *request)
 		service_refuse(request, PROBLEM_NOT_FOUND,
 		               "the room has no message with this id");
 	} else {
-		snprintf(tag, sizeof tag, "%08" PRIx32 ".%" PRId64, end.log,
-		         request->route.id);
+		snprintf(tag, sizeof tag, "%08" PRIx32 ".%" PRId64 ".%016" PRIx64,
+		         end.log, request->route.id,
+		         hash_text(buffer_text(&request->response.body)));
 		answer_tagged(service, request, tag);
 	}
 }
