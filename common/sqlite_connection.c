@@ -22,7 +22,7 @@ static const char *const statements[STATEMENT_COUNT] = {
 	[DATA_VERSION] = "PRAGMA data_version",
 	[LOG_END] =
 		"SELECT coalesce((SELECT seq FROM sqlite_sequence"
-		" WHERE name = 'messages'), 0), removals FROM log",
+		" WHERE name = 'messages'), 0), changes, upheavals FROM log",
 	[FIND_ROOM] = "SELECT room_id FROM rooms WHERE name = ?1",
 	[ADD_NUMBERED_ROOM] =
 		"INSERT OR IGNORE INTO rooms (room_id, name) VALUES (?1, ?2)",
@@ -39,7 +39,12 @@ static const char *const statements[STATEMENT_COUNT] = {
 	           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	[ROOM_STATE] =
 		"SELECT (SELECT min(id) FROM messages WHERE room_id = ?1),"
-		" (SELECT pruned_id FROM rooms WHERE room_id = ?1)",
+		" (SELECT max(id) FROM holes WHERE room_id = ?1)",
+	[LAST_HOLE] = "SELECT max(id) FROM holes WHERE room_id = ?1 AND id <= ?2",
+	[ROOMS_CHANGED] =
+		"SELECT c.room_id, r.name, c.changed, c.edited > ?1"
+		" FROM changed_rooms AS c LEFT JOIN rooms AS r USING (room_id)"
+		" WHERE c.changed > ?1 ORDER BY c.changed LIMIT ?2",
 	/* Where the page begins is found backwards in the index alone; from there
 	 * it is read forwards, so that nothing has to be sorted. */
 	[PAGE_NEWEST] = "SELECT " COLUMNS " FROM messages AS m"

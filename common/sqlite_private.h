@@ -6,6 +6,7 @@
  *     sqlite_schema.c      the tables, and how older ones are updated
  *     sqlite_append.c      messages into the log
  *     sqlite_read.c        pages of rooms and of the log
+ *     sqlite_changes.c     what others have changed
  *
  * WAL with synchronous=FULL: a commit is on disk when it returns, and readers
  * never wait for the writer. AUTOINCREMENT: ids ascend with commits (there is
@@ -35,6 +36,8 @@ enum statement {
 	FIND_REPEATED,
 	INSERT,
 	ROOM_STATE,
+	LAST_HOLE,
+	ROOMS_CHANGED,
 	PAGE_NEWEST,
 	PAGE_BEFORE,
 	PAGE_AFTER,
@@ -110,7 +113,29 @@ bool sqlite_append(void *connection, struct append *appends, size_t count,
                    uint32_t *log);
 bool sqlite_probe(void *connection);
 
+/* ---- sqlite_changes.c ---- */
+
+/* Finds the highest id removed from the room up to an id; 0: none. */
+bool sqlite_find_hole(struct sqlite_store *s, int64_t room_id, int64_t upto,
+                      int64_t *id);
+
+/* As in store.h. */
+bool sqlite_read_changes(void *connection, int64_t since,
+                         struct room_change *rooms, size_t most, size_t *count,
+                         int64_t *upto, struct log_end *end);
+
 /* ---- sqlite_read.c ---- */
+
+/* The parts of a read that is of one moment. */
+bool sqlite_begin_read(struct sqlite_store *s, struct log_end *end);
+bool sqlite_finish_read(struct sqlite_store *s, bool good);
+
+bool sqlite_read_room_state(struct sqlite_store *s, int64_t room_id,
+                            struct room_state *state);
+
+/* Of what is in two columns. False: no client could have asked for this room. */
+bool sqlite_read_room_name(sqlite3_stmt *row, int id_column, int name_column,
+                           struct room_name *room);
 
 /* Finds a room's id: *id is 0 if the room does not exist. */
 bool sqlite_find_room(struct sqlite_store *s, const struct room_name *room,

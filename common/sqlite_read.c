@@ -24,7 +24,8 @@ static bool read_log_end(struct sqlite_store *s, struct log_end *end)
 		return false;
 	end->log = s->log;
 	end->newest = sqlite3_column_int64(statement, 0);
-	end->removals = sqlite3_column_int64(statement, 1);
+	end->changes = sqlite3_column_int64(statement, 1);
+	end->upheavals = sqlite3_column_int64(statement, 2);
 	return sqlite3_reset(statement) == SQLITE_OK;
 }
 
@@ -77,18 +78,17 @@ static void read_message(sqlite3_stmt *row, struct message *m)
 	m->sent_ms = sqlite3_column_int64(row, 6);
 }
 
-/* The parts of a read that is of one moment. */
-static bool begin_read(struct sqlite_store *s, struct log_end *end)
+bool sqlite_begin_read(struct sqlite_store *s, struct log_end *end)
 {
 	return sqlite_run(s, BEGIN_READ) && read_log_end(s, end);
 }
 
-static bool finish_read(struct sqlite_store *s, bool good)
+bool sqlite_finish_read(struct sqlite_store *s, bool good)
 {
 	return (good && sqlite_run(s, COMMIT)) || sqlite_fail_by_database(s);
 }
 
-static bool read_room_state(struct sqlite_store *s, int64_t room_id,
+bool sqlite_read_room_state(struct sqlite_store *s, int64_t room_id,
                             struct room_state *state)
 {
 	sqlite3_stmt *statement = sqlite_prepare(s, ROOM_STATE);
@@ -189,6 +189,18 @@ static bool read_page(struct sqlite_store *s, int64_t room_id,
 	return code == SQLITE_DONE || code == SQLITE_ROW;
 }
 
+/* Only for who comes from below what was removed at all. */
+static bool find_removed(struct sqlite_store *s, int64_t room_id,
+                         const struct store_range *range,
+                         struct store_page *page)
+{
+	if (range->direction != STORE_AFTER || page->state.pruned <= range->id)
+		return true;
+	return sqlite_find_hole(s, room_id,
+	                        page->more ? page->last : page->end.newest,
+	                        &page->removed);
+}
+
 bool sqlite_read_room(void *connection, const struct room_name *room,
                              const struct store_range *range,
                              store_visit *visit, void *context,
@@ -201,15 +213,16 @@ bool sqlite_read_room(void *connection, const struct room_name *room,
 	*page = (struct store_page){0};
 	if (!sqlite_connect(s))
 		return false;
-	bool good = begin_read(s, &page->end) && sqlite_find_room(s, room, &room_id);
+	bool good = sqlite_begin_read(s, &page->end) && sqlite_find_room(s, room, &room_id);
 	if (good && room_id != 0 && range->bytes > 0 &&
 	    range->direction != STORE_AFTER)
 		good = fit_backwards(s, room_id, &fitting);
 	if (good && room_id != 0)
-		good = read_room_state(s, room_id, &page->state) &&
+		good = sqlite_read_room_state(s, room_id, &page->state) &&
 		       read_page(s, room_id, room, &fitting, visit, context,
-		                 page);
-	return finish_read(s, good);
+		                 page) &&
+		       find_removed(s, room_id, range, page);
+	return sqlite_finish_read(s, good);
 }
 
 bool sqlite_read_states(void *connection, const struct room_name *rooms,
@@ -221,13 +234,13 @@ bool sqlite_read_states(void *connection, const struct room_name *rooms,
 
 	if (!sqlite_connect(s))
 		return false;
-	bool good = begin_read(s, end);
+	bool good = sqlite_begin_read(s, end);
 	for (size_t i = 0; good && i < count; i++) {
 		states[i] = (struct room_state){0};
 		good = sqlite_find_room(s, &rooms[i], &room_id) &&
-		       (room_id == 0 || read_room_state(s, room_id, &states[i]));
+		       (room_id == 0 || sqlite_read_room_state(s, room_id, &states[i]));
 	}
-	return finish_read(s, good);
+	return sqlite_finish_read(s, good);
 }
 
 static bool read_one(struct sqlite_store *s, int64_t room_id,
@@ -261,23 +274,22 @@ bool sqlite_read_one(void *connection, const struct room_name *room,
 	*found = false;
 	if (!sqlite_connect(s))
 		return false;
-	bool good = begin_read(s, end) && sqlite_find_room(s, room, &room_id) &&
+	bool good = sqlite_begin_read(s, end) && sqlite_find_room(s, room, &room_id) &&
 	            (room_id == 0 || read_one(s, room_id, room, id, visit,
 	                                      context, found));
-	return finish_read(s, good);
+	return sqlite_finish_read(s, good);
 }
 
-/* False: a row of somebody else's making names no room that a client could
- * have asked for. */
-static bool read_room_name(sqlite3_stmt *row, struct room_name *room)
+bool sqlite_read_room_name(sqlite3_stmt *row, int id_column, int name_column,
+                           struct room_name *room)
 {
-	int64_t room_id = sqlite3_column_int64(row, COLUMN_ROOM_ID);
+	int64_t room_id = sqlite3_column_int64(row, id_column);
 
 	if (room_id > 0) {
 		room_name_from_number(room_id, room);
 		return true;
 	}
-	struct text name = sqlite_column_text(row, COLUMN_ROOM_NAME);
+	struct text name = sqlite_column_text(row, name_column);
 	return name.data != NULL && room_name_parse(name, room);
 }
 
@@ -296,7 +308,8 @@ static bool read_log(struct sqlite_store *s, int64_t id, int64_t limit,
 	sqlite3_bind_int64(row, 2, limit);
 	while (bytes > 0 && (code = sqlite3_step(row)) == SQLITE_ROW) {
 		read_message(row, &m);
-		if (read_room_name(row, &m.room))
+		if (sqlite_read_room_name(row, COLUMN_ROOM_ID, COLUMN_ROOM_NAME,
+		                          &m.room))
 			visit(context, &m);
 		page->upto = m.id;
 		bytes -= (int64_t)m.content.size + ENTRY_BYTES;
@@ -317,9 +330,9 @@ bool sqlite_read_log(void *connection, int64_t id, int64_t limit,
 	page->upto = id;
 	if (!sqlite_connect(s))
 		return false;
-	bool good = begin_read(s, &page->end) &&
+	bool good = sqlite_begin_read(s, &page->end) &&
 	            read_log(s, id, limit, bytes, visit, context, page);
-	return finish_read(s, good);
+	return sqlite_finish_read(s, good);
 }
 
 static bool find_tail(struct sqlite_store *s, int64_t bytes, int64_t *id)

@@ -4,8 +4,42 @@
 
 enum {
 	APPLICATION_ID = 0x4c6e6772, /* "Lngr", for file(1) */
-	SCHEMA_VERSION = 1,
+	SCHEMA_VERSION = 2,
 };
+
+/* Parts of triggers, for the row "old" or "new". What they write must not conflict
+ * with anything: an UPDATE OR REPLACE of the operator's would have its own way
+ * with that. */
+
+/* The room has changed, as change number log.changes. */
+#define ROOM_CHANGED(row) \
+	"INSERT INTO changed_rooms (room_id, changed) SELECT " row ".room_id, 0" \
+	"  WHERE typeof(" row ".room_id) = 'integer' AND NOT EXISTS" \
+	"   (SELECT 1 FROM changed_rooms WHERE room_id = " row ".room_id);" \
+	"UPDATE changed_rooms SET changed = (SELECT changes FROM log)" \
+	"  WHERE room_id = " row ".room_id;"
+
+/* ... and not only by losing its oldest message. */
+#define ROOM_EDITED(row) \
+	ROOM_CHANGED(row) \
+	"UPDATE changed_rooms SET edited = changed" \
+	"  WHERE room_id = " row ".room_id;"
+
+/* Messages that are neighbours in their room have at most one hole between them:
+ * it has the highest of the ids that were removed there. */
+#define HOLE_LEFT_BY_OLD \
+	"DELETE FROM holes WHERE room_id = old.room_id AND id < old.id" \
+	"  AND id > coalesce((SELECT max(id) FROM messages" \
+	"   WHERE room_id = old.room_id AND id < old.id), 0);" \
+	"INSERT INTO holes (room_id, id) SELECT old.room_id, old.id" \
+	"  WHERE typeof(old.room_id) = 'integer' AND old.id > 0" \
+	"   AND NOT EXISTS (SELECT 1 FROM holes" \
+	"    WHERE room_id = old.room_id AND id >= old.id" \
+	"     AND id < coalesce((SELECT min(id) FROM messages" \
+	"      WHERE room_id = old.room_id AND id > old.id)," \
+	"      9223372036854775807));"
+
+#define COUNT_CHANGE "UPDATE log SET changes = changes + 1;"
 
 /* migrations[n] takes a database of version n (PRAGMA user_version) to n + 1,
  * in one transaction. A published row is never changed; a new version gets a
@@ -47,6 +81,60 @@ static const char *const migrations[SCHEMA_VERSION] = {
 	"  UPDATE log SET removals = removals + 1;"
 	"END;"
 	"INSERT INTO log (identity) VALUES (abs(random() % 4294967296));",
+
+	/* What an operator changes by SQL. changes counts; upheavals counts those
+	 * of which it is not said what else they have changed. */
+	"DROP TRIGGER messages_removed;"
+	"ALTER TABLE log RENAME COLUMN removals TO changes;"
+	"ALTER TABLE log ADD COLUMN upheavals INTEGER NOT NULL DEFAULT 0;"
+	/* For each room the numbers of its last change, and of the last that was
+	 * more than the removal of its oldest message. */
+	"CREATE TABLE changed_rooms ("
+	"  room_id INTEGER PRIMARY KEY,"
+	"  changed INTEGER NOT NULL,"
+	"  edited INTEGER NOT NULL DEFAULT 0"
+	");"
+	"CREATE INDEX changed_rooms_in_order ON changed_rooms (changed);"
+	/* Where messages were removed from a room. */
+	"CREATE TABLE holes ("
+	"  room_id INTEGER NOT NULL,"
+	"  id INTEGER NOT NULL,"
+	"  PRIMARY KEY (room_id, id)"
+	") WITHOUT ROWID;"
+	"INSERT INTO holes SELECT room_id, pruned_id FROM rooms"
+	"  WHERE typeof(pruned_id) = 'integer' AND pruned_id > 0;"
+	"ALTER TABLE rooms DROP COLUMN pruned_id;"
+	"CREATE TRIGGER messages_removed AFTER DELETE ON messages BEGIN "
+	COUNT_CHANGE
+	ROOM_CHANGED("old")
+	HOLE_LEFT_BY_OLD
+	"UPDATE changed_rooms SET edited = changed"
+	"  WHERE room_id = old.room_id AND EXISTS (SELECT 1 FROM messages"
+	"   WHERE room_id = old.room_id AND id < old.id);"
+	"END;"
+	"CREATE TRIGGER messages_edited AFTER UPDATE OF sender_id, sender_name,"
+	"  sender_type, content, client_id, sent_ms ON messages BEGIN "
+	COUNT_CHANGE
+	ROOM_EDITED("new")
+	"END;"
+	/* Ids go on after the highest, as if it had been inserted. */
+	"CREATE TRIGGER messages_moved AFTER UPDATE OF id, room_id ON messages"
+	"  WHEN old.id <> new.id OR old.room_id IS NOT new.room_id BEGIN "
+	COUNT_CHANGE
+	HOLE_LEFT_BY_OLD
+	ROOM_EDITED("old")
+	COUNT_CHANGE /* no two rooms have the same number */
+	ROOM_EDITED("new")
+	"UPDATE sqlite_sequence SET seq = max(seq, new.id)"
+	"  WHERE name = 'messages';"
+	"END;"
+	"CREATE TRIGGER rooms_renamed AFTER UPDATE OF room_id, name ON rooms"
+	"  WHEN old.room_id <> new.room_id OR old.name IS NOT new.name BEGIN"
+	"  UPDATE log SET changes = changes + 1, upheavals = upheavals + 1;"
+	"END;"
+	"CREATE TRIGGER rooms_removed AFTER DELETE ON rooms BEGIN"
+	"  UPDATE log SET changes = changes + 1, upheavals = upheavals + 1;"
+	"END;",
 };
 
 /* Says through s->error and s->hopeless what can't be mended by trying again. */

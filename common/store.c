@@ -108,6 +108,14 @@ bool store_read_states(struct store *store, const struct room_name *rooms,
 	                                   states, end);
 }
 
+bool store_read_changes(struct store *store, int64_t since,
+                        struct room_change *rooms, size_t most, size_t *count,
+                        int64_t *upto, struct log_end *end)
+{
+	return store->backend->read_changes(store->connection, since, rooms,
+	                                    most, count, upto, end);
+}
+
 bool store_read_one(struct store *store, const struct room_name *room,
                     int64_t id, store_visit *visit, void *context,
                     struct log_end *end, bool *found)

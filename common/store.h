@@ -51,7 +51,8 @@ bool store_check_url(const char *url, struct buffer *error);
 struct log_end {
 	uint32_t log;   /* its identity */
 	int64_t newest; /* the highest id ever given out; 0: none yet */
-	int64_t removals; /* grows when messages are removed */
+	int64_t changes; /* grows when messages are changed or removed, by SQL */
+	int64_t upheavals; /* ... and it can't be told where; counted in changes */
 };
 
 bool store_log_end(struct store *store, struct log_end *end);
@@ -95,12 +96,22 @@ struct room_state {
 	                   * 0: none */
 };
 
+/* A room of which messages were changed or removed. */
+struct room_change {
+	struct room_name room;
+	struct room_state state;
+	bool edited; /* more than its oldest messages were removed */
+};
+
 struct store_page {
 	struct log_end end;
 	struct room_state state;
 	int64_t first, last;   /* of the page; 0: it is empty */
 	int64_t count;
 	bool more;             /* in the direction of reading */
+	int64_t removed; /* AFTER: the highest id removed from the room up to where
+	                  * the page ends; 0: none. A reader that comes from below
+	                  * it can't have all that was there */
 };
 
 /* Reads a page of a room, oldest first, as of one moment. */
@@ -112,6 +123,13 @@ bool store_read_room(struct store *store, const struct room_name *room,
 bool store_read_states(struct store *store, const struct room_name *rooms,
                        size_t count, struct room_state *states,
                        struct log_end *end);
+
+/* Tells which rooms were changed after change number `since` (log_end.changes),
+ * at most so many, as of one moment: *upto is the number up to which it was
+ * told. */
+bool store_read_changes(struct store *store, int64_t since,
+                        struct room_change *rooms, size_t most, size_t *count,
+                        int64_t *upto, struct log_end *end);
 
 bool store_read_one(struct store *store, const struct room_name *room,
                     int64_t id, store_visit *visit, void *context,

@@ -24,6 +24,9 @@ struct store_backend {
 	bool (*read_states)(void *connection, const struct room_name *rooms,
 	                    size_t count, struct room_state *states,
 	                    struct log_end *end);
+	bool (*read_changes)(void *connection, int64_t since,
+	                     struct room_change *rooms, size_t most,
+	                     size_t *count, int64_t *upto, struct log_end *end);
 	bool (*read_one)(void *connection, const struct room_name *room,
 	                 int64_t id, store_visit *visit, void *context,
 	                 struct log_end *end, bool *found);

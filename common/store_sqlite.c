@@ -71,6 +71,7 @@ const struct store_backend store_sqlite = {
 	.probe = sqlite_probe,
 	.read_room = sqlite_read_room,
 	.read_states = sqlite_read_states,
+	.read_changes = sqlite_read_changes,
 	.read_one = sqlite_read_one,
 	.read_log = sqlite_read_log,
 	.find_tail = sqlite_find_tail,

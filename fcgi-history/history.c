@@ -177,6 +177,8 @@ static void finish_page(struct service *service, struct request *request,
 		           .id = end_of_page(range, found)},
 		.earliest = found->state.earliest,
 		.more = found->more,
+		.gap = !reset && range->direction == STORE_AFTER &&
+		       range->id < found->removed,
 		.reset = reset,
 		.ephemeral = settings_is_ephemeral(service->settings,
 		                                   request->route.room.string),
@@ -189,9 +191,9 @@ static void finish_page(struct service *service, struct request *request,
 	page_end(page, &end);
 	add_links(request, range, found);
 	snprintf(tag, sizeof tag,
-	         "%08" PRIx32 ".%" PRId64 ".%" PRId64 ".%016" PRIx64 ".%d%d%d",
+	         "%08" PRIx32 ".%" PRId64 ".%" PRId64 ".%016" PRIx64 ".%d%d%d%d",
 	         found->end.log, found->state.earliest, found->last, hash,
-	         found->more, reset, end.ephemeral);
+	         found->more, reset, end.gap, end.ephemeral);
 	answer_tagged(service, request, tag);
 }
 

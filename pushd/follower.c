@@ -32,7 +32,9 @@ struct follower {
 	bool look_again;     /* ... and another is to follow it */
 	int64_t looks;       /* ended */
 	int64_t seen;        /* the highest id that a frame spoke of */
-	int64_t removals;    /* of the log, as of the last look */
+	int64_t changes;     /* of the log, up to which the hub knows of them */
+	int64_t upheavals;   /* ... as of the tail */
+	int64_t distrusted;  /* frames up to this id may be of before a change */
 	int lonely;          /* seconds without a publisher on the bus */
 };
 
@@ -120,6 +122,9 @@ static void tail_was_read(void *context, struct log_read *read)
 	}
 	recover(follower);
 	follower->has_tail = true;
+	follower->changes = read->end.changes;
+	follower->upheavals = read->end.upheavals;
+	follower->distrusted = 0;
 	hub_start_over(follower->hub, read->end.log, read->upto);
 	read_on(follower);
 }
@@ -175,6 +180,68 @@ static void read_states(struct follower *follower)
 	log_reader_ask(follower->reader, read);
 }
 
+static void start_over(struct follower *follower)
+{
+	follower->has_tail = false;
+	read_on(follower);
+}
+
+static void go_on(struct follower *follower)
+{
+	struct hub *hub = follower->hub;
+
+	if (hub->behind) {
+		read_on(follower);
+		return;
+	}
+	hub->complete_ms = follower->began_ms;
+	if (hub->ready)
+		end_look(follower);
+	else
+		read_states(follower);
+}
+
+static void read_changes(struct follower *follower);
+
+/* What another log has changed will be found when that is seen. */
+static void changes_were_read(void *context, struct log_read *read)
+{
+	struct follower *follower = context;
+
+	if (!read->good) {
+		fail(follower, read);
+		return;
+	}
+	if (read->end.log != follower->hub->log) {
+		go_on(follower);
+		return;
+	}
+	if (read->end.upheavals != follower->upheavals) {
+		journal_info("rooms were renamed or removed: starting over");
+		start_over(follower);
+		return;
+	}
+	/* A frame that is still under way may have a text of before. */
+	follower->distrusted = read->end.newest;
+	hub_change_rooms(follower->hub, read->changes, read->change_count,
+	                 &read->end);
+	follower->changes = read->upto;
+	if (read->upto < read->end.changes)
+		read_changes(follower);
+	else
+		go_on(follower);
+}
+
+static void read_changes(struct follower *follower)
+{
+	struct log_read *read = log_read_new(READ_CHANGES);
+
+	read->since = follower->changes;
+	read->done = changes_were_read;
+	read->context = follower;
+	log_reader_ask(follower->reader, read);
+}
+
 static void log_was_read(void *context, struct log_read *read)
 {
 	struct follower *follower = context;
@@ -187,25 +254,16 @@ static void log_was_read(void *context, struct log_read *read)
 	recover(follower);
 	if (read->end.log != hub->log || read->end.newest < read->held) {
 		journal_warning("the log is another one: starting over");
-		follower->has_tail = false;
-		read_on(follower);
+		start_over(follower);
 		return;
 	}
-	if (read->end.removals != follower->removals)
-		hub_forget_rooms(hub);
-	follower->removals = read->end.removals;
 	append_items(follower, read);
 	metrics_set(METRIC_PUSHD_LAG_MESSAGES,
 	            hub->behind ? read->end.newest - hub->newest : 0);
-	if (hub->behind) {
-		read_on(follower);
-		return;
-	}
-	hub->complete_ms = follower->began_ms;
-	if (hub->ready)
-		end_look(follower);
+	if (read->end.changes != follower->changes)
+		read_changes(follower);
 	else
-		read_states(follower);
+		go_on(follower);
 }
 
 /* Whether the log has more before this message. A build without this rule is
@@ -221,12 +279,19 @@ static bool follows_hole(const struct hub *hub, const struct message *m)
 #endif
 }
 
+/* Whether the log is to be asked what the message is. */
+static bool is_distrusted(const struct follower *follower,
+                          const struct message *m)
+{
+	return m->id > follower->hub->newest && m->id <= follower->distrusted;
+}
+
 /* Takes what continues the log. False: there is a hole before it. */
 static bool take_message(struct follower *follower, const struct message *m)
 {
 	struct hub *hub = follower->hub;
 
-	if (follows_hole(hub, m))
+	if (follows_hole(hub, m) || is_distrusted(follower, m))
 		return false;
 	if (m->id > 0 && m->id <= hub->newest)
 		return true;

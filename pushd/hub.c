@@ -142,12 +142,13 @@ static void start_page(struct hub *hub, struct page *page, const struct room *ro
 	page_begin(page, &hub->scratch, &room->name);
 }
 
-/* Whether something between the cursor and the room's earliest message was
- * removed from the log. */
-static bool has_gap(const struct room *room, const struct cursor *cursor)
+/* Whether the window has all that the room has after the cursor, and nothing was
+ * removed there: who comes from before a hole is told by a read of the log. */
+static bool is_in_window(const struct hub *hub, const struct room *room,
+                         const struct cursor *cursor)
 {
-	return cursor->id < room->pruned &&
-	       (room->earliest == 0 || cursor->id < room->earliest - 1);
+	return room->known && cursor->id >= hub->window.from &&
+	       cursor->id >= room->from && cursor->id >= room->pruned;
 }
 
 /* Where a page ends that is cut after this entry. */
@@ -171,8 +172,7 @@ static struct answer *render_news(struct hub *hub, const struct room *room,
                                   const struct cursor *place)
 {
 	struct page_end end = {.cursor = place_now(hub),
-	                       .earliest = room->earliest,
-	                       .gap = has_gap(room, place)};
+	                       .earliest = room->earliest};
 	struct news news = news_after(room, place);
 	const struct entry *last = NULL, *entry;
 	struct page page;
@@ -218,8 +218,7 @@ static void answer_or_park(struct hub *hub, struct waiter *waiter)
 {
 	struct room *room = waiter->room;
 
-	if (news_is_there(room, &waiter->cursor) ||
-	    has_gap(room, &waiter->cursor)) {
+	if (news_is_there(room, &waiter->cursor)) {
 		struct answer *answer =
 			answer_hold(page_after(hub, room, &waiter->cursor));
 		give_page(hub, waiter, answer);
@@ -365,7 +364,7 @@ static void decide(struct hub *hub, struct waiter *waiter)
 		return;
 	}
 	set_log(hub, cursor);
-	if (waiter->room->known && cursor->id >= hub->window.from) {
+	if (is_in_window(hub, waiter->room, cursor)) {
 		answer_or_park(hub, waiter);
 		return;
 	}
@@ -498,7 +497,7 @@ static void take_from_read(struct hub *hub, struct waiter *waiter,
 	const struct store_page *page = &read->page;
 	struct page_end end = {.cursor = waiter->cursor,
 	                       .more = page->more,
-	                       .gap = has_gap(waiter->room, &waiter->cursor)};
+	                       .gap = waiter->cursor.id < page->removed};
 	int64_t upto = page->more ? page->last : page->end.newest;
 
 	if (upto > end.cursor.id)
@@ -605,6 +604,7 @@ static void newest_was_read(void *context, struct log_read *read)
 static void unsettle_room(struct hub *hub, struct room *room)
 {
 	room->known = false;
+	room->from = 0;
 	room->undelivered = NULL;
 	list_remove(&room->dirty);
 	room_forget_pages(room);
@@ -621,19 +621,59 @@ void hub_start_over(struct hub *hub, uint32_t log, int64_t from)
 	hub->log = log;
 	hub->newest = from;
 	hub->window.from = from;
+	hub->rooms.from = 0;
 	for (struct list *at = hub->rooms.all.next; at != &hub->rooms.all;
 	     at = at->next)
 		unsettle_room(hub, LIST_OWNER(at, struct room, all));
 }
 
-void hub_forget_rooms(struct hub *hub)
+/* Of what was removed those who are parked lack only what they have never been
+ * given. */
+static void tell_parked(struct hub *hub, struct room *room)
 {
-	for (struct list *at = hub->rooms.all.next; at != &hub->rooms.all;
-	     at = at->next) {
-		struct room *room = LIST_OWNER(at, struct room, all);
+	struct list parked;
 
-		room->known = false;
-		room_forget_pages(room);
+	list_init(&parked);
+	list_append_all(&parked, &room->parked);
+	while (!list_is_empty(&parked)) {
+		struct waiter *waiter = first_waiter(&parked);
+
+		if (waiter->cursor.id >= room->pruned)
+			move(waiter, WAITER_PARKED, &room->parked);
+		else
+			decide(hub, waiter);
+	}
+}
+
+static void change_room(struct hub *hub, struct room *room,
+                        const struct room_change *change,
+                        const struct log_end *end)
+{
+	int64_t earliest = change->state.earliest;
+
+	rooms_use(&hub->rooms, room);
+	if (change->edited) {
+		room->from = end->newest;
+		window_drop(&hub->window, room, end->newest);
+	} else {
+		window_drop(&hub->window, room,
+		            earliest > 0 ? earliest - 1 : end->newest);
+	}
+	learn(room, &change->state, end);
+	tell_parked(hub, room);
+	rooms_leave(&hub->rooms, room);
+}
+
+void hub_change_rooms(struct hub *hub, const struct room_change *changes,
+                      size_t count, const struct log_end *end)
+{
+	/* Nothing that waits to be delivered is to be dropped. */
+	hub_deliver(hub);
+	for (size_t i = 0; i < count; i++) {
+		struct room *room = rooms_find(&hub->rooms, &changes[i].room);
+
+		if (room != NULL)
+			change_room(hub, room, &changes[i], end);
 	}
 }
 

@@ -100,9 +100,11 @@ void hub_learn(struct hub *hub, const struct room_name *rooms,
 /* The log can't be read: nobody is to wait for it. */
 void hub_set_failing(struct hub *hub);
 
-/* Messages were removed from the log: what is known of rooms' beginnings has to
- * be read again. */
-void hub_forget_rooms(struct hub *hub);
+/* Messages of rooms were changed in the log, or removed from it, as was read at
+ * `end`. What the window has of them goes, and polls from before read the log
+ * again; those who wait and now lack something are told. */
+void hub_change_rooms(struct hub *hub, const struct room_change *changes,
+                      size_t count, const struct log_end *end);
 
 /* Appends a message. id is above hub.newest, or 0: in no log. */
 void hub_append(struct hub *hub, const struct room_name *name, int64_t id,

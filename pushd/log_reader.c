@@ -9,7 +9,10 @@
 #include "thread.h"
 
 /* Reads that were done and wait for the loop: each may hold a page or more. */
-enum { ANSWERED_MAX = 8 };
+enum {
+	ANSWERED_MAX = 8,
+	CHANGES_MAX = 1000, /* rooms, of a read */
+};
 
 struct queue {
 	struct log_read *first, **last;
@@ -70,6 +73,7 @@ static void log_read_free(struct log_read *read)
 	free(read->items);
 	free(read->rooms);
 	free(read->states);
+	free(read->changes);
 	free(read);
 }
 
@@ -131,6 +135,13 @@ static bool read_states(struct store *store, struct log_read *read)
 	                         read->states, &read->end);
 }
 
+static bool read_changes(struct store *store, struct log_read *read)
+{
+	read->changes = memory_get(CHANGES_MAX * sizeof *read->changes);
+	return store_read_changes(store, read->since, read->changes, CHANGES_MAX,
+	                          &read->change_count, &read->upto, &read->end);
+}
+
 static void perform(struct store *store, struct log_read *read)
 {
 	switch (read->kind) {
@@ -145,6 +156,9 @@ static void perform(struct store *store, struct log_read *read)
 		break;
 	case READ_STATES:
 		read->good = read_states(store, read);
+		break;
+	case READ_CHANGES:
+		read->good = read_changes(store, read);
 		break;
 	}
 	if (!read->good)
@@ -190,6 +204,7 @@ static void count(const struct log_read *read)
 		[READ_LOG] = METRIC_PUSHD_READ_LOG,
 		[READ_ROOM] = METRIC_PUSHD_READ_ROOM,
 		[READ_STATES] = METRIC_PUSHD_READ_STATES,
+		[READ_CHANGES] = METRIC_PUSHD_READ_CHANGES,
 	};
 
 	metrics_add(kinds[read->kind], 1);

@@ -14,6 +14,7 @@ enum log_read_kind {
 	READ_LOG,  /* all rooms after an id */
 	READ_ROOM, /* a page of one room */
 	READ_STATES, /* where rooms begin */
+	READ_CHANGES, /* which rooms were changed by others */
 };
 
 /* A message, rendered. */
@@ -34,15 +35,19 @@ struct log_read {
 	struct store_range range; /* READ_ROOM */
 	struct room_name *rooms;  /* READ_STATES; taken */
 	size_t room_count;
+	int64_t since; /* READ_CHANGES: the number of the last one known */
 	void (*done)(void *context, struct log_read *read);
 	void *context;
 	/* What was found. */
 	bool good;
 	char error[256]; /* if not good */
 	struct log_end end;
-	int64_t upto;           /* READ_TAIL: after here; READ_LOG: up to here */
+	int64_t upto;           /* READ_TAIL: after here; READ_LOG: up to here;
+	                         * READ_CHANGES: the last change seen */
 	struct store_page page; /* READ_ROOM */
 	struct room_state *states; /* READ_STATES: one for each of rooms */
+	struct room_change *changes; /* READ_CHANGES: up to change number upto */
+	size_t change_count;
 	struct log_item *items; /* oldest first */
 	size_t item_count, item_room;
 	struct buffer json;

@@ -37,6 +37,8 @@ static bool is_in_use(const struct room *room)
 
 static void room_free(struct rooms *rooms, struct room *room)
 {
+	if (room->from > rooms->from)
+		rooms->from = room->from;
 	tdelete(room, &rooms->tree, compare_names);
 	list_remove(&room->all);
 	rooms->count--;
@@ -90,6 +92,7 @@ struct room *rooms_get(struct rooms *rooms, const struct room_name *name)
 	if (room != NULL)
 		return room;
 	room = room_new(name);
+	room->from = rooms->from;
 	if (tsearch(room, &rooms->tree, compare_names) == NULL)
 		abort(); /* out of memory */
 	list_append(&rooms->all, &room->all);

@@ -43,6 +43,9 @@ struct room {
 	bool known;       /* earliest and pruned are */
 	int64_t earliest; /* the log's oldest id of the room; 0: none */
 	int64_t pruned;   /* the highest id removed from the log; 0: none */
+	int64_t from; /* of what the log has of the room after here, and after
+	               * window.from, the window has all; others have changed
+	               * something before */
 	struct entry *undelivered; /* the first that parked ones lack, or NULL */
 	struct list dirty;         /* in hub.dirty while undelivered is set */
 	struct list all;           /* in rooms.all */
@@ -57,6 +60,7 @@ struct rooms {
 	size_t count; /* in all */
 	struct list idle; /* longest idle first */
 	size_t idle_count;
+	int64_t from; /* of a room that comes to be: the highest one forgotten */
 };
 
 void rooms_init(struct rooms *rooms);

@@ -75,6 +75,15 @@ struct entry *window_append(struct window *window, struct room *room, int64_t id
 	return entry;
 }
 
+static void drop(struct window *window, struct entry *entry)
+{
+	window->bytes -= cost(entry);
+	window->count--;
+	list_remove(&entry->in_window);
+	leave_room(window, entry);
+	free(entry);
+}
+
 static void drop_oldest(struct window *window, struct rooms *rooms)
 {
 	struct entry *entry =
@@ -83,16 +92,21 @@ static void drop_oldest(struct window *window, struct rooms *rooms)
 	 * NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
 	struct room *room = entry->room;
 
-	window->bytes -= cost(entry);
-	window->count--;
 	window->from = entry->log_id;
-	list_remove(&entry->in_window);
-	leave_room(window, entry);
+	drop(window, entry);
 	/* So what is kept of pages is never more than what is in the window. */
 	room_forget_pages(room);
 	if (!room_has_entries(room))
 		rooms_settle(rooms, room);
-	free(entry);
+}
+
+void window_drop(struct window *window, struct room *room, int64_t upto)
+{
+	struct entry *entry;
+
+	while ((entry = sequence_at(&room->logged, 0)) != NULL &&
+	       entry->id <= upto)
+		drop(window, entry);
 }
 
 void window_evict(struct window *window, struct rooms *rooms)

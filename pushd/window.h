@@ -2,7 +2,8 @@
  * no log; first in, first out, bounded in bytes, their rooms' and what finds them
  * there included.
  *
- * Every message of the log after `from`, up to what the hub holds, is in it. */
+ * Every message of the log after `from`, up to what the hub holds, is in it; but
+ * for those of a room up to room.from. */
 #ifndef LONGROOM_WINDOW_H
 #define LONGROOM_WINDOW_H
 
@@ -35,6 +36,10 @@ struct entry *window_append(struct window *window, struct room *room, int64_t id
 
 /* Drops the oldest entries until it is within its limit. */
 void window_evict(struct window *window, struct rooms *rooms);
+
+/* Drops those of a room's entries that the log has, or had, up to this id. The
+ * caller then calls rooms_settle(). */
+void window_drop(struct window *window, struct room *room, int64_t upto);
 
 /* Drops all entries. */
 void window_clear(struct window *window, struct rooms *rooms);

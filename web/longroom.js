@@ -78,8 +78,8 @@ const REMEMBERED_SENDS = 1000;
  *   the room as it is: show this and nothing else. It comes first of all, and
  *   again if the server's log was replaced. `older`: room.older() has more.
  * @property {(message: Message) => void} [onMessage]  the next message
- * @property {(earliest: ?number) => void} [onGap]  messages between the last
- *   one and the next were removed by the server before they could be read
+ * @property {(earliest: ?number) => void} [onGap]  messages after the last one
+ *   were removed before they could be read; onMessage gives what is left
  * @property {(state: State, problem?: LongroomError) => void} [onState]
  */
 

@@ -108,6 +108,20 @@ static void read_state(const struct log_reader *reader, struct log_read *read)
 	}
 }
 
+/* The highest id removed from the room up to where the page ends. */
+static int64_t find_removed(const struct log_reader *reader,
+                            const struct log_read *read)
+{
+	int64_t id = read->page.more ? read->page.last : reader->newest;
+
+	for (; id > 0; id--)
+		if (reader->messages[id - 1].removed &&
+		    strcmp(reader->messages[id - 1].room.string,
+		           read->room.string) == 0)
+			break;
+	return id;
+}
+
 /* Where the newest so many messages of a room begin. */
 static int64_t before_newest(const struct log_reader *reader, const char *room,
                              int64_t limit)
@@ -135,7 +149,7 @@ static void perform(const struct log_reader *reader, struct log_read *read)
 	read->items = memory_get((size_t)read->range.limit *
 	                         sizeof *read->items);
 	read->end = read->page.end =
-		(struct log_end){reader->log, reader->newest, 0};
+		(struct log_end){.log = reader->log, .newest = reader->newest};
 	read_state(reader, read);
 	while (++id <= reader->newest && !read->page.more) {
 		if (!is_in_room(reader, id, room))
@@ -145,7 +159,9 @@ static void perform(const struct log_reader *reader, struct log_read *read)
 		else
 			read_item(read, id);
 	}
-	if (!forward)
+	if (forward)
+		read->page.removed = find_removed(reader, read);
+	else
 		read->page.more = read->page.count > 0 &&
 		                  read->page.first > read->page.state.earliest;
 }
@@ -409,6 +425,19 @@ static void drop_window(struct fixture *f)
 	f->hub.window.limit_bytes = 0;
 	hub_deliver(&f->hub);
 	f->hub.window.limit_bytes = limit;
+}
+
+/* Tells the hub that a room was changed, as the log now is. */
+static void tell_change(struct fixture *f, const char *room, bool edited)
+{
+	struct log_read read = {.room = room_named(room)};
+	struct log_end end = {.log = f->log.log, .newest = f->log.newest};
+
+	read_state(&f->log, &read);
+	struct room_change change = {.room = read.room,
+	                             .state = read.page.state,
+	                             .edited = edited};
+	hub_change_rooms(&f->hub, &change, 1, &end);
 }
 
 static void run_reads(struct fixture *f)
@@ -1015,7 +1044,7 @@ static void a_first_message_during_a_read_is_the_earliest(void **state)
 	assert_int_equal(earliest_of(a), 2);
 }
 
-static void what_is_known_of_a_room_can_be_forgotten(void **state)
+static void a_room_that_lost_its_oldest_keeps_the_rest(void **state)
 {
 	struct fixture *f = *state;
 	struct client *a = client_of(f, 0), *parked = client_of(f, 1);
@@ -1028,7 +1057,7 @@ static void what_is_known_of_a_room_can_be_forgotten(void **state)
 	assert_int_equal(earliest_of(a), 1);
 	for (int id = 1; id <= 3; id++)
 		f->log.messages[id - 1].removed = true;
-	hub_forget_rooms(&f->hub);
+	tell_change(f, "room_1", false);
 	ask(a, "room_1", "0");
 	run_reads(f);
 	assert_got(a, 2, "4 5 ");
@@ -1042,6 +1071,106 @@ static void what_is_known_of_a_room_can_be_forgotten(void **state)
 	assert_got(parked, 1, "6 ");
 	assert_false(parked->gap);
 	assert_int_equal(earliest_of(parked), 4);
+}
+
+/* What the window had was of before the change. */
+static void a_changed_room_is_read_anew(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0), *b = client_of(f, 2);
+	struct client *parked = client_of(f, 1);
+
+	say_many(f, "room_1", 5);
+	say_many(f, "lobby", 2);
+	say_unsaved(f, "room_1");
+	park(f, 1, "room_1");
+	tell_change(f, "room_1", true);
+	assert_state(parked, WAITER_PARKED);
+	ask(a, "room_1", "0");
+	assert_int_equal(a->answers, 0);
+	run_reads(f);
+	assert_got(a, 1, "1 2 3 4 5 ");
+	assert_false(a->gap);
+	say(f, "room_1");
+	assert_got(parked, 1, "8 ");
+	/* From there on the window will do, and other rooms have lost nothing. */
+	int asked = f->log.asked;
+	ask(b, "room_1", "7");
+	assert_got(b, 1, "8 ");
+	ask(b, "lobby", "5");
+	run_reads(f);
+	ask(b, "lobby", "5");
+	assert_got(b, 3, "6 7 ");
+	assert_int_equal(f->log.asked, asked + 1);
+}
+
+static void a_changed_room_that_was_forgotten_is_read_anew(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0);
+
+	say_many(f, "room_1", 3);
+	tell_change(f, "room_1", true);
+	for (int i = 0; i < ROOMS_IDLE_MAX + 1; i++) {
+		char name[32];
+
+		snprintf(name, sizeof name, "idle-%d", i);
+		ask(a, name, "now");
+		run_reads(f);
+		hub_leave(&f->hub, &a->waiter);
+	}
+	ask(a, "room_1", "3");
+	run_reads(f);
+	hub_leave(&f->hub, &a->waiter);
+	ask(a, "room_1", "1");
+	run_reads(f);
+	assert_got(a, 1, "2 3 ");
+}
+
+static void a_hole_in_the_middle_is_a_gap_for_who_was_before_it(void **state)
+{
+	static const struct {
+		const char *after, *names;
+		bool gap;
+	} rows[] = {
+		{"0", "1 2 5 6 ", true}, {"2", "5 6 ", true}, {"3", "5 6 ", true},
+		{"4", "5 6 ", false},    {"5", "6 ", false},
+	};
+	struct fixture *f = *state;
+
+	say_many(f, "room_1", 6);
+	f->log.messages[2].removed = f->log.messages[3].removed = true;
+	tell_change(f, "room_1", true);
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		struct client *c = client_of(f, (int)i);
+
+		ask(c, "room_1", rows[i].after);
+		run_reads(f);
+		assert_got(c, 1, rows[i].names);
+		expect(c->gap == rows[i].gap, "after %s", rows[i].after);
+		ask_again(c);
+		run_reads(f);
+		assert_state(c, WAITER_PARKED);
+	}
+}
+
+static void who_is_parked_is_told_of_what_was_never_given(void **state)
+{
+	struct fixture *f = *state;
+	struct client *parked = client_of(f, 0);
+
+	say_many(f, "room_1", 2);
+	park(f, 0, "room_1");
+	save(f, "room_1");
+	f->log.messages[2].removed = true;
+	look(f);
+	assert_state(parked, WAITER_PARKED);
+	tell_change(f, "room_1", true);
+	run_reads(f);
+	assert_got(parked, 1, "");
+	assert_true(parked->gap);
+	ask_again(parked);
+	assert_state(parked, WAITER_PARKED);
 }
 
 static void what_left_the_log_but_not_the_window_is_a_gap(void **state)
@@ -2075,9 +2204,18 @@ int run_hub(void)
 		WITH_HUB("a room's first message that comes while it is read "
 	                 "is its earliest",
 	                 a_first_message_during_a_read_is_the_earliest),
-		WITH_HUB("what is known of a room is read again after it was "
-	                 "forgotten",
-	                 what_is_known_of_a_room_can_be_forgotten),
+		WITH_HUB("a room that lost its oldest messages keeps the rest in "
+	                 "the window",
+	                 a_room_that_lost_its_oldest_keeps_the_rest),
+		WITH_HUB("a room that was changed is read anew, up to the change",
+	                 a_changed_room_is_read_anew),
+		WITH_HUB("... also when the hub has forgotten the room since",
+	                 a_changed_room_that_was_forgotten_is_read_anew),
+		WITH_HUB("a hole in the middle is a gap for who was before it",
+	                 a_hole_in_the_middle_is_a_gap_for_who_was_before_it),
+		WITH_HUB("who is parked is told of what was removed before it was "
+	                 "given",
+	                 who_is_parked_is_told_of_what_was_never_given),
 		WITH_HUB("what was removed from the log but is in the window "
 	                 "is given or makes a gap",
 	                 what_left_the_log_but_not_the_window_is_a_gap),

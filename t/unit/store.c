@@ -702,25 +702,95 @@ static void the_states_of_many_rooms_come_together(void **state)
 		assert_int_equal(states[i].earliest + states[i].pruned, 0);
 }
 
-static void removals_are_counted(void **state)
+/* What a reader that comes from below what was removed is told, page by page. */
+static void a_page_tells_what_was_removed_up_to_its_end(void **state)
+{
+	static const struct {
+		int64_t after, limit, removed;
+	} rows[] = {
+		{0, 10, 8}, {0, 1, 0}, {0, 2, 4}, {2, 1, 4}, {4, 1, 4},
+		{6, 1, 8},  {7, 9, 8}, {8, 9, 0}, {9, 9, 0},
+	};
+	struct fixture *f = *state;
+
+	append_ten(f);
+	f->backend->execute(f, "DELETE FROM messages WHERE id IN (4, 8)");
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		struct store_page page = read_range(
+			f, "room_1", AFTER(rows[i].after, rows[i].limit));
+
+		expect(page.removed == rows[i].removed ||
+		               (rows[i].removed <= rows[i].after &&
+		                page.removed <= rows[i].after),
+		       "after %d, %d", (int)rows[i].after, (int)rows[i].limit);
+	}
+	assert_int_equal(read_range(f, "lobby", AFTER(0, 10)).removed, 0);
+	assert_int_equal(read_range(f, "room_1", NEWEST(10)).removed, 0);
+}
+
+static size_t read_changes(struct fixture *f, int64_t since, size_t most,
+                           struct room_change *changes, int64_t *upto)
+{
+	struct log_end end;
+	size_t count;
+
+	assert_true(store_read_changes(f->reader, since, changes, most, &count,
+	                               upto, &end));
+	return count;
+}
+
+static void changed_rooms_are_told(void **state)
+{
+	struct room_change changes[4];
+	struct fixture *f = *state;
+	int64_t upto;
+
+	append_ten(f);
+	int64_t since = log_end_of(f, f->reader).changes;
+	assert_int_equal(read_changes(f, since, 4, changes, &upto), 0);
+	assert_int_equal(upto, since);
+	f->backend->execute(f, "DELETE FROM messages WHERE id = 2");
+	f->backend->execute(f, "UPDATE messages SET content = 'x' WHERE id = 5");
+	assert_int_equal(read_changes(f, since, 4, changes, &upto), 2);
+	assert_int_equal(upto, log_end_of(f, f->reader).changes);
+	assert_string_equal(changes[0].room.string, "room_1");
+	assert_int_equal(changes[0].state.earliest, 4);
+	assert_int_equal(changes[0].state.pruned, 2);
+	assert_false(changes[0].edited);
+	assert_string_equal(changes[1].room.string, "lobby");
+	assert_true(changes[1].edited);
+	/* One by one; a later change of the first makes it the last. */
+	f->backend->execute(f, "DELETE FROM messages WHERE id = 6");
+	assert_int_equal(read_changes(f, since, 1, changes, &upto), 1);
+	assert_string_equal(changes[0].room.string, "lobby");
+	assert_int_equal(read_changes(f, upto, 1, changes, &upto), 1);
+	assert_string_equal(changes[0].room.string, "room_1");
+	assert_true(changes[0].edited);
+	assert_int_equal(read_changes(f, upto, 1, changes, &upto), 0);
+}
+
+static void changes_are_counted(void **state)
 {
 	struct fixture *f = *state;
 
 	append_ten(f);
-	int64_t before = log_end_of(f, f->reader).removals;
+	int64_t before = log_end_of(f, f->reader).changes;
 	append(f, "room_1", "x");
-	assert_int_equal(log_end_of(f, f->reader).removals, before);
+	assert_int_equal(log_end_of(f, f->reader).changes, before);
 	f->backend->execute(f, "DELETE FROM messages WHERE id = 3");
-	int64_t after = log_end_of(f, f->reader).removals;
+	int64_t after = log_end_of(f, f->reader).changes;
 	assert_true(after > before);
-	assert_int_equal(log_end_of(f, f->writer).removals, after);
+	assert_int_equal(log_end_of(f, f->writer).changes, after);
 	f->backend->execute(f, "DELETE FROM messages WHERE id > 8");
-	assert_true(log_end_of(f, f->reader).removals > after);
+	assert_true(log_end_of(f, f->reader).changes > after);
+	after = log_end_of(f, f->reader).changes;
+	f->backend->execute(f, "UPDATE messages SET content = 'y' WHERE id = 5");
+	assert_true(log_end_of(f, f->reader).changes > after);
 	/* A read of the log tells it as of its own moment. */
-	assert_int_equal(read_log(f, 0, 1, ENOUGH).end.removals,
-	                 log_end_of(f, f->reader).removals);
-	assert_int_equal(read_range(f, "room_1", NEWEST(1)).end.removals,
-	                 log_end_of(f, f->reader).removals);
+	assert_int_equal(read_log(f, 0, 1, ENOUGH).end.changes,
+	                 log_end_of(f, f->reader).changes);
+	assert_int_equal(read_range(f, "room_1", NEWEST(1)).end.changes,
+	                 log_end_of(f, f->reader).changes);
 }
 
 static void rows_of_others_are_read(void **state)
@@ -1216,8 +1286,12 @@ static const struct CMUnitTest tests_of_all[] = {
                    removed_messages_leave_a_mark),
 	WITH_STORE("where many rooms begin is read as of one moment",
 	           the_states_of_many_rooms_come_together),
-	WITH_STORE("the log's end says when messages were removed",
-                   removals_are_counted),
+	WITH_STORE("a page tells what was removed up to its end",
+	           a_page_tells_what_was_removed_up_to_its_end),
+	WITH_STORE("rooms that others have changed are told in order",
+	           changed_rooms_are_told),
+	WITH_STORE("the log's end says when messages were removed or changed",
+                   changes_are_counted),
 	WITH_STORE("messages that somebody else inserted are read",
                    rows_of_others_are_read),
 	WITH_STORE("rooms that nobody can ask for are passed over",
