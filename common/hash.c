@@ -31,10 +31,10 @@ uint64_t hash_text(struct text text)
 
 	for (; text.size - at >= sizeof word; at += sizeof word) {
 		memcpy(&word, text.data + at, sizeof word);
-		hash = (hash ^ word) * 0xd6e8feb86659fd93u;
-		hash ^= hash >> 32;
+		hash = ((hash << 29 | hash >> 35) ^ word) * 0xd6e8feb86659fd93u;
 	}
 	for (; at < text.size; at++)
 		hash = (hash ^ (unsigned char)text.data[at]) * 0x100000001b3u;
+	hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93u;
 	return (hash ^ hash >> 32) * 0xd6e8feb86659fd93u;
 }

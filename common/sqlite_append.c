@@ -1,6 +1,8 @@
 /* Messages into the log. */
 #include "sqlite_private.h"
 
+#include <stdio.h>
+
 static bool add_numbered_room(struct sqlite_store *s, const struct room_name *room)
 {
 	sqlite3_stmt *statement = sqlite_prepare(s, ADD_NUMBERED_ROOM);
@@ -82,7 +84,9 @@ static bool insert(struct sqlite_store *s, struct append *append, int64_t room_i
 	sqlite_bind_text(statement, 5, m->content);
 	sqlite_bind_text(statement, 6, m->client_id);
 	sqlite3_bind_int64(statement, 7, m->sent_ms);
-	bool good = sqlite3_step(statement) == SQLITE_DONE;
+	/* A trigger of somebody else's may leave the row out without an error. */
+	bool good = sqlite3_step(statement) == SQLITE_DONE &&
+	            sqlite3_changes(s->db) > 0;
 	/* The texts are the caller's and may be gone by the next call. */
 	sqlite3_reset(statement);
 	sqlite3_clear_bindings(statement);
@@ -109,6 +113,121 @@ static bool insert_all(struct sqlite_store *s, struct append *appends,
 	for (size_t i = 0; good && i < count; i++)
 		good = append_one(s, &appends[i]);
 	return good;
+}
+
+/* ---- When one of them can't be saved, and others may ---- */
+
+/* Whether the last failure is the message's own, and not the disk's, a lock's or
+ * the connection's. Without an error a trigger has left the row out. */
+static bool is_its_own(const struct sqlite_store *s)
+{
+	switch (sqlite3_errcode(s->db) & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_DONE:
+	case SQLITE_CONSTRAINT:
+	case SQLITE_MISMATCH:
+	case SQLITE_TOOBIG:
+	case SQLITE_ERROR: /* in a trigger; or in the schema, see insert_each() */
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void refuse(struct sqlite_store *s, struct append *append)
+{
+	int code = sqlite3_errcode(s->db) & 0xff;
+	bool is_left_out = code == SQLITE_OK || code == SQLITE_DONE;
+
+	s->has_refused_by_error |= code == SQLITE_ERROR;
+	append->message->id = 0;
+	append->outcome = APPEND_REFUSED;
+	snprintf(append->why, sizeof append->why, "%s",
+	         is_left_out ? "a trigger has left it out"
+	                     : sqlite3_errmsg(s->db));
+}
+
+/* Whether there still is a transaction: RAISE(ROLLBACK) in a trigger ends it. */
+static bool is_in_transaction(const struct sqlite_store *s)
+{
+	return !sqlite3_get_autocommit(s->db);
+}
+
+/* A message that is refused leaves nothing behind: neither its room nor an id
+ * that is used up, nor the row that RAISE(FAIL) would leave. */
+static bool insert_or_refuse(struct sqlite_store *s, struct append *append)
+{
+	if (!sqlite_run(s, MARK))
+		return false;
+	if (append_one(s, append))
+		return sqlite_run(s, KEEP_SINCE_MARK);
+	if (!is_its_own(s))
+		return false;
+	refuse(s, append);
+	return is_in_transaction(s) && sqlite_run(s, UNDO_SINCE_MARK) &&
+	       sqlite_run(s, KEEP_SINCE_MARK);
+}
+
+/* Those that were not refused so far. */
+static bool insert_rest(struct sqlite_store *s, struct append *appends,
+                        size_t count)
+{
+	bool good = sqlite_run(s, BEGIN_WRITE);
+
+	for (size_t i = 0; good && i < count; i++)
+		good = appends[i].outcome == APPEND_REFUSED ||
+		       insert_or_refuse(s, &appends[i]);
+	return good;
+}
+
+/* Tries each in a transaction of its own that comes to nothing: the work does
+ * not grow with the square of those that would end a common one. */
+static bool sift(struct sqlite_store *s, struct append *appends, size_t count)
+{
+	bool good = true;
+
+	for (size_t i = 0; good && i < count; i++) {
+		if (appends[i].outcome == APPEND_REFUSED)
+			continue;
+		good = sqlite_run(s, BEGIN_WRITE);
+		if (good && !append_one(s, &appends[i])) {
+			good = is_its_own(s);
+			if (good)
+				refuse(s, &appends[i]);
+		}
+		if (good)
+			sqlite_end_transaction(s);
+	}
+	return good;
+}
+
+static size_t count_refused(const struct append *appends, size_t count)
+{
+	size_t refused = 0;
+
+	for (size_t i = 0; i < count; i++)
+		refused += appends[i].outcome == APPEND_REFUSED;
+	return refused;
+}
+
+/* False: it is no matter of single messages, which may show late: that SQLite
+ * can't do with the schema it tells by the code of an error in a trigger. Then
+ * none can be saved, and it is asked once more what is wrong. */
+static bool insert_each(struct sqlite_store *s, struct append *appends,
+                        size_t count)
+{
+	sqlite_end_transaction(s);
+	s->has_refused_by_error = false;
+	for (size_t i = 0; i < count; i++)
+		appends[i].outcome = APPEND_SAVED;
+	if (!insert_rest(s, appends, count) &&
+	    (is_in_transaction(s) || !sift(s, appends, count) ||
+	     !insert_rest(s, appends, count)))
+		return false;
+	if (count_refused(appends, count) < count || !s->has_refused_by_error)
+		return true;
+	sqlite_end_transaction(s);
+	return insert_all(s, appends, count);
 }
 
 /* Commits what nobody sees but the disk does; an UPDATE to the same values would
@@ -139,7 +258,8 @@ static bool append_all(struct sqlite_store *s, struct append *appends,
 	if (!sqlite_connect(s))
 		return false;
 	sqlite3_busy_timeout(s->db, s->is_locked ? 0 : s->busy_timeout_ms);
-	bool all_inserted = insert_all(s, appends, count);
+	bool all_inserted = insert_all(s, appends, count) ||
+	                    (is_its_own(s) && insert_each(s, appends, count));
 	if (all_inserted && sqlite_run(s, COMMIT)) {
 		*log = s->log;
 		/* data_version does not move for one's own commits. */

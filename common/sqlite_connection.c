@@ -19,17 +19,22 @@ static const char *const statements[STATEMENT_COUNT] = {
 	[BEGIN_WRITE] = "BEGIN IMMEDIATE",
 	[COMMIT] = "COMMIT",
 	[ROLLBACK] = "ROLLBACK",
+	[MARK] = "SAVEPOINT message",
+	[KEEP_SINCE_MARK] = "RELEASE message",
+	[UNDO_SINCE_MARK] = "ROLLBACK TO message",
 	[DATA_VERSION] = "PRAGMA data_version",
 	[LOG_END] =
 		"SELECT coalesce((SELECT seq FROM sqlite_sequence"
 		" WHERE name = 'messages'), 0), changes, upheavals FROM log",
-	[FIND_ROOM] = "SELECT room_id FROM rooms WHERE name = ?1",
+	/* Other ids are those of numbered rooms, whatever name they are given. */
+	[FIND_ROOM] = "SELECT room_id FROM rooms WHERE name = ?1 AND room_id < 0",
 	[ADD_NUMBERED_ROOM] =
 		"INSERT OR IGNORE INTO rooms (room_id, name) VALUES (?1, ?2)",
 	[ADD_NAMED_ROOM] =
+		/* Nobody counts from what somebody else has put at the lower end. */
 		"INSERT INTO rooms (room_id, name)"
-		" VALUES (min(0, coalesce((SELECT min(room_id) FROM rooms), 0))"
-		" - 1, ?1)"
+		" VALUES (min(0, coalesce((SELECT min(room_id) FROM rooms"
+		"  WHERE room_id > -4611686018427387904), 0)) - 1, ?1)"
 		" RETURNING room_id",
 	[FIND_REPEATED] = "SELECT id, content = ?4 FROM messages"
 	                  " WHERE room_id = ?1 AND sender_id = ?2"

@@ -28,6 +28,9 @@ enum statement {
 	BEGIN_WRITE,
 	COMMIT,
 	ROLLBACK,
+	MARK,
+	KEEP_SINCE_MARK,
+	UNDO_SINCE_MARK,
 	DATA_VERSION,
 	LOG_END,
 	FIND_ROOM,
@@ -60,6 +63,7 @@ struct sqlite_store {
 	bool is_locked;
 	bool folder_is_kept; /* the same for the lock of its folder */
 	bool was_open;
+	bool has_refused_by_error; /* a message, in this batch */
 	/* What the last look at the log's end found, and the version it saw. */
 	int64_t data_version;
 	struct log_end end;

@@ -61,16 +61,19 @@ enum append_outcome {
 	APPEND_SAVED,
 	APPEND_REPEATED, /* the sender's client_id came before, with this content */
 	APPEND_CONFLICT, /* the same with another content */
+	APPEND_REFUSED,  /* the database takes others, but not this one: what
+	                  * somebody else has put there is in its way */
 };
 
 struct append {
 	struct message *message; /* gets its id; that of the first one if
 	                          * APPEND_REPEATED */
 	enum append_outcome outcome;
+	char why[120]; /* APPEND_REFUSED */
 };
 
 /* Appends in the order given, in one transaction that is on disk when true is
- * returned. */
+ * returned. One that is refused takes no other along. */
 bool store_append(struct store *store, struct append *appends, size_t count,
                   uint32_t *log);
 

@@ -5,6 +5,7 @@
 
 #include "bus.h"
 #include "clock.h"
+#include "complaints.h"
 #include "frame.h"
 #include "journal.h"
 #include "memory.h"
@@ -20,6 +21,7 @@ struct saver {
 	struct append *appends;
 	size_t appends_room;
 	bool failing; /* the last use of the store failed */
+	struct complaints complaints;
 };
 
 struct saver *saver_new(const struct settings *settings, const char *bus_address,
@@ -119,6 +121,28 @@ static enum save_outcome unsaved(const struct saver *saver,
 	return SAVE_BROADCAST;
 }
 
+static void tell_refused(struct saver *saver, const struct append *append)
+{
+	const struct message *m = append->message;
+	int64_t untold;
+
+	if (!complaints_may_tell(&saver->complaints, &m->room,
+	                         clock_monotonic_ms(), &untold))
+		return;
+	journal_error("Failed to save message to database: %s: room_id=%.*s",
+	              append->why, TEXT_ARGS(room_name_label(&m->room)));
+	if (untold > 0)
+		journal_error("and %" PRId64 " more such lines were left out",
+		              untold);
+}
+
+static void tell_unsaved(const struct saver *saver, const struct message *m)
+{
+	journal_error("Failed to save message to database: %s: room_id=%.*s",
+	              store_error(saver->store),
+	              TEXT_ARGS(room_name_label(&m->room)));
+}
+
 static void set_outcomes(struct saver *saver, struct save **saves, size_t count,
                          bool saved)
 {
@@ -127,21 +151,21 @@ static void set_outcomes(struct saver *saver, struct save **saves, size_t count,
 		[APPEND_REPEATED] = SAVE_REPEATED,
 		[APPEND_CONFLICT] = SAVE_CONFLICT,
 	};
-	const struct append *append = saver->appends;
+	const struct append *next = saver->appends;
 
 	for (size_t i = 0; i < count; i++) {
-		const struct message *m = saves[i]->message;
+		const struct append *append =
+			!saves[i]->ephemeral && saved ? next++ : NULL;
 
-		if (!saves[i]->ephemeral && saved) {
-			saves[i]->outcome = by_append[append++->outcome];
+		if (append != NULL && append->outcome != APPEND_REFUSED) {
+			saves[i]->outcome = by_append[append->outcome];
 			continue;
 		}
 		saves[i]->outcome = unsaved(saver, saves[i]);
-		if (!saves[i]->ephemeral)
-			journal_error("Failed to save message to database: %s: "
-			              "room_id=%.*s",
-			              store_error(saver->store),
-			              TEXT_ARGS(room_name_label(&m->room)));
+		if (append != NULL)
+			tell_refused(saver, append);
+		else if (!saves[i]->ephemeral)
+			tell_unsaved(saver, saves[i]->message);
 	}
 }
 

@@ -1213,15 +1213,58 @@ static void a_failed_batch_leaves_nothing(void **state)
 	uint32_t log;
 
 	assert_done(f, store_connect(f->writer));
-	execute_on(f->path,
-	           "CREATE TRIGGER refuse BEFORE INSERT ON messages"
-	           " WHEN new.content = 'bad'"
-	           " BEGIN SELECT raise(ABORT, 'no room'); END");
+	execute_on(f->path, "ALTER TABLE messages RENAME TO theirs");
 	assert_false(store_append(f->writer, batch, 2, &log));
-	assert_string_equal(store_error(f->writer), "no room");
+	assert_string_equal(store_error(f->writer), "no such table: messages");
 	assert_int_equal(messages[0].id + messages[1].id, 0);
+	execute_on(f->path, "ALTER TABLE theirs RENAME TO messages;"
+	                    "CREATE TABLE proof (n CHECK (n = 0));"
+	                    "INSERT INTO proof SELECT count(*) FROM rooms");
 	assert_int_equal(log_end_of(f, f->reader).newest, 0);
 	assert_int_equal(append(f, "room_1", "c"), 1);
+}
+
+/* A room that comes to be by it is not there after that, and no id is used up. */
+static void a_refused_message_leaves_nothing(void **state)
+{
+	static const char *const raises[] = {"ABORT", "FAIL", "ROLLBACK"};
+	struct fixture *f = *state;
+	int64_t newest = 0;
+
+	assert_done(f, store_connect(f->writer));
+	for (size_t i = 0; i < LENGTH(raises); i++) {
+		struct message messages[] = {message_in("room_1", "a"),
+		                             message_in("lobby", "bad"),
+		                             message_in("room_2", "b"),
+		                             message_in("hall", "bad"),
+		                             message_in("room_1", "c")};
+		struct append batch[LENGTH(messages)] = {0};
+		struct buffer sql = {0};
+		uint32_t log;
+
+		buffer_printf(&sql,
+		              "DROP TRIGGER IF EXISTS refuse;"
+		              "CREATE TRIGGER refuse AFTER INSERT ON messages"
+		              " WHEN new.content = 'bad'"
+		              " BEGIN SELECT raise(%s, 'no room'); END%c",
+		              raises[i], '\0');
+		execute_on(f->path, sql.data);
+		buffer_release(&sql);
+		for (size_t n = 0; n < LENGTH(messages); n++)
+			batch[n].message = &messages[n];
+		assert_done(f, store_append(f->writer, batch, LENGTH(batch), &log));
+		for (size_t n = 0; n < LENGTH(messages); n++) {
+			bool refused = n % 2 == 1;
+
+			expect(refused == (batch[n].outcome == APPEND_REFUSED),
+			       "%s: message %zu", raises[i], n);
+			expect(messages[n].id == (refused ? 0 : ++newest),
+			       "%s: message %zu", raises[i], n);
+		}
+		assert_string_equal(batch[1].why, "no room");
+	}
+	execute_on(f->path, "CREATE TABLE proof (n CHECK (n = 2));"
+	                    "INSERT INTO proof SELECT count(*) FROM rooms");
 }
 
 static void room_ids_are_numbers_or_negative(void **state)
@@ -1351,6 +1394,9 @@ int run_store(void)
 	                    a_locked_database_fails_and_recovers),
 		WITH_SQLITE("of a batch that fails nothing is left",
 	                    a_failed_batch_leaves_nothing),
+		WITH_SQLITE("a message that is refused takes no other along and "
+	                    "leaves nothing",
+	                    a_refused_message_leaves_nothing),
 		WITH_SQLITE("a numbered room's id is its number, others' are "
 	                    "negative",
 	                    room_ids_are_numbers_or_negative),
