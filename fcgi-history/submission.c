@@ -88,28 +88,72 @@ struct problem submission_check_type(struct text content_type)
 	               "or text/plain, in UTF-8");
 }
 
+static const char *const field_names[SUBMISSION_FIELDS] = {
+	[SUBMISSION_CONTENT] = "content",
+	[SUBMISSION_CLIENT_ID] = "client_id",
+	[SUBMISSION_USER_ID] = "user_id",
+	[SUBMISSION_USERNAME] = "username",
+	[SUBMISSION_SENDER_TYPE] = "sender_type",
+};
+
 /* SUBMISSION_FIELDS if there is no such field. */
 static enum submission_field find_field(struct text name)
 {
-	static const char *const names[SUBMISSION_FIELDS] = {
-		[SUBMISSION_CONTENT] = "content",
-		[SUBMISSION_CLIENT_ID] = "client_id",
-		[SUBMISSION_USER_ID] = "user_id",
-		[SUBMISSION_USERNAME] = "username",
-		[SUBMISSION_SENDER_TYPE] = "sender_type",
-	};
 	enum submission_field field = 0;
 
-	while (field < SUBMISSION_FIELDS && !text_is(name, names[field]))
+	while (field < SUBMISSION_FIELDS && !text_is(name, field_names[field]))
 		field++;
 	return field;
 }
 
-static const char unknown_field[] =
-	"known are content, client_id, user_id, username and sender_type";
+enum { SHOWN_BYTES = 64 }; /* of what a client has sent, in a detail */
 
-static const struct problem not_json = {PROBLEM_NOT_JSON,
-                                        "the body is not one JSON object"};
+static struct problem problem_about(struct submission *submission,
+                                    enum problem_type type)
+{
+	buffer_add(&submission->detail, "", 1);
+	return problem(type, submission->detail.data);
+}
+
+static struct problem not_known(struct text name, struct submission *submission)
+{
+	struct text shown = {name.data, 0};
+
+	while (shown.size < name.size) {
+		size_t length = utf8_length(name.data + shown.size,
+		                            name.size - shown.size);
+
+		if (length == 0 || shown.size + length > SHOWN_BYTES)
+			break;
+		shown.size += length;
+	}
+	buffer_printf(&submission->detail,
+	              "'%.*s' is unknown; known are content, client_id, user_id, "
+	              "username and sender_type", TEXT_ARGS(shown));
+	return problem_about(submission, PROBLEM_BAD_PARAMETER);
+}
+
+static struct problem wrong_field(enum submission_field field, const char *why,
+                                  struct submission *submission)
+{
+	buffer_printf(&submission->detail, "%s %s", field_names[field], why);
+	return problem_about(submission, PROBLEM_BAD_PARAMETER);
+}
+
+static struct problem wrong_at(struct text body, const char *at,
+                               enum problem_type type, const char *what,
+                               struct submission *submission)
+{
+	size_t offset = (size_t)(at - body.data);
+
+	buffer_add_string(&submission->detail, what);
+	if (offset < body.size)
+		buffer_printf(&submission->detail,
+		              ": see byte %zu, counted from 0", offset);
+	else
+		buffer_add_string(&submission->detail, ": it ends early");
+	return problem_about(submission, type);
+}
 
 /* Reads the value of a member whose name was read. */
 static struct problem take_value(struct json_reader *reader,
@@ -123,9 +167,7 @@ static struct problem take_value(struct json_reader *reader,
 	case JSON_FAULT:
 		return fine; /* the reader keeps it */
 	default:
-		return problem(PROBLEM_BAD_PARAMETER,
-		               "content, client_id, user_id, username and "
-		               "sender_type are strings");
+		return wrong_field(field, "is a string", submission);
 	}
 }
 
@@ -139,74 +181,8 @@ static struct problem take_member(struct json_reader *reader,
 		return fine;
 	enum submission_field field = find_field(buffer_text(name));
 	if (field == SUBMISSION_FIELDS)
-		return problem(PROBLEM_BAD_PARAMETER, unknown_field);
+		return not_known(buffer_text(name), submission);
 	return take_value(reader, field, submission);
-}
-
-static struct problem read_object(struct json_reader *reader,
-                                  struct submission *submission)
-{
-	struct problem wrong = fine;
-	struct buffer name = {0};
-	bool ended = json_next(reader, &name) != JSON_OBJECT_BEGIN;
-
-	if (ended)
-		wrong = not_json;
-	while (!ended && wrong.type == PROBLEM_NONE)
-		wrong = take_member(reader, &name, &ended, submission);
-	if (wrong.type == PROBLEM_NONE)
-		json_next(reader, &name); /* the end of the text, or a fault */
-	buffer_release(&name);
-	return wrong;
-}
-
-/* Stops at the first thing that can't be: what is behind an unknown member, or
- * within an array, may be anything, and may be much. */
-static struct problem read_json(struct text body, struct submission *submission)
-{
-	struct json_reader reader;
-
-	json_reader_init(&reader, body);
-	struct problem wrong = read_object(&reader, submission);
-	if (reader.fault == JSON_NUL)
-		return problem(PROBLEM_BAD_PARAMETER,
-		               "the body has a character U+0000");
-	return reader.fault == JSON_FINE ? wrong : not_json;
-}
-
-static struct problem take_pair(const struct param *param,
-                                struct submission *submission)
-{
-	struct buffer name = {0};
-	bool good = percent_decode(param->name, true, &name);
-	enum submission_field field = find_field(buffer_text(&name));
-
-	buffer_release(&name);
-	if (good && field == SUBMISSION_FIELDS)
-		return problem(PROBLEM_BAD_PARAMETER, unknown_field);
-	if (good && submission->given[field])
-		return problem(PROBLEM_BAD_PARAMETER, "a field is given twice");
-	if (!good ||
-	    !percent_decode(param->value, true, &submission->fields[field]))
-		return problem(PROBLEM_BAD_PARAMETER, "bad percent-encoding");
-	submission->given[field] = true;
-	return fine;
-}
-
-static struct problem read_form(struct text body, struct submission *submission)
-{
-	struct param param;
-
-	while (params_next(&body, &param)) {
-		struct problem wrong = take_pair(&param, submission);
-
-		if (wrong.type != PROBLEM_NONE)
-			return wrong;
-	}
-	for (int field = 0; field < SUBMISSION_FIELDS; field++)
-		if (!utf8_valid(buffer_text(&submission->fields[field])))
-			return problem(PROBLEM_NOT_UTF8, "a field is not UTF-8");
-	return fine;
 }
 
 /* RFC 8259 section 8.1 lets a reader ignore a byte order mark. */
@@ -220,16 +196,124 @@ static struct text without_mark(struct text body)
 	return (struct text){body.data + size, body.size - size};
 }
 
+static size_t white_size(struct text text)
+{
+	size_t size = 0;
+
+	while (size < text.size && strchr(" \t\r\n", text.data[size]) != NULL)
+		size++;
+	return size;
+}
+
+/* False: the text is no object. */
+static bool read_object(struct json_reader *reader,
+                        struct submission *submission, struct problem *wrong)
+{
+	struct buffer name = {0};
+	bool ended = json_next(reader, &name) != JSON_OBJECT_BEGIN;
+	bool is_object = !ended;
+
+	while (!ended && wrong->type == PROBLEM_NONE)
+		*wrong = take_member(reader, &name, &ended, submission);
+	if (is_object && wrong->type == PROBLEM_NONE)
+		json_next(reader, &name); /* the end of the text, or a fault */
+	buffer_release(&name);
+	return is_object;
+}
+
+/* Stops at the first thing that can't be: what is behind an unknown member, or
+ * within an array, may be anything, and may be much. */
+static struct problem read_json(struct text body, struct submission *submission)
+{
+	static const char not_object[] = "the body is not one JSON object";
+	struct text text = without_mark(body);
+	struct json_reader reader;
+	struct problem wrong = fine;
+
+	json_reader_init(&reader, text);
+	if (!read_object(&reader, submission, &wrong))
+		return wrong_at(body, text.data + white_size(text),
+		                PROBLEM_NOT_JSON, not_object, submission);
+	switch (reader.fault) {
+	case JSON_FINE:
+		break;
+	case JSON_NUL:
+		return problem(PROBLEM_BAD_PARAMETER,
+		               "the body has a character U+0000");
+	case JSON_TOO_DEEP:
+	case JSON_SYNTAX:
+		return wrong_at(body, reader.rest.data, PROBLEM_NOT_JSON,
+		                not_object, submission);
+	}
+	return wrong;
+}
+
+static struct problem take_pair(const struct param *param,
+                                struct submission *submission)
+{
+	struct buffer name = {0};
+	struct problem wrong = fine;
+	bool good = percent_decode(param->name, true, &name);
+	enum submission_field field = find_field(buffer_text(&name));
+
+	if (good && field == SUBMISSION_FIELDS)
+		wrong = not_known(buffer_text(&name), submission);
+	else if (good && submission->given[field])
+		wrong = wrong_field(field, "is given twice", submission);
+	else if (!good || !percent_decode(param->value, true,
+	                                  &submission->fields[field]))
+		wrong = problem(PROBLEM_BAD_PARAMETER, "bad percent-encoding");
+	else
+		submission->given[field] = true;
+	buffer_release(&name);
+	return wrong;
+}
+
+static struct problem read_form(struct text body, struct submission *submission)
+{
+	struct text trimmed = utf8_trim(body);
+	struct param param;
+
+	/* Without a Content-Type of its own curl -d says that it is a form. */
+	if (trimmed.size > 0 && trimmed.data[0] == '{')
+		return problem(PROBLEM_BAD_PARAMETER,
+		               "the form looks like JSON: send Content-Type: "
+		               "application/json");
+	while (params_next(&body, &param)) {
+		struct problem wrong = take_pair(&param, submission);
+
+		if (wrong.type != PROBLEM_NONE)
+			return wrong;
+	}
+	for (int field = 0; field < SUBMISSION_FIELDS; field++)
+		if (!utf8_valid(buffer_text(&submission->fields[field])))
+			return problem(PROBLEM_NOT_UTF8, "a field is not UTF-8");
+	return fine;
+}
+
+static const char *first_bad(struct text text)
+{
+	size_t length;
+
+	while ((length = utf8_length(text.data, text.size)) > 0) {
+		text.data += length;
+		text.size -= length;
+	}
+	return text.data;
+}
+
 static struct problem read_body(const struct submission_source *source,
                                 struct submission *submission)
 {
 	if (!utf8_valid(source->body))
-		return problem(PROBLEM_NOT_UTF8, "the body is not UTF-8");
+		return wrong_at(source->body, first_bad(source->body),
+		                PROBLEM_NOT_UTF8, "the body is not UTF-8",
+		                submission);
 	if (utf8_trim(source->body).size == 0)
 		return problem(PROBLEM_EMPTY_CONTENT, "the request has no body");
 	switch (read_media_type(source->content_type)) {
 	case MEDIA_JSON:
-		return read_json(without_mark(source->body), submission);
+		return read_json(source->body, submission);
 	case MEDIA_FORM:
 		return read_form(source->body, submission);
 	case MEDIA_TEXT:
@@ -287,10 +371,8 @@ static struct problem check_names(struct submission *submission)
 	for (int field = SUBMISSION_CLIENT_ID; field < SUBMISSION_FIELDS; field++)
 		if (submission->given[field] &&
 		    !message_is_name(buffer_text(&fields[field])))
-			return problem(PROBLEM_BAD_PARAMETER,
-			               "client_id, user_id, username and "
-			               "sender_type have 1 to 128 bytes and no "
-			               "control characters");
+			return wrong_field(field, "has 1 to 128 bytes and no "
+			                   "control characters", submission);
 	if (!submission->given[SUBMISSION_USER_ID])
 		buffer_add_string(&fields[SUBMISSION_USER_ID], "anonymous");
 	if (!submission->given[SUBMISSION_USERNAME])
@@ -320,5 +402,6 @@ void submission_release(struct submission *submission)
 {
 	for (int field = 0; field < SUBMISSION_FIELDS; field++)
 		buffer_release(&submission->fields[field]);
+	buffer_release(&submission->detail);
 	*submission = (struct submission){0};
 }

@@ -19,6 +19,7 @@ enum submission_field {
 struct submission {
 	struct buffer fields[SUBMISSION_FIELDS];
 	bool given[SUBMISSION_FIELDS];
+	struct buffer detail; /* of a problem, which borrows it */
 };
 
 struct submission_source {

@@ -104,6 +104,32 @@ subtest 'a body that is not UTF-8' => sub {
     } sort keys %not_utf8);
 };
 
+# type, body, what the detail says
+my @HINTS = (
+    ['JSON sent as a form', $FORM, '{"content":"x"}', qr{looks like JSON: send Content-Type: application/json}],
+    ['... with white space', $FORM, " \n{ \"content\": \"a&b=c\" }", qr{send Content-Type: application/json}],
+    ['an unknown member', $JSON, '{"content":"x","contents":"y"}', qr{'contents' is unknown; known are content,}],
+    ['a long unknown member', $JSON, '{"' . 'm' x 1000 . '":1}', qr{'m{64}' is unknown}],
+    ['an unknown member of UTF-8', $JSON, qq({"\xc3\xa9t\xc3\xa9":1}), qr{'\x{e9}t\x{e9}' is unknown}],
+    ['an unknown field', $FORM, 'content=x&user=2', qr{'user' is unknown}],
+    ['a field twice', $FORM, 'content=x&content=y', qr{content is given twice}],
+    ['a member of another type', $JSON, '{"content":"x","user_id":2}', qr{user_id is a string}],
+    ['a name that is none', $JSON, '{"content":"x","username":"a\nb"}', qr{username has 1 to 128 bytes}],
+    ['JSON with a comma too many', $JSON, '{"content":"x",}', qr{not one JSON object: see byte 15\b}],
+    ['an open string', $JSON, '{"content":"x', qr{not one JSON object: it ends early}],
+    ['no object', $JSON, '["x"]', qr{not one JSON object: see byte 0\b}],
+    ['no quotes', $JSON, "{'content':'x'}", qr{see byte 1\b}],
+    ['not UTF-8', $JSON, qq({"content":"a\xff"}), qr{not UTF-8: see byte 13\b}],
+);
+
+subtest 'errors say where and what to do' => sub {
+    for (@HINTS) {
+        my ($what, $type, $body, $says) = @$_;
+        my $answer = $l->connect->ask(bytes_of(POST => $MESSAGES, $type, $body), 30) || { content => 'none' };
+        like Longroom::with_json($answer)->{json}{detail}, $says, $what;
+    }
+};
+
 sub utf8_of {
     my ($hex) = @_;
     my $text = chr hex $hex;
