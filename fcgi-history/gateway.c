@@ -1,13 +1,30 @@
+/* memfd_create(), which is Linux's, as epoll is. */
+#define _GNU_SOURCE
+
 #include "gateway.h"
 
 #include <fcgiapp.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "memory.h"
 
+enum {
+	/* A new connection has room for so much, and one that is writable for a
+	 * piece (with the library's own 8 KiB), as it has SEND_BUFFER_BYTES
+	 * (intake.c): a unix socket is if three quarters are free, one of TCP if a
+	 * third is, and what is written in pieces of 8 KiB counts twice. */
+	UNCHECKED_BYTES = 32 * 1024,
+	PIECE_BYTES = 16 * 1024,
+};
+
 struct gateway {
 	bool is_cgi;
+	int connection;
+	size_t unchecked; /* bytes that may be written without a look */
 	FCGX_Request request;
 };
 
@@ -36,23 +53,65 @@ void gateway_free(struct gateway *g)
 	free(g);
 }
 
-/* libfcgi would rather accept by itself, in every thread. But then a connection
- * waits in the kernel's backlog until a thread is free, and when the backlog of
- * a unix socket is full the web server's connect() fails and its client gets a
- * 502. So one thread accepts (acceptor.h) and the library is made to believe
- * that this is a connection that it has kept: ipcFd is set, keepConnection
- * stops FCGX_Accept_r() from closing it, and listen_sock is -1 so that it can't
- * accept another one. From the request's head it learns whether it really is
- * to be kept; with fastcgi_keep_conn on it would be, and would then be closed
- * here, as this server wants one request a connection. */
-bool gateway_accept(struct gateway *g, int connection)
+int gateway_feed_new(void)
 {
-	g->is_cgi = false;
-	g->request.ipcFd = connection;
+	return memfd_create("longroom-feed", MFD_CLOEXEC);
+}
+
+static bool write_all(int fd, struct text data)
+{
+	while (data.size > 0) {
+		ssize_t written = write(fd, data.data, data.size);
+
+		if (written <= 0)
+			return false;
+		data.data += written;
+		data.size -= (size_t)written;
+	}
+	return true;
+}
+
+/* Nothing of the request before is left behind this one. */
+static bool fill(int feed, struct text input)
+{
+	return lseek(feed, 0, SEEK_SET) == 0 && write_all(feed, input) &&
+	       ftruncate(feed, (off_t)input.size) == 0 &&
+	       lseek(feed, 0, SEEK_SET) == 0;
+}
+
+/* libfcgi would rather accept by itself, in every thread, and then wait for each
+ * piece of a request. But a peer may send it slowly, or never, and would hold the
+ * thread. So a request is taken when all of it has come (intake.h), and the library
+ * is made to believe that the file which has it is a connection that it has kept:
+ * ipcFd is set, keepConnection stops FCGX_Accept_r() from closing it, and
+ * listen_sock is -1 so that it can't accept another one. It is detached, lest it
+ * be treated as a socket when there is something wrong with it. Where the answer
+ * goes is set later, see gateway_end_input(). */
+static bool accept_from(struct gateway *g, int *feed)
+{
+	g->request.ipcFd = *feed;
 	g->request.keepConnection = 1;
-	if (FCGX_Accept_r(&g->request) < 0)
+	FCGX_Detach(&g->request);
+	if (FCGX_Accept_r(&g->request) == 0)
+		return true;
+	*feed = -1; /* it was closed */
+	return false;
+}
+
+bool gateway_accept(struct gateway *g, int *feed, struct text input,
+                    int connection)
+{
+	if (*feed < 0)
+		*feed = gateway_feed_new();
+	if (*feed < 0 || !fill(*feed, input) || !accept_from(g, feed)) {
+		close(connection);
 		return false;
-	/* Closing is ours too, see close_connection(). */
+	}
+	g->is_cgi = false;
+	g->connection = connection;
+	g->unchecked = UNCHECKED_BYTES;
+	/* Closing is ours, see close_connection(): the web server may have asked
+	 * for it to be kept (fastcgi_keep_conn), but gets one request each. */
 	g->request.keepConnection = 1;
 	return true;
 }
@@ -115,43 +174,54 @@ bool gateway_read(struct gateway *g, size_t size, struct buffer *b)
 	return true;
 }
 
-void gateway_write(struct gateway *g, struct text data)
+void gateway_end_input(struct gateway *g)
 {
-	if (!g->is_cgi) {
-		FCGX_PutStr(data.data, (int)data.size, g->request.out);
-		return;
-	}
-	while (data.size > 0) {
-		ssize_t written = write(STDOUT_FILENO, data.data, data.size);
+	if (!g->is_cgi)
+		g->request.ipcFd = g->connection;
+}
 
-		if (written <= 0)
-			return;
-		data.data += written;
-		data.size -= (size_t)written;
+int gateway_connection(const struct gateway *g)
+{
+	return g->connection;
+}
+
+static bool has_room(struct gateway *g)
+{
+	struct pollfd connection = {.fd = g->connection, .events = POLLOUT};
+
+	if (g->unchecked == 0 && poll(&connection, 1, 0) > 0)
+		g->unchecked = PIECE_BYTES;
+	return g->unchecked > 0;
+}
+
+bool gateway_write(struct gateway *g, struct text data, size_t *at)
+{
+	if (g->is_cgi) {
+		write_all(STDOUT_FILENO, data);
+		*at = data.size;
 	}
+	while (*at < data.size && has_room(g)) {
+		size_t size = data.size - *at;
+
+		if (size > g->unchecked)
+			size = g->unchecked;
+		if (FCGX_PutStr(data.data + *at, (int)size, g->request.out) < 0)
+			return true;
+		*at += size;
+		g->unchecked -= size;
+	}
+	return *at == data.size;
 }
 
 /* libfcgi would wait for the web server to close first, up to two seconds, lest
  * what was not read be answered with a reset that overtakes the answer. All of
- * the request was read here, so there is nothing to wait for. If it has met an
- * error it has closed already. */
+ * the request was read, so there is nothing to wait for. If it has met an error it
+ * has closed already. */
 static void close_connection(struct gateway *g)
 {
 	if (g->request.ipcFd >= 0)
 		close(g->request.ipcFd);
 	g->request.ipcFd = -1;
-}
-
-/* The web server may still be sending the body; if it were cut off, it might
- * report that instead of our answer. */
-void gateway_read_out(struct gateway *g)
-{
-	char waste[4096];
-
-	if (g->is_cgi)
-		return;
-	while (FCGX_GetStr(waste, sizeof waste, g->request.in) > 0)
-		;
 }
 
 void gateway_finish(struct gateway *g)
@@ -160,4 +230,11 @@ void gateway_finish(struct gateway *g)
 		return;
 	FCGX_Finish_r(&g->request);
 	close_connection(g);
+}
+
+/* What the library still writes finds nobody, and is lost without waiting. */
+void gateway_abandon(struct gateway *g)
+{
+	shutdown(g->connection, SHUT_RDWR);
+	gateway_finish(g);
 }

@@ -64,8 +64,7 @@ bool guard_let_in(struct service *service, struct request *request,
 		response_set_problem(&request->response, wrong);
 		return false;
 	}
-	if (right == ACCESS_WRITE)
-		keep_sender(request, grant.identity);
+	keep_sender(request, grant.identity);
 	access_give_back(&grant);
 	return true;
 }

@@ -6,117 +6,140 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "journal.h"
 #include "memory.h"
 #include "metrics.h"
 
-enum {
-	RETRY_MS = 100,    /* when no descriptor is left */
-	PEER_SECONDS = 10, /* a web server that is silent so long is gone */
-};
+/* Between looks, when no descriptor is left, or at the end. */
+enum { PAUSE_MS = 10 };
 
 struct listener {
 	const struct endpoint *endpoint;
-	int end[2]; /* a pipe: readable when it is time to end */
+	int wake; /* counts how many are to wake up */
+	int end;  /* readable when it is time to end, for all */
+	atomic_int asleep;
 	atomic_bool ended;
 	atomic_bool exhausted; /* no descriptor was left the last time */
 };
 
-static void give_up(const char *what)
-{
-	journal_error("%s: %s", what, strerror(errno));
-	abort();
-}
-
-struct listener *listener_new(const struct endpoint *endpoint)
+struct listener *listener_new(const struct endpoint *endpoint,
+                              struct buffer *error)
 {
 	struct listener *listener = memory_get(sizeof *listener);
 
 	listener->endpoint = endpoint;
-	if (pipe(listener->end) != 0)
-		give_up("can't make a pipe");
-	return listener;
+	listener->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
+	listener->end = eventfd(0, EFD_CLOEXEC);
+	if (listener->wake >= 0 && listener->end >= 0)
+		return listener;
+	buffer_printf(error, "can't listen: %s", strerror(errno));
+	listener_free(listener);
+	return NULL;
 }
 
 void listener_free(struct listener *listener)
 {
-	close(listener->end[0]);
-	close(listener->end[1]);
+	if (listener == NULL)
+		return;
+	close(listener->wake);
+	close(listener->end);
 	free(listener);
 }
 
-int listener_join(struct listener *listener)
+static bool add(int place, int fd, uint32_t events, bool is_wake)
 {
-	/* Exclusive: one connection wakes one thread, and always the first of
-	 * those that sleep, so that few threads do all that few can do. */
-	struct epoll_event connection = {.events = EPOLLIN | EPOLLEXCLUSIVE};
-	struct epoll_event end = {.events = EPOLLIN};
+	struct epoll_event event = {.events = events, .data.u32 = is_wake};
+
+	return epoll_ctl(place, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+int listener_join(struct listener *listener, struct buffer *error)
+{
 	int place = epoll_create1(EPOLL_CLOEXEC);
 
-	if (place < 0 ||
-	    epoll_ctl(place, EPOLL_CTL_ADD, listener->endpoint->fd, &connection) != 0 ||
-	    epoll_ctl(place, EPOLL_CTL_ADD, listener->end[0], &end) != 0)
-		give_up("can't wait for connections");
-	return place;
+	/* Exclusive: one connection wakes one thread, and always the first of
+	 * those that sleep, so that few threads do all that few can do. */
+	if (place >= 0 &&
+	    add(place, listener->endpoint->fd, EPOLLIN | EPOLLEXCLUSIVE, false) &&
+	    add(place, listener->wake, EPOLLIN | EPOLLEXCLUSIVE, true) &&
+	    add(place, listener->end, EPOLLIN, false))
+		return place;
+	buffer_printf(error, "can't wait for connections: %s", strerror(errno));
+	if (place >= 0)
+		close(place);
+	return -1;
 }
 
-/* One that sends nothing is not to hold a worker for ever. */
-static int with_patience(int connection)
+/* Tells it once: others may give descriptors back. */
+static void note_exhaustion(struct listener *listener)
 {
-	static const struct timeval patience = {PEER_SECONDS, 0};
-
-	setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience,
-	           sizeof patience);
-	setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &patience,
-	           sizeof patience);
-	return connection;
-}
-
-/* Tells it once, and waits a moment: others may give descriptors back. */
-static void wait_for_descriptors(struct listener *listener)
-{
-	struct pollfd end = {.fd = listener->end[0], .events = POLLIN};
-
 	if (!atomic_exchange(&listener->exhausted, true))
 		journal_warning("can't accept: %s; trying again",
 		                strerror(errno));
 	metrics_add(METRIC_HISTORY_ACCEPT_PAUSES, 1);
-	poll(&end, 1, RETRY_MS);
 }
 
-int listener_accept(struct listener *listener, int place)
+int listener_accept(struct listener *listener)
+{
+	int connection;
+
+	if (listener->endpoint->outlives_us && atomic_load(&listener->ended))
+		return -1;
+	do
+		connection = accept(listener->endpoint->fd, NULL, NULL);
+	while (connection < 0 && endpoint_is_passing(errno));
+	if (connection < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
+		note_exhaustion(listener);
+	else if (atomic_load(&listener->exhausted))
+		atomic_store(&listener->exhausted, false);
+	return connection;
+}
+
+void listener_pause(void)
+{
+	poll(NULL, 0, PAUSE_MS);
+}
+
+static void sleep_at(struct listener *listener, int place)
 {
 	struct epoll_event event;
+	eventfd_t ignored;
 
-	for (;;) {
-		if (listener->endpoint->outlives_us &&
-		    atomic_load(&listener->ended))
-			return -1;
-		int connection = accept(listener->endpoint->fd, NULL, NULL);
+	if (epoll_wait(place, &event, 1, -1) > 0 && event.data.u32 == 1)
+		eventfd_read(listener->wake, &ignored);
+}
 
-		if (connection >= 0) {
-			if (atomic_load(&listener->exhausted))
-				atomic_store(&listener->exhausted, false);
-			return with_patience(connection);
-		}
-		if (endpoint_is_passing(errno))
-			continue;
-		if (atomic_load(&listener->ended))
-			return -1;
-		if (errno == EAGAIN || errno == EWOULDBLOCK)
-			epoll_wait(place, &event, 1, -1);
-		else
-			wait_for_descriptors(listener);
+void listener_wait(struct listener *listener, int place,
+                   bool (*is_idle)(void *context), void *context)
+{
+	/* The backlog, or the end, would wake it at once. */
+	if (atomic_load(&listener->exhausted) || atomic_load(&listener->ended)) {
+		listener_pause();
+		return;
 	}
+	atomic_fetch_add(&listener->asleep, 1);
+	if (is_idle(context))
+		sleep_at(listener, place);
+	atomic_fetch_sub(&listener->asleep, 1);
+}
+
+void listener_wake(struct listener *listener)
+{
+	if (atomic_load(&listener->asleep) > 0)
+		eventfd_write(listener->wake, 1);
 }
 
 void listener_end(struct listener *listener)
 {
 	atomic_store(&listener->ended, true);
-	close(listener->end[1]);
-	listener->end[1] = -1;
+	eventfd_write(listener->end, 1);
+}
+
+bool listener_has_ended(struct listener *listener)
+{
+	return atomic_load(&listener->ended);
 }

@@ -8,20 +8,34 @@
 
 struct listener;
 
-/* Borrows the endpoint. */
-struct listener *listener_new(const struct endpoint *endpoint);
+/* Borrows the endpoint. NULL: *error says why. */
+struct listener *listener_new(const struct endpoint *endpoint,
+                              struct buffer *error);
 void listener_free(struct listener *listener);
 
-/* A thread's place to wait at, for listener_accept(); it closes it by
- * close(2). */
-int listener_join(struct listener *listener);
+/* A thread's place to wait at, which it closes by close(2). -1: *error says why
+ * there can be none. */
+int listener_join(struct listener *listener, struct buffer *error);
 
-/* The next connection, which blocks, and fails after some silence; -1 when
- * listener_end() was called. What is in the backlog then is still accepted,
- * unless the next of us will find it there (endpoint.outlives_us). */
-int listener_accept(struct listener *listener, int place);
+/* The next connection; -1: none is there, or none is to be taken any more. */
+int listener_accept(struct listener *listener);
 
-/* From any thread. */
+/* Sleeps until there may be a connection, or listener_wake() or listener_end() was
+ * called. is_idle(context) is asked after the moment from which on it would be
+ * woken: if it says no, there is no sleep. */
+void listener_wait(struct listener *listener, int place,
+                   bool (*is_idle)(void *context), void *context);
+
+/* The same while nothing can be accepted: for a moment. */
+void listener_pause(void);
+
+/* From any thread: there is something to do besides accepting, for one that
+ * sleeps. */
+void listener_wake(struct listener *listener);
+
+/* From any thread. What is in the backlog is still accepted, unless the next of us
+ * will find it there (endpoint.outlives_us). */
 void listener_end(struct listener *listener);
+bool listener_has_ended(struct listener *listener);
 
 #endif

@@ -1,6 +1,7 @@
 /* longroom-history: takes messages, keeps them, gives them back.
  *
- * As a daemon it serves FastCGI: one thread accepts, some answer, one writes.
+ * As a daemon it serves FastCGI: some threads accept and answer, one writes, one
+ * waits for slow peers.
  * Started by a web server as CGI it answers the one request and ends. */
 #include <fcntl.h>
 #include <signal.h>
@@ -39,6 +40,7 @@ enum {
 	RESERVED_DESCRIPTORS = 64,
 	DESCRIPTORS_PER_THREAD = 6,
 	MOST_REQUESTS = 8192, /* of about 30 KiB each, and its message */
+	FEWEST_REQUESTS = 32,
 };
 
 static int complain(struct buffer *error)
@@ -96,7 +98,7 @@ static size_t request_limit(const struct settings *settings)
 
 	if (limit > MOST_REQUESTS)
 		limit = MOST_REQUESTS;
-	return limit > threads ? limit : threads;
+	return limit > FEWEST_REQUESTS ? limit : FEWEST_REQUESTS;
 }
 
 /* Signals are waited for, never handled: every thread has these blocked. SIGHUP
@@ -149,20 +151,30 @@ static void wait_for_end(const struct history *history)
 	pthread_sigmask(SIG_UNBLOCK, &end_signals, NULL);
 }
 
+static struct workers *start_workers(const struct history *history,
+                                     struct service_shared *shared,
+                                     struct listener *listener,
+                                     struct save_queue *saved,
+                                     struct buffer *error)
+{
+	if (listener == NULL)
+		return NULL;
+	return workers_start(history->settings, shared, listener, saved,
+	                     request_limit(history->settings), error);
+}
+
 static int serve_on(struct history *history, struct saver *saver)
 {
-	const struct settings *settings = history->settings;
 	struct buffer error = {0};
 	struct save_queue *saved = save_queue_new();
 	struct writer *writer = writer_start(saver, saved);
-	struct listener *listener = listener_new(&history->endpoint);
-	const struct service_shared shared = {.live = history->live,
-	                                      .access = history->access,
-	                                      .limits = send_limits_new(),
-	                                      .writer = writer};
+	struct listener *listener = listener_new(&history->endpoint, &error);
+	struct service_shared shared = {.live = history->live,
+	                                .access = history->access,
+	                                .limits = send_limits_new(),
+	                                .writer = writer};
 	struct workers *workers =
-		workers_start(settings, &shared, listener, saved,
-	                      request_limit(settings), &error);
+		start_workers(history, &shared, listener, saved, &error);
 
 	if (workers != NULL) {
 		journal_info("serving; pid %ld", (long)getpid());

@@ -8,7 +8,6 @@
 
 struct requests {
 	pthread_mutex_t lock;
-	pthread_cond_t given_back;
 	/* Under the lock: */
 	struct request *first; /* the one used last, whose memory is warm */
 	size_t count, limit;   /* that there are */
@@ -20,7 +19,6 @@ struct requests *requests_new(size_t limit)
 
 	requests->limit = limit;
 	pthread_mutex_init(&requests->lock, NULL);
-	pthread_cond_init(&requests->given_back, NULL);
 	return requests;
 }
 
@@ -42,6 +40,7 @@ static void sender_release(struct sender *sender)
 static void request_free(struct request *request)
 {
 	gateway_free(request->gateway);
+	buffer_release(&request->input);
 	buffer_release(&request->target);
 	buffer_release(&request->body);
 	response_release(&request->response);
@@ -58,7 +57,6 @@ void requests_free(struct requests *requests)
 		requests->first = request->next;
 		request_free(request);
 	}
-	pthread_cond_destroy(&requests->given_back);
 	pthread_mutex_destroy(&requests->lock);
 	free(requests);
 }
@@ -67,24 +65,21 @@ static struct request *request_new(void)
 {
 	struct request *request = memory_get(sizeof *request);
 
+	list_init(&request->link);
 	request->gateway = gateway_new();
 	return request;
 }
 
 struct request *requests_take(struct requests *requests)
 {
-	struct request *request;
-
 	pthread_mutex_lock(&requests->lock);
-	while (requests->first == NULL && requests->count == requests->limit)
-		pthread_cond_wait(&requests->given_back, &requests->lock);
-	request = requests->first;
+	struct request *request = requests->first;
+	bool is_new = request == NULL && requests->count < requests->limit;
 	if (request != NULL)
 		requests->first = request->next;
-	else
-		requests->count++;
+	requests->count += is_new;
 	pthread_mutex_unlock(&requests->lock);
-	return request != NULL ? request : request_new();
+	return is_new ? request_new() : request;
 }
 
 void requests_give_back(struct requests *requests, struct request *request)
@@ -92,6 +87,53 @@ void requests_give_back(struct requests *requests, struct request *request)
 	pthread_mutex_lock(&requests->lock);
 	request->next = requests->first;
 	requests->first = request;
-	pthread_cond_signal(&requests->given_back);
 	pthread_mutex_unlock(&requests->lock);
+}
+
+struct request_queue {
+	pthread_mutex_t lock;
+	struct list list; /* under the lock */
+};
+
+struct request_queue *request_queue_new(void)
+{
+	struct request_queue *queue = memory_get(sizeof *queue);
+
+	pthread_mutex_init(&queue->lock, NULL);
+	list_init(&queue->list);
+	return queue;
+}
+
+void request_queue_free(struct request_queue *queue)
+{
+	pthread_mutex_destroy(&queue->lock);
+	free(queue);
+}
+
+void request_queue_put(struct request_queue *queue, struct request *request)
+{
+	pthread_mutex_lock(&queue->lock);
+	list_append(&queue->list, &request->link);
+	pthread_mutex_unlock(&queue->lock);
+}
+
+struct request *request_queue_take(struct request_queue *queue)
+{
+	struct request *request = NULL;
+
+	pthread_mutex_lock(&queue->lock);
+	if (!list_is_empty(&queue->list)) {
+		request = LIST_OWNER(queue->list.next, struct request, link);
+		list_remove(&request->link);
+	}
+	pthread_mutex_unlock(&queue->lock);
+	return request;
+}
+
+bool request_queue_is_empty(struct request_queue *queue)
+{
+	pthread_mutex_lock(&queue->lock);
+	bool empty = list_is_empty(&queue->list);
+	pthread_mutex_unlock(&queue->lock);
+	return empty;
 }

@@ -9,6 +9,8 @@ void response_clear(struct response *r)
 	r->status = 200;
 	r->problem = PROBLEM_NONE;
 	r->content_type = NULL;
+	r->head_sent = r->body_sent = 0;
+	buffer_clear(&r->head);
 	buffer_clear(&r->headers);
 	buffer_clear(&r->body);
 	if (r->body.room > KEPT_BYTES)
@@ -17,6 +19,7 @@ void response_clear(struct response *r)
 
 void response_release(struct response *r)
 {
+	buffer_release(&r->head);
 	buffer_release(&r->headers);
 	buffer_release(&r->body);
 }
@@ -55,32 +58,39 @@ void response_add_path(struct buffer *b, struct text path)
 	}
 }
 
-void response_send(const struct response *r, bool with_body, struct gateway *g)
+void response_seal(struct response *r, bool with_body)
 {
-	/* A last newline, for those who read with curl. */
-	static const struct text newline = {"\n", 1};
-	struct buffer head = {0};
+	struct buffer *head = &r->head;
 
 	if (r->problem != PROBLEM_NONE)
 		metrics_count_refusal(METRICS_history, r->problem);
-	buffer_add_string(&head, "Status: ");
-	buffer_add_integer(&head, r->status);
-	buffer_add_string(&head, " ");
-	buffer_add_string(&head, status_reason(r->status));
-	buffer_add_string(&head, "\r\n");
+	/* A last newline, for those who read with curl. */
+	buffer_add_string(&r->body, "\n");
+	buffer_add_string(head, "Status: ");
+	buffer_add_integer(head, r->status);
+	buffer_add_string(head, " ");
+	buffer_add_string(head, status_reason(r->status));
+	buffer_add_string(head, "\r\n");
 	if (r->content_type != NULL) {
-		buffer_add_string(&head, "Content-Type: ");
-		buffer_add_string(&head, r->content_type);
-		buffer_add_string(&head, "\r\nContent-Length: ");
-		buffer_add_integer(&head, (int64_t)(r->body.size + newline.size));
-		buffer_add_string(&head, "\r\n");
+		buffer_add_string(head, "Content-Type: ");
+		buffer_add_string(head, r->content_type);
+		buffer_add_string(head, "\r\nContent-Length: ");
+		buffer_add_integer(head, (int64_t)r->body.size);
+		buffer_add_string(head, "\r\n");
 	}
-	buffer_add_text(&head, buffer_text(&r->headers));
-	buffer_add_string(&head, "\r\n");
-	gateway_write(g, buffer_text(&head));
-	if (with_body && r->content_type != NULL) {
-		gateway_write(g, buffer_text(&r->body));
-		gateway_write(g, newline);
-	}
-	buffer_release(&head);
+	buffer_add_text(head, buffer_text(&r->headers));
+	buffer_add_string(head, "\r\n");
+	if (!with_body || r->content_type == NULL)
+		buffer_clear(&r->body);
+}
+
+bool response_send(struct response *r, struct gateway *g)
+{
+	return gateway_write(g, buffer_text(&r->head), &r->head_sent) &&
+	       gateway_write(g, buffer_text(&r->body), &r->body_sent);
+}
+
+size_t response_bytes(const struct response *r)
+{
+	return r->head.room + r->headers.room + r->body.room;
 }

@@ -12,6 +12,8 @@ struct response {
 	const char *content_type; /* NULL: there is no body */
 	struct buffer headers;    /* further ones, each with its CR LF */
 	struct buffer body;
+	struct buffer head; /* with the headers, when it is sealed */
+	size_t head_sent, body_sent;
 };
 
 /* Empties it for the next answer, and keeps its memory unless that is much. */
@@ -29,7 +31,13 @@ void response_add_message(void *body, const struct message *m);
  * 4.2). */
 void response_add_path(struct buffer *b, struct text path);
 
-/* Writes it; without its body if that was not asked for (HEAD). */
-void response_send(const struct response *r, bool with_body, struct gateway *g);
+/* Completes it, once; without its body if that was not asked for (HEAD). */
+void response_seal(struct response *r, bool with_body);
+
+/* Writes as much as there is room for. True: all is written, or the peer gone. */
+bool response_send(struct response *r, struct gateway *g);
+
+/* The memory that it takes. */
+size_t response_bytes(const struct response *r);
 
 #endif

@@ -3,22 +3,15 @@
 #include <inttypes.h>
 
 #include "clock.h"
+#include "intake.h"
 #include "journal.h"
 #include "number.h"
 #include "send_limits.h"
 #include "submission.h"
 
 enum {
-	/* Beside the content: names, quotes, braces. */
-	BODY_OVERHEAD = 8 * 1024,
 	KEPT_BYTES = 4 * 1024, /* of a body's memory, for the next one */
 };
-
-/* Any character of the content may come as \uXXXX. */
-static int64_t body_limit(const struct settings *settings)
-{
-	return 6 * settings->limits_content + BODY_OVERHEAD;
-}
 
 /* Reads the body to the length that was announced; without one there is none
  * (RFC 3875 section 4.1.2). */
@@ -31,7 +24,7 @@ static bool read_body(const struct settings *settings, struct request *request)
 		service_refuse(request, PROBLEM_BAD_REQUEST, "bad Content-Length");
 		return false;
 	}
-	if (size > body_limit(settings)) {
+	if (size > intake_body_limit(settings)) {
 		service_refuse(request, PROBLEM_CONTENT_TOO_LARGE,
 		               "the body is longer than 6 times limits.content "
 		               "and 8 KiB");

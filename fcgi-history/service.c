@@ -83,11 +83,9 @@ static bool has_body(struct gateway *g)
 	return length.size > 0 && !text_is(length, "0");
 }
 
-typedef void answer(struct service *service, struct request *request);
-
 /* What a path knows. */
 static const struct resource {
-	answer *get, *post;
+	request_read *get, *post;
 	const char *methods;
 	bool is_room;
 } resources[] = {
@@ -96,6 +94,30 @@ static const struct resource {
 	[ROUTE_HEALTH] = {operator_health, NULL, "GET, HEAD", false},
 	[ROUTE_METRICS] = {operator_metrics, NULL, "GET, HEAD", false},
 };
+
+/* Where there are others, a read waits for its turn. */
+static void begin_read(struct service *service, struct request *request,
+                       request_read *read)
+{
+	struct reads *reads = service->shared->reads;
+
+	if (reads == NULL)
+		read(service, request);
+	else if (reads_admit(reads, service->settings, request))
+		request->read = read;
+}
+
+static void answer_room(struct service *service, struct request *request,
+                        const struct resource *resource, bool is_get)
+{
+	if (!guard_let_in(service, request,
+	                  is_get ? ACCESS_READ : ACCESS_WRITE))
+		return;
+	if (is_get)
+		begin_read(service, request, resource->get);
+	else
+		resource->post(service, request);
+}
 
 static void answer_resource(struct service *service, struct request *request,
                             bool is_get)
@@ -108,10 +130,10 @@ static void answer_resource(struct service *service, struct request *request,
 		return;
 	if (!is_get && !is_post)
 		refuse_method(request, resource->methods);
-	else if (!resource->is_room ||
-	         guard_let_in(service, request,
-	                      is_get ? ACCESS_READ : ACCESS_WRITE))
-		(is_get ? resource->get : resource->post)(service, request);
+	else if (resource->is_room)
+		answer_room(service, request, resource, is_get);
+	else
+		resource->get(service, request);
 }
 
 static void answer_route(struct service *service, struct request *request)
@@ -133,50 +155,72 @@ static void answer_route(struct service *service, struct request *request)
 		answer_resource(service, request, is_get);
 }
 
-static void send_answer(struct request *request)
+static void seal(struct request *request)
 {
 	struct text method = gateway_variable(request->gateway, "REQUEST_METHOD");
 
-	response_send(&request->response, !text_is(method, "HEAD"),
-	              request->gateway);
-	gateway_finish(request->gateway);
+	response_seal(&request->response, !text_is(method, "HEAD"));
 }
 
-static void save_now(struct service *service, struct request *request)
-{
-	struct save *save = &request->save;
-
-	saver_save(service->saver, &save, 1);
-	request->finish(service, request);
-}
-
-bool service_answer(struct service *service, struct request *request)
+static void clear(struct request *request)
 {
 	buffer_clear(&request->target);
 	buffer_clear(&request->body);
 	sender_clear(&request->sender);
 	response_clear(&request->response);
 	request->finish = NULL;
+	request->read = NULL;
+}
+
+static void begin(struct service *service, struct request *request)
+{
+	clear(request);
 	read_target(request->gateway, &request->target);
 	route_parse(buffer_text(&request->target), &request->route);
 	service->settings = live_settings_hold(service->shared->live);
 	answer_route(service, request);
 	live_settings_release(service->shared->live, service->settings);
-	/* By the worker: the finisher has to answer all others too. */
-	gateway_read_out(request->gateway);
-	if (request->finish != NULL && service->shared->writer != NULL) {
+	gateway_end_input(request->gateway);
+}
+
+enum service_next service_begin(struct service *service, struct request *request)
+{
+	begin(service, request);
+	if (request->read != NULL)
+		return SERVICE_READS;
+	if (request->finish != NULL) {
 		/* From here on it is no longer ours. */
 		writer_put(service->shared->writer, &request->save);
-		return false;
+		return SERVICE_SAVES;
 	}
-	if (request->finish != NULL)
-		save_now(service, request);
-	send_answer(request);
-	return true;
+	seal(request);
+	return SERVICE_ANSWERED;
+}
+
+void service_read(struct service *service, struct request *request)
+{
+	service->settings = live_settings_hold(service->shared->live);
+	request->read(service, request);
+	live_settings_release(service->shared->live, service->settings);
+	seal(request);
 }
 
 void service_finish(struct service *service, struct request *request)
 {
 	request->finish(service, request);
-	send_answer(request);
+	seal(request);
+}
+
+void service_answer(struct service *service, struct request *request)
+{
+	struct save *save = &request->save;
+
+	begin(service, request);
+	if (request->finish != NULL) {
+		saver_save(service->saver, &save, 1);
+		request->finish(service, request);
+	}
+	seal(request);
+	response_send(&request->response, request->gateway);
+	gateway_finish(request->gateway);
 }

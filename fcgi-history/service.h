@@ -1,9 +1,10 @@
 /* One request after another: reads it, lets send.c, history.c or operator.c
- * answer, sends the answer. A service belongs to one thread. */
+ * answer. A service belongs to one thread. */
 #ifndef LONGROOM_SERVICE_H
 #define LONGROOM_SERVICE_H
 
 #include "live_settings.h"
+#include "reads.h"
 #include "request.h"
 #include "store.h"
 #include "writer.h"
@@ -13,6 +14,7 @@ struct service_shared {
 	struct live_settings *live;
 	struct access *access;
 	struct send_limits *limits; /* NULL in CGI: nobody is there to count */
+	struct reads *reads;        /* the same */
 	struct writer *writer; /* NULL in CGI: then the saver is used at once */
 };
 
@@ -35,12 +37,23 @@ bool service_init_cgi(struct service *service, const struct settings *settings,
 
 void service_release(struct service *service);
 
-/* Answers the request that the gateway has. False: it was handed to the writer,
- * and is to be finished when it comes back. */
-bool service_answer(struct service *service, struct request *request);
+enum service_next {
+	SERVICE_ANSWERED, /* it has its answer */
+	SERVICE_READS,    /* it is admitted (reads.h), for service_read() */
+	SERVICE_SAVES,    /* it was handed to the writer, for service_finish() */
+};
 
-/* Finishes a request that was handed to the writer. */
+/* Begins with the request that the gateway has: says whether it may be, and answers
+ * it unless that takes a read or a save. */
+enum service_next service_begin(struct service *service, struct request *request);
+
+void service_read(struct service *service, struct request *request);
+
+/* Its save has its outcome. */
 void service_finish(struct service *service, struct request *request);
+
+/* All of it, as CGI. */
+void service_answer(struct service *service, struct request *request);
 
 /* For those who answer: make the answer an error. */
 void service_refuse(struct request *request, enum problem_type type,

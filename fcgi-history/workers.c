@@ -1,16 +1,30 @@
 #include "workers.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "clock.h"
+#include "intake.h"
 #include "memory.h"
 #include "metrics.h"
-#include "patience.h"
+#include "slow_peers.h"
 #include "thread.h"
 #include "turns.h"
 
 enum {
 	FINISHED_AT_ONCE = 64,
+	KEPT_BYTES = 64 * 1024, /* of a request's memory, for the next one */
+	/* Requests that are begun for each read, if one waits. */
+	BEGUN_A_READ = 16,
+	/* A web server sends at once, but after it has connected: so long is one
+	 * waited for before the thread that waits for slow ones gets it, if it has
+	 * none and that was not in vain within the last second. */
+	FIRST_WAIT_MS = 1,
+	IN_VAIN_MS = 1000,
+	/* Of all requests, at most so many may be unfinished, as many unread, as
+	 * many queue to read: the fourth part is left for POSTs. */
+	PARTS = 4,
 	/* In workers.each: */
 	FINISHER = 0,
 	FIRST_WORKER = 1,
@@ -21,13 +35,21 @@ struct worker {
 	pthread_t thread;
 	struct service service;
 	struct workers *workers;
+	int place; /* where it waits; -1: it does not accept */
+	int feed;  /* gateway.h */
+	struct request *spare; /* for the next connection, or NULL */
+	struct buffer input;   /* memory for what comes on it */
+	int begun;             /* since it answered a read */
+	int64_t wait_ms; /* from when on it waits for the first of a request */
 };
 
 struct workers {
 	struct listener *listener;
 	struct turns *turns;
-	struct patience *patience;
+	struct slow_peers *slow_peers;
+	struct reads *reads;
 	struct requests *requests;
+	struct request_queue *whole; /* by slow_peers */
 	struct save_queue *saved;
 	struct worker *each;
 	size_t count, room;
@@ -35,47 +57,210 @@ struct workers {
 
 static void end(struct workers *workers, struct request *request)
 {
+	reads_leave(workers->reads, request);
+	/* What was much is not kept for long. */
+	response_clear(&request->response);
 	metrics_add(METRIC_HISTORY_REQUESTS, -1);
 	requests_give_back(workers->requests, request);
 }
 
-/* Reads a request and answers it, unless it is to be saved first. */
-static void serve(struct worker *worker, struct request *request, int connection)
+/* Sends an answer, or as much as there is room for. */
+static void answer(struct workers *workers, struct request *request)
 {
-	struct turns *turns = worker->workers->turns;
-	struct patience *patience = worker->workers->patience;
+	if (!response_send(&request->response, request->gateway)) {
+		slow_peers_await_reader(workers->slow_peers, request);
+		return;
+	}
+	gateway_finish(request->gateway);
+	end(workers, request);
+}
 
-	metrics_add(METRIC_HISTORY_REQUESTS, 1);
+static void begin_work(struct worker *worker)
+{
 	metrics_add(METRIC_HISTORY_BUSY, 1);
-	turns_begin_work(turns, worker->number);
-	patience_begin(patience, worker->number, connection);
-	bool is_request = gateway_accept(request->gateway, connection);
-	if (!is_request || service_answer(&worker->service, request))
-		end(worker->workers, request);
-	if (!patience_end(patience, worker->number) && !is_request)
-		metrics_add(METRIC_HISTORY_CUT_NO_REQUEST, 1);
-	turns_end_work(turns, worker->number);
+	turns_begin_work(worker->workers->turns, worker->number);
+}
+
+static void end_work(struct worker *worker)
+{
+	turns_end_work(worker->workers->turns, worker->number);
 	metrics_add(METRIC_HISTORY_BUSY, -1);
+}
+
+static void begin(struct worker *worker, struct request *request)
+{
+	struct workers *workers = worker->workers;
+
+	switch (service_begin(&worker->service, request)) {
+	case SERVICE_ANSWERED:
+		answer(workers, request);
+		break;
+	case SERVICE_READS:
+		reads_put(workers->reads, request);
+		break;
+	case SERVICE_SAVES:
+		break;
+	}
+}
+
+/* A request that is whole. */
+static void take(struct worker *worker, struct request *request)
+{
+	struct workers *workers = worker->workers;
+
+	begin_work(worker);
+	metrics_add(METRIC_HISTORY_REQUESTS, 1);
+	bool good = gateway_accept(request->gateway, &worker->feed,
+	                           buffer_text(&request->input),
+	                           request->connection);
+	/* What waits to be saved, or read, does without it. */
+	buffer_release(&worker->input);
+	worker->input = request->input;
+	request->input = (struct buffer){0};
+	if (worker->input.room > KEPT_BYTES)
+		buffer_release(&worker->input);
+	if (good) {
+		begin(worker, request);
+	} else {
+		metrics_add(METRIC_HISTORY_CUT_NO_REQUEST, 1);
+		end(workers, request);
+	}
+	worker->begun++;
+	end_work(worker);
+}
+
+static enum fastcgi_state read_first(struct worker *worker,
+                                     struct request *request)
+{
+	enum fastcgi_state state = intake_read(request);
+	int64_t now_ms;
+
+	if (state != FASTCGI_MORE || request->input.size > 0 ||
+	    slow_peers_senders(worker->workers->slow_peers) > 0)
+		return state;
+	now_ms = clock_monotonic_ms();
+	if (now_ms < worker->wait_ms)
+		return state;
+	state = intake_wait(request, FIRST_WAIT_MS);
+	if (state == FASTCGI_MORE)
+		worker->wait_ms = now_ms + IN_VAIN_MS;
+	return state;
+}
+
+/* False: there was none. */
+static bool take_connection(struct worker *worker)
+{
+	struct workers *workers = worker->workers;
+	struct request *request = worker->spare;
+	int connection = -1;
+
+	if (request == NULL)
+		request = worker->spare = requests_take(workers->requests);
+	if (request != NULL)
+		connection = listener_accept(workers->listener);
+	if (connection < 0)
+		return false;
+	worker->spare = NULL;
+	request->input = worker->input;
+	worker->input = (struct buffer){0};
+	const struct settings *settings =
+		live_settings_hold(worker->service.shared->live);
+	intake_begin(request, connection, settings);
+	live_settings_release(worker->service.shared->live, settings);
+	switch (read_first(worker, request)) {
+	case FASTCGI_WHOLE:
+		take(worker, request);
+		break;
+	case FASTCGI_MORE:
+		slow_peers_await_request(workers->slow_peers, request);
+		break;
+	case FASTCGI_BROKEN:
+		metrics_add(METRIC_HISTORY_CUT_NO_REQUEST, 1);
+		intake_abandon(request);
+		requests_give_back(workers->requests, request);
+		break;
+	}
+	return true;
+}
+
+/* False: there was none. */
+static bool answer_read(struct worker *worker)
+{
+	struct workers *workers = worker->workers;
+	struct request *request = reads_take(workers->reads);
+
+	if (request == NULL)
+		return false;
+	worker->begun = 0;
+	/* Others that sleep within their turns could answer the next. */
+	if (reads_has_next(workers->reads))
+		listener_wake(workers->listener);
+	begin_work(worker);
+	service_read(&worker->service, request);
+	reads_done(workers->reads);
+	answer(workers, request);
+	end_work(worker);
+	return true;
+}
+
+/* Does the next thing that there is to do: what is whole goes first, then what
+ * comes, then a read; so a POST waits behind none. */
+static bool work_once(struct worker *worker)
+{
+	struct workers *workers = worker->workers;
+
+	if (worker->begun >= BEGUN_A_READ && answer_read(worker))
+		return true;
+	struct request *whole = request_queue_take(workers->whole);
+	if (whole != NULL) {
+		take(worker, whole);
+		return true;
+	}
+	return take_connection(worker) || answer_read(worker);
+}
+
+static bool is_idle(void *context)
+{
+	struct workers *workers = context;
+
+	return request_queue_is_empty(workers->whole) &&
+	       !reads_has_next(workers->reads);
+}
+
+/* There is nothing to do, and nothing will come. */
+static bool is_over(struct worker *worker)
+{
+	struct workers *workers = worker->workers;
+
+	return listener_has_ended(workers->listener) && worker->spare != NULL &&
+	       slow_peers_senders(workers->slow_peers) == 0 &&
+	       is_idle(workers) && reads_is_idle(workers->reads);
+}
+
+static void rest(struct worker *worker)
+{
+	struct workers *workers = worker->workers;
+
+	/* Without one, connections wait in the backlog. */
+	if (worker->spare == NULL)
+		listener_pause();
+	else
+		listener_wait(workers->listener, worker->place, is_idle, workers);
 }
 
 static void *work(void *argument)
 {
 	struct worker *worker = argument;
-	struct workers *workers = worker->workers;
-	int place = listener_join(workers->listener);
 
 	for (;;) {
-		struct request *request = requests_take(workers->requests);
-		turns_take(workers->turns, worker->number);
-		int connection = listener_accept(workers->listener, place);
-
-		if (connection < 0) {
-			requests_give_back(workers->requests, request);
+		turns_take(worker->workers->turns, worker->number);
+		if (work_once(worker))
+			continue;
+		if (is_over(worker))
 			break;
-		}
-		serve(worker, request, connection);
+		rest(worker);
 	}
-	close(place);
+	requests_give_back(worker->workers->requests, worker->spare);
 	return NULL;
 }
 
@@ -94,33 +279,108 @@ static void *finish(void *argument)
 
 			save = save->next;
 			service_finish(&worker->service, request);
-			end(workers, request);
+			answer(workers, request);
 		}
 	}
 	return NULL;
 }
 
-static bool init_services(struct workers *workers,
-                          const struct settings *settings,
-                          const struct service_shared *shared,
-                          struct buffer *error)
+/* By slow_peers, with what it has no more: */
+
+static void is_whole(void *context, struct request *request)
+{
+	struct workers *workers = context;
+
+	request_queue_put(workers->whole, request);
+	listener_wake(workers->listener);
+}
+
+static void is_broken(void *context, struct request *request)
+{
+	struct workers *workers = context;
+
+	requests_give_back(workers->requests, request);
+}
+
+static void is_answered(void *context, struct request *request)
+{
+	end(context, request);
+}
+
+static struct slow_peers *start_slow_peers(struct workers *workers,
+                                           const struct settings *settings,
+                                           const struct service_shared *shared,
+                                           size_t most, struct buffer *error)
+{
+	struct slow_peers_plan plan = {
+		.live = shared->live,
+		.request_timeout_ms = settings->history_request_timeout,
+		.most = most,
+		.whole = is_whole,
+		.broken = is_broken,
+		.answered = is_answered,
+		.context = workers,
+	};
+
+	return slow_peers_start(&plan, error);
+}
+
+static bool init_worker(struct worker *worker, const struct settings *settings,
+                        const struct service_shared *shared,
+                        struct buffer *error)
+{
+	struct workers *workers = worker->workers;
+	bool accepts = worker != &workers->each[FINISHER];
+
+	worker->number = (size_t)(worker - workers->each) - FIRST_WORKER;
+	if (!service_init(&worker->service, settings, shared, error))
+		return false;
+	if (!accepts)
+		return true;
+	worker->place = listener_join(workers->listener, error);
+	if (worker->place < 0)
+		return false;
+	worker->feed = gateway_feed_new();
+	if (worker->feed < 0)
+		buffer_printf(error, "can't make a file in memory: %s",
+		              strerror(errno));
+	return worker->feed >= 0;
+}
+
+static bool init_each(struct workers *workers, const struct settings *settings,
+                      const struct service_shared *shared,
+                      struct buffer *error)
 {
 	for (; workers->count < workers->room; workers->count++) {
 		struct worker *worker = &workers->each[workers->count];
 
 		worker->workers = workers;
-		worker->number = workers->count - FIRST_WORKER;
-		if (!service_init(&worker->service, settings, shared, error))
+		worker->place = worker->feed = -1;
+		if (!init_worker(worker, settings, shared, error)) {
+			workers->count++;
 			return false;
+		}
 	}
 	return true;
+}
+
+static void worker_release(struct worker *worker)
+{
+	service_release(&worker->service);
+	buffer_release(&worker->input);
+	if (worker->place >= 0)
+		close(worker->place);
+	if (worker->feed >= 0)
+		close(worker->feed);
 }
 
 static void release(struct workers *workers)
 {
 	for (size_t i = 0; i < workers->count; i++)
-		service_release(&workers->each[i].service);
+		worker_release(&workers->each[i]);
 	requests_free(workers->requests);
+	request_queue_free(workers->whole);
+	reads_free(workers->reads);
 	free(workers->each);
 	free(workers);
 }
@@ -133,26 +393,43 @@ static size_t turns_at_once(void)
 	return processors > 2 ? (size_t)processors - 1 : 1;
 }
 
-struct workers *workers_start(const struct settings *settings,
-                              const struct service_shared *shared,
-                              struct listener *listener,
-                              struct save_queue *saved, size_t request_limit,
-                              struct buffer *error)
+static struct workers *workers_new(size_t threads, size_t part,
+                                   struct listener *listener,
+                                   struct save_queue *saved,
+                                   struct reads *reads)
 {
 	struct workers *workers = memory_get(sizeof *workers);
 
 	workers->listener = listener;
 	workers->saved = saved;
-	workers->requests = requests_new(request_limit);
-	workers->room = FIRST_WORKER + (size_t)settings->history_threads;
+	workers->reads = reads;
+	workers->requests = requests_new(part * PARTS);
+	workers->whole = request_queue_new();
+	workers->room = FIRST_WORKER + threads;
 	workers->each = memory_get(workers->room * sizeof *workers->each);
-	if (!init_services(workers, settings, shared, error)) {
+	return workers;
+}
+
+struct workers *workers_start(const struct settings *settings,
+                              struct service_shared *shared,
+                              struct listener *listener,
+                              struct save_queue *saved, size_t request_limit,
+                              struct buffer *error)
+{
+	size_t threads = (size_t)settings->history_threads;
+	size_t part = request_limit / PARTS;
+
+	shared->reads = reads_new(threads, part);
+	struct workers *workers =
+		workers_new(threads, part, listener, saved, shared->reads);
+	if (init_each(workers, settings, shared, error))
+		workers->slow_peers = start_slow_peers(workers, settings, shared,
+		                                       part, error);
+	if (workers->slow_peers == NULL) {
 		release(workers);
 		return NULL;
 	}
-	workers->turns = turns_new(turns_at_once(), workers->room - FIRST_WORKER);
-	workers->patience = patience_new(workers->room - FIRST_WORKER,
-	                                 settings->history_request_timeout);
+	workers->turns = turns_new(turns_at_once(), threads);
 	for (size_t i = 0; i < workers->count; i++)
 		workers->each[i].thread = thread_start(
 			i == FINISHER ? finish : work, &workers->each[i]);
@@ -161,16 +438,17 @@ struct workers *workers_start(const struct settings *settings,
 
 void workers_join(struct workers *workers)
 {
+	slow_peers_end(workers->slow_peers);
 	turns_end(workers->turns);
 	for (size_t i = FIRST_WORKER; i < workers->count; i++)
 		pthread_join(workers->each[i].thread, NULL);
 	turns_free(workers->turns);
-	patience_free(workers->patience);
 }
 
 void workers_finish(struct workers *workers)
 {
 	save_queue_end(workers->saved);
 	pthread_join(workers->each[FINISHER].thread, NULL);
+	slow_peers_finish(workers->slow_peers);
 	release(workers);
 }

@@ -1,11 +1,12 @@
-# How much a user may do: sends with a burst, for users and rooms, and polls that
-# wait (PROTOCOL section 12).
+# How much a user may do: sends with a burst, for users and rooms, polls that
+# wait and reads under way (PROTOCOL section 12).
 
 use strict;
 use warnings;
 
 use FindBin ();
 use lib "$FindBin::Bin/lib";
+use FastCGI qw(ask_by_fastcgi fastcgi_answer fastcgi_bytes);
 use Longroom;
 use Test::More;
 use Visitors;
@@ -14,8 +15,15 @@ my %VISITORS = map { $_ => { read => '*', write => '*' } } qw(ann bob carl dora 
 
 my $l = Visitors::start('nginx', \%VISITORS, operator => 1, settings => {
     'limits.user_sends' => 1, 'limits.user_burst' => 5, 'limits.room_sends' => 1, 'limits.room_burst' => 12,
-    'limits.user_polls' => 3,
+    'limits.user_polls' => 3, 'limits.user_reads' => 3,
 });
+
+# Straight to longroom-history.
+sub say_as {
+    my ($who, $room, $content) = @_;
+    return ask_by_fastcgi($l->connect('history'), POST => "/rooms/$room/messages", $content, undef,
+        LONGROOM_USER_ID => $who, LONGROOM_WRITE => '*');
+}
 
 sub say_in {
     my ($who, $room, $content) = @_;
@@ -93,22 +101,55 @@ subtest 'a user has only so many polls that wait' => sub {
     undef $other;
 };
 
+# A read, straight to longroom-history, by somebody whom nginx has told of.
+sub read_as {
+    my ($who, $target) = @_;
+    my $c = $l->connect('history');
+    $c->write(fastcgi_bytes(GET => $target, undef, undef, LONGROOM_USER_ID => $who, LONGROOM_READ => '*'));
+    return $c;
+}
+
+subtest 'a user has only so many reads under way' => sub {
+    $l->stop_program('history');
+    delete $l->{settings}{$_} for qw(limits.user_sends limits.user_burst limits.room_sends limits.room_burst);
+    $l->start_program('history');
+    my $page = '/rooms/room_30/messages?limit=1000';
+    my @sent = map { say_as('dora', 'room_30', 'x' x 16_000) } 1 .. 30;
+    push @sent, map { say_as('bob', 'room_30', 'x' x 16_000) } 1 .. 30;
+    is scalar(grep { $_->{status} == 201 } @sent), 60, 'a room has long pages';
+    my $unread = sub { return $l->metrics('history')->{'slow_peers{state="reading"}'} };
+    my @reads = map { read_as('ann', $page) } 1 .. 3;
+    ok $l->eventually(20, sub { $unread->() == 3 }), 'three answers are on their way';
+    my $refused = fastcgi_answer(read_as('ann', $page));
+    Longroom::is_problem($refused, 429, 'rate-limited', 'the fourth read is refused');
+    is $refused->{headers}{'retry-after'}, 1, 'and told when to go on';
+    is fastcgi_answer(read_as('ann', '/rooms/room_30/messages/1'))->{status}, 429, 'so is that of one message';
+    is say_as('ann', 'room_30', 'y')->{status}, 201, 'but a message is taken';
+    is fastcgi_answer(read_as('carl', $page))->{status}, 200, 'and somebody else may read';
+    is fastcgi_answer($reads[0])->{json}{count}, 60, 'when one has its answer';
+    my $another;
+    ok $l->eventually(20, sub { $another = fastcgi_answer(read_as('ann', $page)); $another->{status} == 200 }),
+        'another may come';
+};
+
 subtest 'limits are read again on SIGHUP' => sub {
     $l->stop_program($_) for qw(pushd history);
     delete $l->{settings}{$_} for grep {/^limits\./} keys %{ $l->{settings} };
     $l->start_program($_) for qw(history pushd);
-    $l->set_in_file("[limits]\nuser_sends = 1\nuser_burst = 1\nuser_polls = 1");
+    $l->set_in_file("[limits]\nuser_sends = 1\nuser_burst = 1\nuser_polls = 1\nuser_reads = 1");
     my @answers = map { say_in('ann', 'room_20')->{status} } 1 .. 3;
     ok((grep { $_ == 429 } @answers), 'a lower one holds at once');
     my $first = wait_in('ann', 'room_21');
     ok await_waiting(1), 'one poll waits';
     is wait_in('ann', 'room_22')->answer->{status}, 429, 'a second does not';
-    $l->set_in_file("[limits]\nuser_sends = 0\nroom_sends = 0\nuser_polls = 0");
+    $l->set_in_file("[limits]\nuser_sends = 0\nroom_sends = 0\nuser_polls = 0\nuser_reads = 0");
     my @free = map { say_in('ann', 'room_20') } 1 .. 100;
     is scalar(grep { $_->{status} == 201 } @free), 100, '0 is no limit';
     ok !exists $free[0]{headers}{'ratelimit-limit'}, 'and nothing is said of one';
     my @polls = map { wait_in('ann', 'room_21') } 1 .. 70;
     ok await_waiting(71), 'nor for polls';
+    my @reads = map { read_as('ann', '/rooms/room_30/messages?limit=1000') } 1 .. 6;
+    is_deeply [map { fastcgi_answer($_)->{status} } @reads], [(200) x 6], 'nor for reads';
 };
 
 subtest 'what was sent under other limits is not held against anybody' => sub {

@@ -7,7 +7,7 @@ use warnings;
 
 use FindBin ();
 use lib "$FindBin::Bin/lib";
-use FastCGI          qw(ask_by_fastcgi fastcgi_bytes);
+use FastCGI          qw(ask_by_fastcgi fastcgi_answer fastcgi_bytes);
 use IO::Socket::INET ();
 use IO::Socket::UNIX ();
 use JSON::PP         ();
@@ -83,7 +83,8 @@ subtest 'FastCGI connections that are silent until SIGTERM' => sub {
     ask_by_fastcgi($l->connect('history'), GET => '/rooms/room_1/messages');
     $l->signal('history', 'TERM');
     ok $l->wait_log('history', qr/ending: answering what was taken/), 'it ends';
-    my @sent = map { ask_by_fastcgi($_, POST => '/rooms/room_1/messages', 'x') } @c;
+    $_->write(fastcgi_bytes(POST => '/rooms/room_1/messages', 'x')) for @c;
+    my @sent = map { fastcgi_answer($_) } @c;
     is_deeply [map { $_->{status} } @sent], [(201) x 20], 'and answers what was accepted before';
     $l->await_end('history');
     $l->stop;

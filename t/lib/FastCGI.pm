@@ -9,11 +9,12 @@ use warnings;
 use Exporter qw(import);
 use Longroom;
 
-our @EXPORT_OK = qw(ask_by_fastcgi fastcgi_answer fastcgi_bytes);
+our @EXPORT_OK = qw(ask_by_fastcgi fastcgi_answer fastcgi_bytes fastcgi_record);
 
-sub record {
-    my ($type, $content) = @_;
-    return pack('CCnnCx', 1, $type, 1, length $content, 0) . $content;
+# A record of request 1, or of another.
+sub fastcgi_record {
+    my ($type, $content, $request) = @_;
+    return pack('CCnnCx', 1, $type, $request // 1, length $content, 0) . $content;
 }
 
 sub parameter {
@@ -22,19 +23,26 @@ sub parameter {
         $name, $value;
 }
 
-# The bytes of one request.
+# What a body is sent in.
+sub body_records {
+    my ($body) = @_;
+    return map { fastcgi_record(5, $_) } unpack '(a32768)*', $body;
+}
+
+# The bytes of one request, which may have further parameters.
 sub fastcgi_bytes {
-    my ($method, $target, $body, $type) = @_;
+    my ($method, $target, $body, $type, %more) = @_;
     my %parameters = (
         REQUEST_METHOD => $method,
         REQUEST_URI    => $target,
         QUERY_STRING   => $target =~ /\?(.*)/s ? $1 : '',
         CONTENT_LENGTH => defined $body ? length $body : '',
         CONTENT_TYPE   => $type || (defined $body ? 'text/plain' : ''),
+        %more,
     );
-    return join '', record(1, pack 'nCx5', 1, 0),
-        record(4, join '', map { parameter($_, $parameters{$_}) } sort keys %parameters),
-        record(4, ''), length($body // '') ? record(5, $body) : (), record(5, '');
+    return join '', fastcgi_record(1, pack 'nCx5', 1, 0),
+        fastcgi_record(4, join '', map { parameter($_, $parameters{$_}) } sort keys %parameters),
+        fastcgi_record(4, ''), body_records($body // ''), fastcgi_record(5, '');
 }
 
 # Asks, and waits for the answer.
@@ -49,12 +57,12 @@ sub ask_by_fastcgi {
 sub fastcgi_answer {
     my ($connection) = @_;
     $connection->hangs_up(60);
-    my ($bytes, $out, $ended) = ($connection->bytes, '', 0);
-    while (length $bytes >= 8) {
-        my ($version, $type, $id, $length, $padding) = unpack 'CCnnC', $bytes;
-        $out .= substr $bytes, 8, $length if $type == 6;
+    my ($bytes, $at, $out, $ended) = ($connection->bytes, 0, '', 0);
+    while (length($bytes) - $at >= 8) {
+        my ($version, $type, $id, $length, $padding) = unpack 'CCnnC', substr $bytes, $at, 8;
+        $out .= substr $bytes, $at + 8, $length if $type == 6;
         $ended = 1 if $type == 3;
-        substr $bytes, 0, 8 + $length + $padding, '';
+        $at += 8 + $length + $padding;
     }
     return if !$ended;
     my ($head, $content) = split /\r\n\r\n/, $out, 2;

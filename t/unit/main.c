@@ -12,6 +12,7 @@ static const struct group {
 } groups[] = {
 	{"codecs", run_codecs},
 	{"json reader", run_json_reader},
+	{"fastcgi", run_fastcgi},
 	{"frame", run_frame},
 	{"render", run_render},
 	{"settings", run_settings},

@@ -72,6 +72,7 @@ size_t random_below(struct random *random, size_t below);
 /* Each returns how many of its tests failed. */
 int run_codecs(void);
 int run_json_reader(void);
+int run_fastcgi(void);
 int run_frame(void);
 int run_hub(void);
 int run_limits(void);

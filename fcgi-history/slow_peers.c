@@ -1,0 +1,378 @@
+#include "slow_peers.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "intake.h"
+#include "journal.h"
+#include "memory.h"
+#include "metrics.h"
+#include "thread.h"
+
+enum {
+	LOOK_MS = 250, /* between looks at the time, while anybody is slow */
+	QUIET_MS = 10000, /* between complaints */
+	EVENTS_MAX = 64,
+};
+
+/* Peers of one kind. */
+struct side {
+	struct list peers; /* still for longest first */
+	size_t count, bytes;
+	enum metric gauge;
+	enum metric cut_crowded; /* too many, or too much */
+	enum metric cut_still;
+};
+
+enum side_kind { SENDERS, READERS, SIDES };
+
+struct slow_peers {
+	struct slow_peers_plan plan;
+	int place, wake;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	/* Under the lock: */
+	struct side sides[SIDES];
+	int64_t senders_end_ms, readers_end_ms; /* INT64_MAX: not yet */
+	bool finished;
+	/* The thread's: */
+	int64_t quiet_until_ms;
+};
+
+static void wake(struct slow_peers *peers)
+{
+	eventfd_write(peers->wake, 1);
+}
+
+/* Under the lock. */
+static void count(struct side *side, struct request *request, size_t bytes)
+{
+	side->bytes += bytes - request->bytes;
+	request->bytes = bytes;
+}
+
+/* Under the lock. It still counts until it has gone where it goes: see leave(). */
+static void take_out(struct slow_peers *peers, struct request *request)
+{
+	list_remove(&request->link);
+	count(&peers->sides[request->side], request, 0);
+	epoll_ctl(peers->place, EPOLL_CTL_DEL, request->connection, NULL);
+}
+
+static void leave(struct slow_peers *peers, enum side_kind kind)
+{
+	pthread_mutex_lock(&peers->lock);
+	peers->sides[kind].count--;
+	pthread_mutex_unlock(&peers->lock);
+	metrics_add(peers->sides[kind].gauge, -1);
+}
+
+static void put_in(struct slow_peers *peers, enum side_kind kind,
+                   struct request *request, size_t bytes)
+{
+	struct epoll_event event = {.events = kind == SENDERS ? EPOLLIN : EPOLLOUT,
+	                            .data.ptr = request};
+	struct side *side = &peers->sides[kind];
+
+	request->side = kind;
+	request->progress_ms = clock_monotonic_ms();
+	request->due_ms = request->progress_ms + peers->plan.request_timeout_ms;
+	pthread_mutex_lock(&peers->lock);
+	list_append(&side->peers, &request->link);
+	count(side, request, bytes);
+	side->count++;
+	metrics_add(side->gauge, 1);
+	/* The thread sleeps without an end while there is nobody. */
+	bool wakes = side->count == 1 || side->count > peers->plan.most;
+	epoll_ctl(peers->place, EPOLL_CTL_ADD, request->connection, &event);
+	pthread_mutex_unlock(&peers->lock);
+	if (wakes)
+		wake(peers);
+}
+
+void slow_peers_await_request(struct slow_peers *peers, struct request *request)
+{
+	put_in(peers, SENDERS, request, request->input.room);
+}
+
+void slow_peers_await_reader(struct slow_peers *peers, struct request *request)
+{
+	request->connection = gateway_connection(request->gateway);
+	put_in(peers, READERS, request, response_bytes(&request->response));
+}
+
+size_t slow_peers_senders(struct slow_peers *peers)
+{
+	pthread_mutex_lock(&peers->lock);
+	size_t senders = peers->sides[SENDERS].count;
+	pthread_mutex_unlock(&peers->lock);
+	return senders;
+}
+
+static void tell(struct slow_peers *peers, enum metric reason)
+{
+	int64_t now_ms = clock_monotonic_ms();
+
+	metrics_add(reason, 1);
+	if (now_ms < peers->quiet_until_ms)
+		return;
+	if (reason == METRIC_HISTORY_CUT_SLOW)
+		journal_warning("history.request_timeout: cutting off who takes "
+		                "longer");
+	else if (reason == METRIC_HISTORY_CUT_READER)
+		journal_warning("cutting off FastCGI peers that do not read "
+		                "their answers");
+	else if (reason == METRIC_HISTORY_CUT_UNREAD)
+		journal_warning("limits.unread: cutting off FastCGI peers that "
+		                "do not read their answers");
+	else if (reason == METRIC_HISTORY_CUT_UNFINISHED)
+		journal_warning("too many requests are not finished: cutting off "
+		                "those that have been still for longest");
+	else
+		return;
+	peers->quiet_until_ms = now_ms + QUIET_MS;
+}
+
+/* Ends one that was taken out. */
+static void cut(struct slow_peers *peers, struct request *request,
+                enum metric reason)
+{
+	enum side_kind kind = (enum side_kind)request->side;
+
+	tell(peers, reason);
+	if (kind == SENDERS) {
+		intake_abandon(request);
+		peers->plan.broken(peers->plan.context, request);
+	} else {
+		gateway_abandon(request->gateway);
+		peers->plan.answered(peers->plan.context, request);
+	}
+	leave(peers, kind);
+}
+
+/* Hands on one that was taken out and is as it should be. */
+static void hand_on(struct slow_peers *peers, struct request *request)
+{
+	enum side_kind kind = (enum side_kind)request->side;
+
+	if (kind == SENDERS) {
+		peers->plan.whole(peers->plan.context, request);
+	} else {
+		gateway_finish(request->gateway);
+		peers->plan.answered(peers->plan.context, request);
+	}
+	leave(peers, kind);
+}
+
+/* Reads or writes what can be. */
+static enum fastcgi_state move(struct request *request)
+{
+	if (request->side == SENDERS)
+		return intake_read(request);
+	return response_send(&request->response, request->gateway)
+	               ? FASTCGI_WHOLE
+	               : FASTCGI_MORE;
+}
+
+static void keep_waiting(struct slow_peers *peers, struct request *request,
+                         int64_t now_ms)
+{
+	struct side *side = &peers->sides[request->side];
+
+	pthread_mutex_lock(&peers->lock);
+	request->progress_ms = now_ms;
+	list_append(&side->peers, &request->link);
+	if (request->side == SENDERS)
+		count(side, request, request->input.room);
+	pthread_mutex_unlock(&peers->lock);
+}
+
+static void advance(struct slow_peers *peers, struct request *request,
+                    int64_t now_ms)
+{
+	enum fastcgi_state state = move(request);
+
+	if (state == FASTCGI_MORE && now_ms < request->due_ms) {
+		keep_waiting(peers, request, now_ms);
+		return;
+	}
+	pthread_mutex_lock(&peers->lock);
+	take_out(peers, request);
+	pthread_mutex_unlock(&peers->lock);
+	if (state == FASTCGI_WHOLE)
+		hand_on(peers, request);
+	else
+		cut(peers, request,
+		    state == FASTCGI_MORE ? METRIC_HISTORY_CUT_SLOW
+		                          : METRIC_HISTORY_CUT_NO_REQUEST);
+}
+
+static int64_t end_of(const struct slow_peers *peers, const struct side *side)
+{
+	return side == &peers->sides[SENDERS] ? peers->senders_end_ms
+	                                      : peers->readers_end_ms;
+}
+
+/* Under the lock. The one of a side that is to be cut off, taken out; NULL: none
+ * is. */
+static struct request *take_overdue(struct slow_peers *peers, struct side *side,
+                                    size_t most_bytes, enum metric *reason)
+{
+	int64_t now_ms = clock_monotonic_ms();
+
+	if (list_is_empty(&side->peers))
+		return NULL;
+	struct request *first = LIST_OWNER(side->peers.next, struct request, link);
+	if (side->count > peers->plan.most || side->bytes > most_bytes)
+		*reason = side->cut_crowded;
+	else if (now_ms >= first->due_ms)
+		*reason = METRIC_HISTORY_CUT_SLOW;
+	else if (now_ms - first->progress_ms >= SLOW_PEERS_SILENCE_MS ||
+	         now_ms >= end_of(peers, side))
+		*reason = side->cut_still;
+	else
+		return NULL;
+	take_out(peers, first);
+	return first;
+}
+
+static size_t bytes_limit(struct slow_peers *peers)
+{
+	const struct settings *settings = live_settings_hold(peers->plan.live);
+	size_t limit = (size_t)settings->limits_unread;
+
+	live_settings_release(peers->plan.live, settings);
+	return limit;
+}
+
+static void cut_overdue(struct slow_peers *peers)
+{
+	size_t most_bytes = bytes_limit(peers);
+
+	for (int kind = 0; kind < SIDES; kind++) {
+		struct request *request = NULL;
+		enum metric reason = METRIC_HISTORY_CUT_SLOW;
+
+		do {
+			pthread_mutex_lock(&peers->lock);
+			request = take_overdue(peers, &peers->sides[kind],
+			                       most_bytes, &reason);
+			pthread_mutex_unlock(&peers->lock);
+			if (request != NULL)
+				cut(peers, request, reason);
+		} while (request != NULL);
+	}
+}
+
+static void handle(struct slow_peers *peers, const struct epoll_event *event)
+{
+	eventfd_t ignored;
+
+	if (event->data.ptr == NULL)
+		eventfd_read(peers->wake, &ignored);
+	else
+		advance(peers, event->data.ptr, clock_monotonic_ms());
+}
+
+/* Under the lock. */
+static bool is_empty(const struct slow_peers *peers)
+{
+	return peers->sides[SENDERS].count + peers->sides[READERS].count == 0;
+}
+
+/* How long to sleep; 0 when there is nothing left to do for ever. */
+static int next_look(struct slow_peers *peers)
+{
+	pthread_mutex_lock(&peers->lock);
+	bool empty = is_empty(peers), finished = peers->finished;
+	pthread_mutex_unlock(&peers->lock);
+	return !empty ? LOOK_MS : finished ? 0 : -1;
+}
+
+static void *wait_for_peers(void *argument)
+{
+	struct slow_peers *peers = argument;
+	struct epoll_event events[EVENTS_MAX];
+	int look_ms;
+
+	while ((look_ms = next_look(peers)) != 0) {
+		int found = epoll_wait(peers->place, events, EVENTS_MAX, look_ms);
+
+		for (int i = 0; i < found; i++)
+			handle(peers, &events[i]);
+		cut_overdue(peers);
+	}
+	return NULL;
+}
+
+static void side_init(struct side *side, enum metric gauge,
+                      enum metric cut_crowded, enum metric cut_still)
+{
+	*side = (struct side){.gauge = gauge,
+	                      .cut_crowded = cut_crowded,
+	                      .cut_still = cut_still};
+	list_init(&side->peers);
+}
+
+static bool open_place(struct slow_peers *peers)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+
+	peers->place = epoll_create1(EPOLL_CLOEXEC);
+	peers->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return peers->place >= 0 && peers->wake >= 0 &&
+	       epoll_ctl(peers->place, EPOLL_CTL_ADD, peers->wake, &event) == 0;
+}
+
+static void slow_peers_free(struct slow_peers *peers)
+{
+	close(peers->place);
+	close(peers->wake);
+	pthread_mutex_destroy(&peers->lock);
+	free(peers);
+}
+
+struct slow_peers *slow_peers_start(const struct slow_peers_plan *plan,
+                                    struct buffer *error)
+{
+	struct slow_peers *peers = memory_get(sizeof *peers);
+
+	peers->plan = *plan;
+	peers->senders_end_ms = peers->readers_end_ms = INT64_MAX;
+	side_init(&peers->sides[SENDERS], METRIC_HISTORY_SENDERS,
+	          METRIC_HISTORY_CUT_UNFINISHED, METRIC_HISTORY_CUT_NO_REQUEST);
+	side_init(&peers->sides[READERS], METRIC_HISTORY_READERS,
+	          METRIC_HISTORY_CUT_UNREAD, METRIC_HISTORY_CUT_READER);
+	pthread_mutex_init(&peers->lock, NULL);
+	if (!open_place(peers)) {
+		buffer_printf(error, "can't wait for peers: %s", strerror(errno));
+		slow_peers_free(peers);
+		return NULL;
+	}
+	peers->thread = thread_start(wait_for_peers, peers);
+	return peers;
+}
+
+void slow_peers_end(struct slow_peers *peers)
+{
+	pthread_mutex_lock(&peers->lock);
+	peers->senders_end_ms = clock_monotonic_ms() + SLOW_PEERS_END_MS;
+	pthread_mutex_unlock(&peers->lock);
+}
+
+void slow_peers_finish(struct slow_peers *peers)
+{
+	pthread_mutex_lock(&peers->lock);
+	peers->readers_end_ms = clock_monotonic_ms() + SLOW_PEERS_LAST_MS;
+	peers->finished = true;
+	pthread_mutex_unlock(&peers->lock);
+	wake(peers);
+	pthread_join(peers->thread, NULL);
+	slow_peers_free(peers);
+}
