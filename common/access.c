@@ -194,24 +194,38 @@ static void hold(struct token_entry *entry, struct grant *grant)
 	grant->expires = entry->expires;
 }
 
-static struct problem take_from_token(struct access *access,
-                                      const struct settings *settings,
-                                      const struct credentials *credentials,
-                                      const struct moment *now,
-                                      struct grant *grant)
+static struct text find_token(const struct settings *settings,
+                              const struct credentials *credentials,
+                              struct grant *grant)
 {
 	struct text token = find_bearer(credentials->authorization);
+
+	if (token.size > 0)
+		return token;
+	grant->is_by_cookie = true;
+	return find_cookie(credentials->cookie, settings->auth_cookie);
+}
+
+/* What is known of a token, by the proof if there is one. */
+static struct problem take_token(struct access *access,
+                                 const struct settings *settings,
+                                 struct text token, struct token_proof *proof,
+                                 const struct moment *now, struct grant *grant)
+{
+	struct token_cache *tokens = access->tokens;
+	enum token_verdict verdict;
 	struct token_entry *entry;
 	const char *why;
 
-	if (token.size == 0) {
-		token = find_cookie(credentials->cookie, settings->auth_cookie);
-		grant->is_by_cookie = true;
-	}
-	if (token.size == 0)
+	if (proof != NULL) {
+		verdict = token_cache_admit(tokens, settings, token, proof, now,
+		                            &entry, &why);
+	} else if (!token_cache_recall(tokens, settings, token, now, &verdict,
+	                               &entry, &why)) {
+		grant->unverified = token;
 		return fine;
-	switch (token_cache_verify(access->tokens, settings, token, now, &entry,
-	                           &why)) {
+	}
+	switch (verdict) {
 	case TOKEN_GOOD:
 		hold(entry, grant);
 		return fine;
@@ -325,10 +339,16 @@ static bool may(const struct settings *settings, const struct identity *identity
 static struct problem identify(struct access *access,
                                const struct settings *settings,
                                const struct credentials *credentials,
+                               struct token_proof *proof,
                                const struct moment *now, struct grant *grant)
 {
-	if (settings->auth_mode == AUTH_TOKEN)
-		return take_from_token(access, settings, credentials, now, grant);
+	if (settings->auth_mode == AUTH_TOKEN) {
+		struct text token = find_token(settings, credentials, grant);
+
+		return token.size > 0 ? take_token(access, settings, token,
+		                                   proof, now, grant)
+		                      : fine;
+	}
 	/* It may know by a cookie. */
 	grant->is_by_cookie = true;
 	return take_from_nginx(credentials, grant);
@@ -372,16 +392,46 @@ struct problem access_ask(struct access *access, const struct settings *settings
                           const struct room_name *room, enum access_right right,
                           const struct moment *now, struct grant *grant)
 {
+	return access_ask_proven(access, settings, credentials, NULL, room, right,
+	                         now, grant);
+}
+
+struct problem access_ask_proven(struct access *access,
+                                 const struct settings *settings,
+                                 const struct credentials *credentials,
+                                 struct token_proof *proof,
+                                 const struct room_name *room,
+                                 enum access_right right,
+                                 const struct moment *now, struct grant *grant)
+{
 	*grant = nothing;
 	if (settings->auth_mode == AUTH_OPEN)
 		return fine;
-	struct problem wrong =
-		identify(access, settings, credentials, now, grant);
+	struct problem wrong = identify(access, settings, credentials, proof,
+	                                now, grant);
+	if (grant->unverified.size > 0)
+		return fine;
 	if (wrong.type == PROBLEM_NONE)
 		wrong = check_right(settings, credentials, room, right, grant);
 	if (wrong.type != PROBLEM_NONE)
 		access_give_back(grant);
 	return wrong;
+}
+
+void access_prove(struct access *access, struct text token,
+                  struct token_proof *proof)
+{
+	token_cache_prove(access->tokens, token, proof);
+}
+
+void access_drop_proof(struct access *access, struct token_proof *proof)
+{
+	token_cache_drop(access->tokens, proof);
+}
+
+bool access_is_current(struct access *access, const struct token_proof *proof)
+{
+	return token_cache_is_current(access->tokens, proof);
 }
 
 bool access_ask_for_token(struct access *access, const struct settings *settings,

@@ -25,6 +25,7 @@ struct grant {
 	const struct identity *identity; /* until access_give_back(); never NULL */
 	struct moment expires; /* or moment_never */
 	bool is_by_cookie;  /* or may be: a browser sends it by itself */
+	struct text unverified;   /* a token of which nothing is known, see below */
 	struct identity own;      /* ... where it is of this request only */
 	struct token_entry *held; /* ... where it is of a token */
 };
@@ -45,12 +46,34 @@ void access_use_keys(struct access *access, const struct settings *settings,
                      struct keyring *keyring);
 
 /* Asks for a right. If the problem is PROBLEM_NONE the grant is to be given
- * back, else there is none. */
+ * back, else there is none.
+ *
+ * This takes no longer than a look into memory. A token that has not come before
+ * has to be verified, which costs as much as a hundred requests, so where and when
+ * is the caller's to say: grant->unverified is then that token (else it is empty),
+ * and the right was neither granted nor refused. access_prove() verifies it;
+ * access_ask_proven() then asks again, with the same credentials. */
 struct problem access_ask(struct access *access, const struct settings *settings,
                           const struct credentials *credentials,
                           const struct room_name *room, enum access_right right,
                           const struct moment *now, struct grant *grant);
 void access_give_back(struct grant *grant);
+
+/* From any thread. The proof is to be used up by access_ask_proven(), or dropped. */
+void access_prove(struct access *access, struct text token,
+                  struct token_proof *proof);
+void access_drop_proof(struct access *access, struct token_proof *proof);
+
+/* Whether the keys that it was proven with are still those that are in use. */
+bool access_is_current(struct access *access, const struct token_proof *proof);
+
+struct problem access_ask_proven(struct access *access,
+                                 const struct settings *settings,
+                                 const struct credentials *credentials,
+                                 struct token_proof *proof,
+                                 const struct room_name *room,
+                                 enum access_right right,
+                                 const struct moment *now, struct grant *grant);
 
 /* The same for a request that differs from one that was granted in the token of
  * its Authorization alone. False: that token was not verified yet, or lacks the

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "hash.h"
 #include "memory.h"
 
 /* Keys in use while they are replaced: immutable, and counted. */
@@ -11,12 +12,20 @@ struct counted_keys {
 	size_t holders;
 };
 
+struct refused {
+	const char *why; /* NULL: it is genuine */
+	size_t size;
+	char bytes[];
+};
+
 struct token_cache {
+	uint64_t seed;
 	pthread_mutex_t lock;
 	/* Under the lock: */
 	struct counted_keys *keys;
 	const struct settings *settings; /* never looked into */
 	struct token_entry *sets[TOKEN_CACHE_SETS][TOKEN_CACHE_WAYS];
+	struct refused *refused[TOKEN_CACHE_REFUSED];
 };
 
 /* These three under the lock, or when no other thread is left. */
@@ -49,6 +58,7 @@ struct token_cache *token_cache_new(const struct settings *settings,
 {
 	struct token_cache *cache = memory_get(sizeof *cache);
 
+	cache->seed = hash_seed();
 	pthread_mutex_init(&cache->lock, NULL);
 	cache->keys = keys_new(keyring);
 	cache->settings = settings;
@@ -62,6 +72,10 @@ static void forget_all(struct token_cache *cache)
 			entry_release(cache->sets[i][j]);
 			cache->sets[i][j] = NULL;
 		}
+	}
+	for (size_t i = 0; i < TOKEN_CACHE_REFUSED; i++) {
+		free(cache->refused[i]);
+		cache->refused[i] = NULL;
 	}
 }
 
@@ -138,60 +152,176 @@ static struct token_entry *entry_new(struct token_cache *cache,
 	return entry;
 }
 
-/* The lock is not held while a signature is verified. One that was verified with
- * keys or settings that are not in use any more is not kept. */
-static enum token_verdict verify(struct token_cache *cache,
-                                 const struct settings *settings,
-                                 struct text token, const struct moment *now,
-                                 struct token_entry **entry, const char **why)
-{
-	struct counted_keys *keys = cache->keys;
-	struct token_entry *fresh = entry_new(cache, token);
-	enum token_verdict verdict;
-	int64_t expires_s;
+/* ---- Refused ones ---- */
 
-	keys->holders++;
-	pthread_mutex_unlock(&cache->lock);
-	verdict = token_verify(keys->keyring, settings, token,
-	                       now->wall_ms / 1000, &fresh->identity, &expires_s,
-	                       why);
+/* Anybody can choose their bytes, but not their place. */
+static struct refused **find_place(struct token_cache *cache, struct text token)
+{
+	return &cache->refused[hash_place(cache->seed, token,
+	                                  TOKEN_CACHE_REFUSED)];
+}
+
+static bool is_refused(struct token_cache *cache, struct text token,
+                       const char **why)
+{
+	const struct refused *refused;
+
+	if (token.size > TOKEN_CACHE_REFUSED_MAX)
+		return false;
+	refused = *find_place(cache, token);
+	if (refused == NULL ||
+	    !text_equal(token, (struct text){refused->bytes, refused->size}))
+		return false;
+	*why = refused->why;
+	return true;
+}
+
+static void keep_refused(struct token_cache *cache, struct text token,
+                         const char *why)
+{
+	struct refused **place, *refused;
+
+	if (token.size > TOKEN_CACHE_REFUSED_MAX)
+		return;
+	refused = memory_get(sizeof *refused + token.size);
+	*refused = (struct refused){.why = why, .size = token.size};
+	memcpy(refused->bytes, token.data, token.size);
+	place = find_place(cache, token);
+	free(*place);
+	*place = refused;
+}
+
+/* ---- Both ---- */
+
+/* What a genuine token says, by these settings and now. */
+static enum token_verdict judge(struct token_cache *cache,
+                                const struct settings *settings,
+                                struct text token, const struct moment *now,
+                                struct token_entry **entry, const char **why)
+{
+	struct token_entry *fresh = entry_new(cache, token);
+	int64_t expires_s;
+	enum token_verdict verdict =
+		token_judge(token, settings, now->wall_ms / 1000,
+	                    &fresh->identity, &expires_s, why);
+
+	*entry = verdict == TOKEN_GOOD ? fresh : NULL;
 	if (verdict == TOKEN_GOOD)
 		fresh->expires = moment_of(1000 * expires_s, now);
-	pthread_mutex_lock(&cache->lock);
-	if (verdict == TOKEN_GOOD && keys == cache->keys &&
-	    settings == cache->settings)
-		keep(cache, fresh);
-	keys_release(keys);
-	if (verdict == TOKEN_GOOD)
-		*entry = fresh;
 	else
-		entry_release(fresh);
+		free(fresh);
 	return verdict;
 }
 
-enum token_verdict token_cache_verify(struct token_cache *cache,
-                                      const struct settings *settings,
-                                      struct text token,
-                                      const struct moment *now,
-                                      struct token_entry **entry,
-                                      const char **why)
+/* One that was good once is known to be good, or expired. */
+static bool recall_good(struct token_cache *cache, struct text token,
+                        const struct moment *now, enum token_verdict *verdict,
+                        struct token_entry **entry, const char **why)
 {
-	enum token_verdict verdict = TOKEN_GOOD;
+	*entry = find(cache, token);
+	if (*entry == NULL)
+		return false;
+	*verdict = TOKEN_GOOD;
+	if (!moment_has_come(&(*entry)->expires, now))
+		return true;
+	entry_release(*entry);
+	*entry = NULL;
+	*why = "the token has expired";
+	*verdict = TOKEN_EXPIRED;
+	return true;
+}
 
+/* A token that was refused when it came first is good by now. */
+static void keep_after_all(struct token_cache *cache,
+                           const struct settings *settings,
+                           struct token_entry *entry)
+{
+	const struct text token = {entry->bytes, entry->size};
+	const char *why;
+
+	pthread_mutex_lock(&cache->lock);
+	/* Keys that were replaced in between would have had it forgotten. */
+	if (settings == cache->settings && is_refused(cache, token, &why))
+		keep(cache, entry);
+	pthread_mutex_unlock(&cache->lock);
+}
+
+bool token_cache_recall(struct token_cache *cache,
+                        const struct settings *settings, struct text token,
+                        const struct moment *now, enum token_verdict *verdict,
+                        struct token_entry **entry, const char **why)
+{
+	bool is_known;
+
+	*entry = NULL;
+	*verdict = TOKEN_BAD;
 	*why = "the token is too long";
 	if (token.size > TOKEN_MAX)
-		return TOKEN_BAD;
+		return true;
 	pthread_mutex_lock(&cache->lock);
-	*entry = find(cache, token);
-	if (*entry == NULL) {
-		verdict = verify(cache, settings, token, now, entry, why);
-	} else if (moment_has_come(&(*entry)->expires, now)) {
-		entry_release(*entry);
-		*entry = NULL;
-		*why = "the token has expired";
-		verdict = TOKEN_EXPIRED;
+	is_known = recall_good(cache, token, now, verdict, entry, why);
+	bool is_other = !is_known && is_refused(cache, token, why);
+	pthread_mutex_unlock(&cache->lock);
+	if (is_other && *why == NULL)
+		*verdict = judge(cache, settings, token, now, entry, why);
+	if (is_other && *verdict == TOKEN_GOOD)
+		keep_after_all(cache, settings, *entry);
+	return is_known || is_other;
+}
+
+void token_cache_prove(struct token_cache *cache, struct text token,
+                       struct token_proof *proof)
+{
+	pthread_mutex_lock(&cache->lock);
+	*proof = (struct token_proof){.keys = cache->keys};
+	proof->keys->holders++;
+	pthread_mutex_unlock(&cache->lock);
+	proof->is_genuine =
+		token_is_genuine(proof->keys->keyring, token, &proof->why);
+}
+
+bool token_cache_is_current(struct token_cache *cache,
+                            const struct token_proof *proof)
+{
+	pthread_mutex_lock(&cache->lock);
+	bool is_current = proof->keys == cache->keys;
+	pthread_mutex_unlock(&cache->lock);
+	return is_current;
+}
+
+void token_cache_drop(struct token_cache *cache, struct token_proof *proof)
+{
+	pthread_mutex_lock(&cache->lock);
+	if (proof->keys != NULL)
+		keys_release(proof->keys);
+	proof->keys = NULL;
+	pthread_mutex_unlock(&cache->lock);
+}
+
+enum token_verdict token_cache_admit(struct token_cache *cache,
+                                     const struct settings *settings,
+                                     struct text token,
+                                     struct token_proof *proof,
+                                     const struct moment *now,
+                                     struct token_entry **entry,
+                                     const char **why)
+{
+	enum token_verdict verdict = TOKEN_BAD;
+
+	*entry = NULL;
+	*why = proof->why;
+	if (proof->is_genuine)
+		verdict = judge(cache, settings, token, now, entry, why);
+	pthread_mutex_lock(&cache->lock);
+	if (proof->keys == cache->keys && settings == cache->settings) {
+		if (verdict == TOKEN_GOOD)
+			keep(cache, *entry);
+		else
+			keep_refused(cache, token,
+			             proof->is_genuine ? NULL : proof->why);
 	}
 	pthread_mutex_unlock(&cache->lock);
+	token_cache_drop(cache, proof);
 	return verdict;
 }
 
@@ -200,6 +330,7 @@ struct token_entry *token_cache_find(struct token_cache *cache, struct text toke
 {
 	pthread_mutex_lock(&cache->lock);
 	struct token_entry *entry = find(cache, token);
+
 	if (entry != NULL && moment_has_come(&entry->expires, now)) {
 		entry_release(entry);
 		entry = NULL;

@@ -1,6 +1,7 @@
 #include "guard.h"
 
 #include "clock.h"
+#include "metrics.h"
 
 /* What nginx says has names of its own. What a client sends has HTTP_ before
  * it, however it is spelled, and is not looked at for that. */
@@ -44,20 +45,61 @@ static void keep_sender(struct request *request, const struct identity *identity
 	buffer_add_string(&sender->type, identity->sender_type);
 }
 
+/* While a worker does this another one works in its place. */
+static void prove(struct service *service, struct text token,
+                  struct token_proof *proof)
+{
+	struct verifications *verifications = service->shared->verifications;
+
+	if (service->step_aside != NULL)
+		service->step_aside(service->worker);
+	if (verifications != NULL)
+		verifications_take_turn(verifications);
+	access_prove(service->shared->access, token, proof);
+	metrics_add(proof->is_genuine ? METRIC_HISTORY_VERIFIED_GOOD
+	                              : METRIC_HISTORY_VERIFIED_BAD, 1);
+	if (verifications != NULL)
+		verifications_leave(verifications);
+}
+
+/* A token that is remembered waits for nothing. */
+static struct problem ask(struct service *service,
+                          const struct credentials *credentials,
+                          const struct room_name *room, enum access_right right,
+                          struct grant *grant)
+{
+	struct verifications *verifications = service->shared->verifications;
+	struct access *access = service->shared->access;
+	struct moment now = clock_now();
+	struct token_proof proof;
+	struct problem wrong = access_ask(access, service->settings, credentials,
+	                                  room, right, &now, grant);
+
+	if (grant->unverified.size == 0)
+		return wrong;
+	if (verifications != NULL && !verifications_enter(verifications)) {
+		metrics_add(METRIC_HISTORY_VERIFIED_NONE, 1);
+		return (struct problem){PROBLEM_OVERLOADED,
+		                        "too many tokens wait to be verified"};
+	}
+	prove(service, grant->unverified, &proof);
+	now = clock_now();
+	return access_ask_proven(access, service->settings, credentials, &proof,
+	                         room, right, &now, grant);
+}
+
 bool guard_let_in(struct service *service, struct request *request,
                   enum access_right right)
 {
 	const struct settings *settings = service->settings;
-	struct moment now = clock_now();
 	struct grant grant;
 
 	if (settings->auth_mode == AUTH_OPEN)
 		return true;
 	struct credentials credentials =
 		read_credentials(request->gateway, settings->auth_mode);
-	struct problem wrong =
-		access_ask(service->shared->access, settings, &credentials,
-	                   &request->route.room, right, &now, &grant);
+	struct problem wrong = ask(service, &credentials, &request->route.room,
+	                           right, &grant);
 	if (wrong.type != PROBLEM_NONE) {
 		access_add_challenge(settings, wrong,
 		                     &request->response.headers);

@@ -101,6 +101,12 @@ static size_t request_limit(const struct settings *settings)
 	return limit > FEWEST_REQUESTS ? limit : FEWEST_REQUESTS;
 }
 
+/* The others are there for whoever is known already. */
+static size_t verifying_limit(const struct settings *settings)
+{
+	return (size_t)settings->history_threads / 2;
+}
+
 /* Signals are waited for, never handled: every thread has these blocked. SIGHUP
  * from the first moment, so that one that comes while we start is heeded after
  * that, and one to a CGI program or to one that ends does nothing. */
@@ -169,10 +175,13 @@ static int serve_on(struct history *history, struct saver *saver)
 	struct save_queue *saved = save_queue_new();
 	struct writer *writer = writer_start(saver, saved);
 	struct listener *listener = listener_new(&history->endpoint, &error);
-	struct service_shared shared = {.live = history->live,
-	                                .access = history->access,
-	                                .limits = send_limits_new(),
-	                                .writer = writer};
+	struct service_shared shared = {
+		.live = history->live,
+		.access = history->access,
+		.limits = send_limits_new(),
+		.verifications = verifications_new(verifying_limit(history->settings)),
+		.writer = writer,
+	};
 	struct workers *workers =
 		start_workers(history, &shared, listener, saved, &error);
 
@@ -191,6 +200,7 @@ static int serve_on(struct history *history, struct saver *saver)
 	listener_free(listener);
 	save_queue_free(saved);
 	send_limits_free(shared.limits);
+	verifications_free(shared.verifications);
 	return workers != NULL ? EXIT_SUCCESS : complain(&error);
 }
 

@@ -7,6 +7,7 @@
 #include "reads.h"
 #include "request.h"
 #include "store.h"
+#include "verifications.h"
 #include "writer.h"
 
 /* What all services have in common. */
@@ -15,6 +16,7 @@ struct service_shared {
 	struct access *access;
 	struct send_limits *limits; /* NULL in CGI: nobody is there to count */
 	struct reads *reads;        /* the same */
+	struct verifications *verifications; /* NULL in CGI: nobody else is there */
 	struct writer *writer; /* NULL in CGI: then the saver is used at once */
 };
 
@@ -23,6 +25,10 @@ struct service {
 	const struct settings *settings; /* of this request */
 	struct saver *saver;   /* CGI only */
 	struct store *store;   /* for reading */
+	/* Says that the request will take the processor for long, lest others wait
+	 * for it; NULL: nobody does. */
+	void (*step_aside)(void *worker);
+	void *worker;
 };
 
 /* For threads; the service borrows all, settings are those of the start. False:

@@ -248,6 +248,13 @@ static void rest(struct worker *worker)
 		listener_wait(workers->listener, worker->place, is_idle, workers);
 }
 
+static void step_aside(void *argument)
+{
+	struct worker *worker = argument;
+
+	turns_give_up(worker->workers->turns, worker->number);
+}
+
 static void *work(void *argument)
 {
 	struct worker *worker = argument;
@@ -360,6 +367,8 @@ static bool init_each(struct workers *workers, const struct settings *settings,
 			workers->count++;
 			return false;
 		}
+		worker->service.step_aside = step_aside;
+		worker->service.worker = worker;
 	}
 	return true;
 }

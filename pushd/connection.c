@@ -33,6 +33,7 @@ static void enter(struct connection *c, enum connection_state state)
 	static const enum deadline_kind deadlines[] = {
 		[CONNECTION_IDLE] = DEADLINE_IDLE,
 		[CONNECTION_HEAD] = DEADLINE_HEAD,
+		[CONNECTION_VERIFYING] = DEADLINE_VERIFY,
 		[CONNECTION_WRITING] = DEADLINE_WRITE,
 		[CONNECTION_LINGERING] = DEADLINE_LINGER,
 	};
@@ -48,10 +49,18 @@ static void enter(struct connection *c, enum connection_state state)
 		server_set_deadline(c->server, c, deadlines[state]);
 }
 
+static void forget_verification(struct connection *c)
+{
+	if (c->verification != NULL)
+		verifier_forget(c->server->verifier, c->verification);
+	c->verification = NULL;
+}
+
 void connection_close(struct connection *c)
 {
 	if (c->state == CONNECTION_DEAD)
 		return;
+	forget_verification(c);
 	hub_leave(c->server->hub, &c->waiter);
 	close(c->fd);
 	unread_end(&c->server->unread, &c->reader);
@@ -406,10 +415,28 @@ static void make_pass(struct server *server, const struct grant *grant,
 		                        text_of(grant->identity->user_id));
 }
 
-/* Whether who asks may read the room: then he has a pass. */
+/* Goes on in connection_verified(), unless there is no room for more. */
+static struct problem begin_verifying(struct connection *c, struct text token)
+{
+	struct server *server = c->server;
+
+	c->verification = verifier_ask(server->verifier, token, c);
+	if (c->verification != NULL) {
+		enter(c, CONNECTION_VERIFYING);
+		return (struct problem){PROBLEM_NONE, NULL};
+	}
+	metrics_add(METRIC_PUSHD_VERIFIED_NONE, 1);
+	server_complain(server, COMPLAINT_VERIFYING,
+	                "tokens come faster than they can be verified");
+	return (struct problem){PROBLEM_OVERLOADED,
+	                        "too many tokens wait to be verified"};
+}
+
+/* Whether who asks may read the room: then he has a pass, unless the token has to
+ * be verified first. Then there is a proof the next time. */
 static struct problem let_in(struct connection *c,
                              const struct poll_request *request,
-                             struct pass *pass)
+                             struct token_proof *proof, struct pass *pass)
 {
 	struct server *server = c->server;
 	struct credentials credentials = request_head_credentials(&c->head);
@@ -419,9 +446,11 @@ static struct problem let_in(struct connection *c,
 	if (c->head.is_ambiguous && server->settings->auth_mode != AUTH_OPEN)
 		return (struct problem){PROBLEM_BAD_REQUEST,
 		                        "a header is given twice"};
-	struct problem wrong =
-		access_ask(server->access, server->settings, &credentials,
-	                   &request->room, ACCESS_READ, &now, &grant);
+	struct problem wrong = access_ask_proven(
+		server->access, server->settings, &credentials, proof,
+		&request->room, ACCESS_READ, &now, &grant);
+	if (grant.unverified.size > 0)
+		return begin_verifying(c, grant.unverified);
 	if (wrong.type != PROBLEM_NONE)
 		return wrong;
 	make_pass(server, &grant, pass);
@@ -435,7 +464,8 @@ static struct problem let_in(struct connection *c,
 /* What is wrong with a request whose target was read. */
 static struct problem check_all(struct connection *c,
                                 const struct poll_request *request,
-                                struct problem in_target, struct pass *pass)
+                                struct problem in_target,
+                                struct token_proof *proof, struct pass *pass)
 {
 	struct problem wrong;
 
@@ -443,7 +473,7 @@ static struct problem check_all(struct connection *c,
 		return in_target;
 	wrong = check_request(c, request);
 	if (wrong.type == PROBLEM_NONE && request->kind == ROUTE_POLL)
-		wrong = let_in(c, request, pass);
+		wrong = let_in(c, request, proof, pass);
 	return wrong.type == PROBLEM_NONE ? in_target : wrong;
 }
 
@@ -474,7 +504,9 @@ static struct text bearing_credential(const struct connection *c)
 	return request_head_part(&c->head, HEAD_AUTHORIZATION);
 }
 
-static void answer_request(struct connection *c, struct text whole)
+/* The proof is NULL unless the request's token was verified for it. */
+static void answer_request(struct connection *c, struct text whole,
+                           struct token_proof *proof)
 {
 	struct text target = request_head_part(&c->head, HEAD_TARGET);
 	struct pass pass = {.headers = c->headers, .expires = moment_never};
@@ -485,11 +517,13 @@ static void answer_request(struct connection *c, struct text whole)
 		answer_preflight(c);
 		return;
 	}
-	wrong = check_all(c, &request, wrong, &pass);
+	wrong = check_all(c, &request, wrong, proof, &pass);
+	if (c->verification != NULL)
+		return;
 	/* A body would have to be read to find the next request; and who came
 	 * over the limit is not to stay. */
 	c->closes = c->closes || has_body(&c->parser) ||
-	            wrong.type == PROBLEM_OVERLOADED;
+	            (wrong.type == PROBLEM_OVERLOADED && c->is_surplus);
 	if (wrong.type != PROBLEM_NONE) {
 		refuse(c, wrong);
 	} else if (request.kind != ROUTE_POLL) {
@@ -522,7 +556,21 @@ static void handle_request(struct connection *c, struct text whole)
 	if (complaint != NULL)
 		refuse_and_close(c, PROBLEM_BAD_REQUEST, complaint);
 	else
-		answer_request(c, whole);
+		answer_request(c, whole, NULL);
+}
+
+/* Nothing that was checked before has changed, as the head is still there; but it
+ * may be time to end. */
+void connection_verified(void *owner, struct token_proof *proof)
+{
+	struct connection *c = owner;
+
+	metrics_add(proof->is_genuine ? METRIC_PUSHD_VERIFIED_GOOD
+	                              : METRIC_PUSHD_VERIFIED_BAD, 1);
+	c->verification = NULL;
+	c->closes = c->closes || c->server->draining;
+	answer_request(c, (struct text){NULL, 0}, proof);
+	process_early_input(c);
 }
 
 /* Whether who has this token, that was verified before, may ask what the last
@@ -682,7 +730,8 @@ static void process_input(struct connection *c, struct text data)
 		data.size -= used;
 	}
 	if (data.size > 0 &&
-	    (c->state == CONNECTION_WAITING || c->state == CONNECTION_WRITING))
+	    (c->state == CONNECTION_VERIFYING || c->state == CONNECTION_WAITING ||
+	     c->state == CONNECTION_WRITING))
 		keep_input(c, data);
 }
 
@@ -787,6 +836,15 @@ static void expire_poll(struct connection *c)
 	wait_for(c, DEADLINE_OVERDUE);
 }
 
+static void give_up_verifying(struct connection *c)
+{
+	forget_verification(c);
+	metrics_add(METRIC_PUSHD_VERIFIED_NONE, 1);
+	refuse(c, (struct problem){PROBLEM_OVERLOADED,
+	                           "the token could not be verified in time"});
+	process_early_input(c);
+}
+
 static void count_cut(enum connection_state state)
 {
 	if (state == CONNECTION_HEAD)
@@ -801,6 +859,10 @@ void connection_expire(struct connection *c)
 {
 	if (c->state == CONNECTION_WAITING) {
 		expire_poll(c);
+		return;
+	}
+	if (c->state == CONNECTION_VERIFYING) {
+		give_up_verifying(c);
 		return;
 	}
 	count_cut(c->state);

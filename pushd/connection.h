@@ -19,6 +19,7 @@
 #include "request_head.h"
 #include "unread.h"
 #include "users.h"
+#include "verifier.h"
 #include "waiter.h"
 
 struct server;
@@ -26,6 +27,8 @@ struct server;
 enum connection_state {
 	CONNECTION_IDLE,      /* between requests */
 	CONNECTION_HEAD,      /* a request has begun */
+	CONNECTION_VERIFYING, /* a request's token is with the verifier; its head is
+	                       * kept, and it is no waiter yet */
 	CONNECTION_WAITING,   /* for the hub */
 	CONNECTION_WRITING,   /* the client reads slowly */
 	CONNECTION_LINGERING, /* answered for good; reads what is still sent, lest
@@ -53,6 +56,7 @@ struct connection {
 	struct request_head head; /* its bytes are released when it waits */
 	const struct text *headers; /* that this request's answer has beside its
 	                             * own */
+	struct verification *verification; /* VERIFYING: under way; else NULL */
 	struct user *user;   /* whose poll waits; held. NULL: not known by name */
 	struct moment expires; /* when it may wait no longer */
 	struct buffer input;  /* received but not yet parsed */
@@ -68,6 +72,9 @@ void connection_new(struct server *server, int fd, bool is_surplus);
 /* Closes it at once; it is freed later by the server. */
 void connection_close(struct connection *c);
 void connection_free(struct connection *c);
+
+/* The verifier's answer; the owner is the connection. */
+void connection_verified(void *owner, struct token_proof *proof);
 
 /* The wall clock was set forward. */
 void connection_heed_clock(struct connection *c);

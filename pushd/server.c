@@ -22,6 +22,7 @@ enum {
 	LINGER_MS = 2000,
 	DRAIN_MS = 2000,
 	OVERDUE_MS = 15000,
+	VERIFY_MS = 5000,
 	ACCEPTS_PER_TURN = 256,
 	QUIET_MS = 10000, /* between complaints about the same */
 };
@@ -216,6 +217,7 @@ static void init_deadlines(struct server *server)
 	patience[DEADLINE_LINGER] = LINGER_MS;
 	patience[DEADLINE_DRAIN] = DRAIN_MS;
 	patience[DEADLINE_OVERDUE] = OVERDUE_MS;
+	patience[DEADLINE_VERIFY] = VERIFY_MS;
 	for (int seconds = 0; seconds <= POLL_MAX_SECONDS; seconds++)
 		patience[DEADLINE_POLL + seconds] = INT64_C(1000) * seconds;
 }
@@ -374,6 +376,9 @@ bool server_init(struct server *server, struct ev_loop *loop,
 	server->reaper.data = server;
 	ev_prepare_start(loop, &server->reaper);
 	set_head_limit(settings);
+	if (settings->auth_mode == AUTH_TOKEN)
+		server->verifier = verifier_start(loop, access,
+		                                  connection_verified);
 	return set_limits(server, settings, error) &&
 	       start_poller(server, error) &&
 	       listen_on_all(server, inherited, error);
@@ -412,6 +417,7 @@ void server_release(struct server *server)
 		connection_close(LIST_OWNER(server->connections.next,
 		                            struct connection, all));
 	free_dead(server);
+	verifier_stop(server->verifier);
 	request_memo_forget(&server->memo, &server->users);
 	users_release(&server->users);
 	buffer_release(&server->spare);
@@ -445,8 +451,14 @@ static size_t count_waiting(const struct server *server)
 	size_t count = 0;
 
 	for (const struct list *at = all->next; at != all; at = at->next)
-		count += LIST_OWNER(at, struct connection, all)->state ==
-		         CONNECTION_WAITING;
+		switch (LIST_OWNER(at, struct connection, all)->state) {
+		case CONNECTION_VERIFYING: /* if it is let in */
+		case CONNECTION_WAITING:
+			count++;
+			break;
+		default:
+			break;
+		}
 	return count;
 }
 

@@ -13,6 +13,7 @@
 enum deadline_kind {
 	DEADLINE_IDLE,
 	DEADLINE_HEAD,
+	DEADLINE_VERIFY, /* a token whose turn to be verified has to come */
 	DEADLINE_WRITE,
 	DEADLINE_LINGER,
 	DEADLINE_DRAIN,   /* a request that has not come whole when we end */
@@ -22,7 +23,12 @@ enum deadline_kind {
 };
 
 /* What the operator is told once in a while. */
-enum complaint { COMPLAINT_ACCEPTING, COMPLAINT_UNREAD, COMPLAINTS };
+enum complaint {
+	COMPLAINT_ACCEPTING,
+	COMPLAINT_UNREAD,
+	COMPLAINT_VERIFYING,
+	COMPLAINTS
+};
 
 struct listener {
 	struct ev_io io;
@@ -42,6 +48,7 @@ struct server {
 	                        * limit + surplus not accepted */
 	struct poller poller;
 	struct access *access;
+	struct verifier *verifier; /* NULL: the mode has no tokens */
 	struct users users;
 	struct text *headers; /* for all (no origin, or not listed), then for each
 	                       * of auth.origins */

@@ -1,6 +1,6 @@
 # A token ends by the wall clock or by the time that has passed, whichever is first,
 # also where it is remembered and while the wall clock is set (PROTOCOL section 12).
-# The programs' clock is set by t/clock/set_clock.c, the test's own goes on.
+# The programs' clock is set by t/preload/set_clock.c, the test's own goes on.
 
 use strict;
 use warnings;

@@ -46,8 +46,14 @@ struct log_reader {
 	bool broken;
 };
 
+/* The only connection has one token at the most that is being verified. */
+struct verifier {
+	struct verification *asked;
+};
+
 struct world {
 	struct settings settings;
+	struct verifier verifier;
 	struct log_reader reader;
 	struct hub hub;
 	struct server server;
@@ -126,6 +132,60 @@ static void give_back(struct log_reader *reader)
 	free(read);
 }
 
+/* ---- Tokens ---- */
+
+struct verification {
+	void *owner;
+	size_t size;
+	char token[];
+};
+
+struct verification *verifier_ask(struct verifier *verifier, struct text token,
+                                  void *owner)
+{
+	struct verification *v = memory_get(sizeof *v + token.size);
+
+	CLAIM(verifier->asked == NULL && token.size > 0);
+	*v = (struct verification){.owner = owner, .size = token.size};
+	memcpy(v->token, token.data, token.size);
+	verifier->asked = v;
+	return v;
+}
+
+void verifier_forget(struct verifier *verifier, struct verification *v)
+{
+	CLAIM(verifier->asked == v);
+	verifier->asked = NULL;
+	free(v);
+}
+
+struct verifier *verifier_start(struct ev_loop *unused, struct access *access,
+                                verifier_done *done)
+{
+	(void)unused;
+	(void)access;
+	(void)done;
+	return NULL;
+}
+
+void verifier_stop(struct verifier *verifier)
+{
+	(void)verifier;
+}
+
+static void verify(struct world *world)
+{
+	struct access *access = world->server.access;
+	struct verification *v = world->verifier.asked;
+	struct token_proof proof;
+
+	world->verifier.asked = NULL;
+	access_prove(access, (struct text){v->token, v->size}, &proof);
+	connection_verified(v->owner, &proof);
+	access_drop_proof(access, &proof);
+	free(v);
+}
+
 static int64_t want_look(void *context)
 {
 	struct world *world = context;
@@ -199,9 +259,11 @@ static bool go_on(struct world *world)
 		give_back(&world->reader);
 	else if (world->wanted > world->looks)
 		hub_looked(&world->hub, ++world->looks);
+	else if (c->state == CONNECTION_VERIFYING)
+		verify(world);
 	else if (c->state == CONNECTION_WAITING)
 		end_wait(world);
-	else if (world->server.draining && c->state < CONNECTION_WAITING)
+	else if (world->server.draining && c->state < CONNECTION_VERIFYING)
 		connection_expire(c);
 	else if (c->state != CONNECTION_WRITING)
 		return false;
@@ -249,6 +311,7 @@ static void open_connection(struct world *world, unsigned how)
 	                          .headers = &no_headers,
 	                          .limit = how & SURPLUS ? 0 : 1};
 	server->access = accesses[world->settings.auth_mode];
+	server->verifier = &world->verifier;
 	users_init(&server->users);
 	list_init(&server->connections);
 	list_init(&server->dead);
@@ -289,6 +352,7 @@ static void check_nobody_waits(const struct world *world)
 	CLAIM(c->state == CONNECTION_IDLE || c->state == CONNECTION_HEAD ||
 	      c->state == CONNECTION_LINGERING || c->state == CONNECTION_DEAD);
 	CLAIM(c->waiter.state == WAITER_IDLE);
+	CLAIM(c->verification == NULL && world->verifier.asked == NULL);
 	/* Requests that came early were not forgotten. */
 	CLAIM(c->state != CONNECTION_IDLE || c->input.size == 0);
 	CLAIM(!world->server.draining || c->state >= CONNECTION_LINGERING);

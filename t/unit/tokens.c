@@ -165,6 +165,7 @@ struct cached {
 	struct settings settings;
 	struct token_cache *cache;
 	struct key key;
+	int verified; /* how many signatures */
 };
 
 static void make_key(struct key *key, const char *secret)
@@ -228,13 +229,22 @@ static struct token_entry *ask_at(struct cached *c, const struct buffer *token,
 {
 	const struct moment now = {1000 * (100 + steady_s),
 	                           1000 * (NOW_S + wall_s)};
+	const struct text text = buffer_text(token);
 	struct token_entry *entry = NULL;
 	const char *why = NULL;
+	enum token_verdict found_so;
 
-	assert_int_equal(token_cache_verify(c->cache, &c->settings,
-	                                    buffer_text(token), &now, &entry,
-	                                    &why),
-	                 verdict);
+	if (!token_cache_recall(c->cache, &c->settings, text, &now, &found_so,
+	                        &entry, &why)) {
+		struct token_proof proof;
+
+		token_cache_prove(c->cache, text, &proof);
+		found_so = token_cache_admit(c->cache, &c->settings, text,
+		                             &proof, &now, &entry, &why);
+		c->verified++;
+	}
+	assert_int_equal(found_so, verdict);
+	assert_true(verdict == TOKEN_GOOD || why != NULL);
 	assert_true((entry != NULL) == (verdict == TOKEN_GOOD));
 	struct token_entry *found =
 		token_cache_find(c->cache, buffer_text(token), &now);
@@ -361,17 +371,112 @@ static void there_are_so_many_at_the_most(void **state)
 	buffer_release(&token);
 }
 
-static void a_bad_token_is_not_kept(void **state)
+static void a_bad_token_is_verified_once(void **state)
 {
 	struct cached *c = *state;
 	struct buffer token = {0};
 
-	buffer_add_string(&token, "x.y.z");
+	make_token(c, 1, LATER_S, &token);
+	token.data[token.size - 9] ^= 1;
+	for (int i = 0; i < 3; i++)
+		ask(c, &token, NOW_S, TOKEN_BAD);
+	assert_int_equal(c->verified, 1);
+	/* Another one by its first byte, and by its last. */
+	token.data[0] ^= 1;
+	ask(c, &token, NOW_S, TOKEN_BAD);
+	token.data[0] ^= 1;
+	token.size--;
+	ask(c, &token, NOW_S, TOKEN_BAD);
+	assert_int_equal(c->verified, 3);
+	/* With other keys it may be good. */
+	token_cache_renew(c->cache, &c->settings, keyring_with(one_secret));
+	ask(c, &token, NOW_S, TOKEN_BAD);
+	assert_int_equal(c->verified, 4);
+	buffer_release(&token);
+}
+
+/* Those too would cost a signature each time. */
+static void a_genuine_token_that_is_refused_is_verified_once(void **state)
+{
+	struct cached *c = *state;
+	struct buffer token = {0};
+	char claims[100];
+
+	make_token(c, 1, NOW_S - 1, &token);
+	for (int i = 0; i < 3; i++)
+		ask(c, &token, NOW_S, TOKEN_EXPIRED);
+	assert_int_equal(c->verified, 1);
+	snprintf(claims, sizeof claims, "{\"sub\":\"1\",\"exp\":%d,\"nbf\":%d}",
+	         LATER_S, NOW_S + 10);
+	buffer_clear(&token);
+	assert_true(token_sign(&c->key, "HS256", NULL, text_of(claims), &token));
+	ask(c, &token, NOW_S, TOKEN_BAD);
+	ask(c, &token, NOW_S + 9, TOKEN_BAD);
+	/* Its time has come. */
+	struct token_entry *entry = ask(c, &token, NOW_S + 10, TOKEN_GOOD);
+	assert_int_equal(entry->holders, 2);
+	token_cache_give_back(ask(c, &token, NOW_S + 10, TOKEN_GOOD));
+	assert_int_equal(c->verified, 2);
+	token_cache_give_back(entry);
+	ask(c, &token, LATER_S, TOKEN_EXPIRED);
+	assert_int_equal(c->verified, 2);
+	buffer_release(&token);
+}
+
+static void refused_ones_take_no_more_than_is_said(void **state)
+{
+	struct cached *c = *state;
+	struct buffer token = {0};
+
+	for (int i = 0; i < 3 * TOKEN_CACHE_REFUSED; i++) {
+		buffer_clear(&token);
+		buffer_printf(&token, "x.y.%d", i);
+		ask(c, &token, NOW_S, TOKEN_BAD);
+	}
+	assert_int_equal(c->verified, 3 * TOKEN_CACHE_REFUSED);
+	while (token.size <= TOKEN_CACHE_REFUSED_MAX)
+		buffer_add_string(&token, "xxxxxxxx");
 	ask(c, &token, NOW_S, TOKEN_BAD);
 	ask(c, &token, NOW_S, TOKEN_BAD);
+	assert_int_equal(c->verified, 3 * TOKEN_CACHE_REFUSED + 2);
+	/* What is too long for any token is not even tried. */
 	while (token.size <= TOKEN_MAX)
 		buffer_add_string(&token, "xxxxxxxx");
 	ask(c, &token, NOW_S, TOKEN_BAD);
+	assert_int_equal(c->verified, 3 * TOKEN_CACHE_REFUSED + 2);
+	buffer_release(&token);
+}
+
+/* As one that is with the verifier when SIGHUP comes. */
+static void what_was_proven_with_other_keys_is_not_kept(void **state)
+{
+	static const struct moment now = {1000, 1000 * INT64_C(1700000000)};
+	struct cached *c = *state;
+	struct buffer token = {0};
+	struct token_entry *entry;
+	struct token_proof proof;
+	const char *why;
+
+	make_token(c, 1, LATER_S, &token);
+	token_cache_renew(c->cache, &c->settings, keyring_with(other_secret));
+	for (int good = 0; good < 2; good++) {
+		token_cache_prove(c->cache, buffer_text(&token), &proof);
+		assert_true(token_cache_is_current(c->cache, &proof));
+		token_cache_renew(c->cache, &c->settings,
+		                  keyring_with(good ? other_secret : one_secret));
+		assert_false(token_cache_is_current(c->cache, &proof));
+		enum token_verdict verdict = token_cache_admit(
+			c->cache, &c->settings, buffer_text(&token), &proof,
+			&now, &entry, &why);
+		assert_int_equal(verdict, good ? TOKEN_GOOD : TOKEN_BAD);
+		if (entry != NULL)
+			token_cache_give_back(entry);
+		c->verified = 0;
+		entry = ask(c, &token, NOW_S, good ? TOKEN_BAD : TOKEN_GOOD);
+		assert_int_equal(c->verified, 1);
+		if (entry != NULL)
+			token_cache_give_back(entry);
+	}
 	buffer_release(&token);
 }
 
@@ -407,8 +512,16 @@ int run_tokens(void)
 	                   what_is_good_by_other_settings_is_not_kept),
 		CACHE_TEST("so many tokens are remembered at the most",
 	                   there_are_so_many_at_the_most),
-		CACHE_TEST("a bad token is not remembered",
-	                   a_bad_token_is_not_kept),
+		CACHE_TEST("a bad token is verified once",
+	                   a_bad_token_is_verified_once),
+		CACHE_TEST("so is a genuine one that is refused, until its time "
+	                   "comes",
+	                   a_genuine_token_that_is_refused_is_verified_once),
+		CACHE_TEST("of refused tokens so many are remembered at the most",
+	                   refused_ones_take_no_more_than_is_said),
+		CACHE_TEST("what was proven with keys that were replaced is not "
+	                   "remembered",
+	                   what_was_proven_with_other_keys_is_not_kept),
 	};
 
 	return cmocka_run_group_tests_name("tokens", tests, NULL, NULL);
