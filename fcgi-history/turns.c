@@ -131,14 +131,13 @@ void turns_begin_work(struct turns *turns, size_t thread)
 	wake_watcher(turns);
 }
 
-void turns_end_work(struct turns *turns, size_t thread)
+bool turns_end_work(struct turns *turns, size_t thread)
 {
 	int64_t state = atomic_load(&turns->states[thread]);
 
-	/* Unless the turn was taken away. */
-	if (state != NO_TURN)
-		atomic_compare_exchange_strong(&turns->states[thread], &state,
-		                               RESTS);
+	return state != NO_TURN &&
+	       atomic_compare_exchange_strong(&turns->states[thread], &state,
+	                                      RESTS);
 }
 
 void turns_give_up(struct turns *turns, size_t thread)

@@ -9,6 +9,7 @@
 #ifndef LONGROOM_TURNS_H
 #define LONGROOM_TURNS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { TURN_MS = 5 };
@@ -25,9 +26,9 @@ void turns_free(struct turns *turns);
 /* Waits until it is this thread's turn; at once if it has one still. */
 void turns_take(struct turns *turns, size_t thread);
 
-/* Work begins and ends, within a turn. */
+/* Work begins and ends, within a turn. False: the turn was lost meanwhile. */
 void turns_begin_work(struct turns *turns, size_t thread);
-void turns_end_work(struct turns *turns, size_t thread);
+bool turns_end_work(struct turns *turns, size_t thread);
 
 /* Work will take long: the turn goes to another thread at once. */
 void turns_give_up(struct turns *turns, size_t thread);

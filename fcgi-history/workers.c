@@ -81,9 +81,14 @@ static void begin_work(struct worker *worker)
 	turns_begin_work(worker->workers->turns, worker->number);
 }
 
+/* One that has lost its turn does not go on to what it has left to be done: a
+ * read, or what may follow one. */
 static void end_work(struct worker *worker)
 {
-	turns_end_work(worker->workers->turns, worker->number);
+	struct workers *workers = worker->workers;
+
+	if (!turns_end_work(workers->turns, worker->number))
+		listener_wake(workers->listener);
 	metrics_add(METRIC_HISTORY_BUSY, -1);
 }
 
