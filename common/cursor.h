@@ -3,7 +3,8 @@
  * As text (version 1), at most CURSOR_MAX characters:
  *
  *     142                              an id alone: just after message 142
- *     1.5f3a9c01.142                   after 142 of the log 5f3a9c01
+ *     1.5f3a9c01.142                   after 142 of the log, in its incarnation
+ *                                      5f3a9c01 (incarnations.h)
  *     1.5f3a9c01.142.9be01d22.17       and after entry 17 of a pushd's window
  *
  * The second part exists because some messages are in no log. pushd draws an
@@ -22,7 +23,7 @@ enum { CURSOR_MAX = 64 };
 struct cursor {
 	int64_t id;        /* >= 0 */
 	bool names_log;    /* false: an id alone, and what follows is 0 */
-	uint32_t log;      /* the log's identity: drawn when it was created */
+	uint32_t log;      /* the tag of an incarnation, then the newest */
 	bool has_position;
 	uint32_t epoch;
 	int64_t position;  /* >= 0 */

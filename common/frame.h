@@ -3,7 +3,7 @@
  * Version 1, integers big-endian:
  *
  *     u8   version = 1
- *     u32  log        identity of the log (as in cursors)
+ *     u32  log        tag of the log's newest incarnation (as in cursors)
  *     i64  first      the lowest and the highest id in the frame; 0 and 0 if
  *     i64  last       none of its messages is in the log
  *     u32  count      then so many messages:

@@ -108,7 +108,7 @@ static bool append_one(struct sqlite_store *s, struct append *append)
 static bool insert_all(struct sqlite_store *s, struct append *appends,
                        size_t count)
 {
-	bool good = sqlite_run(s, BEGIN_WRITE);
+	bool good = sqlite_run(s, BEGIN_WRITE) && sqlite_know_newest(s);
 
 	for (size_t i = 0; good && i < count; i++)
 		good = append_one(s, &appends[i]);
@@ -250,6 +250,17 @@ static bool write_over_failed_commit(struct sqlite_store *s)
 	return good;
 }
 
+/* Of those that are new; 0: none is. */
+static int64_t highest_id(const struct append *appends, size_t count)
+{
+	int64_t highest = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (appends[i].outcome == APPEND_SAVED)
+			highest = appends[i].message->id;
+	return highest;
+}
+
 /* Says in *again whether another try can't save a message twice. */
 static bool append_all(struct sqlite_store *s, struct append *appends,
                        size_t count, uint32_t *log, bool *again)
@@ -262,6 +273,8 @@ static bool append_all(struct sqlite_store *s, struct append *appends,
 	                    (is_its_own(s) && insert_each(s, appends, count));
 	if (all_inserted && sqlite_run(s, COMMIT)) {
 		*log = s->log;
+		sqlite_note_version(s);
+		sqlite_acknowledge(s, highest_id(appends, count));
 		/* data_version does not move for one's own commits. */
 		s->data_version = -1;
 		s->is_locked = false;

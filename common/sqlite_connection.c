@@ -25,7 +25,9 @@ static const char *const statements[STATEMENT_COUNT] = {
 	[DATA_VERSION] = "PRAGMA data_version",
 	[LOG_END] =
 		"SELECT coalesce((SELECT seq FROM sqlite_sequence"
-		" WHERE name = 'messages'), 0), changes, upheavals FROM log",
+		" WHERE name = 'messages'), 0), changes, upheavals, newest_tag"
+		" FROM log",
+	[INCARNATIONS] = "SELECT tag, began FROM incarnations ORDER BY number",
 	/* Other ids are those of numbered rooms, whatever name they are given. */
 	[FIND_ROOM] = "SELECT room_id FROM rooms WHERE name = ?1 AND room_id < 0",
 	[ADD_NUMBERED_ROOM] =
@@ -86,6 +88,8 @@ void sqlite_disconnect(struct sqlite_store *s)
 	}
 	sqlite3_close(s->db);
 	s->db = NULL;
+	acknowledged_file_close(s->acknowledged);
+	s->acknowledged = NULL;
 }
 
 bool sqlite_fail(struct sqlite_store *s, const char *why)
@@ -205,7 +209,8 @@ static bool set_up_connection(struct sqlite_store *s)
 		return false;
 	if (!sqlite_query_number(s, "SELECT identity FROM log", &identity))
 		return sqlite_fail(s, sqlite3_errmsg(s->db));
-	s->log = (uint32_t)identity;
+	s->first = (uint32_t)identity;
+	incarnations_clear(&s->incarnations);
 	s->data_version = -1;
 	return s->access == STORE_READ || settle(s);
 }
@@ -242,7 +247,7 @@ static void remove_side_files(const struct sqlite_store *s)
 	}
 }
 
-static bool open_database(struct sqlite_store *s)
+bool sqlite_open_database(struct sqlite_store *s)
 {
 	int flags = SQLITE_OPEN_NOMUTEX |
 	            (s->access == STORE_READ
@@ -264,7 +269,6 @@ static bool open_database(struct sqlite_store *s)
 		sqlite_disconnect(s);
 		return false;
 	}
-	s->was_open = true;
 	return true;
 }
 
@@ -280,7 +284,7 @@ static void create_file(const struct sqlite_store *s)
 
 /* A start is patient and then fails. Later whoever sends waits no longer than for
  * any other lock, and once: until it is gone nobody waits for it again. */
-static bool lock_folder(struct sqlite_store *s, int *lock)
+bool sqlite_lock_folder(struct sqlite_store *s, int *lock)
 {
 	struct buffer error = {0};
 	int64_t patience_ms = !s->was_open      ? FOLDER_PATIENCE_MS
@@ -303,13 +307,13 @@ static bool create_database(struct sqlite_store *s)
 {
 	int lock;
 
-	if (!lock_folder(s, &lock))
+	if (!sqlite_lock_folder(s, &lock))
 		return false;
 	if (is_missing(s)) {
 		remove_side_files(s);
 		create_file(s);
 	}
-	bool good = open_database(s);
+	bool good = sqlite_open_database(s);
 	folder_unlock(lock);
 	return good;
 }
@@ -334,7 +338,10 @@ bool sqlite_connect(void *connection)
 	}
 	if (s->db != NULL)
 		return true;
-	if (s->access == STORE_WRITE && is_missing(s))
-		return create_database(s);
-	return open_database(s);
+	bool good = s->access == STORE_WRITE && is_missing(s)
+	                    ? create_database(s)
+	                    : sqlite_open_database(s);
+	good = good && (s->access == STORE_READ || sqlite_recognise(s));
+	s->was_open = s->was_open || good;
+	return good;
 }

@@ -4,6 +4,7 @@
  *     store_sqlite.c       the back-end's row, and its life
  *     sqlite_connection.c  opening, statements, errors
  *     sqlite_schema.c      the tables, and how older ones are updated
+ *     sqlite_incarnation.c the log's incarnations, and when a new one begins
  *     sqlite_append.c      messages into the log
  *     sqlite_read.c        pages of rooms and of the log
  *     sqlite_changes.c     what others have changed
@@ -21,6 +22,7 @@
 #include <sqlite3.h>
 #include <stdint.h>
 
+#include "acknowledged_file.h"
 #include "store_backend.h"
 
 enum statement {
@@ -33,6 +35,7 @@ enum statement {
 	UNDO_SINCE_MARK,
 	DATA_VERSION,
 	LOG_END,
+	INCARNATIONS,
 	FIND_ROOM,
 	ADD_NUMBERED_ROOM,
 	ADD_NAMED_ROOM,
@@ -57,7 +60,11 @@ struct sqlite_store {
 	int busy_timeout_ms;
 	sqlite3 *db; /* NULL: not connected */
 	sqlite3_stmt *prepared[STATEMENT_COUNT];
-	uint32_t log;
+	uint32_t first; /* the log's first tag */
+	uint32_t log;   /* its newest, as of the last look at the log's end */
+	struct incarnations incarnations; /* ... which ends with it */
+	uint32_t pager_version; /* a writer's: of the file, as s->log is that of */
+	struct acknowledged_file *acknowledged; /* a writer's */
 	/* A lock has outlasted busy_timeout: until it is gone nobody waits for it
 	 * again, lest all who come stand in line. */
 	bool is_locked;
@@ -75,7 +82,12 @@ struct sqlite_store {
 
 /* As store_connect(). All that follows needs a connection. */
 bool sqlite_connect(void *connection);
+/* Opens the file that is there, or else fails. */
+bool sqlite_open_database(struct sqlite_store *s);
 void sqlite_disconnect(struct sqlite_store *s);
+
+/* Takes the folder's lock, for folder_unlock(). */
+bool sqlite_lock_folder(struct sqlite_store *s, int *lock);
 
 /* Both return false. The second keeps SQLite's reason, and drops a connection
  * that a new one may better: one that is locked out is none of those. */
@@ -111,6 +123,25 @@ bool sqlite_set_up_schema(struct sqlite_store *s);
  * but the disk does. */
 bool sqlite_write_version(struct sqlite_store *s);
 
+/* ---- sqlite_incarnation.c ---- */
+
+/* Has a writer that has just opened the database look whether it has all that
+ * was acknowledged; if not, a new incarnation begins. */
+bool sqlite_recognise(struct sqlite_store *s);
+
+/* Within a transaction that writes: s->log is the newest incarnation's tag, be it
+ * that another has begun one. */
+bool sqlite_know_newest(struct sqlite_store *s);
+/* It is, as the last transaction was: nothing is to be read again until somebody
+ * else has committed. */
+void sqlite_note_version(struct sqlite_store *s);
+
+/* The log was committed up to this id, and that is about to be told. */
+void sqlite_acknowledge(struct sqlite_store *s, int64_t id);
+
+/* As in store.h. */
+bool sqlite_begin_incarnation(void *connection, struct log_end *end);
+
 /* ---- sqlite_append.c, as in store.h ---- */
 
 bool sqlite_append(void *connection, struct append *appends, size_t count,
@@ -129,6 +160,10 @@ bool sqlite_read_changes(void *connection, int64_t since,
                          int64_t *upto, struct log_end *end);
 
 /* ---- sqlite_read.c ---- */
+
+/* Reads the log's end within the caller's transaction, and its incarnations
+ * if there are others by now. */
+bool sqlite_read_end(struct sqlite_store *s, struct log_end *end);
 
 /* The parts of a read that is of one moment. */
 bool sqlite_begin_read(struct sqlite_store *s, struct log_end *end);

@@ -16,17 +16,50 @@ static bool read_data_version(struct sqlite_store *s, int64_t *version)
 	return sqlite3_reset(statement) == SQLITE_OK;
 }
 
-static bool read_log_end(struct sqlite_store *s, struct log_end *end)
+static bool read_incarnations(struct sqlite_store *s)
+{
+	sqlite3_stmt *row = sqlite_prepare(s, INCARNATIONS);
+	int code;
+
+	if (row == NULL)
+		return false;
+	incarnations_clear(&s->incarnations);
+	while ((code = sqlite3_step(row)) == SQLITE_ROW)
+		incarnations_add(&s->incarnations,
+		                 (uint32_t)sqlite3_column_int64(row, 0),
+		                 sqlite3_column_int64(row, 1));
+	sqlite3_reset(row);
+	/* Somebody has changed one of the two by hand. */
+	if (!incarnations_end_with(&s->incarnations, s->log))
+		incarnations_add(&s->incarnations, s->log, 0);
+	return code == SQLITE_DONE;
+}
+
+/* Incarnations are only ever added, so one that is still the newest has the same
+ * before it. */
+bool sqlite_read_end(struct sqlite_store *s, struct log_end *end)
 {
 	sqlite3_stmt *statement = sqlite_prepare(s, LOG_END);
 
 	if (statement == NULL || sqlite3_step(statement) != SQLITE_ROW)
 		return false;
-	end->log = s->log;
 	end->newest = sqlite3_column_int64(statement, 0);
 	end->changes = sqlite3_column_int64(statement, 1);
 	end->upheavals = sqlite3_column_int64(statement, 2);
-	return sqlite3_reset(statement) == SQLITE_OK;
+	end->log = s->log = (uint32_t)sqlite3_column_int64(statement, 3);
+	return sqlite3_reset(statement) == SQLITE_OK &&
+	       (incarnations_end_with(&s->incarnations, s->log) ||
+	        read_incarnations(s));
+}
+
+bool sqlite_begin_read(struct sqlite_store *s, struct log_end *end)
+{
+	return sqlite_run(s, BEGIN_READ) && sqlite_read_end(s, end);
+}
+
+bool sqlite_finish_read(struct sqlite_store *s, bool good)
+{
+	return (good && sqlite_run(s, COMMIT)) || sqlite_fail_by_database(s);
 }
 
 /* data_version moves when another connection has committed, so an idle log
@@ -41,8 +74,8 @@ bool sqlite_log_end(void *connection, struct log_end *end)
 	if (!read_data_version(s, &version))
 		return sqlite_fail_by_database(s);
 	if (version != s->data_version) {
-		if (!read_log_end(s, &s->end))
-			return sqlite_fail_by_database(s);
+		if (!sqlite_finish_read(s, sqlite_begin_read(s, &s->end)))
+			return false;
 		s->data_version = version;
 	}
 	*end = s->end;
@@ -76,16 +109,6 @@ static void read_message(sqlite3_stmt *row, struct message *m)
 	m->content = sqlite_column_text(row, 4);
 	m->client_id = sqlite_column_text(row, 5);
 	m->sent_ms = sqlite3_column_int64(row, 6);
-}
-
-bool sqlite_begin_read(struct sqlite_store *s, struct log_end *end)
-{
-	return sqlite_run(s, BEGIN_READ) && read_log_end(s, end);
-}
-
-bool sqlite_finish_read(struct sqlite_store *s, bool good)
-{
-	return (good && sqlite_run(s, COMMIT)) || sqlite_fail_by_database(s);
 }
 
 bool sqlite_read_room_state(struct sqlite_store *s, int64_t room_id,

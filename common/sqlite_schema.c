@@ -4,7 +4,7 @@
 
 enum {
 	APPLICATION_ID = 0x4c6e6772, /* "Lngr", for file(1) */
-	SCHEMA_VERSION = 2,
+	SCHEMA_VERSION = 3,
 };
 
 /* Parts of triggers, for the row "old" or "new". What they write must not conflict
@@ -135,6 +135,19 @@ static const char *const migrations[SCHEMA_VERSION] = {
 	"CREATE TRIGGER rooms_removed AFTER DELETE ON rooms BEGIN"
 	"  UPDATE log SET changes = changes + 1, upheavals = upheavals + 1;"
 	"END;",
+
+	/* log.identity stays: it is the first tag, by which a log is known for
+	 * all its life. newest_tag is that of the last row here, where who reads
+	 * the log's end finds it at once. began is the highest id that had been
+	 * given out. */
+	"CREATE TABLE incarnations ("
+	"  number INTEGER PRIMARY KEY,"
+	"  tag INTEGER NOT NULL UNIQUE,"
+	"  began INTEGER NOT NULL"
+	");"
+	"INSERT INTO incarnations (tag, began) SELECT identity, 0 FROM log;"
+	"ALTER TABLE log ADD COLUMN newest_tag INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE log SET newest_tag = identity;",
 };
 
 /* Says through s->error and s->hopeless what can't be mended by trying again. */

@@ -81,6 +81,16 @@ bool store_log_end(struct store *store, struct log_end *end)
 	return store->backend->log_end(store->connection, end);
 }
 
+const struct incarnations *store_incarnations(const struct store *store)
+{
+	return store->backend->incarnations(store->connection);
+}
+
+bool store_begin_incarnation(struct store *store, struct log_end *end)
+{
+	return store->backend->begin_incarnation(store->connection, end);
+}
+
 bool store_append(struct store *store, struct append *appends, size_t count,
                   uint32_t *log)
 {

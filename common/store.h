@@ -6,10 +6,12 @@
  * that a new connection may mend, so a store outlives a database that is away,
  * full, locked, or replaced by another.
  *
- * Ids are positions in the log: they ascend in commit order and are never used
- * twice. A log has an identity, drawn at random when it is created. Whoever
- * holds positions compares it with every answer: another identity, or an end
- * before one seen earlier, means another log, in which they say nothing.
+ * Ids are positions in the log: they ascend in commit order and none comes twice
+ * within an incarnation of the log (incarnations.h). A store that writes begins
+ * one by itself when it finds, as it connects, that the log lacks what was
+ * acknowledged (sqlite_incarnation.c). Whoever holds positions compares the newest
+ * incarnation's tag with that of every answer: another tag, or an end before one
+ * seen earlier, means that the list decides which of them are still good.
  *
  * Functions that return false have failed; store_error() says why, for the
  * operator. They have then changed nothing, as far as can be known: when the
@@ -17,6 +19,7 @@
 #ifndef LONGROOM_STORE_H
 #define LONGROOM_STORE_H
 
+#include "incarnations.h"
 #include "message.h"
 #include "settings.h"
 
@@ -49,13 +52,22 @@ bool store_check_url(const char *url, struct buffer *error);
 
 /* Where the log ends. */
 struct log_end {
-	uint32_t log;   /* its identity */
+	uint32_t log;   /* the tag of its newest incarnation */
 	int64_t newest; /* the highest id ever given out; 0: none yet */
 	int64_t changes; /* grows when messages are changed or removed, by SQL */
 	int64_t upheavals; /* ... and it can't be told where; counted in changes */
 };
 
 bool store_log_end(struct store *store, struct log_end *end);
+
+/* The incarnations of the log, as of the moment of the last log_end that this
+ * store has given, alone or with a page. Borrowed until its next call. */
+const struct incarnations *store_incarnations(const struct store *store);
+
+/* Begins an incarnation where the log ends, for an operator who has put a backup in
+ * place. Takes a store that writes and has not connected. Refused where there is no
+ * log, or while another writer has it open. */
+bool store_begin_incarnation(struct store *store, struct log_end *end);
 
 enum append_outcome {
 	APPEND_SAVED,

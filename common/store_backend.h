@@ -15,6 +15,8 @@ struct store_backend {
 	bool (*is_hopeless)(const void *connection);
 	bool (*check_address)(const char *address, struct buffer *error);
 	bool (*log_end)(void *connection, struct log_end *end);
+	const struct incarnations *(*incarnations)(const void *connection);
+	bool (*begin_incarnation)(void *connection, struct log_end *end);
 	bool (*append)(void *connection, struct append *appends, size_t count,
 	               uint32_t *log);
 	bool (*probe)(void *connection);

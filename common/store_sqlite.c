@@ -31,6 +31,7 @@ static void sqlite_close(void *connection)
 	struct sqlite_store *s = connection;
 
 	sqlite_disconnect(s);
+	incarnations_release(&s->incarnations);
 	free(s->path);
 	free(s);
 }
@@ -40,6 +41,13 @@ static const char *sqlite_error(const void *connection)
 	const struct sqlite_store *s = connection;
 
 	return s->error;
+}
+
+static const struct incarnations *sqlite_incarnations(const void *connection)
+{
+	const struct sqlite_store *s = connection;
+
+	return &s->incarnations;
 }
 
 static bool sqlite_is_hopeless(const void *connection)
@@ -67,6 +75,8 @@ const struct store_backend store_sqlite = {
 	.is_hopeless = sqlite_is_hopeless,
 	.check_address = sqlite_check_address,
 	.log_end = sqlite_log_end,
+	.incarnations = sqlite_incarnations,
+	.begin_incarnation = sqlite_begin_incarnation,
 	.append = sqlite_append,
 	.probe = sqlite_probe,
 	.read_room = sqlite_read_room,

@@ -65,11 +65,14 @@ static bool read_page(struct service *service, struct request *request,
 	return false;
 }
 
-/* A cursor of another log, or from beyond the end of this one. */
-static bool is_dead(const struct cursor *cursor, const struct log_end *end)
+/* A cursor of another log, or one that is ahead of this one as it was restored. */
+static bool is_dead(const struct service *service, const struct cursor *cursor,
+                    const struct log_end *end)
 {
 	return cursor->names_log &&
-	       (cursor->log != end->log || cursor->id > end->newest);
+	       (cursor->id > end->newest ||
+	        incarnations_judge(store_incarnations(service->store), cursor) !=
+	                STANDING_GOOD);
 }
 
 /* Where the page ends: all messages of the room up to here are in it or were
@@ -212,7 +215,7 @@ void history_page(struct service *service, struct request *request)
 	}
 	if (!read_page(service, request, &wanted.range, &page, &found))
 		return;
-	bool reset = is_dead(&wanted.cursor, &found.end);
+	bool reset = is_dead(service, &wanted.cursor, &found.end);
 	if (reset) {
 		wanted.range = newest;
 		if (!read_page(service, request, &newest, &page, &found))

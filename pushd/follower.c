@@ -126,6 +126,7 @@ static void tail_was_read(void *context, struct log_read *read)
 	follower->upheavals = read->end.upheavals;
 	follower->distrusted = 0;
 	hub_start_over(follower->hub, read->end.log, read->upto);
+	hub_know_incarnations(follower->hub, &read->incarnations);
 	read_on(follower);
 }
 
@@ -253,7 +254,8 @@ static void log_was_read(void *context, struct log_read *read)
 	}
 	recover(follower);
 	if (read->end.log != hub->log || read->end.newest < read->held) {
-		journal_warning("the log is another one: starting over");
+		journal_warning("the log is another one, or was restored: "
+		                "starting over");
 		start_over(follower);
 		return;
 	}

@@ -56,6 +56,7 @@ void hub_release(struct hub *hub)
 {
 	window_clear(&hub->window, &hub->rooms);
 	rooms_release(&hub->rooms);
+	incarnations_release(&hub->incarnations);
 	buffer_release(&hub->scratch);
 }
 
@@ -349,12 +350,13 @@ static void decide(struct hub *hub, struct waiter *waiter)
 	if (waiter->from_now)
 		cursor->id = hub->newest;
 	waiter->from_now = false;
-	if (cursor->names_log && cursor->log != hub->log) {
+	enum standing standing = incarnations_judge(&hub->incarnations, cursor);
+	if (standing == STANDING_PASSED) {
 		reset(hub, waiter);
 		return;
 	}
-	if (cursor->id > hub->newest) {
-		/* Ahead of us, or from the future: the log knows. */
+	if (standing == STANDING_UNKNOWN || cursor->id > hub->newest) {
+		/* Ahead of us, or of no log that there is: the log knows. */
 		wait_for_look(hub, waiter);
 		return;
 	}
@@ -619,12 +621,20 @@ void hub_start_over(struct hub *hub, uint32_t log, int64_t from)
 	hub->ready = false;
 	window_clear(&hub->window, &hub->rooms);
 	hub->log = log;
+	incarnations_clear(&hub->incarnations);
+	incarnations_add(&hub->incarnations, log, 0);
 	hub->newest = from;
 	hub->window.from = from;
 	hub->rooms.from = 0;
 	for (struct list *at = hub->rooms.all.next; at != &hub->rooms.all;
 	     at = at->next)
 		unsettle_room(hub, LIST_OWNER(at, struct room, all));
+}
+
+void hub_know_incarnations(struct hub *hub, const struct incarnations *list)
+{
+	assert(incarnations_end_with(list, hub->log));
+	incarnations_copy(&hub->incarnations, list);
 }
 
 /* Of what was removed those who are parked lack only what they have never been
@@ -779,6 +789,17 @@ void hub_deliver(struct hub *hub)
 	window_evict(&hub->window, &hub->rooms);
 }
 
+/* Whether a look that has found all of the log has not found the place of this
+ * cursor. */
+static bool is_lost(const struct hub *hub, const struct waiter *waiter)
+{
+	const struct cursor *cursor = &waiter->cursor;
+
+	return !waiter->from_now &&
+	       (cursor->id > hub->newest ||
+	        incarnations_judge(&hub->incarnations, cursor) != STANDING_GOOD);
+}
+
 void hub_looked(struct hub *hub, int64_t look)
 {
 	struct list members;
@@ -787,13 +808,10 @@ void hub_looked(struct hub *hub, int64_t look)
 	list_append_all(&members, &hub->unsettled);
 	while (!list_is_empty(&members)) {
 		struct waiter *waiter = first_waiter(&members);
-		const struct cursor *cursor = &waiter->cursor;
-		bool is_future = hub->ready && !waiter->from_now &&
-		                 cursor->id > hub->newest;
 
 		if (waiter->checked_by > look)
 			move(waiter, WAITER_UNSETTLED, &hub->unsettled);
-		else if (is_future)
+		else if (hub->ready && is_lost(hub, waiter))
 			reset(hub, waiter);
 		else
 			decide(hub, waiter);

@@ -6,6 +6,9 @@
  *
  * What a waiter lacks is decided by the two parts of its cursor: of messages
  * with an id those above cursor.id, of the others those above cursor.position.
+ * Whether its cursor is of this log is decided by the log's incarnations. That is
+ * another's matter as well if the hub does not hold them all yet: so a tag that it
+ * does not know, and an id beyond what it holds, wait for the next look at the log.
  * hub_ask() and what happens later lead to one call of the `answered` function,
  * with a page or a problem; a waiter that goes away says so by hub_leave(). */
 #ifndef LONGROOM_HUB_H
@@ -36,7 +39,8 @@ struct hub {
 	bool closing;   /* answers end their connections */
 	int64_t retry_most_ms; /* closing: who is sent away comes back within it */
 	bool behind;    /* the log has more than was appended so far */
-	uint32_t log;   /* identity of the log */
+	uint32_t log;   /* the tag of the log's newest incarnation */
+	struct incarnations incarnations; /* of the log; they end with it */
 	int64_t newest; /* id up to which it is held */
 	int64_t complete_ms; /* when it was all of the log the last time, by a read
 	                      * that began then; monotonic */
@@ -85,6 +89,9 @@ void hub_send_away(struct hub *hub, struct waiter *waiter);
 /* The log is `log` and is held up to `from`; nothing of it is in the window.
  * Waiters are answered once hub_set_ready() was called. */
 void hub_start_over(struct hub *hub, uint32_t log, int64_t from);
+/* Right after that: which incarnations the log has had. Until then it is but the
+ * one that it was started over with. */
+void hub_know_incarnations(struct hub *hub, const struct incarnations *list);
 void hub_set_ready(struct hub *hub);
 
 /* Fills in the names of rooms of which it is not known where they begin, at most

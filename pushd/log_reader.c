@@ -70,6 +70,7 @@ struct log_read *log_read_new(enum log_read_kind kind)
 static void log_read_free(struct log_read *read)
 {
 	buffer_release(&read->json);
+	incarnations_release(&read->incarnations);
 	free(read->items);
 	free(read->rooms);
 	free(read->states);
@@ -115,8 +116,10 @@ static bool read_log(struct store *store, struct log_read *read)
 
 static bool read_tail(struct store *store, struct log_read *read)
 {
-	return store_log_end(store, &read->end) &&
-	       store_find_tail(store, read->bytes, &read->upto);
+	if (!store_log_end(store, &read->end))
+		return false;
+	incarnations_copy(&read->incarnations, store_incarnations(store));
+	return store_find_tail(store, read->bytes, &read->upto);
 }
 
 static bool read_room(struct store *store, struct log_read *read)

@@ -42,6 +42,8 @@ struct log_read {
 	bool good;
 	char error[256]; /* if not good */
 	struct log_end end;
+	struct incarnations incarnations; /* READ_TAIL: of the log; they end
+	                                   * with end.log */
 	int64_t upto;           /* READ_TAIL: after here; READ_LOG: up to here;
 	                         * READ_CHANGES: the last change seen */
 	struct store_page page; /* READ_ROOM */

@@ -315,6 +315,17 @@ static void ask_again(struct client *c)
 	free(cursor);
 }
 
+static void look(struct fixture *f);
+
+/* With a cursor that is not of the log: the next look says so. */
+static void ask_lost(struct client *c, const char *room, const char *after)
+{
+	ask(c, room, after);
+	assert_int_equal(c->waiter.state, WAITER_UNSETTLED);
+	look(c->fixture);
+	assert_int_equal(c->waiter.state, WAITER_RESETTING);
+}
+
 #define assert_got(client, number, expected)                                   \
 	do {                                                                   \
 		expect((client)->answers == (number), "%d answers",            \
@@ -917,7 +928,7 @@ static void a_failed_read_is_told(void **state)
 	struct client *a = client_of(f, 0), *b = client_of(f, 1);
 
 	ask(a, "room_1", "0");
-	ask(b, "room_1", "1.0badcafe.0");
+	ask_lost(b, "room_1", "1.0badcafe.0");
 	f->log.failing = true;
 	run_reads(f);
 	assert_int_equal(a->answers, 1);
@@ -1305,8 +1316,8 @@ static void another_logs_cursor_is_reset(void **state)
 
 	say_many(f, "room_1", 12);
 	say(f, "lobby");
-	ask(a, "room_1", "1.0badcafe.3");
-	ask(b, "room_1", "1.0badcafe.999.00000001.7");
+	ask_lost(a, "room_1", "1.0badcafe.3");
+	ask_lost(b, "room_1", "1.0badcafe.999.00000001.7");
 	run_reads(f);
 	assert_got(a, 1, "3 4 5 6 7 8 9 10 11 12 ");
 	assert_true(a->reset && a->more && !a->gap);
@@ -1325,7 +1336,7 @@ static void a_reset_in_an_empty_room_is_answered(void **state)
 	struct fixture *f = *state;
 	struct client *a = client_of(f, 0);
 
-	ask(a, "room_1", "1.0badcafe.3");
+	ask_lost(a, "room_1", "1.0badcafe.3");
 	run_reads(f);
 	assert_got(a, 1, "");
 	assert_true(a->reset && !a->more);
@@ -1339,10 +1350,10 @@ static void who_is_reset_while_a_reset_is_read_gets_the_next(void **state)
 	struct client *a = client_of(f, 0), *b = client_of(f, 1);
 
 	say(f, "room_1");
-	ask(a, "room_1", "1.0badcafe.3");
+	ask_lost(a, "room_1", "1.0badcafe.3");
 	perform_next(&f->log);
 	say(f, "room_1");
-	ask(b, "room_1", "1.0badcafe.3");
+	ask_lost(b, "room_1", "1.0badcafe.3");
 	run_reads(f);
 	assert_got(a, 1, "1 ");
 	ask_again(a);
@@ -1485,6 +1496,9 @@ static void a_read_of_a_new_log_answers_no_old_cursor(void **state)
 	ask(a, "room_1", "2");
 	replace_log(f, OTHER_LOG, 7, "room_1");
 	hub_start_over(&f->hub, OTHER_LOG, 0);
+	look(f);
+	run_reads(f);
+	assert_state(a, WAITER_UNSETTLED);
 	look(f);
 	run_reads(f);
 	assert_got(a, 1, "1 2 3 4 5 6 7 ");
@@ -1674,12 +1688,11 @@ static bool bring_into_state(struct fixture *f, int step, struct client *c)
 		assert_state(c, WAITER_READING);
 		return true;
 	case 4:
-		ask(c, "room_1", "1.0badcafe.3");
-		assert_state(c, WAITER_RESETTING);
+		ask_lost(c, "room_1", "1.0badcafe.3");
 		return true;
 	case 5: /* behind another's */
-		ask(client_of(f, 2), "room_1", "1.0badcafe.3");
-		ask(c, "room_1", "1.0badcafe.3");
+		ask_lost(client_of(f, 2), "room_1", "1.0badcafe.3");
+		ask_lost(c, "room_1", "1.0badcafe.3");
 		assert_state(c, WAITER_RESETTING);
 		return true;
 	case 6:
@@ -1804,6 +1817,7 @@ static void who_is_sent_away_with_an_id_gets_a_cursor(void **state)
 	hub_start_over(&f->hub, OTHER_LOG, 0);
 	look(f);
 	ask_again(unsettled);
+	look(f);
 	run_reads(f);
 	assert_got(unsettled, 2, "1 2 3 4 5 6 7 8 9 ");
 	assert_true(unsettled->reset);

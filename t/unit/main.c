@@ -20,6 +20,7 @@ static const struct group {
 	{"store", run_store},
 	{"pushd", run_pushd},
 	{"hub", run_hub},
+	{"incarnations", run_incarnations},
 	{"tokens", run_tokens},
 	{"patterns", run_patterns},
 	{"limits", run_limits},

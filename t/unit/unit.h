@@ -75,6 +75,7 @@ int run_json_reader(void);
 int run_fastcgi(void);
 int run_frame(void);
 int run_hub(void);
+int run_incarnations(void);
 int run_limits(void);
 int run_patterns(void);
 int run_pushd(void);
