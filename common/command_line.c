@@ -7,11 +7,33 @@
 #include "access.h"
 #include "journal.h"
 
+static const char *known_verb; /* NULL: the program has none */
+
 static void usage(const char *program, FILE *to)
 {
 	fprintf(to,
 	        "usage: %s [-c FILE] [-o section.name=value ...] [-t] [-V] [-h]\n",
 	        program);
+	if (known_verb != NULL)
+		fprintf(to,
+		        "       %s [-c FILE] [-o section.name=value ...] %s\n",
+		        program, known_verb);
+}
+
+bool command_line_take_verb(int *argc, char **argv, const char *verb)
+{
+	int kept = 1;
+
+	known_verb = verb;
+	if (*argc < 2)
+		return false;
+	for (int i = 1; i < *argc; i++)
+		if (strcmp(argv[i], verb) != 0)
+			argv[kept++] = argv[i];
+	bool found = kept < *argc;
+	*argc = kept;
+	argv[kept] = NULL;
+	return found;
 }
 
 static const char *default_file(void)

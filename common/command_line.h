@@ -6,7 +6,8 @@
  *     -t        check the settings, and the keys that they name, and exit
  *     -V        print the version and exit
  *     -h        (or --help) print the usage and exit
- */
+ *
+ * and the verb that one of them has for itself, a word like --new-incarnation. */
 #ifndef LONGROOM_COMMAND_LINE_H
 #define LONGROOM_COMMAND_LINE_H
 
@@ -17,6 +18,11 @@ enum {
 	EXIT_SETTINGS = 1, /* settings that are wrong, or can't be had */
 	EXIT_USAGE = 2,
 };
+
+/* Takes the verb out of the arguments, wherever it stands among the options. False:
+ * it is not there. From then on the usage tells of it. Borrows it for the life of
+ * the process. */
+bool command_line_take_verb(int *argc, char **argv, const char *verb);
 
 /* True: go on with settings, which the caller releases. False: leave with
  * *exit_status; everything has been said. */

@@ -2,7 +2,8 @@
  *
  * As a daemon it serves FastCGI: some threads accept and answer, one writes, one
  * waits for slow peers.
- * Started by a web server as CGI it answers the one request and ends. */
+ * Started by a web server as CGI it answers the one request and ends. An operator
+ * has it begin an incarnation of the log. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "command_line.h"
 #include "descriptors.h"
 #include "endpoint.h"
+#include "incarnation.h"
 #include "inherited.h"
 #include "journal.h"
 #include "listener.h"
@@ -274,11 +276,19 @@ int main(int argc, char **argv)
 	block_hang_up();
 	if (arguments_are_foreign())
 		argc = 1;
+	/* No client is to do this. */
+	bool begins_incarnation =
+		!is_cgi() && command_line_take_verb(&argc, argv, "--new-incarnation");
 	if (!command_line_read(argc, argv, program, &settings, &status))
 		return status;
 	/* The database and the bus are for us and our group, in which the web
 	 * server and longroom-pushd may be. */
 	umask(0007);
+	if (begins_incarnation) {
+		status = incarnation_begin(&settings);
+		settings_release(&settings);
+		return status;
+	}
 	gateway_init();
 	struct history history = {
 		.argc = argc,

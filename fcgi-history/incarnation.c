@@ -1,0 +1,34 @@
+#include "incarnation.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "journal.h"
+#include "store.h"
+
+static int complain(const char *why)
+{
+	journal_error("no new incarnation has begun: %s", why);
+	return EXIT_FAILURE;
+}
+
+int incarnation_begin(const struct settings *settings)
+{
+	struct buffer error = {0};
+	struct store *store = store_new(settings, STORE_WRITE, &error);
+	struct log_end end;
+	int status = EXIT_SUCCESS;
+
+	buffer_add(&error, "", 1);
+	if (store == NULL)
+		status = complain(error.data);
+	else if (!store_begin_incarnation(store, &end))
+		status = complain(store_error(store));
+	else
+		printf("%s: incarnation %08" PRIx32 " begins after msg_id=%" PRId64
+		       "\n", settings->store_url, end.log, end.newest);
+	store_free(store);
+	buffer_release(&error);
+	return status;
+}

@@ -1,0 +1,12 @@
+/* longroom-history --new-incarnation: what an operator does who has put a backup in
+ * place with all that is beside it, so that nobody notices by themselves. */
+#ifndef LONGROOM_INCARNATION_H
+#define LONGROOM_INCARNATION_H
+
+#include "settings.h"
+
+/* Begins an incarnation of the log, and says so in one line, or why not. Returns
+ * the exit status. */
+int incarnation_begin(const struct settings *settings);
+
+#endif
