@@ -1,0 +1,341 @@
+# A log that was restored from a backup, by the manual or in other ways: no client
+# misses anything without being told, and none is told where nothing is missing
+# (PROTOCOL section 7, longroom-history(8)). What must be true after each accident
+# stands in t/lib/Followers.pm.
+#
+# Nine messages are sent. Clients stay with what they have seen of them; a backup is
+# made after five. Then comes the accident, and then six more messages, so that the
+# log grows past all cursors from before.
+
+use strict;
+use warnings;
+
+use FindBin ();
+use lib "$FindBin::Bin/lib";
+use File::Copy ();
+use Followers;
+use JSON::PP ();
+use Longroom;
+use Test::More;
+
+my $room = 'room_26';
+
+sub copy {
+    my ($from, $to) = @_;
+    File::Copy::copy($from, $to) or die "copy $from to $to: $!\n";
+    return;
+}
+
+sub back_up {
+    my ($l, $to) = @_;
+    $l->sql(".backup $to");
+    return;
+}
+
+sub remove_side_files {
+    my ($l) = @_;
+    unlink map { $l->database . $_ } qw(-wal -shm);
+    return;
+}
+
+sub record_of { return $_[0]->database . '-acknowledged' }
+
+sub end     { my ($l) = @_; $l->stop_program($_)  for qw(pushd history); return }
+sub start   { my ($l) = @_; $l->start_program($_) for qw(history pushd); return }
+sub restart { my ($l) = @_; end($l); start($l); return }
+
+# As the manual says. $meanwhile comes when the file is in place.
+sub restore {
+    my ($l, $backup, $meanwhile) = @_;
+    end($l);
+    copy($backup, $l->database);
+    remove_side_files($l);
+    $meanwhile->() if $meanwhile;
+    start($l);
+    return;
+}
+
+sub new_incarnation {
+    my ($l) = @_;
+    return Longroom::run([Longroom::program('longroom-history'), '-c', $l->dir . '/longroom.conf', '--new-incarnation']);
+}
+
+# Puts another Longroom's log in place, with so many messages.
+sub put_another_log {
+    my ($l, $count) = @_;
+    my $other = Longroom->start(without => ['pushd']);
+    my @held = map {s/^/other /r} 1 .. $count;
+    $other->post($room, $_) for @held;
+    back_up($other, $l->dir . '/other.db');
+    $other->stop;
+    restore($l, $l->dir . '/other.db');
+    return @held;
+}
+
+# Each gets {l, f, backup, backed_up => [texts], all => [texts]} and returns the texts
+# that the file then holds.
+my @accidents = (
+    {
+        title => 'nothing but a restart',
+        deed  => sub { my ($w) = @_; restart($w->{l}); return @{ $w->{all} } },
+    },
+    {
+        title => 'a backup is restored as the manual says',
+        deed  => sub { my ($w) = @_; restore($w->{l}, $w->{backup}); return @{ $w->{backed_up} } },
+    },
+    {
+        title => 'a backup that lacks nothing is restored',
+        deed  => sub {
+            my ($w) = @_;
+            back_up($w->{l}, $w->{backup});
+            restore($w->{l}, $w->{backup});
+            return @{ $w->{all} };
+        },
+    },
+    {
+        title => 'a backup of the empty log is restored',
+        deed  => sub { my ($w) = @_; restore($w->{l}, $w->{empty}); return () },
+    },
+    {
+        title => 'the programs are killed, and a backup is restored',
+        deed  => sub {
+            my ($w) = @_;
+            $w->{l}->signal($_, 'KILL') for qw(pushd history);
+            restore($w->{l}, $w->{backup});
+            return @{ $w->{backed_up} };
+        },
+    },
+    {
+        title => 'a backup is restored and nothing says how far the log was acknowledged',
+        deed  => sub {
+            my ($w) = @_;
+            restore($w->{l}, $w->{backup}, sub { unlink record_of($w->{l}) });
+            return @{ $w->{backed_up} };
+        },
+    },
+    {
+        title => '... or but a half of it',
+        deed  => sub {
+            my ($w) = @_;
+            restore($w->{l}, $w->{backup}, sub { truncate record_of($w->{l}), 20 });
+            return @{ $w->{backed_up} };
+        },
+    },
+    {
+        title => '... or only what another user wrote, and longroom-history can\'t read',
+        deed  => sub {
+            my ($w) = @_;
+            restore($w->{l}, $w->{backup}, sub { chmod 0, record_of($w->{l}) });
+            return @{ $w->{backed_up} };
+        },
+    },
+    {
+        title => 'a backup is restored twice',
+        deed  => sub {
+            my ($w) = @_;
+            restore($w->{l}, $w->{backup});
+            $w->{f}->send(4);
+            $w->{f}->stay('those of the life between');
+            restore($w->{l}, $w->{backup});
+            return @{ $w->{backed_up} };
+        },
+    },
+    {
+        title => 'a backup is restored, and one that was made after that',
+        deed  => sub {
+            my ($w) = @_;
+            restore($w->{l}, $w->{backup});
+            my @then = $w->{f}->send(2);
+            back_up($w->{l}, $w->{backup});
+            $w->{f}->stay('those of the second backup');
+            $w->{f}->send(2);
+            $w->{f}->stay('those of the life between');
+            restore($w->{l}, $w->{backup});
+            return (@{ $w->{backed_up} }, @then);
+        },
+    },
+    {
+        title => 'a backup is restored, and the original put back',
+        deed  => sub {
+            my ($w) = @_;
+            end($w->{l});
+            copy($w->{l}->database, "$w->{backup}.original");
+            start($w->{l});
+            restore($w->{l}, $w->{backup});
+            $w->{f}->send(6);
+            $w->{f}->stay('those of the life between');
+            restore($w->{l}, "$w->{backup}.original");
+            return @{ $w->{all} };
+        },
+    },
+    {
+        title       => "another log's file is put in place",
+        another_log => 1,
+        deed  => sub { my ($w) = @_; return put_another_log($w->{l}, 12) },
+    },
+    {
+        title => "another log's file is put in place, and then a backup",
+        deed  => sub {
+            my ($w) = @_;
+            put_another_log($w->{l}, 2);
+            restore($w->{l}, $w->{backup});
+            return @{ $w->{backed_up} };
+        },
+    },
+    {
+        title => 'a whole folder is restored, and the operator says so',
+        deed  => sub {
+            my ($w) = @_;
+            my $l = $w->{l};
+            restore($l, $w->{backup}, sub {
+                copy("$w->{backup}-acknowledged", record_of($l));
+                my $result = new_incarnation($l);
+                is $result->{status}, 0, '--new-incarnation ends with 0' or diag $result->{stderr};
+                like $result->{stdout}, qr/\Asqlite:\S+longroom\.db: incarnation [0-9a-f]{8} begins after msg_id=5\n\z/,
+                    '... and says in one line what it did';
+            });
+            return @{ $w->{backed_up} };
+        },
+    },
+    {
+        title => 'an operator begins an incarnation for nothing',
+        deed  => sub {
+            my ($w) = @_;
+            end($w->{l});
+            is new_incarnation($w->{l})->{status}, 0, '--new-incarnation ends with 0' for 1 .. 2;
+            start($w->{l});
+            return @{ $w->{all} };
+        },
+    },
+    {
+        title => 'a backup is put in place while only longroom-history is stopped',
+        deed  => sub {
+            my ($w) = @_;
+            my $l = $w->{l};
+            $l->stop_program('history');
+            remove_side_files($l);
+            rename $w->{backup}, $l->database or die "rename: $!\n";
+            $l->start_program('history');
+            return @{ $w->{backed_up} };
+        },
+    },
+);
+
+for my $accident (@accidents) {
+    subtest $accident->{title} => sub {
+        my $l = Longroom->start;
+        my $f = Followers->new($l, $room);
+        my %world = (l => $l, f => $f, backup => $l->dir . '/backup.db', empty => $l->dir . '/empty.db');
+        back_up($l, $world{empty});
+        $f->stay('those who have nothing yet');
+        my @texts = $f->send(3);
+        $f->stay('those who have three');
+        push @texts, $f->send(2);
+        $f->stay('those who have what the backup has');
+        back_up($l, $world{backup});
+        copy(record_of($l), "$world{backup}-acknowledged") if -e record_of($l);
+        $world{backed_up} = [@texts];
+        push @texts, $f->send(1);
+        $f->stay('those who have one more');
+        push @texts, $f->send(3);
+        $f->stay('those who have all');
+        $world{all} = [@texts];
+        my @held = $accident->{deed}->(\%world);
+        push @held, $f->send(6);
+        $f->judge(\@held, another_log => $accident->{another_log});
+        $l->stop;
+    };
+}
+
+subtest 'who waits while a backup is put in place' => sub {
+    my $l = Longroom->start;
+    my $f = Followers->new($l, $room);
+    $f->send(3);
+    my $behind = $l->history($room)->{json}{cursor};
+    my @held = $f->send(2);
+    my $at = $l->history($room)->{json}{cursor};
+    back_up($l, $l->dir . '/backup.db');
+    my $other = $l->poll('nobody', after => $behind, timeout => 0)->{json}{cursor};
+    $f->send(4);
+    my $ahead = $l->history($room)->{json}{cursor};
+    my $pollers = $l->pollers;
+    my %seen = (
+        ahead  => $pollers->follow($room,    after => $ahead),
+        within => $pollers->follow('nobody', after => $other),
+    );
+    $pollers->run(0.3);
+    $l->stop_program('history');
+    remove_side_files($l);
+    rename $l->dir . '/backup.db', $l->database or die "rename: $!\n";
+    $l->start_program('history');
+    ok $pollers->run(30, sub { $seen{ahead}{resets} }), 'is told at once, if it is ahead';
+    my @new = $f->send(6);
+    $l->post('nobody', 'at last');
+    ok $pollers->run(30, sub { ($seen{within}{contents}[-1] // '') eq 'at last' && $seen{ahead}{contents}[-1] eq $new[-1] }),
+        'gets what comes then';
+    $pollers->close;
+    is_deeply $seen{within}{contents}, ['at last'], 'once';
+    is_deeply [@{ $seen{within} }{qw(resets gaps)}], [0, 0], 'and notices nothing, if it is not ahead';
+    is_deeply [@{ $seen{ahead}{contents} }[-6 .. -1]], \@new, 'in order';
+    $l->stop;
+};
+
+subtest 'a cursor of an incarnation that longroom-pushd has not seen yet' => sub {
+    my $l = Longroom->start;
+    my $f = Followers->new($l, $room);
+    $f->send(3);
+    for (1 .. 5) {
+        $l->stop_program('history');
+        new_incarnation($l);
+        $l->start_program('history');
+        my $cursor = $l->history($room)->{json}{cursor};
+        my $c = $l->connect;
+        $c->write(Longroom::get_bytes("/rooms/$room/poll?timeout=20&after=$cursor"));
+        my @sent = $f->send(1);
+        my $answer = $c->answer(20);
+        is_deeply [@{ $answer->{json} }{qw(count reset)}], [1, undef], 'is good, and waits';
+        is_deeply $l->message_contents($answer), \@sent, '... for what is sent next';
+    }
+    $l->stop;
+};
+
+subtest 'an operator may begin an incarnation while nobody writes, and only then' => sub {
+    my $l = Longroom->start;
+    my $f = Followers->new($l, $room);
+    my @held = $f->send(2);
+    $f->stay('those who have two');
+    my $refused = new_incarnation($l);
+    isnt $refused->{status}, 0, 'it is refused while longroom-history runs';
+    like $refused->{stderr}, qr/no new incarnation has begun: another writer has the log open: end it first\n\z/,
+        '... which says why';
+    is $refused->{stdout}, '', '... and nothing else';
+    $l->stop_program('history');
+    is new_incarnation($l)->{status}, 0, 'longroom-pushd is in nobody\'s way';
+    $l->start_program('history');
+    push @held, $f->send(1);
+    $f->judge(\@held);
+    unlink record_of($l);
+    push @held, $f->send(1);
+    isnt new_incarnation($l)->{status}, 0, 'it is refused too if the file beside the log was removed meanwhile';
+    is new_incarnation(Longroom->start(without => [qw(history pushd)]))->{status}, 1, 'and where there is no log';
+    my $cgi = Longroom::run([Longroom::program('longroom-history'), '--new-incarnation'],
+        env => { REQUEST_METHOD => 'GET', QUERY_STRING => '--new-incarnation', LONGROOM_CONF => $l->dir . '/longroom.conf' });
+    unlike $cgi->{stdout}, qr/incarnation/, 'a client can\'t, by CGI';
+    $f->judge(\@held);
+    $l->stop;
+};
+
+subtest 'a client with an id alone is treated as before' => sub {
+    my $l = Longroom->start;
+    my $f = Followers->new($l, $room);
+    $f->send(5);
+    back_up($l, $l->dir . '/backup.db');
+    $f->send(4);
+    restore($l, $l->dir . '/backup.db');
+    is $l->poll($room, after => 9, timeout => 20)->{json}{reset}, JSON::PP::true, 'reset, beyond the end';
+    $f->send(6);
+    is_deeply $l->message_ids($l->poll($room, after => 9, timeout => 20)), [10, 11], 'what comes after it, within';
+    $l->stop;
+};
+
+done_testing;
