@@ -1440,6 +1440,105 @@ static void a_restored_backup_resets_who_is_ahead(void **state)
 	assert_false(within->reset);
 }
 
+/* The log LOG was restored up to message 3, and goes on as OTHER_LOG. */
+static void begin_incarnation(struct fixture *f)
+{
+	struct incarnations list = {0};
+
+	incarnations_add(&list, LOG, 0);
+	incarnations_add(&list, OTHER_LOG, 3);
+	replace_log(f, OTHER_LOG, 3, "room_1");
+	hub_start_over(&f->hub, OTHER_LOG, 0);
+	hub_know_incarnations(&f->hub, &list);
+	incarnations_release(&list);
+}
+
+static void a_cursor_is_good_up_to_the_new_incarnation(void **state)
+{
+	static const struct {
+		const char *cursor, *names; /* NULL: it is reset */
+	} rows[] = {
+		{"1.5f3a9c01.0", "1 2 3 4 5 6 7 8 9 "},
+		{"1.5f3a9c01.2", "3 4 5 6 7 8 9 "},
+		{"1.5f3a9c01.3", "4 5 6 7 8 9 "},
+		{"1.5f3a9c01.4", NULL},
+		{"1.5f3a9c01.8", NULL},
+		{"1.5f3a9c01.100", NULL},
+		{"1.0badcafe.3", "4 5 6 7 8 9 "},
+		{"1.0badcafe.8", "9 "},
+		{"1.0badcafe.10", NULL},
+		{"1.12345678.2", NULL},
+		{"8", "9 "},
+	};
+	struct fixture *f = *state;
+
+	say_many(f, "room_1", 5);
+	begin_incarnation(f);
+	look(f);
+	say_many(f, "room_1", 6);
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		struct client *c = client_of(f, 0);
+
+		forget_answer(c);
+		c->answers = 0;
+		ask(c, "room_1", rows[i].cursor);
+		if (c->waiter.state == WAITER_UNSETTLED)
+			look(f);
+		run_reads(f);
+		expect(c->answers == 1, "%s", rows[i].cursor);
+		expect(c->reset == (rows[i].names == NULL), "%s",
+		       rows[i].cursor);
+		assert_got(c, 1, rows[i].names != NULL
+		                         ? rows[i].names
+		                         : "1 2 3 4 5 6 7 8 9 ");
+	}
+}
+
+static void who_is_not_ahead_notices_no_incarnation(void **state)
+{
+	struct fixture *f = *state;
+	struct client *within = client_of(f, 0), *ahead = client_of(f, 1);
+
+	say_many(f, "room_1", 3);
+	park(f, 0, "room_1");
+	hub_leave(&f->hub, &within->waiter);
+	ask(within, "room_2", "1.5f3a9c01.3");
+	run_reads(f);
+	say_many(f, "room_1", 2);
+	park(f, 1, "room_1");
+	begin_incarnation(f);
+	look(f);
+	run_reads(f);
+	assert_state(within, WAITER_PARKED);
+	assert_int_equal(within->answers, 0);
+	assert_got(ahead, 1, "1 2 3 ");
+	assert_true(ahead->reset);
+	say(f, "room_2");
+	assert_got(within, 1, "4 ");
+	assert_false(within->reset || within->gap);
+	/* Its cursor is of the new one. */
+	assert_int_equal(strncmp(within->cursor, "1.0badcafe.4", 12), 0);
+}
+
+/* What longroom-history gave a moment ago. */
+static void a_tag_that_the_next_look_brings_is_good(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0);
+
+	say_many(f, "room_1", 5);
+	ask(a, "room_1", "1.0badcafe.3");
+	assert_state(a, WAITER_UNSETTLED);
+	assert_int_equal(f->log.asked, 0);
+	begin_incarnation(f);
+	look(f);
+	run_reads(f);
+	assert_state(a, WAITER_PARKED);
+	say(f, "room_1");
+	assert_got(a, 1, "4 ");
+	assert_false(a->reset);
+}
+
 static void a_read_of_another_log_answers_nobody(void **state)
 {
 	struct fixture *f = *state;
@@ -2259,6 +2358,13 @@ int run_hub(void)
 		WITH_HUB("when a backup is restored those beyond its end are "
 	                 "reset",
 	                 a_restored_backup_resets_who_is_ahead),
+		WITH_HUB("a cursor is good up to where a later incarnation began",
+	                 a_cursor_is_good_up_to_the_new_incarnation),
+		WITH_HUB("who is not ahead of a new incarnation does not notice",
+	                 who_is_not_ahead_notices_no_incarnation),
+		WITH_HUB("an incarnation that the hub does not know is decided by "
+	                 "the next look at the log",
+	                 a_tag_that_the_next_look_brings_is_good),
 		WITH_HUB("a read that saw another log answers nobody",
 	                 a_read_of_another_log_answers_nobody),
 		WITH_HUB("a read from before the log was replaced is not used",
