@@ -386,8 +386,8 @@ function server(...answers) {
 }
 const json = (body, status = 200, headers = {}) => () => new Response(JSON.stringify(body), { status, headers });
 const lost = () => { throw new TypeError('Failed to fetch'); };
-const message = (id) => ({ id, user_id: 'u', content: `m${id}` });
-const unsaved = (n, client_id) => ({ id: null, user_id: 'u', content: `u${n}`, saved: false, client_id });
+const message = (id) => ({ type: 'chat_message', id, user_id: 'u', content: `m${id}` });
+const unsaved = (n, client_id) => ({ type: 'chat_message', id: null, user_id: 'u', content: `u${n}`, saved: false, client_id });
 const page = (messages, more = {}) => json(
     { count: messages.length, messages, cursor: 'c', earliest: 1, more: false, ...more });
 const problem = (type, status, headers) => json({ type, status, title: type, detail: type }, status, headers);
@@ -443,6 +443,30 @@ room.leave();
 return log;
 END
     'answers that overlap are shown once, and a gap is told where it is');
+
+is_deeply(scripted(<<'END'), [['history m1', 'live', 'm4', 'left'], ['none', 'one', 'two', 'three']],
+const other = (id) => ({ type: 'poll_opened', id, data: {} });
+server(page([message(1), other(2)], { cursor: 'one' }), page([other(3)], { cursor: 'two' }),
+       page([message(2), message(3), message(4), other(5)], { cursor: 'three' }));
+const { room, log } = watch();
+await until(() => asked.length === 4);
+room.leave();
+return [log, asked.map(({ url }) => new URL(url).searchParams.get('after') ?? 'none')];
+END
+    'entries of a type that it does not know are not handed over, and their ids and cursors count');
+
+is_deeply(scripted(<<'END'), ['m2 m3', 0, '5 4'],
+const other = (id) => ({ type: 'poll_opened', id, data: {} });
+server(page([message(5)]));
+const { room } = watch();
+await until(() => asked.length === 2);
+reads = [page([other(4)], { more: true }), page([message(2), message(3)])];
+const older = await room.older(5);
+room.leave();
+return [older.messages.map(({ content }) => content).join(' '), Number(older.older),
+        asked.slice(2, 4).map(({ url }) => new URL(url).searchParams.get('before')).join(' ')];
+END
+    'older messages are looked for behind a page that has none');
 
 is_deeply(scripted(<<'END'), ['history m5 m9', 'live', 'history m1 m2', 'm3', 'left'],
 server(page([message(5), message(9)]), page([message(1), message(2)], { reset: true, cursor: 'd' }),

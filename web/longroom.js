@@ -11,6 +11,8 @@
  *   await room.send('Hello world');
  *   room.leave();
  *
+ * Entries of a type that is not known here are not handed over.
+ *
  * A room is read once, then polled after the cursor of the last answer. The
  * cursor moves only when an answer was read whole, in the same breath in which
  * its messages are handed over: whatever dies in between is asked for again,
@@ -201,10 +203,14 @@ export class Room {
    */
   async older(before = this.#cursor) {
     const sequence = this.#sequence;
-    const page = await this.#history({ before }, this.#life.signal)
-      .catch((problem) => { throw this.#ended ? new LongroomError('left') : problem; });
-    if (this.#ended || sequence !== this.#sequence || page.reset) throw new LongroomError('left');
-    return { messages: page.messages, older: page.more };
+    for (;;) {
+      const page = await this.#history({ before }, this.#life.signal)
+        .catch((problem) => { throw this.#ended ? new LongroomError('left') : problem; });
+      if (this.#ended || sequence !== this.#sequence || page.reset) throw new LongroomError('left');
+      const messages = page.messages.filter(isMessage);
+      if (messages.length > 0 || !page.more) return { messages, older: page.more };
+      before = page.messages[0].id;
+    }
   }
 
   get #ended() {
@@ -281,13 +287,14 @@ export class Room {
     this.#cursor = page.cursor;
     if (page.whole) {
       this.#sequence = new Sequence();
-      const messages = page.messages.filter((message) => this.#sequence.isNext(message));
-      this.#call('onHistory', { messages, older: hasOlder(messages, page.earliest) });
+      const entries = page.messages.filter((entry) => this.#sequence.isNext(entry));
+      this.#call('onHistory',
+        { messages: entries.filter(isMessage), older: hasOlder(entries, page.earliest) });
     } else {
       if (page.gap) this.#call('onGap', page.earliest);
-      for (const message of page.messages) {
+      for (const entry of page.messages) {
         if (this.#ended) return;
-        if (this.#sequence.isNext(message)) this.#call('onMessage', message);
+        if (this.#sequence.isNext(entry) && isMessage(entry)) this.#call('onMessage', entry);
       }
     }
     if (!this.#ended) this.#enter('live');
@@ -557,6 +564,11 @@ function parsed(text) {
 function pageOf(body) {
   if (Array.isArray(body.messages) && typeof body.cursor === 'string') return body;
   throw new LongroomError('no-answer', { detail: 'the answer is not a page of messages' });
+}
+
+/** A log has entries of other types too, and more in later versions. */
+function isMessage({ type }) {
+  return type === 'chat_message';
 }
 
 function hasOlder(messages, earliest) {
