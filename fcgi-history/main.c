@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "access.h"
+#include "cgi_arguments.h"
 #include "command_line.h"
 #include "descriptors.h"
 #include "endpoint.h"
@@ -56,16 +57,6 @@ static bool is_cgi(void)
 {
 	return getenv("GATEWAY_INTERFACE") != NULL ||
 	       getenv("REQUEST_METHOD") != NULL;
-}
-
-/* A web server hands a query without '=' to a CGI program as its arguments
- * (RFC 3875 section 4.4). Anyone can send one, so then there are none. */
-static bool arguments_are_foreign(void)
-{
-	const char *query = getenv("QUERY_STRING");
-
-	return is_cgi() && query != NULL && query[0] != '\0' &&
-	       strchr(query, '=') == NULL;
 }
 
 static int answer_as_cgi(const struct history *history)
@@ -274,8 +265,8 @@ int main(int argc, char **argv)
 
 	journal_name(program);
 	block_hang_up();
-	if (arguments_are_foreign())
-		argc = 1;
+	if (is_cgi())
+		argc = cgi_own_arguments(getenv("QUERY_STRING"), argc, argv);
 	/* No client is to do this. */
 	bool begins_incarnation =
 		!is_cgi() && command_line_take_verb(&argc, argv, "--new-incarnation");

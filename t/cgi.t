@@ -37,8 +37,8 @@ sub cgi {
         $env{CONTENT_TYPE}   = $options{type} || 'text/plain';
         $env{CONTENT_LENGTH} = length $options{body};
     }
-    my $run = Longroom::run([Longroom::program('longroom-history'), '-c', $l->dir . '/longroom.conf'],
-        env => \%env, clean_env => 1, stdin => $options{body});
+    my $run = Longroom::run([Longroom::program('longroom-history'), '-c', $l->dir . '/longroom.conf',
+        @{ $options{arguments} || [] }], env => \%env, clean_env => 1, stdin => $options{body});
     my ($head, $content) = split /\r?\n\r?\n/, $run->{stdout}, 2;
     my %headers = map { /^([^:]+):\s*(.*?)\s*$/ ? (lc $1 => $2) : () } split /\r?\n/, $head // '';
     my ($status) = ($headers{status} || '200') =~ /^([0-9]{3})/;
@@ -97,6 +97,28 @@ subtest 'as plain CGI' => sub {
     cmp_ok time - $begin, '<', 5, 'in about a second';
     is cgi($l, POST => '/rooms/room_26/messages', body => '{"content":"to who waits","client_id":"1"}',
         type => 'application/json')->{status}, 200, 'a client_id is known across processes';
+    $l->stop;
+};
+
+subtest 'a query that the web server passes as arguments' => sub {
+    my $l = Longroom->start(without => [qw(history pushd)]);
+    my $path = '/rooms/room_26/messages';
+    is cgi($l, POST => "$path?newest", body => 'first')->{status}, 201, 'a wrapper that passes none keeps its -c';
+    my $count = sub {
+        my ($query, @arguments) = @_;
+        return cgi($l, GET => "$path?$query", arguments => [@arguments])->{json}{count};
+    };
+    is $count->('newest', 'newest'), 1, 'one that passes them keeps its -c too';
+    is $count->('a+b%20c+', 'a', 'b c', ''), 1, '... of several words, decoded';
+    is $count->('a%3Bb', 'a\\;b'), 1, '... with what a shell would heed escaped';
+    is $count->('%3B', '%3B'), 1, '... or as they were sent';
+    is $count->('-o+store.url%3Dsqlite:/nonexistent/x', '-o', 'store.url=sqlite:/nonexistent/x'), 1,
+        'none of them is an option';
+    is $count->('-c+/nonexistent', '-c', '/nonexistent'), 1, '... nor another file of settings';
+    is $count->('-V', '-V'), 1, '... nor anything else that a program does';
+    is $count->('--+-V', '--', '-V'), 1, '... with -- before it';
+    is $count->('x', '--', 'x'), 1, 'a wrapper may end its own by --';
+    is $count->('x%20-V', '--', 'something', '-V'), 1, '... and then none of the others counts, whatever it is';
     $l->stop;
 };
 
