@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "memory.h"
+#include "thread.h"
 
 enum {
 	/* Frames wait here while the event loop is busy elsewhere. */
@@ -32,8 +33,11 @@ static struct bus *complain(struct bus *bus, const char *address,
 	return NULL;
 }
 
-static struct bus *bus_new(int protocol)
+/* NULL: nanomsg could not start its thread. */
+static struct bus *bus_new(int protocol, struct buffer *error)
 {
+	if (!thread_can_start(error))
+		return NULL;
 	struct bus *bus = memory_get(sizeof *bus);
 
 	bus->socket = nn_socket(AF_SP, protocol);
@@ -67,8 +71,10 @@ static bool can_replace(const char *address)
 
 struct bus *bus_publish_on(const char *address, struct buffer *error)
 {
-	struct bus *bus = bus_new(NN_PUB);
+	struct bus *bus = bus_new(NN_PUB, error);
 
+	if (bus == NULL)
+		return NULL;
 	if (!can_replace(address)) {
 		buffer_printf(error, "bus %s: %s", address, strerror(errno));
 		bus_free(bus);
@@ -97,8 +103,10 @@ static bool set_up_subscriber(struct bus *bus)
 struct bus *bus_subscribe_to(const struct word_list *addresses,
                              struct buffer *error)
 {
-	struct bus *bus = bus_new(NN_SUB);
+	struct bus *bus = bus_new(NN_SUB, error);
 
+	if (bus == NULL)
+		return NULL;
 	if (!set_up_subscriber(bus))
 		return complain(bus, "subscriber", error);
 	for (size_t i = 0; i < addresses->count; i++)

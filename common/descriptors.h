@@ -2,9 +2,12 @@
 #ifndef LONGROOM_DESCRIPTORS_H
 #define LONGROOM_DESCRIPTORS_H
 
-#include <stddef.h>
+#include "buffer.h"
 
 /* Raises it as far as allowed; returns it, at most 2^30. */
 size_t descriptors_raise_limit(void);
+
+/* Raises it, and says whether it allows so many; if not, *error says what does. */
+bool descriptors_require(size_t needed, struct buffer *error);
 
 #endif

@@ -18,4 +18,7 @@ void *memory_resize(void *old, size_t size);
 /* Returns a copy of size bytes with a NUL behind them, caller frees. */
 char *memory_copy(const char *data, size_t size);
 
+/* Ends the process, for those who got so much from elsewhere, or not. */
+_Noreturn void memory_give_up(size_t size);
+
 #endif

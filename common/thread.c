@@ -3,9 +3,54 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "journal.h"
+
+enum { KIB = 1024 };
+
+static size_t stack_kib(void)
+{
+	pthread_attr_t attributes;
+	size_t size = 0;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_getstacksize(&attributes, &size);
+	pthread_attr_destroy(&attributes);
+	return size / KIB;
+}
+
+static void complain(int why, struct buffer *error)
+{
+	buffer_printf(error, "can't start a thread: %s: each takes %zu KiB of "
+	              "address space (ulimit -s), ", strerror(why), stack_kib());
+	struct rlimit space;
+	if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY)
+		buffer_printf(error, "of %zu KiB that there may be in all (ulimit "
+		              "-v), ", (size_t)space.rlim_cur / KIB);
+	buffer_add_string(error, "and their number may be limited (ulimit -u, "
+	                         "TasksMax=)");
+}
+
+static void *end_at_once(void *argument)
+{
+	return argument;
+}
+
+bool thread_can_start(struct buffer *error)
+{
+	pthread_t thread;
+	int failed = pthread_create(&thread, NULL, end_at_once, NULL);
+
+	if (failed != 0) {
+		complain(failed, error);
+		return false;
+	}
+	pthread_join(thread, NULL);
+	return true;
+}
 
 pthread_t thread_start(void *(*run)(void *), void *argument)
 {
@@ -17,8 +62,11 @@ pthread_t thread_start(void *(*run)(void *), void *argument)
 	int failed = pthread_create(&thread, NULL, run, argument);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (failed != 0) {
-		journal_error("can't start a thread: %s", strerror(failed));
-		abort();
+		struct buffer error = {0};
+
+		complain(failed, &error);
+		journal_error("%.*s", TEXT_ARGS(buffer_text(&error)));
+		_exit(EXIT_FAILURE);
 	}
 	return thread;
 }

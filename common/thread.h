@@ -5,8 +5,14 @@
 
 #include <pthread.h>
 
+#include "buffer.h"
+
 /* The new thread has all signals blocked: they are for the first one. */
 pthread_t thread_start(void *(*run)(void *), void *argument);
+
+/* Whether one more can be had now, for libraries that start their own and abort
+ * where they can't; *error says why not. */
+bool thread_can_start(struct buffer *error);
 
 /* A condition whose timed waits go by CLOCK_MONOTONIC. */
 void thread_condition_init(pthread_cond_t *condition);

@@ -81,17 +81,18 @@ static int answer_as_cgi(const struct history *history)
 	return status;
 }
 
+static size_t reserved_descriptors(const struct settings *settings)
+{
+	return RESERVED_DESCRIPTORS +
+	       DESCRIPTORS_PER_THREAD * (size_t)settings->history_threads;
+}
+
 /* As many requests may be under way as there are descriptors. */
 static size_t request_limit(const struct settings *settings)
 {
-	size_t files = descriptors_raise_limit();
-	size_t threads = (size_t)settings->history_threads;
-	size_t reserved = RESERVED_DESCRIPTORS + DESCRIPTORS_PER_THREAD * threads;
-	size_t limit = files > reserved ? files - reserved : 0;
+	size_t limit = descriptors_raise_limit() - reserved_descriptors(settings);
 
-	if (limit > MOST_REQUESTS)
-		limit = MOST_REQUESTS;
-	return limit > FEWEST_REQUESTS ? limit : FEWEST_REQUESTS;
+	return limit < MOST_REQUESTS ? limit : MOST_REQUESTS;
 }
 
 /* The others are there for whoever is known already. */
@@ -237,7 +238,9 @@ static int serve(struct history *history)
 	struct buffer error = {0};
 	struct saver *saver;
 
-	if (!take_inherited(history, &error))
+	if (!descriptors_require(reserved_descriptors(settings) + FEWEST_REQUESTS,
+	                         &error) ||
+	    !take_inherited(history, &error))
 		return complain(&error);
 	/* Before all else: the bus has threads of its own. */
 	catch_signals();

@@ -8,6 +8,7 @@
 
 #include "access.h"
 #include "command_line.h"
+#include "descriptors.h"
 #include "follower.h"
 #include "inherited.h"
 #include "journal.h"
@@ -129,7 +130,9 @@ static int serve(struct pushd *pushd)
 	struct buffer error = {0};
 	int status = EXIT_SUCCESS;
 
-	if (!inherited_take(&pushd->inherited, &error))
+	/* Before libraries are asked that abort where there are too few. */
+	if (!descriptors_require(server_least_descriptors(), &error) ||
+	    !inherited_take(&pushd->inherited, &error))
 		return complain(&error);
 	pushd->loop = ev_default_loop(EVFLAG_AUTO);
 	pushd->access = access_new(settings, &error);

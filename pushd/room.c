@@ -94,7 +94,7 @@ struct room *rooms_get(struct rooms *rooms, const struct room_name *name)
 	room = room_new(name);
 	room->from = rooms->from;
 	if (tsearch(room, &rooms->tree, compare_names) == NULL)
-		abort(); /* out of memory */
+		memory_give_up(sizeof room);
 	list_append(&rooms->all, &room->all);
 	rooms->count++;
 	return room;

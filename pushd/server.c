@@ -222,6 +222,11 @@ static void init_deadlines(struct server *server)
 		patience[DEADLINE_POLL + seconds] = INT64_C(1000) * seconds;
 }
 
+size_t server_least_descriptors(void)
+{
+	return RESERVED_DESCRIPTORS + SURPLUS_CONNECTIONS + 1;
+}
+
 /* Shares out the files that may be open. */
 static bool set_limits(struct server *server, const struct settings *settings,
                        struct buffer *error)

@@ -69,6 +69,9 @@ struct server {
 	bool draining;
 };
 
+/* How many files have to be open at the same time, with one connection. */
+size_t server_least_descriptors(void);
+
 /* Listens on the sockets that were handed over (inherited.h), or, if there are
  * none, on all addresses of settings.push_listen. False: *error says why not;
  * the server can be released all the same. Borrows the rest. */
