@@ -284,6 +284,9 @@ static bool append_all(struct sqlite_store *s, struct append *appends,
 		appends[i].message->id = 0;
 	s->is_locked = sqlite_is_locked_out(s);
 	sqlite_fail(s, sqlite3_errmsg(s->db));
+	/* SQLite calls it full. */
+	if ((sqlite3_errcode(s->db) & 0xff) == SQLITE_FULL)
+		sqlite_has_ids_left(s);
 	sqlite_end_transaction(s);
 	if (s->is_locked)
 		return false;
@@ -311,5 +314,6 @@ bool sqlite_probe(void *connection)
 	if (!sqlite_connect(s))
 		return false;
 	sqlite3_busy_timeout(s->db, s->is_locked ? 0 : s->busy_timeout_ms);
-	return commit_nothing(s) || sqlite_fail_by_database(s);
+	return (commit_nothing(s) || sqlite_fail_by_database(s)) &&
+	       sqlite_has_ids_left(s);
 }

@@ -23,7 +23,8 @@ bool sqlite_find_hole(struct sqlite_store *s, int64_t room_id, int64_t upto,
 
 /* False: SQLite has an error. A room without a name was never heard of. */
 static bool take_change(struct sqlite_store *s, sqlite3_stmt *row,
-                        struct room_change *rooms, size_t *count)
+                        struct room_change *rooms, size_t *count,
+                        const struct log_end *end)
 {
 	struct room_change *change = &rooms[*count];
 
@@ -33,7 +34,7 @@ static bool take_change(struct sqlite_store *s, sqlite3_stmt *row,
 	change->edited = sqlite3_column_int(row, COLUMN_EDITED);
 	(*count)++;
 	return sqlite_read_room_state(s, sqlite3_column_int64(row, COLUMN_ROOM_ID),
-	                              &change->state);
+	                              end, &change->state);
 }
 
 static bool read_changes(struct sqlite_store *s, int64_t since,
@@ -51,7 +52,7 @@ static bool read_changes(struct sqlite_store *s, int64_t since,
 	while ((code = sqlite3_step(row)) == SQLITE_ROW) {
 		seen++;
 		*upto = sqlite3_column_int64(row, COLUMN_CHANGED);
-		if (!take_change(s, row, rooms, count))
+		if (!take_change(s, row, rooms, count, end))
 			break;
 	}
 	sqlite3_reset(row);

@@ -40,14 +40,16 @@ static const char *const statements[STATEMENT_COUNT] = {
 		" RETURNING room_id",
 	[FIND_REPEATED] = "SELECT id, content = ?4 FROM messages"
 	                  " WHERE room_id = ?1 AND sender_id = ?2"
-	                  " AND client_id = ?3",
+	                  " AND client_id = ?3 AND id > 0",
 	[INSERT] = "INSERT INTO messages (room_id, sender_id, sender_name,"
 	           " sender_type, content, client_id, sent_ms)"
 	           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	[ROOM_STATE] =
-		"SELECT (SELECT min(id) FROM messages WHERE room_id = ?1),"
-		" (SELECT max(id) FROM holes WHERE room_id = ?1)",
+		"SELECT (SELECT min(id) FROM messages"
+		" WHERE room_id = ?1 AND id > 0),"
+		" (SELECT max(id) FROM holes WHERE room_id = ?1 AND id <= ?2)",
 	[LAST_HOLE] = "SELECT max(id) FROM holes WHERE room_id = ?1 AND id <= ?2",
+	[LOWEST_ID] = "SELECT min(id) FROM messages",
 	[ROOMS_CHANGED] =
 		"SELECT c.room_id, r.name, c.changed, c.edited > ?1"
 		" FROM changed_rooms AS c LEFT JOIN rooms AS r USING (room_id)"
@@ -55,20 +57,24 @@ static const char *const statements[STATEMENT_COUNT] = {
 	/* Where the page begins is found backwards in the index alone; from there
 	 * it is read forwards, so that nothing has to be sorted. */
 	[PAGE_NEWEST] = "SELECT " COLUMNS " FROM messages AS m"
-	                " WHERE m.room_id = ?1 AND m.id >= (SELECT min(id) FROM"
+	                " WHERE m.room_id = ?1 AND m.id >="
+	                " (SELECT max(1, min(id)) FROM"
 	                " (SELECT id FROM messages WHERE room_id = ?1"
 	                " ORDER BY id DESC LIMIT ?2)) ORDER BY m.id",
 	[PAGE_BEFORE] = "SELECT " COLUMNS " FROM messages AS m"
 	                " WHERE m.room_id = ?1 AND m.id < ?3 AND m.id >="
-	                " (SELECT min(id) FROM (SELECT id FROM messages"
+	                " (SELECT max(1, min(id)) FROM (SELECT id FROM messages"
 	                " WHERE room_id = ?1 AND id < ?3"
 	                " ORDER BY id DESC LIMIT ?2)) ORDER BY m.id",
 	/* One more than the limit, to see whether there is more. */
 	[PAGE_AFTER] = "SELECT " COLUMNS " FROM messages AS m"
 	               " WHERE m.room_id = ?1 AND m.id > ?3"
 	               " ORDER BY m.id LIMIT ?2 + 1",
-	[SIZES_BEFORE] = "SELECT length(CAST(json_quote(content) AS BLOB))"
-	                 " FROM messages WHERE room_id = ?1 AND id < ?3"
+	/* What is passed over has no size; json_quote() takes no BLOB. */
+	[SIZES_BEFORE] = "SELECT CASE WHEN length(CAST(content AS BLOB)) > 4194304"
+	                 " THEN 0 ELSE length(CAST("
+	                 "json_quote(CAST(content AS TEXT)) AS BLOB)) END"
+	                 " FROM messages WHERE room_id = ?1 AND id < ?3 AND id > 0"
 	                 " ORDER BY id DESC LIMIT ?2",
 	[ONE] = "SELECT " COLUMNS " FROM messages AS m"
 	        " WHERE m.id = ?2 AND m.room_id = ?1",
@@ -77,7 +83,7 @@ static const char *const statements[STATEMENT_COUNT] = {
 	              " WHERE m.id > ?1 ORDER BY m.id LIMIT ?2",
 	[LOG_BACKWARDS] = "SELECT id, length(CAST(content AS BLOB))"
 	                  " + length(sender_name) + length(sender_id)"
-	                  " FROM messages ORDER BY id DESC",
+	                  " FROM messages WHERE id > 0 ORDER BY id DESC",
 };
 
 void sqlite_disconnect(struct sqlite_store *s)

@@ -8,6 +8,7 @@
  *     sqlite_append.c      messages into the log
  *     sqlite_read.c        pages of rooms and of the log
  *     sqlite_changes.c     what others have changed
+ *     sqlite_foreign.c     rows that others have written
  *
  * WAL with synchronous=FULL: a commit is on disk when it returns, and readers
  * never wait for the writer. AUTOINCREMENT: ids ascend with commits (there is
@@ -43,6 +44,7 @@ enum statement {
 	INSERT,
 	ROOM_STATE,
 	LAST_HOLE,
+	LOWEST_ID,
 	ROOMS_CHANGED,
 	PAGE_NEWEST,
 	PAGE_BEFORE,
@@ -159,6 +161,24 @@ bool sqlite_read_changes(void *connection, int64_t since,
                          struct room_change *rooms, size_t most, size_t *count,
                          int64_t *upto, struct log_end *end);
 
+/* ---- sqlite_foreign.c ---- */
+
+/* Tells the operator, once, of a row that nobody can be given. */
+void sqlite_pass_over(int64_t id, const char *why);
+
+/* Fills in all but the room, borrowed from the row. False: it is passed over. */
+bool sqlite_read_message(sqlite3_stmt *row, struct message *m);
+
+/* Of what is in two columns. False: no client could have asked for this room. */
+bool sqlite_read_room_name(sqlite3_stmt *row, int id_column, int name_column,
+                           struct room_name *room);
+
+/* Tells of rows before the log's begin. False: SQLite has an error. */
+bool sqlite_look_for_low_ids(struct sqlite_store *s);
+
+/* False, and why: the highest id there can be was given out. */
+bool sqlite_has_ids_left(struct sqlite_store *s);
+
 /* ---- sqlite_read.c ---- */
 
 /* Reads the log's end within the caller's transaction, and its incarnations
@@ -169,12 +189,10 @@ bool sqlite_read_end(struct sqlite_store *s, struct log_end *end);
 bool sqlite_begin_read(struct sqlite_store *s, struct log_end *end);
 bool sqlite_finish_read(struct sqlite_store *s, bool good);
 
+/* Of a log that ends there: ids may have been set back. */
 bool sqlite_read_room_state(struct sqlite_store *s, int64_t room_id,
+                            const struct log_end *end,
                             struct room_state *state);
-
-/* Of what is in two columns. False: no client could have asked for this room. */
-bool sqlite_read_room_name(sqlite3_stmt *row, int id_column, int name_column,
-                           struct room_name *room);
 
 /* Finds a room's id: *id is 0 if the room does not exist. */
 bool sqlite_find_room(struct sqlite_store *s, const struct room_name *room,

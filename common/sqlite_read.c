@@ -74,7 +74,8 @@ bool sqlite_log_end(void *connection, struct log_end *end)
 	if (!read_data_version(s, &version))
 		return sqlite_fail_by_database(s);
 	if (version != s->data_version) {
-		if (!sqlite_finish_read(s, sqlite_begin_read(s, &s->end)))
+		if (!sqlite_finish_read(s, sqlite_begin_read(s, &s->end) &&
+		                           sqlite_look_for_low_ids(s)))
 			return false;
 		s->data_version = version;
 	}
@@ -99,19 +100,8 @@ bool sqlite_find_room(struct sqlite_store *s, const struct room_name *room,
 	return code == SQLITE_ROW || code == SQLITE_DONE;
 }
 
-/* Fills in all but the room. */
-static void read_message(sqlite3_stmt *row, struct message *m)
-{
-	m->id = sqlite3_column_int64(row, 0);
-	m->sender_id = sqlite_column_text(row, 1);
-	m->sender_name = sqlite_column_text(row, 2);
-	m->sender_type = sqlite_column_text(row, 3);
-	m->content = sqlite_column_text(row, 4);
-	m->client_id = sqlite_column_text(row, 5);
-	m->sent_ms = sqlite3_column_int64(row, 6);
-}
-
 bool sqlite_read_room_state(struct sqlite_store *s, int64_t room_id,
+                            const struct log_end *end,
                             struct room_state *state)
 {
 	sqlite3_stmt *statement = sqlite_prepare(s, ROOM_STATE);
@@ -119,6 +109,7 @@ bool sqlite_read_room_state(struct sqlite_store *s, int64_t room_id,
 	if (statement == NULL)
 		return false;
 	sqlite3_bind_int64(statement, 1, room_id);
+	sqlite3_bind_int64(statement, 2, end->newest);
 	bool good = sqlite3_step(statement) == SQLITE_ROW;
 	if (good) {
 		state->earliest = sqlite3_column_int64(statement, 0);
@@ -198,13 +189,14 @@ static bool read_page(struct sqlite_store *s, int64_t room_id,
 			page->more = true;
 			break;
 		}
-		read_message(row, &m);
-		visit(context, &m);
+		if (sqlite_read_message(row, &m)) {
+			visit(context, &m);
+			if (range->bytes > 0)
+				bytes += json_size(m.content) + ENTRY_BYTES;
+		}
 		page->first = page->count == 0 ? m.id : page->first;
 		page->last = m.id;
 		page->count++;
-		if (range->bytes > 0)
-			bytes += json_size(m.content) + ENTRY_BYTES;
 	}
 	sqlite3_reset(row);
 	if (range->direction != STORE_AFTER)
@@ -241,7 +233,7 @@ bool sqlite_read_room(void *connection, const struct room_name *room,
 	    range->direction != STORE_AFTER)
 		good = fit_backwards(s, room_id, &fitting);
 	if (good && room_id != 0)
-		good = sqlite_read_room_state(s, room_id, &page->state) &&
+		good = sqlite_read_room_state(s, room_id, &page->end, &page->state) &&
 		       read_page(s, room_id, room, &fitting, visit, context,
 		                 page) &&
 		       find_removed(s, room_id, range, page);
@@ -261,7 +253,8 @@ bool sqlite_read_states(void *connection, const struct room_name *rooms,
 	for (size_t i = 0; good && i < count; i++) {
 		states[i] = (struct room_state){0};
 		good = sqlite_find_room(s, &rooms[i], &room_id) &&
-		       (room_id == 0 || sqlite_read_room_state(s, room_id, &states[i]));
+		       (room_id == 0 ||
+		        sqlite_read_room_state(s, room_id, end, &states[i]));
 	}
 	return sqlite_finish_read(s, good);
 }
@@ -278,8 +271,7 @@ static bool read_one(struct sqlite_store *s, int64_t room_id,
 	sqlite3_bind_int64(row, 1, room_id);
 	sqlite3_bind_int64(row, 2, id);
 	int code = sqlite3_step(row);
-	if (code == SQLITE_ROW) {
-		read_message(row, &m);
+	if (code == SQLITE_ROW && sqlite_read_message(row, &m)) {
 		visit(context, &m);
 		*found = true;
 	}
@@ -303,17 +295,14 @@ bool sqlite_read_one(void *connection, const struct room_name *room,
 	return sqlite_finish_read(s, good);
 }
 
-bool sqlite_read_room_name(sqlite3_stmt *row, int id_column, int name_column,
-                           struct room_name *room)
+static bool read_log_row(sqlite3_stmt *row, struct message *m)
 {
-	int64_t room_id = sqlite3_column_int64(row, id_column);
-
-	if (room_id > 0) {
-		room_name_from_number(room_id, room);
+	if (!sqlite_read_message(row, m))
+		return false;
+	if (sqlite_read_room_name(row, COLUMN_ROOM_ID, COLUMN_ROOM_NAME, &m->room))
 		return true;
-	}
-	struct text name = sqlite_column_text(row, name_column);
-	return name.data != NULL && room_name_parse(name, room);
+	sqlite_pass_over(m->id, "its room_id is of no room");
+	return false;
 }
 
 static bool read_log(struct sqlite_store *s, int64_t id, int64_t limit,
@@ -330,12 +319,12 @@ static bool read_log(struct sqlite_store *s, int64_t id, int64_t limit,
 	sqlite3_bind_int64(row, 1, id);
 	sqlite3_bind_int64(row, 2, limit);
 	while (bytes > 0 && (code = sqlite3_step(row)) == SQLITE_ROW) {
-		read_message(row, &m);
-		if (sqlite_read_room_name(row, COLUMN_ROOM_ID, COLUMN_ROOM_NAME,
-		                          &m.room))
+		if (read_log_row(row, &m)) {
 			visit(context, &m);
+			bytes -= (int64_t)m.content.size;
+		}
 		page->upto = m.id;
-		bytes -= (int64_t)m.content.size + ENTRY_BYTES;
+		bytes -= ENTRY_BYTES;
 		count++;
 	}
 	sqlite3_reset(row);

@@ -7,6 +7,9 @@
 
 static const struct store_backend *const backends[] = {&store_sqlite};
 
+const char store_no_id_left[] =
+	"no id is left: the table messages has, or had, one of 9223372036854775807";
+
 struct store {
 	const struct store_backend *backend;
 	void *connection;

@@ -122,7 +122,7 @@ struct store_page {
 	struct log_end end;
 	struct room_state state;
 	int64_t first, last;   /* of the page; 0: it is empty */
-	int64_t count;
+	int64_t count;         /* those passed over included */
 	bool more;             /* in the direction of reading */
 	int64_t removed; /* AFTER: the highest id removed from the room up to where
 	                  * the page ends; 0: none. A reader that comes from below
@@ -149,6 +149,13 @@ bool store_read_changes(struct store *store, int64_t since,
 bool store_read_one(struct store *store, const struct room_name *room,
                     int64_t id, store_visit *visit, void *context,
                     struct log_end *end, bool *found);
+
+/* Rows that others have written may be longer than any message: such are passed
+ * over, and so are those without a room or with an id below 1. */
+enum { STORE_ROW_BYTES_MAX = 4 << 20 };
+
+/* Why nothing can be saved any more once log_end.newest is the highest number. */
+extern const char store_no_id_left[];
 
 struct log_page {
 	struct log_end end;

@@ -194,9 +194,9 @@ static void finish_page(struct service *service, struct request *request,
 	page_end(page, &end);
 	add_links(request, range, found);
 	snprintf(tag, sizeof tag,
-	         "%08" PRIx32 ".%" PRId64 ".%" PRId64 ".%016" PRIx64 ".%d%d%d%d",
-	         found->end.log, found->state.earliest, found->last, hash,
-	         found->more, reset, end.gap, end.ephemeral);
+	         "%08" PRIx32 ".%" PRId64 ".%" PRIx64 ".%d", found->end.log,
+	         found->state.earliest, hash,
+	         found->more | reset << 1 | end.gap << 2 | end.ephemeral << 3);
 	answer_tagged(service, request, tag);
 }
 
@@ -238,7 +238,7 @@ void history_message(struct service *service, struct request *request)
 		service_refuse(request, PROBLEM_NOT_FOUND,
 		               "the room has no message with this id");
 	} else {
-		snprintf(tag, sizeof tag, "%08" PRIx32 ".%" PRId64 ".%016" PRIx64,
+		snprintf(tag, sizeof tag, "%08" PRIx32 ".%" PRId64 ".%" PRIx64,
 		         end.log, request->route.id,
 		         hash_text(buffer_text(&request->response.body)));
 		answer_tagged(service, request, tag);

@@ -29,8 +29,15 @@ static void finish_health(struct service *service, struct request *request)
 	bool good = reads && writes;
 
 	buffer_printf(&response->body,
-	              "{\"status\":\"%s\",\"reads\":%s,\"writes\":%s}",
+	              "{\"status\":\"%s\",\"reads\":%s,\"writes\":%s",
 	              good ? "ok" : "failing", word(reads), word(writes));
+	if (!good) {
+		buffer_add_string(&response->body, ",\"reason\":");
+		buffer_add_json(&response->body,
+		                reads ? buffer_text(&request->body)
+		                      : text_of(store_error(service->store)));
+	}
+	buffer_add_string(&response->body, "}");
 	response->status = good ? 200 : 503;
 	response->content_type = "application/json";
 }
@@ -39,7 +46,9 @@ void operator_health(struct service *service, struct request *request)
 {
 	if (!is_daemon(service, request))
 		return;
-	request->save = (struct save){.context = request};
+	/* A GET has no body, so there is room for why not. */
+	buffer_clear(&request->body);
+	request->save = (struct save){.context = request, .why = &request->body};
 	request->finish = finish_health;
 }
 

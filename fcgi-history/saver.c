@@ -74,9 +74,13 @@ void saver_check(struct saver *saver)
 	note_success(saver, !failing);
 }
 
-bool saver_probe(struct saver *saver)
+bool saver_probe(struct saver *saver, struct buffer *why)
 {
-	return store_probe(saver->store);
+	bool good = store_probe(saver->store);
+
+	if (!good)
+		buffer_add_string(why, store_error(saver->store));
+	return good;
 }
 
 static void publish_frame(struct saver *saver)

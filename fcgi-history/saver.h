@@ -5,6 +5,7 @@
 #ifndef LONGROOM_SAVER_H
 #define LONGROOM_SAVER_H
 
+#include "buffer.h"
 #include "message.h"
 #include "settings.h"
 
@@ -24,6 +25,7 @@ struct save {
 	bool reject_unsaved;     /* nobody gets it if it can't be saved */
 	enum save_outcome outcome;
 	void *context;     /* whose it is; for the caller */
+	struct buffer *why; /* of a probe: gets the reason if it fails */
 	struct save *next; /* in a queue */
 };
 
@@ -42,8 +44,8 @@ void saver_save(struct saver *saver, struct save **saves, size_t count);
  * by a later saver_check() or saver_save(). */
 bool saver_start(struct saver *saver);
 
-/* Whether a message could be saved now. */
-bool saver_probe(struct saver *saver);
+/* Whether a message could be saved now; adds to *why if not. */
+bool saver_probe(struct saver *saver, struct buffer *why);
 
 /* Looks whether the database is still in its place, and makes a new one if it
  * was removed. For idle times. */

@@ -17,7 +17,22 @@ struct writer {
 	pthread_t thread;
 };
 
-/* Messages in one transaction; all probes get the answer of one. */
+/* All get the answer of one. */
+static void answer_probes(struct writer *writer, struct save *first)
+{
+	struct buffer why = {0};
+	bool good = saver_probe(writer->saver, &why);
+
+	for (struct save *save = first; save != NULL; save = save->next) {
+		if (save->message != NULL)
+			continue;
+		save->outcome = good ? SAVE_SAVED : SAVE_FAILED;
+		buffer_add_text(save->why, buffer_text(&why));
+	}
+	buffer_release(&why);
+}
+
+/* Messages in one transaction. */
 static void save_batch(struct writer *writer, struct save *first)
 {
 	struct save *saves[BATCH_MAX], *last = first;
@@ -33,11 +48,8 @@ static void save_batch(struct writer *writer, struct save *first)
 	metrics_add(METRIC_HISTORY_QUEUED, -(int64_t)(count + probes));
 	if (count > 0)
 		saver_save(writer->saver, saves, count);
-	bool good = probes > 0 && saver_probe(writer->saver);
-	for (struct save *save = first; probes > 0 && save != NULL;
-	     save = save->next)
-		if (save->message == NULL)
-			save->outcome = good ? SAVE_SAVED : SAVE_FAILED;
+	if (probes > 0)
+		answer_probes(writer, first);
 	save_queue_put(writer->saved, first, last);
 }
 

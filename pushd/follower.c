@@ -1,5 +1,6 @@
 #include "follower.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "clock.h"
@@ -102,14 +103,18 @@ static void fail(struct follower *follower, const struct log_read *read)
 	follower->reading = false;
 	follower->look_again = false;
 	follower->looks++;
-	hub_set_failing(follower->hub);
+	hub_set_failing(follower->hub, read->error);
 }
 
-static void recover(struct follower *follower)
+static void recover(struct follower *follower, const struct log_end *end)
 {
-	if (follower->hub->failing)
+	struct hub *hub = follower->hub;
+
+	if (hub->failing)
 		journal_info("the log can be read again");
-	follower->hub->failing = false;
+	hub->failing = false;
+	snprintf(hub->trouble, sizeof hub->trouble, "%s",
+	         end->newest == INT64_MAX ? store_no_id_left : "");
 }
 
 static void tail_was_read(void *context, struct log_read *read)
@@ -120,7 +125,7 @@ static void tail_was_read(void *context, struct log_read *read)
 		fail(follower, read);
 		return;
 	}
-	recover(follower);
+	recover(follower, &read->end);
 	follower->has_tail = true;
 	follower->changes = read->end.changes;
 	follower->upheavals = read->end.upheavals;
@@ -252,7 +257,7 @@ static void log_was_read(void *context, struct log_read *read)
 		fail(follower, read);
 		return;
 	}
-	recover(follower);
+	recover(follower, &read->end);
 	if (read->end.log != hub->log || read->end.newest < read->held) {
 		journal_warning("the log is another one, or was restored: "
 		                "starting over");

@@ -1,6 +1,7 @@
 #include "hub.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <sys/random.h>
 
 #include "clock.h"
@@ -492,6 +493,13 @@ static struct answer *render_read(struct hub *hub, const struct room *room,
 	return finish_page(hub, &page, end);
 }
 
+/* Those that were passed over are in the page's range, and are no items. */
+static bool has_items_after(const struct log_read *read, int64_t id)
+{
+	return read->item_count > 0 &&
+	       read->items[read->item_count - 1].id > id;
+}
+
 /* Gives a waiter what a read of its room has found after its cursor. */
 static void take_from_read(struct hub *hub, struct waiter *waiter,
                            const struct log_read *read)
@@ -504,7 +512,7 @@ static void take_from_read(struct hub *hub, struct waiter *waiter,
 
 	if (upto > end.cursor.id)
 		end.cursor.id = upto;
-	if (page->last > waiter->cursor.id || end.gap) {
+	if (has_items_after(read, waiter->cursor.id) || end.gap) {
 		struct answer *answer = render_read(
 			hub, waiter->room, read, waiter->cursor.id, &end);
 		give_page(hub, waiter, answer);
@@ -721,9 +729,10 @@ void hub_set_ready(struct hub *hub)
 	hub->ready = true;
 }
 
-void hub_set_failing(struct hub *hub)
+void hub_set_failing(struct hub *hub, const char *why)
 {
 	hub->failing = true;
+	snprintf(hub->trouble, sizeof hub->trouble, "%s", why);
 	refuse_all(hub, &hub->unsettled);
 }
 

@@ -36,6 +36,7 @@ struct hub {
 	                                    * owner */
 	bool ready;     /* the window was filled */
 	bool failing;   /* the log can't be read; the follower takes it back */
+	char trouble[256]; /* what the operator has to mend, or "" */
 	bool closing;   /* answers end their connections */
 	int64_t retry_most_ms; /* closing: who is sent away comes back within it */
 	bool behind;    /* the log has more than was appended so far */
@@ -104,8 +105,8 @@ void hub_learn(struct hub *hub, const struct room_name *rooms,
                const struct room_state *states, size_t count,
                const struct log_end *end);
 
-/* The log can't be read: nobody is to wait for it. */
-void hub_set_failing(struct hub *hub);
+/* The log can't be read, and why: nobody is to wait for it. */
+void hub_set_failing(struct hub *hub, const char *why);
 
 /* Messages of rooms were changed in the log, or removed from it, as was read at
  * `end`. What the window has of them goes, and polls from before read the log

@@ -19,20 +19,36 @@ static const char *word(bool claim)
 	return claim ? "true" : "false";
 }
 
+/* "": all is well. */
+static const char *find_reason(const struct server *server, bool follows)
+{
+	if (server->hub->trouble[0] != '\0')
+		return server->hub->trouble;
+	if (!follows)
+		return "the log was not read to its end for too long";
+	return server->draining ? "it was told to end" : "";
+}
+
 static struct answer *answer_health(const struct server *server)
 {
 	const struct hub *hub = server->hub;
 	int64_t lag = lag_seconds(hub);
 	bool follows = hub->ready && lag <= HEALTHY_LAG_SECONDS;
-	bool good = follows && !hub->failing && !server->draining;
+	const char *reason = find_reason(server, follows);
+	bool good = reason[0] == '\0';
 	struct buffer body = {0};
 
 	buffer_printf(&body,
 	              "{\"status\":\"%s\",\"reads\":%s,\"follows\":%s,"
-	              "\"lag_seconds\":%" PRId64 ",\"bus\":%s,\"ending\":%s}\n",
+	              "\"lag_seconds\":%" PRId64 ",\"bus\":%s,\"ending\":%s",
 	              good ? "ok" : "failing", word(!hub->failing), word(follows),
 	              lag, word(metrics_value(METRIC_PUSHD_BUS) != 0),
 	              word(server->draining));
+	if (!good) {
+		buffer_add_string(&body, ",\"reason\":");
+		buffer_add_json(&body, text_of(reason));
+	}
+	buffer_add_string(&body, "}\n");
 	struct answer *answer =
 		answer_text(good ? 200 : 503, "application/json",
 	                    buffer_text(&body), server->draining);

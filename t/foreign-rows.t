@@ -129,4 +129,165 @@ subtest 'a schema that is broken is no matter of single messages' => sub {
     $l->stop;
 };
 
+# ---- Rows of messages ----
+
+sub insert {
+    my (%row) = (room_id => 26, sender_id => "'9'", sender_name => "'cron'", content => "'x'", sent_ms => 0, @_);
+    my @columns = sort keys %row;
+    return 'INSERT INTO messages (' . join(', ', @columns) . ') VALUES (' . join(', ', @row{@columns}) . ');';
+}
+
+# A room with a row of somebody else's between two messages of ours: the contents
+# that every way of reading has to give.
+sub between {
+    my ($l, $rows, @expected) = @_;
+    my $first = $l->post('room_26', 'first')->{json}{id};
+    my $waiter = $l->connect;
+    $waiter->write(Longroom::get_bytes("/rooms/room_26/poll?timeout=50&after=$first"));
+    $l->sql($rows);
+    $l->post('room_26', 'last');
+    my @heard;
+    my $answer = $waiter->answer(20);
+    while ($answer && $answer->{json}) {
+        push @heard, @{ Longroom::message_contents($answer) };
+        last if @heard && $heard[-1] eq 'last';
+        $answer = $l->poll('room_26', after => $answer->{json}{cursor}, timeout => 20);
+    }
+    my %got = (
+        'who waits'     => \@heard,
+        'the newest'    => Longroom::message_contents($l->history('room_26')),
+        'a long page'   => Longroom::message_contents($l->history('room_26', limit => 500)),
+        'page by page'  => [map { $_->{content} } @{ $l->whole_history('room_26') }],
+        'a page before' => Longroom::message_contents($l->history('room_26', before => '9223372036854775807', limit => 20)),
+    );
+    my $polled = $l->eventually(10, sub {
+        my $page = $l->poll('room_26', after => $first - 1, timeout => 0);
+        return ($page->{json}{messages}[-1]{content} // '') eq 'last' && $page;
+    });
+    $got{'a poll'} = Longroom::message_contents($polled) if $polled;
+    for my $way (keys %got) {
+        shift @{ $got{$way} } if ($got{$way}[0] // '') eq 'first';
+    }
+    # These end at 1 MiB.
+    my @wanted = (@expected, 'last');
+    for my $way ('a long page', 'a page before') {
+        my @got = @{ $got{$way} };
+        is_deeply \@got, [@wanted[@wanted - @got .. $#wanted]], "$way has the end of what is readable";
+        delete $got{$way} if @got && length "@expected" > 1_048_576;
+    }
+    is_deeply $got{$_}, \@wanted, "$_ has what is readable" for sort keys %got;
+    $l->restart('pushd');
+    my @polled;
+    my $cursor = $first;
+    for (@wanted) {
+        my $page = $l->poll('room_26', after => $cursor, timeout => 0);
+        push @polled, @{ Longroom::message_contents($page) };
+        $cursor = $page->{json}{cursor};
+    }
+    is_deeply \@polled, \@wanted, 'and a longroom-pushd that was started after it';
+    return $first;
+}
+
+my %readable = (
+    'a BLOB as content'               => [insert(content => "x'68692021'"), 'hi !'],
+    'a BLOB as content that is no text' => [insert(content => "x'61ff62'"), "a\x{fffd}b"],
+    'a number as content'             => [insert(content => 42), '42'],
+    'nothing as content'              => [insert(content => "''"), ''],
+    'U+0000 in the content'           => [insert(content => "'a' || char(0) || 'b'"), "a\0b"],
+    'a content of 2 MiB'              => [insert(content => "hex(zeroblob(1048576))"), '0' x 2_097_152],
+    'BLOBs and numbers elsewhere'     =>
+        [insert(sender_id => "x'61ff'", sender_name => 7, sender_type => "x'62'", client_id => "x'63'"), 'x'],
+    'long names'                      => [insert(sender_id => "hex(zeroblob(5000))", client_id => 'hex(zeroblob(300))'), 'x'],
+    'a time that is none'             => [insert(sent_ms => "'noon'"), 'x'],
+    'a time after the year 9999'      => [insert(sent_ms => '9223372036854775807'), 'x'],
+    'a time long ago'                 => [insert(sent_ms => '-9223372036854775808'), 'x'],
+);
+for my $what (sort keys %readable) {
+    subtest "$what is readable" => sub {
+        my $l = Longroom->start(operator => 1);
+        my ($row, $expected) = @{ $readable{$what} };
+        my $first = between($l, $row, $expected);
+        my $one = $l->request(GET => '/rooms/room_26/messages/' . ($first + 1));
+        is $one->{json}{content}, $expected, 'so it is alone';
+        like $one->{json}{timestamp}, qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, 'its time is a time';
+        is $l->operator("$_/healthz")->{status}, 200, "longroom-$_ is well" for qw(history pushd);
+        $l->stop;
+    };
+}
+
+my %passed = (
+    'an id of 0'            => [insert(id => 0), 'its id is below 1', 'id 0'],
+    'a negative id'         => [insert(id => -7), 'its id is below 1', 'id -7'],
+    'the lowest id'         => [insert(id => '-9223372036854775808'), 'its id is below 1'],
+    'a room_id of 0'        => [insert(room_id => 0), 'its room_id is of no room'],
+    'a room_id without name' => [insert(room_id => -99), 'its room_id is of no room'],
+    'a room_id that is text' => [insert(room_id => "'lobby'"), 'its room_id is of no room'],
+    'a room_id that is no integer' => [insert(room_id => '26.5'), 'its room_id is of no room'],
+    'a room whose name is none'    =>
+        ["INSERT INTO rooms (room_id, name) VALUES (-5, 'no room');" . insert(room_id => -5), 'its room_id is of no room'],
+    'a room with the name of a numbered one' =>
+        ["INSERT INTO rooms (room_id, name) VALUES (-5, 'room_27');" . insert(room_id => -5), 'its room_id is of no room'],
+    'a content of 5 MiB'    => [insert(content => 'hex(zeroblob(2621440))'), 'it is longer than 4 MiB'],
+    'a name of 5 MiB'       => [insert(sender_name => 'hex(zeroblob(2621440))'), 'it is longer than 4 MiB'],
+);
+for my $what (sort keys %passed) {
+    subtest "$what is passed over, and the log says so" => sub {
+        my $l = Longroom->start(operator => 1);
+        my ($row, $why) = @{ $passed{$what} };
+        my $from = $l->log_size('pushd');
+        between($l, $row);
+        ok $l->wait_log('pushd', qr/warning: passed over a row that others have written: \Q$why\E: msg_id=/, 10, $from),
+            'the log names the row';
+        $l->poll('room_26', after => 0, timeout => 0) for 1 .. 5;
+        my $from_now = $l->log_size('pushd');
+        $l->sql(insert());
+        $l->eventually(10, sub { $l->poll('room_26', after => 0, timeout => 0)->{json}{messages}[-1]{content} eq 'x' });
+        unlike $l->log('pushd', $from_now), qr/passed over/, 'once';
+        is $l->operator("$_/healthz")->{status}, 200, "longroom-$_ is well" for qw(history pushd);
+        $l->sql('DELETE FROM messages; DELETE FROM rooms;');
+        is_deeply [$l->sql('PRAGMA integrity_check;')], ['ok'], 'it can be removed';
+        $l->stop;
+    };
+}
+
+subtest 'an id below the newest is in history' => sub {
+    my $l = Longroom->start;
+    my $first = $l->post('room_26', 'first')->{json}{id};
+    $l->sql(insert(id => $first + 10, content => "'high'"));
+    $l->sql(insert(id => $first + 5, content => "'low'"));
+    is_deeply Longroom::message_contents($l->history('room_26')), [qw(first low high)], 'in its place';
+    is $l->post('room_26', 'last')->{json}{id}, $first + 11, 'ids go on after the highest';
+    $l->stop;
+};
+
+subtest 'when no id is left' => sub {
+    my $l = Longroom->start(operator => 1, settings => { 'store.busy_timeout' => '1s' });
+    my $first = $l->post('room_26', 'first')->{json}{id};
+    $l->sql(insert(id => '9223372036854775807', content => "'highest'"));
+    is $l->post('room_26', 'x')->{status}, 202, 'a message is broadcast and not saved';
+    ok $l->wait_log('history', qr/Failed to save message to database: no id is left: .+: room_id=26\b/, 5),
+        'the log says why';
+    for my $program (qw(history pushd)) {
+        my $health = $l->eventually(10, sub {
+            my $answer = $l->operator("$program/healthz");
+            return $answer->{status} == 503 && $answer;
+        });
+        ok $health, "/healthz of longroom-$program fails" or next;
+        my $json = JSON::PP::decode_json($health->{content});
+        is $json->{status}, 'failing', '... and says so';
+        like $json->{reason}, qr/^no id is left: /, '... and why';
+    }
+    is_deeply Longroom::message_contents($l->history('room_26')), [qw(first highest)], 'all can be read';
+    is_deeply Longroom::message_contents($l->poll('room_26', after => $first - 1, timeout => 0)), [qw(first highest)],
+        'by polls too';
+    $l->set_in_file("[history]\non_save_failure = reject");
+    Longroom::is_problem($l->post('room_26', 'x'), 503, 'storage', 'where it is wanted messages are refused');
+    $l->sql("DELETE FROM messages WHERE id = 9223372036854775807;"
+            . "UPDATE sqlite_sequence SET seq = (SELECT max(id) FROM messages) WHERE name = 'messages';");
+    is $l->post('room_26', 'again')->{json}{id}, $first + 1, 'with the row removed and the sequence set back it goes on';
+    ok $l->eventually(10, sub { $l->operator('pushd/healthz')->{status} == 200 }), 'longroom-pushd too';
+    is_deeply Longroom::message_contents($l->poll('room_26', after => $first, timeout => 5)), ['again'], 'and polls';
+    $l->stop;
+};
+
 done_testing;

@@ -1659,7 +1659,7 @@ static void nobody_waits_for_a_log_that_fails(void **state)
 	struct client *before = client_of(f, 0), *later = client_of(f, 1);
 
 	ask(before, "room_1", "0");
-	hub_set_failing(&f->hub);
+	hub_set_failing(&f->hub, "failing");
 	assert_int_equal(before->answers, 1);
 	assert_int_equal(before->status, 503);
 	ask(later, "room_1", "0");
@@ -1677,7 +1677,7 @@ static void who_is_parked_stays_while_the_log_fails(void **state)
 	struct client *a = park(f, 0, "room_1");
 	struct client *b = client_of(f, 1);
 
-	hub_set_failing(&f->hub);
+	hub_set_failing(&f->hub, "failing");
 	assert_state(a, WAITER_PARKED);
 	ask(b, "room_1", "now");
 	assert_state(b, WAITER_PARKED);
