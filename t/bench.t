@@ -34,15 +34,38 @@ subtest 'a figure is a median, and a ratio is of runs that followed each other' 
     is_deeply($series, { a => { n => [1, 3] }, b => { n => [2, 4] } }, 'and each has its own series');
 };
 
-subtest 'a goal is met, missed, or not measured' => sub {
-    my %row = (unit => 'us', longroom => [10, 12, 11], floor => [10, 10, 10]);
+subtest 'what is noise is told from what is a difference' => sub {
+    is_deeply([Bench::Figures::interval(5, 1, 3)], [1, 5], 'of few runs: the least and the most');
+    # By the table of the sign test: below the 4th of 15 values the median lies once in 57 times.
+    is_deeply([Bench::Figures::interval(reverse 1 .. 15)], [4, 12], 'of 15: the 4th and the 12th');
+    is_deeply([Bench::Figures::interval(1 .. 20)], [6, 15], 'of 20: the 6th and the 15th');
+    is_deeply([Bench::Figures::interval()], [], 'none of nothing');
+    my $ratio = sub { Bench::Table::ratio({ longroom => [@_], floor => [(100) x @_] }, 'floor') };
+    is($ratio->(91, 97, 105), '0.97 (0.91 to 1.05): no difference shown', '1.00 within the spread allows no claim');
+    is($ratio->(106, 108, 111), '1.08 (1.06 to 1.11)', '1.00 outside does');
+    is($ratio->(98), '0.98', 'one run says what it says');
+    is($ratio->(), '-', 'none says nothing');
+    is(Bench::Table::ratio({ longroom => [1004, 1005], against => [1000, 1000] }, 'against'), '1.004 (1.004 to 1.005)',
+        'beside another build a few thousandths are to be seen');
+};
+
+subtest 'a goal is met, missed, not shown or not measured' => sub {
+    my %row = (unit => 'us', longroom => [10, 12, 11], floor => [10, 10, 10], against => [10, 12, 11]);
     my $verdict = sub { Bench::Table::verdict(Bench::Table::judge({%row}, {@_})) };
-    is($verdict->(of => 'floor', most => 1.1), 'met', '1.10 is at most 1.10');
-    is($verdict->(of => 'floor', most => 1.09), 'MISSED', 'and not at most 1.09');
-    is($verdict->(of => 'floor', least => 1.2), 'MISSED', 'nor at least 1.20');
-    is($verdict->(of => 'longroom', most => 11), 'met', 'a limit of the figure itself');
+    is($verdict->(of => 'floor', most => 1.2), 'met', '1.00 to 1.20 is at most 1.20');
+    is($verdict->(of => 'floor', most => 1.1), 'not shown', 'it may be at most 1.10, or not');
+    is($verdict->(of => 'floor', most => 0.99), 'MISSED', 'it is not at most 0.99');
+    is($verdict->(of => 'floor', least => 1), 'met', 'it is at least 1.00');
+    is($verdict->(of => 'floor', least => 1.01), 'not shown', 'it may be at least 1.01');
+    is($verdict->(of => 'floor', least => 1.21), 'MISSED', 'it is not at least 1.21');
+    is($verdict->(of => 'longroom', most => 12), 'met', 'a limit of the figure itself');
+    is($verdict->(of => 'longroom', most => 9), 'MISSED', 'which can be missed as well');
+    is($verdict->(of => 'against', most => 1.03), 'met', 'a figure that wavers with the other build is no worse');
     is($verdict->(of => 'peer', most => 1), 'not measured', 'without a peer there is no saying');
-    is(Bench::Table::spread(\%row, 'longroom'), '10.00..12.00', 'the spread is from the least to the most');
+    $row{longroom} = [(0) x 14, 1];
+    is($verdict->(of => 'longroom', most => 0), 'met', 'one run of fifteen does not matter');
+    is($verdict->(of => 'longroom', most => 0, each => 1), 'MISSED', 'but where each must do');
+    is(Bench::Table::spread(\%row, 'longroom'), '0.00..1.00', 'the spread is from the least to the most');
 };
 
 subtest 'what is not installed is said once, with its package' => sub {

@@ -7,8 +7,9 @@ package Bench;
 #
 #     id, group, what, unit   its name, its heading, its words, and how its
 #                             figures are written (Bench::Table)
-#     longroom, floor, peer   series of figures, one a run; the last two may lack
-#     goals                   [{of => 'longroom'|'floor'|'peer', least|most => N}]:
+#     longroom, floor, peer,  series of figures, one a run; all but the first may lack;
+#     against                 against is another build of Longroom
+#     goals                   [{of => 'longroom'|'floor'|'peer'|'against', least|most => N}]:
 #                             of the figure itself, or of its ratio to that one
 #     note                    what else to know
 
@@ -21,35 +22,47 @@ use Bench::Stand   ();
 # Of a process's descriptors, what is left for other than waiters.
 use constant OTHER_DESCRIPTORS => 200;
 
-# runs      of each contestant
-# seconds   that a run is meant to load
-# waiters   few, many, parked (for memory), restarted
-# token_*   the same of deliveries with tokens: many runs, and short ones
+# runs, seconds   of each contestant, and that a run is meant to load: short ones and
+#                 many, so that a change of the machine's speed is between pairs and
+#                 not in them, and that enough is left to say what is noise
+# page_*, post_*  the same of pages (wrk knows whole seconds only) and of POSTs with tokens
+# token_*         ... and of deliveries with tokens
+# many_runs       with many waiters, who take long to come
+# slow_runs       of what takes long: memory, and restarts
+# waiters         few, many, parked (for memory), restarted
+# counted_*       the same where instructions are counted
 my %PLANS = (
     full => {
-        runs => 5, seconds => 2, few => 1000, many => 10_000, parked => 15_000, restarted => 10_000,
-        rate => 200, open_seconds => 6, long_seconds => 30, quiet_seconds => 3, restart_seconds => 4,
-        logs => [1000, 1_000_000, 10_000_000], counted_waiters => 100, counted_messages => 50,
-        token_runs => 40, token_seconds => 0.5,
+        runs => 15, seconds => 0.6, many_runs => 8, slow_runs => 5, few => 1000, many => 10_000, parked => 15_000, restarted => 10_000,
+        rate => 200, open_seconds => 2, long_seconds => 30, quiet_seconds => 1, restart_seconds => 4,
+        page_runs => 10, page_seconds => 1, post_runs => 15, post_seconds => 2, token_runs => 40, token_seconds => 0.5,
+        logs => [1000, 1_000_000, 10_000_000],
+        counted_runs => 3, counted_waiters => 100, counted_messages => 100, counted_posts => 150, counted_pages => 150,
+        counted_polls => 600, counted_tokens => 50, counted_seconds => 0.4,
     },
     quick => {
-        runs => 2, seconds => 1, few => 1000, many => 5000, parked => 10_000, restarted => 5000,
-        rate => 200, open_seconds => 4, long_seconds => 0, quiet_seconds => 1, restart_seconds => 4,
-        logs => [1000, 500_000], counted_waiters => 50, counted_messages => 20,
-        token_runs => 8, token_seconds => 0.5,
+        runs => 4, seconds => 0.4, many_runs => 2, slow_runs => 2, few => 1000, many => 5000, parked => 10_000, restarted => 5000,
+        rate => 200, open_seconds => 1, long_seconds => 0, quiet_seconds => 0.5, restart_seconds => 4,
+        page_runs => 2, page_seconds => 1, post_runs => 4, post_seconds => 1, token_runs => 8, token_seconds => 0.5,
+        logs => [1000, 500_000],
+        counted_runs => 1, counted_waiters => 50, counted_messages => 50, counted_posts => 100, counted_pages => 100,
+        counted_polls => 400, counted_tokens => 20, counted_seconds => 0.3,
     },
     # For t/bench.t: that it works, not what it measures.
     tiny => {
-        runs => 1, seconds => 0.1, few => 20, many => 30, parked => 50, restarted => 20,
+        runs => 1, seconds => 0.1, many_runs => 1, slow_runs => 1, few => 20, many => 30, parked => 50, restarted => 20,
         rate => 20, open_seconds => 0.5, long_seconds => 0, quiet_seconds => 0.5, restart_seconds => 1,
-        logs => [100, 300], counted_waiters => 5, counted_messages => 4,
-        token_runs => 1, token_seconds => 0.1,
+        page_runs => 1, page_seconds => 0.1, post_runs => 1, post_seconds => 0.1, token_runs => 1, token_seconds => 0.1,
+        logs => [100, 300],
+        counted_runs => 1, counted_waiters => 5, counted_messages => 4, counted_posts => 10, counted_pages => 10,
+        counted_polls => 30, counted_tokens => 5, counted_seconds => 0.1,
     },
 );
 
 sub plans { return sort keys %PLANS }
 
-# Options: plan; dir, where databases are, on a disk; log => sub { one line }.
+# Options: plan; dir, where databases are, on a disk; log => sub { one line };
+# against => DIR, another build, where there is one.
 sub new {
     my ($class, %options) = @_;
     return bless {
@@ -115,20 +128,28 @@ sub alternate {
 # Alternating runs of Longroom, its floor and, if it is there, nchan, on stands
 # with so many workers: $measure->($stand, $name) returns {figure => value}.
 # peer => 0: without nchan; floor => 0: without the floor; pin => [programs]:
-# these keep to a core of their own, and of nchan its nginx.
+# these keep to a core of their own, and of nchan its nginx. Each run has programs
+# that have just been started (Bench::Stand::renew).
 sub compare {
     my ($self, $measure, %options) = @_;
     my @contestants = ('longroom');
     push @contestants, 'floor' if $options{floor} // 1;
     push @contestants, 'peer'  if ($options{peer} // 1) && $self->has_nchan;
+    push @contestants, 'against' if $self->{against};
     my %stands = map { $_ => $self->stand($_, $options{workers}) } @contestants;
     for my $name ($options{pin} ? @contestants : ()) {
         $stands{$name}->pin($name eq 'peer' ? 'nginx' : @{ $options{pin} });
     }
-    return $self->alternate(map { my $name = $_; ($name => sub { $measure->($stands{$name}, $name) }) } @contestants);
+    return $self->alternate(map {
+        my $name = $_;
+        ($name => sub {
+            $stands{$name}->renew;
+            return $measure->($stands{$name}, $name);
+        });
+    } @contestants);
 }
 
-my %CLASS = (longroom => 'Bench::Longroom', floor => 'Bench::Floor', peer => 'Bench::Nchan');
+my %CLASS = (longroom => 'Bench::Longroom', against => 'Bench::Longroom', floor => 'Bench::Floor', peer => 'Bench::Nchan');
 
 # One that is kept for all measurements.
 sub stand {
@@ -136,7 +157,8 @@ sub stand {
     my $key = "$name-$workers";
     return $self->{stands}{$key} ||= $CLASS{$name}->start(
         nginx_workers => $workers,
-        $name eq 'longroom' ? (database => $self->database($key)) : (),
+        $CLASS{$name} eq 'Bench::Longroom' ? (database => $self->database($key)) : (),
+        $name eq 'against' ? (build => $self->{against}) : (),
     );
 }
 

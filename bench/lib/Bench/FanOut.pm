@@ -18,8 +18,9 @@ use constant {
 sub measure {
     my ($bench) = @_;
     straight($bench, $bench->{few});
-    straight($bench, $bench->possible('many'));
     through_nginx($bench, $bench->{few});
+    local $bench->{runs} = $bench->{many_runs};
+    straight($bench, $bench->possible('many'));
     return;
 }
 
@@ -79,7 +80,7 @@ sub enough {
 # The columns of a row, out of what compare() returned.
 sub series {
     my ($series, $figure) = @_;
-    return map { $series->{$_} ? ($_ => $series->{$_}{$figure}) : () } qw(longroom floor peer);
+    return map { $series->{$_} ? ($_ => $series->{$_}{$figure}) : () } qw(longroom floor peer against);
 }
 
 1;

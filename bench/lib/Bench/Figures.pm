@@ -6,6 +6,8 @@ package Bench::Figures;
 use strict;
 use warnings;
 
+use constant CERTAINTY => 0.95;
+
 # alternate(RUNS, name => sub { return {figure => value} }, ...): A B C A B C ...
 # Returns {name => {figure => [values]}}.
 sub alternate {
@@ -41,5 +43,26 @@ sub ratios {
 }
 
 sub ratio { return median(ratios(@_)) }
+
+# Between which two of its values the median of all such runs lies, 95 times of
+# 100: no shape of the noise is assumed, only that each run is as likely to be
+# above the median as below. Of less than six runs nothing that sure can be said:
+# the least and the most.
+sub interval {
+    my @sorted = sort { $a <=> $b } @_;
+    return if !@sorted;
+    my ($left_out, $chance, $sum) = (0, 0.5**@sorted, 0);
+    while (($sum += $chance) <= (1 - CERTAINTY) / 2) {
+        $chance *= (@sorted - $left_out) / ++$left_out;
+    }
+    $left_out-- if $left_out;
+    return @sorted[$left_out, -1 - $left_out];
+}
+
+# Do these ratios show that there is a difference at all?
+sub differ {
+    my ($low, $high) = interval(@_);
+    return defined $low && ($low > 1 || $high < 1);
+}
 
 1;

@@ -53,6 +53,7 @@ sub read_pages {
     my @logs = @{ $bench->{logs} };
     my $group = "the newest 10 messages, $words, " . CLIENTS . ' clients, through nginx';
     $bench->say("history: $group");
+    local @{$bench}{qw(runs seconds)} = @{$bench}{qw(page_runs page_seconds)};
     my $read = sub {
         my ($stand, $count) = @_;
         return Bench::Load::wrk($stand, clients => CLIENTS, seconds => $bench->{seconds},
@@ -60,9 +61,13 @@ sub read_pages {
     };
     # To warm the caches; in a run that is too short for figures there is no need.
     $read->($stands->{$_}, $_) for $bench->{seconds} < 1 ? () : @logs;
+    my $read_anew = sub {
+        $_[0]->renew;
+        return $read->(@_);
+    };
     my $series = $bench->alternate(
-        (map { my $count = $_; ($count => sub { $read->($stands->{$count}, $count) }) } @logs),
-        floor => sub { $read->($floor, $logs[-1]) },
+        (map { my $count = $_; ($count => sub { $read_anew->($stands->{$count}, $count) }) } @logs),
+        floor => sub { $read_anew->($floor, $logs[-1]) },
     );
     for my $count (@logs) {
         $bench->row(id => "history-$id-$count", group => $group,

@@ -37,7 +37,7 @@ sub counted {
     my $file = "$bench->{dir}/callgrind.out";
     unlink $file;
     my %database = $class eq 'Bench::Longroom' ? (database => $bench->database('counted')) : ();
-    my $stand = $class->start(callgrind => $file, %database);
+    my $stand = $class->start(callgrind => { pushd => $file }, %database);
     Bench::Load::run($stand, to => 'straight', waiters => $waiters, arguments => ['--closed', "--messages=$messages"]);
     # It writes its counts when the program ends.
     $stand->end;

@@ -12,12 +12,15 @@ use Bench::Table   ();
 use JSON::PP       ();
 use Longroom       ();
 
-my @CONTESTANTS = ([longroom => 'Longroom'], [floor => 'floor'], [peer => 'nchan']);
+sub contestants {
+    my (@rows) = @_;
+    return ([longroom => 'Longroom'], map { [$_ => $Bench::Table::HEADS{$_}] } Bench::Table::others(@rows));
+}
 
 use constant {
     WIDTH  => 340,
     LINE   => 18,
-    LABEL  => 70,     # of WIDTH, for the names
+    LABEL  => 78,     # of WIDTH, for the names
     MARGIN => 8,
 };
 
@@ -48,11 +51,11 @@ sub page {
 sub summary {
     my (@rows) = @_;
     my @judged = map { Bench::Table::judgements($_) } @rows;
-    my $met = grep { $_->{met} } @judged;
-    my $missed = grep { defined $_->{met} && !$_->{met} } @judged;
-    my $unknown = @judged - $met - $missed;
+    my %count = (met => 0, MISSED => 0);
+    $count{ Bench::Table::verdict($_) }++ for @judged;
+    my ($met, $missed) = delete @count{qw(met MISSED)};
     return "<p><strong>Of " . @judged . " goals $met are met, $missed missed"
-        . ($unknown ? ", $unknown not measured" : '') . '.</strong></p>';
+        . join('', map {", $count{$_} $_"} sort keys %count) . '.</strong></p>';
 }
 
 sub facts {
@@ -66,7 +69,9 @@ sub explanation {
     my $plan = $results->{plan} eq 'full' ? '' : " This was a $results->{plan} run, with fewer and shorter measurements.";
     return <<"END";
 <p>Each figure is the median of runs in which all contestants took turns; a dot is a run. A ratio is the median of the
-ratios of runs that followed each other. The <em>floor</em> is the least that could be done: a bare epoll loop for
+ratios of runs that followed each other, with the bounds within which it lies 95 times of 100 (of fewer than six runs: with
+the least and the most). &ldquo;No difference shown&rdquo;: 1.00 is within them, and there is nothing to claim. A goal is
+&ldquo;not shown&rdquo; where its limit is within them. The <em>floor</em> is the least that could be done: a bare epoll loop for
 pushing, an empty libfcgi program for requests, SQLite alone for saving; behind the same nginx where there is one.
 <em>nchan</em> is nginx's push module, without a store behind it. bench/README says how each figure is taken and what it
 does not show.$plan</p>
@@ -75,6 +80,8 @@ END
 
 sub groups {
     my (@rows) = @_;
+    my @others = map { $_->[1] } grep { $_->[0] ne 'longroom' } contestants(@rows);
+    my $heads = join '', map {"<th>$_</th>"} '', 'Longroom', @others, map({"/$_"} @others), 'goal', 'runs';
     my @html;
     my $group = '';
     for my $row (@rows) {
@@ -82,33 +89,34 @@ sub groups {
             push @html, '</table>' if $group ne '';
             $group = $row->{group};
             push @html, '<h2>' . escaped(ucfirst $group) . '</h2>',
-                '<table class="rows"><tr><th></th><th>Longroom</th><th>floor</th><th>nchan</th><th>/floor</th><th>/nchan</th><th>goal</th><th>runs</th></tr>';
+                qq(<table class="rows"><tr>$heads</tr>);
         }
-        push @html, row($row);
+        push @html, row($row, contestants(@rows));
     }
     push @html, '</table>' if @html;
     return @html;
 }
 
 sub row {
-    my ($row) = @_;
+    my ($row, @contestants) = @_;
     my $what = escaped($row->{what}) . ($row->{note} ? '<br><small>' . escaped($row->{note}) . '</small>' : '');
     my @figures = map {
         my $spread = Bench::Table::spread($row, $_->[0]);
         escaped(Bench::Table::median($row, $_->[0])) . ($spread ne '' ? '<br><small>' . escaped($spread) . '</small>' : '');
-    } @CONTESTANTS;
+    } @contestants;
+    my @ratios = map { Bench::Table::ratio($row, $_->[0]) =~ s{ (.*)}{<br><small>$1</small>}r } grep { $_->[0] ne 'longroom' } @contestants;
     my @goals = map {
         my $verdict = Bench::Table::verdict($_);
-        '<span class="' . ($verdict eq 'met' ? 'met' : 'missed') . '">' . escaped("$_->{words}: $verdict") . '</span>';
+        '<span class="' . ($verdict =~ /not/ ? 'open' : lc $verdict) . '">' . escaped("$_->{words}: $verdict") . '</span>';
     } Bench::Table::judgements($row);
     return "<tr id=\"$row->{id}\"><td class=\"what\">$what</td>"
-        . join('', map {"<td>$_</td>"} @figures, Bench::Table::ratio($row, 'floor'), Bench::Table::ratio($row, 'peer'))
-        . '<td class="goal">' . join('<br>', @goals) . '</td><td>' . plot($row) . '</td></tr>';
+        . join('', map {"<td>$_</td>"} @figures, @ratios)
+        . '<td class="goal">' . join('<br>', @goals) . '</td><td>' . plot($row, @contestants) . '</td></tr>';
 }
 
 sub plot {
-    my ($row) = @_;
-    my @there = grep { @{ $row->{ $_->[0] } || [] } } @CONTESTANTS;
+    my ($row, @contestants) = @_;
+    my @there = grep { @{ $row->{ $_->[0] } || [] } } @contestants;
     my $most = Bench::Figures::most(map { @{ $row->{ $_->[0] } } } @there) // 0;
     my $scale = $most > 0 ? (WIDTH - LABEL - MARGIN) / $most : 0;
     my $height = LINE * @there;
@@ -127,16 +135,17 @@ sub plot {
 sub style {
     return <<'END';
 
-:root { color-scheme: light dark; --longroom: #1668b8; --floor: #8a8a8a; --peer: #c2571a; }
-@media (prefers-color-scheme: dark) { :root { --longroom: #6db3f5; --floor: #9a9a9a; --peer: #f0955c; } }
-body { font: 15px/1.45 system-ui, sans-serif; max-width: 82rem; margin: 2rem auto; padding: 0 1rem; }
+:root { color-scheme: light dark; --longroom: #1668b8; --floor: #8a8a8a; --peer: #c2571a; --against: #7a4fb5; }
+@media (prefers-color-scheme: dark) { :root { --longroom: #6db3f5; --floor: #9a9a9a; --peer: #f0955c; --against: #b795e8; } }
+body { font: 15px/1.45 system-ui, sans-serif; max-width: 96rem; margin: 2rem auto; padding: 0 1rem; }
 h2 { font-size: 1.05rem; margin: 2rem 0 .4rem; }
 table { border-collapse: collapse; }
 th, td { padding: .25rem .7rem .25rem 0; text-align: right; vertical-align: top; white-space: nowrap; }
 th { font-weight: 600; }
 .rows { table-layout: fixed; width: 100%; }
-.rows th:first-child { width: 13rem; } .rows th:nth-child(5), .rows th:nth-child(6) { width: 3rem; }
-.rows th:nth-child(7) { width: 11rem; } .rows th:last-child { width: 22rem; }
+.rows th:first-child { width: 13rem; }
+.rows th:nth-last-child(2) { width: 11rem; } .rows th:last-child { width: 22rem; }
+td small { white-space: normal; }
 .facts th, .facts td, td.what, td.goal { text-align: left; }
 td.what, td.goal { white-space: normal; }
 .rows tr + tr { border-top: 1px solid #8884; }
@@ -148,6 +157,7 @@ line { stroke-width: 5; opacity: .45; }
 line.longroom { stroke: var(--longroom); } circle.longroom { fill: var(--longroom); }
 line.floor { stroke: var(--floor); } circle.floor { fill: var(--floor); }
 line.peer { stroke: var(--peer); } circle.peer { fill: var(--peer); }
+line.against { stroke: var(--against); } circle.against { fill: var(--against); }
 END
 }
 

@@ -72,6 +72,7 @@ sub figures {
 
 sub posts_of_floor {
     my ($bench, $stand, $messages) = @_;
+    $stand->renew;
     return figures(posts($bench, $stand, $messages));
 }
 
@@ -79,6 +80,7 @@ sub posts_of_floor {
 sub posts_of_longroom {
     my ($bench, $stand, $messages, $watch) = @_;
     posts($bench, $stand, $messages) if !$messages->{$stand};
+    $stand->renew;
     my @before = seen($stand, $watch);
     my $found = posts($bench, $stand, $messages);
     my @after = seen($stand, $watch);

@@ -64,6 +64,7 @@ sub _listening_port {
 # others on another; nothing if there is one core only.
 sub pin {
     my ($self, @names) = @_;
+    $self->{pinned} = \@names;
     return if cores() < 2;
     my %first = map { $_ => 1 } @names;
     for my $name (keys %{ $self->processes }) {
@@ -77,11 +78,27 @@ sub pin {
     return;
 }
 
-# What goes before the command of a program that is to be counted.
-sub _callgrind {
-    my ($self) = @_;
-    my $file = $self->{bench}{callgrind} or return;
+# What goes before the command of a program whose instructions are to be counted.
+sub callgrind {
+    my ($file) = @_;
     return ('valgrind', '-q', '--tool=callgrind', "--callgrind-out-file=$file");
+}
+
+# The option callgrind => {PROGRAM => FILE}.
+sub _callgrind {
+    my ($self, $name) = @_;
+    my $file = $self->{bench}{callgrind}{$name} // return;
+    return callgrind($file);
+}
+
+# All programs anew: what a start draws by lot, such as where memory lies and which
+# room of a table is crowded, is not the same then for all runs.
+sub renew {
+    my ($self) = @_;
+    my @names = grep { $self->pid($_) } PROGRAMS;
+    $self->restart(@names);
+    $self->pin(@{ $self->{pinned} }) if $self->{pinned};
+    return;
 }
 
 sub cores {
@@ -100,8 +117,8 @@ sub end {
 package Bench::Longroom;
 
 # Longroom as it ships; longroom-pushd listens on TCP as well. Options:
-# database => FILE; tokens => FILE, as longroom-load's; fsync_watch => FILE (fsync_watch.c); callgrind => FILE,
-# longroom-pushd runs under it.
+# database => FILE; tokens => FILE, as longroom-load's; fsync_watch => FILE (fsync_watch.c); callgrind;
+# build => DIR, whose longroom-history and longroom-pushd they are.
 
 use parent -norequire, 'Bench::Stand';
 
@@ -120,10 +137,10 @@ sub load_options {
 sub _command {
     my ($self, $name) = @_;
     my @command = $self->SUPER::_command($name);
-    if ($name eq 'pushd') {
-        push @command, '-o', "push.listen=unix:$self->{dir}/push.sock 127.0.0.1:0";
-        unshift @command, $self->_callgrind;
-    }
+    return @command if $name eq 'nginx';
+    $command[0] = "$self->{bench}{build}/longroom-$name" if $self->{bench}{build};
+    push @command, '-o', "push.listen=unix:$self->{dir}/push.sock 127.0.0.1:0" if $name eq 'pushd';
+    unshift @command, $self->_callgrind($name);
     my $watch = $self->{bench}{fsync_watch};
     unshift @command, 'env', 'LD_PRELOAD=' . Longroom::program('fsync-watch.so'), "FSYNC_WATCH=$watch"
         if $name eq 'history' && $watch;
@@ -135,7 +152,7 @@ sub _command {
 package Bench::Floor;
 
 # floor-push and floor-fcgi behind the nginx that Longroom ships. Options:
-# page_bytes, callgrind.
+# page_bytes, threads, callgrind.
 
 use parent -norequire, 'Bench::Stand';
 
@@ -147,10 +164,10 @@ use constant {
 sub _command {
     my ($self, $name) = @_;
     return $self->SUPER::_command($name) if $name eq 'nginx';
-    return (Longroom::program('floor-fcgi'), $self->socket_path('history'), THREADS,
-        $self->{bench}{page_bytes} || PAGE_BYTES)
+    return ($self->_callgrind($name), Longroom::program('floor-fcgi'), $self->socket_path('history'),
+        $self->{bench}{threads} || THREADS, $self->{bench}{page_bytes} || PAGE_BYTES)
         if $name eq 'history';
-    return ($self->_callgrind, Longroom::program('floor-push'), 'unix:' . $self->socket_path('pushd'), '127.0.0.1:0');
+    return ($self->_callgrind($name), Longroom::program('floor-push'), 'unix:' . $self->socket_path('pushd'), '127.0.0.1:0');
 }
 
 # nginx sends every POST to floor-fcgi, which has nobody waiting.

@@ -20,7 +20,9 @@ my %UNITS = (
     times      => sub { sprintf '%.3f', $_[0] },
 );
 
-my %NAMES = (longroom => 'Longroom', floor => 'the floor', peer => 'nchan');
+my %NAMES = (longroom => 'Longroom', floor => 'the floor', peer => 'nchan', against => 'the other build');
+
+our %HEADS = (floor => 'floor', peer => 'nchan', against => 'other build');
 
 sub grouped {
     my ($number) = @_;
@@ -49,24 +51,34 @@ sub spread {
     return "$least..$most";
 }
 
+# The ratio to that contestant, and between what it is if not all is noise: with
+# that in it, 1.00 is as likely as not.
 sub ratio {
     my ($row, $name) = @_;
-    my $ratio = Bench::Figures::ratio($row->{longroom}, $row->{$name});
-    return defined $ratio ? sprintf '%.2f', $ratio : '-';
+    my @ratios = Bench::Figures::ratios($row->{longroom}, $row->{$name});
+    return '-' if !@ratios;
+    my $places = $name eq 'against' ? '%.3f' : '%.2f';
+    my $text = sprintf $places, Bench::Figures::median(@ratios);
+    return $text if @ratios < 2;
+    $text .= sprintf " ($places to $places)", Bench::Figures::interval(@ratios);
+    return Bench::Figures::differ(@ratios) ? $text : "$text: no difference shown";
 }
 
-# {words, met}; met is undef if it could not be measured.
+# {words, verdict}. A goal is met or missed if all that the runs leave possible is on
+# that side of it; each => 1: if all runs are.
 sub judge {
     my ($row, $goal) = @_;
     my $of_itself = $goal->{of} eq 'longroom';
-    my $value = $of_itself ? Bench::Figures::median(@{ $row->{longroom} || [] })
-        : Bench::Figures::ratio($row->{longroom}, $row->{ $goal->{of} });
+    my @values = $of_itself ? @{ $row->{longroom} || [] } : Bench::Figures::ratios($row->{longroom}, $row->{ $goal->{of} });
     my $limit = $goal->{most} // $goal->{least};
     my $words = sprintf '%s %s%s', defined $goal->{most} ? 'at most' : 'at least',
         $of_itself ? figure($row->{unit}, $limit) : sprintf('%.2f', $limit),
         $of_itself ? '' : " of $NAMES{ $goal->{of} }";
-    return { words => $words } if !defined $value;
-    return { words => $words, met => (defined $goal->{most} ? $value <= $limit : $value >= $limit) ? 1 : 0 };
+    return { words => $words, verdict => 'not measured' } if !@values;
+    my ($low, $high) = $goal->{each} ? (Bench::Figures::least(@values), Bench::Figures::most(@values)) : Bench::Figures::interval(@values);
+    # What would have to be better, and what would have to be worse.
+    my ($best, $worst) = defined $goal->{most} ? ($low - $limit, $high - $limit) : ($limit - $high, $limit - $low);
+    return { words => $words, verdict => $worst <= 0 ? 'met' : $best > 0 || $goal->{each} ? 'MISSED' : 'not shown' };
 }
 
 sub judgements {
@@ -74,21 +86,26 @@ sub judgements {
     return map { judge($row, $_) } @{ $row->{goals} || [] };
 }
 
-sub verdict {
-    my ($judgement) = @_;
-    return !defined $judgement->{met} ? 'not measured' : $judgement->{met} ? 'met' : 'MISSED';
+# 'met'; 'MISSED'; 'not shown', as the runs differ too much; 'not measured'.
+sub verdict { return $_[0]{verdict} }
+
+# Those that Longroom is beside in any row.
+sub others {
+    my (@rows) = @_;
+    return grep { my $name = $_; $name ne 'against' || grep { $_->{$name} } @rows } qw(floor peer against);
 }
 
 sub lines {
     my (@rows) = @_;
-    my @cells = ([('') x 2, 'Longroom', 'spread', 'floor', 'nchan', '/floor', '/nchan', 'goal']);
+    my @others = others(@rows);
+    my @cells = ([('') x 2, 'Longroom', 'spread', (map { $HEADS{$_} } @others), (map {"/$HEADS{$_}"} @others), 'goal']);
     my $group = '';
     for my $row (@rows) {
         push @cells, [$row->{group}] if $row->{group} ne $group;
         $group = $row->{group};
         push @cells, [
-            '', $row->{what}, median($row, 'longroom'), spread($row, 'longroom'), median($row, 'floor'), median($row, 'peer'),
-            ratio($row, 'floor'), ratio($row, 'peer'),
+            '', $row->{what}, median($row, 'longroom'), spread($row, 'longroom'),
+            (map { median($row, $_) } @others), (map { ratio($row, $_) } @others),
             join('; ', map { "$_->{words}: " . verdict($_) } judgements($row)),
         ];
     }
@@ -108,7 +125,7 @@ sub laid_out {
     for my $line (@cells) {
         push @lines, '', $line->[0] if @$line == 1;
         next if @$line == 1;
-        my $text = join '  ', map { sprintf $_ < 2 || $_ > 7 ? "%-$width[$_]s" : "%$width[$_]s", $line->[$_] } grep { $width[$_] } 0 .. $#$line;
+        my $text = join '  ', map { sprintf $_ < 2 || $_ == $#width ? "%-$width[$_]s" : "%$width[$_]s", $line->[$_] } grep { $width[$_] } 0 .. $#$line;
         push @lines, "  $text" =~ s/\s+$//r;
     }
     return @lines;

@@ -18,7 +18,6 @@ use constant {
     SECRET        => 'a secret of no less than 32 bytes!',
     OF_DELIVERIES => 0.95,
     OF_POSTS      => 0.90,
-    MORE_RUNS     => 3,
 };
 use constant PROGRAMS => qw(nginx pushd history);
 
@@ -153,7 +152,7 @@ sub posts {
     my $group = Bench::Saving::CLIENTS() . ' clients that POST, each with a token of his own, through nginx';
     $bench->say("tokens: $group");
     # Not short ones: the disk is now fast, now slow, for a second or so.
-    local $bench->{runs} = MORE_RUNS * $bench->{runs};
+    local @{$bench}{qw(runs seconds)} = @{$bench}{qw(post_runs post_seconds)};
     my %messages;
     my $series = compare($bench, $visitors, ['open', @algorithms], sub {
         my ($stand) = @_;

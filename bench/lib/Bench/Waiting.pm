@@ -29,12 +29,10 @@ sub memory {
     my $waiters = $bench->possible('parked');
     my $group = "$waiters waiters parked, straight";
     $bench->say("memory: $group");
+    local $bench->{runs} = $bench->{slow_runs};
     my $series = $bench->compare(sub {
         my ($stand, $name) = @_;
-        my $program = $name eq 'peer' ? 'nginx' : 'pushd';
-        # Fresh, so that nothing is left over from earlier waiters.
-        $stand->restart($program);
-        return park($stand, $program, $waiters);
+        return park($stand, $name eq 'peer' ? 'nginx' : 'pushd', $waiters);
     }, workers => 1, floor => 0);
     $bench->row(id => 'memory-user', group => $group, what => 'user memory a waiter', unit => 'kib',
         goals => [{ of => 'longroom', most => KIB_PER_WAITER }], Bench::FanOut::series($series, 'user'));
@@ -79,12 +77,13 @@ sub restart {
     my $group = "longroom-pushd is killed and started again, $waiters waiters on its socket";
     $bench->say("restart: $group");
     my $stand = $bench->stand('longroom', 1);
+    local $bench->{runs} = $bench->{slow_runs};
     my $series = $bench->alternate(longroom => sub { restart_once($stand, $waiters, $bench->{restart_seconds}) });
     $bench->row(id => 'restart-seconds', group => $group, what => 'until all are served again', unit => 'seconds',
         goals => [{ of => 'longroom', most => RESTART_SECONDS }], longroom => $series->{longroom}{seconds},
         note => "the longest way of a message, of " . RESTART_RATE . ' a second; with the clients\' own pauses before they try again');
     $bench->row(id => 'restart-wrong', group => $group, what => 'messages lost or doubled', unit => 'number',
-        goals => [{ of => 'longroom', most => 0 }], longroom => $series->{longroom}{wrong});
+        goals => [{ of => 'longroom', most => 0, each => 1 }], longroom => $series->{longroom}{wrong});
     $bench->row(id => 'restart-reads', group => $group, what => 'reads of the log a delivery', unit => 'small',
         longroom => $series->{longroom}{reads}, note => 'by the new longroom-pushd, its start and a look a second included');
     return;
