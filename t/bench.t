@@ -133,6 +133,11 @@ subtest 'a run in which a message is lost has no figures' => sub {
     $floor->end;
 };
 
+my %COUNTED = (
+    (map { ("instructions$_" => 'longroom floor') } '', qw(-post -sqlite -page)),
+    (map { ("instructions-$_" => 'longroom') } 'poll', map { ("remembered-$_", "token-$_") } qw(HS256 ES256)),
+);
+
 # Rows that stand whatever is installed, with the contestants that they compare.
 my %ROWS = (
     (map { ("straight-$_-cpu" => 'longroom floor peer', "straight-$_-rate" => 'longroom floor peer') } 20, 30),
@@ -152,12 +157,12 @@ my %ROWS = (
     'restart-seconds' => 'longroom',
     'restart-wrong'   => 'longroom',
     'restart-reads'   => 'longroom',
-    'instructions'    => 'longroom floor',
+    %COUNTED,
 );
 
 subtest 'a run measures every row' => sub {
     my $dir = Longroom::fresh_dir();
-    my $result = Longroom::run([$run, '--plan', 'tiny', '--dir', $dir->dirname], seconds => 300);
+    my $result = Longroom::run([$run, '--plan', 'tiny', '--dir', $dir->dirname], seconds => 600);
     is($result->{status}, 0, 'it comes to its end') or diag $result->{stderr};
     my $found = eval { JSON::PP->new->decode(Longroom::slurp("$dir/results.json")) } || { rows => [] };
     my %rows = map { $_->{id} => $_ } @{ $found->{rows} };
@@ -170,7 +175,7 @@ subtest 'a run measures every row' => sub {
     );
     note "left out: $_, for $left_out{$_}" for grep { $left_out{$_} } sort keys %left_out;
     for my $id (sort keys %ROWS) {
-        next if $left_out{wrk} && $id =~ /^history/ || $left_out{ES256} && $id =~ /-ES256$/ || $left_out{instructions} && $id eq 'instructions';
+        next if $left_out{wrk} && $id =~ /^history/ || $left_out{ES256} && $id =~ /-ES256$/ || $left_out{instructions} && $id =~ /^instructions/;
         my $row = delete $rows{$id};
         my @contestants = grep { $_ ne 'peer' || !$left_out{nchan} } split ' ', $ROWS{$id};
         is(join(' ', grep { @{ $row->{$_} || [] } } qw(longroom floor peer)), "@contestants", "$id has its contestants");
@@ -194,6 +199,48 @@ sub plausible {
     is_deeply(ref $ROWS{'restart-wrong'} ? $ROWS{'restart-wrong'}{longroom} : undef, [0], 'a restart loses nothing');
     return;
 }
+
+# It is compared with itself. With so few requests anything may come of that; but what
+# is printed, what is written and the exit status must agree.
+subtest 'two builds are compared by their instructions' => sub {
+    my $dir = Longroom::fresh_dir();
+    my $result = Longroom::run([$run, '--plan', 'tiny', '--dir', $dir->dirname, '--only', 'instructions',
+        '--against', Longroom::build_dir()], seconds => 600);
+    my $found = JSON::PP->new->decode(Longroom::slurp("$dir/results.json"));
+    if (!@{ $found->{rows} }) {
+        like($result->{stderr}, qr/without (?:what needs valgrind|instructions): /, 'nothing can be counted here, it says');
+        is($result->{status}, 1, 'and nothing is decided');
+        return;
+    }
+    my %verdict;
+    for my $row (@{ $found->{rows} }) {
+        next if $row->{id} eq 'instructions-sqlite';
+        is(scalar @{ $row->{against} || [] }, 1, "$row->{id}: the other build is counted too");
+        my ($judgement) = Bench::Table::judgements($row);
+        like($judgement->{words} // '', qr/^at most 1\.03 of the other build$/, '... and has a goal');
+        $verdict{ Bench::Table::verdict($judgement) }++;
+    }
+    is($result->{status}, keys %verdict == 1 && $verdict{met} ? 0 : 1, 'the exit status says whether all are met')
+        or diag $result->{stdout}, $result->{stderr};
+    like($result->{stdout}, qr/not worse by more than 3 per cent in @{[$verdict{met} || 0]} counts/, 'the last lines say how many');
+    my %of = map { $_->[0] => $_->[1] } @{ $found->{facts} };
+    like($of{'other build'} // '', qr/^longroom-pushd .*, in \//, 'and which build it was');
+};
+
+subtest 'builds that were made otherwise are not compared' => sub {
+    my $other = Longroom::fresh_dir();
+    for my $name (qw(longroom-pushd longroom-history)) {
+        symlink Longroom::program($name), "$other/$name" or die "symlink: $!\n";
+    }
+    Longroom::spew("$other/Makefile", "CC = tcc\nCFLAGS = -O7\n");
+    my @compare = ($run, qw(--plan tiny --only instructions --dir), "$other/out", '--against');
+    my $result = Longroom::run([@compare, "$other"]);
+    isnt($result->{status}, 0, 'a build by another compiler is refused');
+    like($result->{stderr}, qr/ by tcc -O7: build both alike/, 'with both in the message');
+    $result = Longroom::run([@compare, "$other/nowhere"]);
+    isnt($result->{status}, 0, 'so is a folder without programs');
+    like($result->{stderr}, qr{longroom-pushd is not there: build there first}, 'with the one that lacks');
+};
 
 # Table and page have every row.
 sub said {

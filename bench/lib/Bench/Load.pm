@@ -59,6 +59,19 @@ sub _judged {
     return $found;
 }
 
+# Each of these requests, by one client on one connection,
+# one after the other: nothing depends on who comes first. to => as connect(); each must be
+# answered with this status.
+sub one_by_one {
+    my ($stand, $to, $status, @requests) = @_;
+    my $client = $stand->connect($to);
+    for my $request (@requests) {
+        my $answer = $client->ask($request) || { status => 0, content => '' };
+        die ref($stand) . ": no figures: $answer->{status} $answer->{content}\n" if $answer->{status} != $status;
+    }
+    return;
+}
+
 # CPU microseconds per delivery of these processes together.
 sub us_per_delivery {
     my ($found, @names) = @_;

@@ -10,10 +10,11 @@ use Longroom     ();
 use POSIX        ();
 
 sub facts {
-    my ($dir) = @_;
+    my ($dir, $against) = @_;
     return (
         [date      => POSIX::strftime('%Y-%m-%d %H:%M UTC', gmtime)],
-        [Longroom  => version_of_source()],
+        [Longroom  => version(Longroom::build_dir(), Longroom::source_dir())],
+        $against ? (['other build' => version($against, $against) . ", in $against"]) : (),
         [processor => processor() . ', ' . Bench::Stand::cores() . ' cores'],
         [memory    => memory()],
         [kernel    => join ' ', (POSIX::uname())[0, 2, 4]],
@@ -24,13 +25,24 @@ sub facts {
         [SQLite    => package_version('libsqlite3-0')],
         [libfcgi   => package_version('libfcgi0ldbl')],
         [compiler  => first_line('gcc', '--version')],
+        ['built by' => built_by(Longroom::build_dir())],
     );
 }
 
-sub version_of_source {
-    my ($version) = first_line(Longroom::program('longroom-pushd'), '-V');
-    my $commit = first_line('git', '-C', Longroom::source_dir(), 'describe', '--always', '--dirty');
-    return $commit =~ /^[0-9a-f]/ ? "$version, $commit" : $version;
+# The commit is of the checkout as it is now, whenever it was built.
+sub version {
+    my ($build, $source) = @_;
+    my $version = first_line("$build/longroom-pushd", '-V');
+    my $result = Longroom::run(['git', '-C', $source, 'describe', '--always', '--dirty']);
+    my ($commit) = $result->{stdout} =~ /^([0-9A-Za-z]\S*)/;
+    return $commit ? "$version, $commit" : $version;
+}
+
+# The compiler and its options, as configure wrote them down.
+sub built_by {
+    my ($build) = @_;
+    my $makefile = Longroom::slurp("$build/Makefile");
+    return join ' ', map { $makefile =~ /^$_ = (.*)/m ? $1 : () } qw(CC CFLAGS);
 }
 
 sub processor {
