@@ -18,6 +18,9 @@ my %faults = map { /(.*) ([0-9]+)/ } split /, /, $faults // '';
 cmp_ok $faults{"$_ KILL"} || 0, '>=', 1, "$_ was killed" for qw(history pushd nginx);
 my ($delivered) = $torture->{stdout} =~ /\bsaved delivered ([0-9]+)/;
 cmp_ok $delivered // 0, '>', 1000, 'messages went through all the while';
+my %seen = map { /(.*) ([0-9]+)/ } split /, /, ($torture->{stdout} =~ /^torture: seen: (.*)/m)[0] // '';
+cmp_ok $seen{asked_and_left} || 0, '>', 100, 'clients asked and hung up at once';
+cmp_ok $seen{costly_400} || 0, '>=', 1, 'bodies that cost were sent, and refused';
 # It can see: without the rule that repairs what the bus lost, it fails.
 my $dir = Longroom::fresh_dir();
 my $without = Longroom::run([$^X, "$FindBin::Bin/torture", '--minutes', '0.5', '--seed', $seed,

@@ -65,6 +65,20 @@ sub judge {
     return !%{ $self->{breach} };
 }
 
+# Nobody asks any more: longroom-pushd must have nobody who waits.
+sub judge_waiting {
+    my ($self) = @_;
+    my $l = $self->{longroom};
+    my $waiting;
+    $l->eventually(GRACE_SECONDS, sub {
+        # Should it be away, others tell.
+        my $answer = eval { $l->connect('pushd')->ask(Longroom::get_bytes('/metrics')) } or return 0;
+        ($waiting) = $answer->{content} =~ /^longroom_pushd_connections\{state="waiting"\} ([0-9]+)$/m;
+        return defined $waiting && $waiting == 0;
+    }) or $self->_breach('waiting for nobody', time, sprintf '%s polls wait, %d s after all clients have gone', $waiting // 'no', GRACE_SECONDS);
+    return;
+}
+
 # ---------------------------------------------------------------- what is saved
 
 # {saved}{id} = [room, "mark:size"], {room}{name} = [ids], {mark}{mark} = id

@@ -16,6 +16,9 @@ package TortureClients;
 #     F time who status content                         was refused
 #     C name count                                      counts, at the end
 #
+# Two kinds are no use to anyone: who asks and hangs up at once, and who sends bodies
+# that take long to read. What they must not do is to be felt by the others.
+#
 # A mark names a message: it is the client_id and the first word of the content.
 # The username says which attempt it is: an unsaved message that comes twice
 # from one attempt was broadcast twice.
@@ -166,6 +169,72 @@ sub write_into {
             $state->{rest} = rand 2 * $options{rest};
         }
         return 1;
+    });
+}
+
+# ---------------------------------------------------------------- nuisances
+
+# What may be asked before hanging up: polls that would wait for longest, in rooms
+# where nothing or much is said; two of them at once; half a head.
+my @ASKED = (
+    (map { Longroom::get_bytes("/rooms/$_/poll?timeout=55") } qw(silent silent hot)),
+    Longroom::get_bytes('/rooms/silent/poll?timeout=55') x 2,
+    "GET /rooms/silent/poll?timeout=55 HTTP/1.1\r\nHost: loc",
+);
+
+# Asks and hangs up, again and again, until SIGTERM: through nginx or straight to
+# longroom-pushd, whether it runs, is stopped or is away.
+sub ask_and_leave {
+    my ($self, $l) = @_;
+    my $ended = 0;
+    local $SIG{TERM} = sub { $ended = 1 };
+    my @peers = map { Longroom::Crowd->new($l->_address($_)) } qw(nginx pushd);
+    while (!$ended) {
+        for (1 .. 1 + rand 20) {
+            my $peer = $peers[rand @peers];
+            socket my $socket, $peer->{family}, Socket::SOCK_STREAM(), 0 or die "socket: $!\n";
+            $socket->blocking(0) if $peer->{family} == Socket::PF_UNIX();
+            # Nobody may be there, or too many may wait to be let in.
+            connect($socket, $peer->{peer}) && defined syswrite($socket, $ASKED[rand @ASKED])
+                and $self->{count}{'asked and left'}++;
+            close $socket;
+        }
+        select undef, undef, undef, rand 0.2;
+    }
+    $self->_note('C', 'asked_and_left', $self->{count}{'asked and left'} || 0);
+    close $self->{out} or die "can't write: $!\n";
+    return;
+}
+
+# Bodies as long as nginx lets pass, or nearly, with the answers that they must get.
+my %COSTLY = (
+    arrays     => ['400', sub { '{"content":' . '[' x 50_000 . ']' x 50_000 . '}' }],
+    flat       => ['400', sub { '{"content":"x","a":[' . join(',', ('[1]') x 25_000) . ']}' }],
+    objects    => ['400', sub { '{"content":' . '{"a":' x 16_000 . '1' . '}' x 16_000 . '}' }],
+    members    => ['400', sub { '{"content":"x",' . join(',', map {"\"m$_\":1"} 1 .. 8000) . '}' }],
+    unfinished => ['400', sub { '{"content":"' . '\\\\' x 49_000 }],
+    escapes    => ['20[12]', sub { '{"content":"' . '\\u0041' x 16_000 . '"}' }],
+    longer     => ['413', sub { '{"content":"' . '\\u00e9' x 16_500 . '"}' }],
+);
+
+# Sends such bodies into $room until $until, with rests of up to so many seconds.
+sub send_costly {
+    my ($self, $until, %options) = @_;
+    my $state = { name => $options{name}, limit => 0, kind => 'costly' };
+    my @kinds = sort keys %COSTLY;
+    my $kind;
+    return $self->_add($state, sub {
+        $kind = $kinds[rand @kinds];
+        my $body = $COSTLY{$kind}[1]->();
+        return "POST /rooms/$options{room}/messages HTTP/1.1\r\nHost: localhost\r\n"
+            . 'Content-Type: application/json' . "\r\nContent-Length: " . length($body) . "\r\n\r\n$body";
+    }, sub {
+        my ($answer) = @_;
+        $state->{rest} ||= rand $options{rest};
+        $answer->{content} = "to $kind: $answer->{content}";
+        $self->_note_refusal($state, $answer)
+            if $answer->{status} != 0 && $answer->{status} < 500 && $answer->{status} !~ /^$COSTLY{$kind}[0]$/;
+        return time <= $until;
     });
 }
 
