@@ -70,6 +70,7 @@ void connection_close(struct connection *c)
 	c->answer = NULL;
 	c->server->count--;
 	list_append(&c->server->dead, &c->all);
+	list_remove(&c->put_off);
 	enter(c, CONNECTION_DEAD);
 }
 
@@ -174,44 +175,91 @@ static void note_progress(struct connection *c)
 	server_set_deadline(c->server, c, DEADLINE_WRITE);
 }
 
-static void wait_to_write(struct connection *c)
+static void be_writing(struct connection *c)
 {
 	if (c->state == CONNECTION_WRITING) {
 		note_progress(c);
 		return;
 	}
 	c->progress = c->written;
-	poller_watch_writing(&c->server->poller, c->fd, c, true);
+	c->is_watched = false;
 	enter(c, CONNECTION_WRITING);
 	unread_begin(&c->server->unread, &c->reader, c->answer);
 	cut_slowest_readers(c->server);
 }
 
-/* Writes what it can; the rest when the client has read. */
+/* The client has to read before there is room for more. */
+static void wait_to_write(struct connection *c)
+{
+	be_writing(c);
+	if (c->state != CONNECTION_WRITING || c->is_watched)
+		return;
+	c->is_watched = true;
+	poller_watch_writing(&c->server->poller, c->fd, c, true);
+}
+
+static void put_off(struct connection *c)
+{
+	list_append(&c->server->put_off, &c->put_off);
+}
+
+/* How much of what is left of an answer may be written in this turn; what is short
+ * goes out in any case. */
+static size_t share_to_write(const struct connection *c, size_t left)
+{
+	int64_t most = c->server->write_left;
+
+	if (left <= TURN_LONG_BYTES)
+		return left;
+	if (most <= 0)
+		return 0;
+	return left < (size_t)most ? left : (size_t)most;
+}
+
+/* False: it takes no more for now, or never. */
+static bool write_some(struct connection *c, size_t size)
+{
+	ssize_t sent = send(c->fd, c->answer->data + c->written, size,
+	                    MSG_NOSIGNAL);
+
+	if (sent >= 0) {
+		c->written += (size_t)sent;
+		if (size > TURN_LONG_BYTES)
+			c->server->write_left -= sent;
+		return true;
+	}
+	if (errno == EINTR)
+		return true;
+	if (errno == EAGAIN || errno == EWOULDBLOCK)
+		wait_to_write(c);
+	else
+		connection_close(c);
+	return false;
+}
+
+/* Writes what it can and may; the rest when the client has read, or in a turn to
+ * come. */
 static void write_answer(struct connection *c)
 {
 	/* HEAD gets the head alone (RFC 9110 section 9.3.2). */
 	size_t size = c->is_head ? c->answer->head_size : c->answer->size;
 
 	while (c->written < size) {
-		ssize_t sent = send(c->fd, c->answer->data + c->written,
-		                    size - c->written, MSG_NOSIGNAL);
+		size_t share = share_to_write(c, size - c->written);
 
-		if (sent >= 0) {
-			c->written += (size_t)sent;
-			continue;
-		}
-		if (errno == EINTR)
-			continue;
-		if (errno != EAGAIN && errno != EWOULDBLOCK) {
-			connection_close(c);
+		if (share == 0) {
+			be_writing(c);
+			if (c->state == CONNECTION_WRITING)
+				put_off(c);
 			return;
 		}
-		wait_to_write(c);
-		return;
+		if (!write_some(c, share))
+			return;
 	}
 	if (c->state == CONNECTION_WRITING) {
-		poller_watch_writing(&c->server->poller, c->fd, c, false);
+		if (c->is_watched)
+			poller_watch_writing(&c->server->poller, c->fd, c,
+			                     false);
 		unread_end(&c->server->unread, &c->reader);
 	}
 	finish_request(c);
@@ -239,8 +287,8 @@ static void answer_with(struct connection *c, struct answer *answer)
 	write_answer(c);
 }
 
-/* Requests that came early follow their answers. Not called from within
- * process_input(), which goes on by itself. */
+/* Requests that came early follow their answers; more than a few in a turn to
+ * come. Not called from within process_input(), which goes on by itself. */
 static void process_early_input(struct connection *c)
 {
 	struct buffer input = c->input;
@@ -719,8 +767,15 @@ static void keep_input(struct connection *c, struct text data)
 
 static void process_input(struct connection *c, struct text data)
 {
+	int requests = 0;
+
 	while (data.size > 0 &&
 	       (c->state == CONNECTION_IDLE || c->state == CONNECTION_HEAD)) {
+		if (c->state == CONNECTION_IDLE && ++requests > TURN_REQUESTS) {
+			buffer_add_text(&c->input, data);
+			put_off(c);
+			return;
+		}
 		if (c->state == CONNECTION_IDLE && repeat_request(c, data))
 			return;
 		if (c->state == CONNECTION_IDLE)
@@ -735,17 +790,28 @@ static void process_input(struct connection *c, struct text data)
 		keep_input(c, data);
 }
 
+/* While the client has an answer to read, what it says is left to wait in the
+ * kernel; so is what comes behind requests that were put off. */
+static bool may_receive(const struct connection *c)
+{
+	return c->state != CONNECTION_WRITING && c->state != CONNECTION_DEAD &&
+	       (c->state != CONNECTION_IDLE || c->input.size == 0);
+}
+
 /* Reads all there is: what is left would not be told again. Nor would an end
  * that was told with it: then the read that finds nothing more is worth its price.
- * While the client has an answer to read, what it says is left to wait in the
- * kernel. */
+ * One that says so much that there is no end is read on in the next turn. */
 static void receive(struct connection *c)
 {
 	char data[RECEIVE_BYTES];
 	ssize_t size = sizeof data;
+	int reads = 0;
 
-	while ((size == sizeof data || c->has_ended) &&
-	       c->state != CONNECTION_WRITING && c->state != CONNECTION_DEAD) {
+	while ((size == sizeof data || c->has_ended) && may_receive(c)) {
+		if (++reads > TURN_READS) {
+			put_off(c);
+			break;
+		}
 		size = recv(c->fd, data, sizeof data, 0);
 		if (size > 0) {
 			process_input(c, (struct text){data, (size_t)size});
@@ -760,10 +826,17 @@ static void receive(struct connection *c)
 	}
 }
 
+void connection_go_on(struct connection *c)
+{
+	if (c->state == CONNECTION_WRITING)
+		write_answer(c);
+	process_early_input(c);
+	receive(c);
+}
+
 void connection_ready(void *owner, const struct poller_signs *signs)
 {
 	struct connection *c = owner;
-	bool can_read = signs->can_read;
 
 	if (c->state == CONNECTION_DEAD)
 		return;
@@ -772,12 +845,9 @@ void connection_ready(void *owner, const struct poller_signs *signs)
 		connection_close(c);
 		return;
 	}
-	if (c->state == CONNECTION_WRITING && signs->can_write) {
-		write_answer(c);
-		process_early_input(c);
-		can_read = true;
-	}
-	if (can_read)
+	if (c->state == CONNECTION_WRITING && signs->can_write)
+		connection_go_on(c);
+	else if (signs->can_read)
 		receive(c);
 }
 
@@ -788,6 +858,7 @@ void connection_new(struct server *server, int fd, bool is_surplus)
 	c->server = server;
 	c->is_surplus = is_surplus;
 	list_init(&c->all);
+	list_init(&c->put_off);
 	deadline_init(&c->deadline);
 	unread_reader_init(&c->reader);
 	list_init(&c->waiter.link);
@@ -879,7 +950,8 @@ void connection_expire(struct connection *c)
  * client knows how to repeat (RFC 9112 section 9.3.1; nginx does). */
 void connection_drain(struct connection *c)
 {
-	/* A request may have come that was not read yet. */
+	/* A request may have come that was not read yet, or was put off. */
+	process_early_input(c);
 	if (c->state == CONNECTION_IDLE || c->state == CONNECTION_HEAD)
 		receive(c);
 	if (c->state == CONNECTION_WAITING)

@@ -40,6 +40,7 @@ enum connection_state {
 struct connection {
 	struct server *server;
 	struct list all; /* in server.connections, or server.dead */
+	struct list put_off; /* in server.put_off while it has more to do */
 	struct deadline deadline; /* set unless DEAD */
 	struct waiter waiter;
 	int fd;
@@ -59,8 +60,10 @@ struct connection {
 	struct verification *verification; /* VERIFYING: under way; else NULL */
 	struct user *user;   /* whose poll waits; held. NULL: not known by name */
 	struct moment expires; /* when it may wait no longer */
-	struct buffer input;  /* received but not yet parsed */
+	struct buffer input;  /* received but not yet parsed; in state IDLE only
+	                       * while it is put off */
 	struct answer *answer; /* being written; NULL: none */
+	bool is_watched; /* WRITING: for when the kernel takes more */
 	size_t written;
 	size_t progress; /* WRITING: what was written when its time began */
 	struct unread_reader reader; /* in server.unread while WRITING */
@@ -78,6 +81,8 @@ void connection_verified(void *owner, struct token_proof *proof);
 
 /* The wall clock was set forward. */
 void connection_heed_clock(struct connection *c);
+/* Its turn has come to do more of what was put off. */
+void connection_go_on(struct connection *c);
 
 /* Its deadline has passed. */
 void connection_expire(struct connection *c);

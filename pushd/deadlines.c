@@ -4,6 +4,7 @@ void deadlines_init(struct deadlines *deadlines, int64_t now_ms)
 {
 	for (size_t i = 0; i < DEADLINES_SLOTS; i++)
 		list_init(&deadlines->slots[i]);
+	list_init(&deadlines->due);
 	deadlines->tick = now_ms / DEADLINES_TICK_MS;
 }
 
@@ -36,32 +37,32 @@ void deadline_clear(struct deadline *deadline)
 	list_remove(&deadline->link);
 }
 
-static void visit(struct deadlines *deadlines, int64_t now_ms,
-                  void (*expire)(struct deadline *deadline))
-{
-	struct list members;
-
-	list_init(&members);
-	list_append_all(&members,
-	                &deadlines->slots[deadlines->tick % DEADLINES_SLOTS]);
-	while (!list_is_empty(&members)) {
-		struct deadline *deadline =
-			LIST_OWNER(members.next, struct deadline, link);
-
-		/* Out of the list, whatever becomes of it. */
-		list_remove(&deadline->link);
-		if (deadline->due_ms <= now_ms)
-			expire(deadline);
-		else
-			deadline_set(deadlines, deadline, deadline->due_ms);
-	}
-}
-
-void deadlines_turn(struct deadlines *deadlines, int64_t now_ms,
-                    void (*expire)(struct deadline *deadline))
+static void collect_due(struct deadlines *deadlines, int64_t now_ms)
 {
 	while (deadlines->tick < now_ms / DEADLINES_TICK_MS) {
 		deadlines->tick++;
-		visit(deadlines, now_ms, expire);
+		list_append_all(
+			&deadlines->due,
+			&deadlines->slots[deadlines->tick % DEADLINES_SLOTS]);
 	}
+}
+
+bool deadlines_turn(struct deadlines *deadlines, int64_t now_ms, int most,
+                    void (*expire)(struct deadline *deadline))
+{
+	collect_due(deadlines, now_ms);
+	while (!list_is_empty(&deadlines->due) && most > 0) {
+		struct deadline *deadline = LIST_OWNER(deadlines->due.next,
+		                                       struct deadline, link);
+
+		/* Out of the list, whatever becomes of it. */
+		list_remove(&deadline->link);
+		if (deadline->due_ms > now_ms) {
+			deadline_set(deadlines, deadline, deadline->due_ms);
+			continue;
+		}
+		expire(deadline);
+		most--;
+	}
+	return !list_is_empty(&deadlines->due);
 }

@@ -6,6 +6,7 @@
 #ifndef LONGROOM_DEADLINES_H
 #define LONGROOM_DEADLINES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "list.h"
@@ -24,6 +25,7 @@ struct deadline {
 struct deadlines {
 	struct list slots[DEADLINES_SLOTS];
 	int64_t tick; /* up to which the wheel has come */
+	struct list due; /* of past ticks, to be looked at */
 };
 
 void deadlines_init(struct deadlines *deadlines, int64_t now_ms);
@@ -34,9 +36,10 @@ void deadline_set(struct deadlines *deadlines, struct deadline *deadline,
                   int64_t due_ms);
 void deadline_clear(struct deadline *deadline);
 
-/* Calls expire() for each that is due, at most a tick late; it sets the deadline
- * anew or clears it. */
-void deadlines_turn(struct deadlines *deadlines, int64_t now_ms,
+/* Calls expire() for each that is due, at most a tick late, but for no more than
+ * so many; it sets the deadline anew or clears it. True: there are more, and it
+ * is to be called again soon. */
+bool deadlines_turn(struct deadlines *deadlines, int64_t now_ms, int most,
                     void (*expire)(struct deadline *deadline));
 
 #endif

@@ -8,6 +8,7 @@
 #include "journal.h"
 #include "memory.h"
 #include "metrics.h"
+#include "turn.h"
 
 enum {
 	FRAMES_PER_TURN = 64, /* then others have their turn in the loop */
@@ -344,11 +345,14 @@ static void take_frame(struct follower *follower, struct text data)
 static void take_frames(struct ev_loop *loop, struct ev_io *watcher, int events)
 {
 	struct follower *follower = watcher->data;
+	int64_t end_us = clock_monotonic_us() + TURN_US;
 	struct text frame;
 
 	(void)loop;
 	(void)events;
-	for (int i = 0; i < FRAMES_PER_TURN; i++) {
+	/* A frame may have any number of messages. */
+	for (int i = 0; i < FRAMES_PER_TURN && clock_monotonic_us() < end_us;
+	     i++) {
 		if (!bus_receive(follower->bus, &frame))
 			break;
 		/* Before, nobody waits yet. */

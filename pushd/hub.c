@@ -9,6 +9,7 @@
 #include "metrics.h"
 #include "news.h"
 #include "page.h"
+#include "turn.h"
 
 /* PROTOCOL section 6. Those who come back while a restart lasts have to fit the
  * kernel's backlog (ENDPOINT_BACKLOG). */
@@ -19,6 +20,9 @@ enum {
 };
 
 enum { QUIET_MS = 10000 }; /* between complaints about the same */
+
+/* Bytes: what turns out to be short, or there by now, costs something too. */
+enum { QUEUED_COST = 4096 };
 
 static void decide(struct hub *hub, struct waiter *waiter);
 
@@ -48,6 +52,8 @@ void hub_init(struct hub *hub, int64_t window_bytes, struct log_reader *reader,
 	rooms_init(&hub->rooms);
 	list_init(&hub->unsettled);
 	list_init(&hub->dirty);
+	list_init(&hub->long_pages);
+	hub->render_left = hub->read_left = TURN_RENDER_BYTES;
 	/* Can't fail for so few bytes (getrandom(2)). */
 	ssize_t ignored = getrandom(&hub->epoch, sizeof hub->epoch, 0);
 	(void)ignored;
@@ -128,6 +134,7 @@ static bool page_is_full(const struct page *page)
 static struct answer *finish_page(struct hub *hub, struct page *page,
                                   const struct page_end *end)
 {
+	metrics_add(METRIC_PUSHD_RENDERED, 1);
 	page_end(page, end);
 	/* For those who read with curl. */
 	buffer_add_string(&hub->scratch, "\n");
@@ -201,6 +208,8 @@ static struct answer *page_after(struct hub *hub, struct room *room,
 	if (answer != NULL)
 		return answer;
 	answer = render_news(hub, room, place);
+	if (answer->size > TURN_LONG_BYTES)
+		hub->render_left -= (int64_t)answer->size;
 	room_cache_page(room, place->id, place->position, answer);
 	answer_release(answer);
 	return answer;
@@ -216,11 +225,29 @@ static void give_empty_page(struct hub *hub, struct waiter *waiter)
 	answer_release(answer);
 }
 
+/* Whether a waiter wants a long page that nobody has had yet, when there is no
+ * more time for those, or others came first. */
+static bool has_to_queue(const struct hub *hub, const struct waiter *waiter)
+{
+	const struct cursor *place = &waiter->cursor;
+
+	if (waiter->state == WAITER_QUEUED ||
+	    (hub->render_left > 0 && list_is_empty(&hub->long_pages)))
+		return false;
+	return room_cached_page(waiter->room, place->id, place->position) ==
+		       NULL &&
+	       news_is_longer(news_after(waiter->room, place), TURN_LONG_BYTES);
+}
+
 static void answer_or_park(struct hub *hub, struct waiter *waiter)
 {
 	struct room *room = waiter->room;
 
 	if (news_is_there(room, &waiter->cursor)) {
+		if (has_to_queue(hub, waiter)) {
+			move(waiter, WAITER_QUEUED, &hub->long_pages);
+			return;
+		}
 		struct answer *answer =
 			answer_hold(page_after(hub, room, &waiter->cursor));
 		give_page(hub, waiter, answer);
@@ -391,6 +418,24 @@ void hub_ask(struct hub *hub, struct waiter *waiter, const struct room_name *roo
 		decide(hub, waiter);
 }
 
+bool hub_go_on(struct hub *hub)
+{
+	hub->render_left = hub->read_left = TURN_RENDER_BYTES;
+	while (!list_is_empty(&hub->long_pages) && hub->render_left > 0) {
+		hub->render_left -= QUEUED_COST;
+		decide(hub, first_waiter(&hub->long_pages));
+	}
+	log_reader_go_on(hub->reader);
+	return !list_is_empty(&hub->long_pages);
+}
+
+bool hub_needs_share(const struct hub *hub)
+{
+	return !list_is_empty(&hub->long_pages) ||
+	       hub->render_left < TURN_RENDER_BYTES ||
+	       hub->read_left < TURN_RENDER_BYTES;
+}
+
 bool hub_time_out(struct hub *hub, struct waiter *waiter)
 {
 	waiter->must_answer = true;
@@ -402,7 +447,11 @@ bool hub_time_out(struct hub *hub, struct waiter *waiter)
 
 void hub_give_up(struct hub *hub, struct waiter *waiter)
 {
-	give_storage_problem(hub, waiter);
+	if (waiter->state == WAITER_QUEUED)
+		give_problem(hub, waiter, PROBLEM_OVERLOADED,
+		             "too many long pages are asked for");
+	else
+		give_storage_problem(hub, waiter);
 }
 
 void hub_leave(struct hub *hub, struct waiter *waiter)
@@ -500,9 +549,33 @@ static bool has_items_after(const struct log_read *read, int64_t id)
 	       read->items[read->item_count - 1].id > id;
 }
 
+/* The page that was given last from a read: a crowd comes back with one cursor. */
+struct read_page {
+	struct cursor place;
+	struct answer *answer; /* NULL: none yet */
+};
+
+static struct answer *page_from_read(struct hub *hub,
+                                     const struct waiter *waiter,
+                                     const struct log_read *read,
+                                     struct page_end *end,
+                                     struct read_page *last)
+{
+	const struct cursor *place = &waiter->cursor;
+
+	if (last->answer != NULL && last->place.id == place->id &&
+	    last->place.position == place->position)
+		return last->answer;
+	answer_release(last->answer);
+	last->place = *place;
+	last->answer = render_read(hub, waiter->room, read, place->id, end);
+	hub->read_left -= (int64_t)last->answer->size;
+	return last->answer;
+}
+
 /* Gives a waiter what a read of its room has found after its cursor. */
 static void take_from_read(struct hub *hub, struct waiter *waiter,
-                           const struct log_read *read)
+                           const struct log_read *read, struct read_page *last)
 {
 	const struct store_page *page = &read->page;
 	struct page_end end = {.cursor = waiter->cursor,
@@ -513,10 +586,8 @@ static void take_from_read(struct hub *hub, struct waiter *waiter,
 	if (upto > end.cursor.id)
 		end.cursor.id = upto;
 	if (has_items_after(read, waiter->cursor.id) || end.gap) {
-		struct answer *answer = render_read(
-			hub, waiter->room, read, waiter->cursor.id, &end);
-		give_page(hub, waiter, answer);
-		answer_release(answer);
+		give_page(hub, waiter,
+		          page_from_read(hub, waiter, read, &end, last));
 		return;
 	}
 	/* Nothing for this one up to here; the cursor moves on, or, if others
@@ -560,27 +631,42 @@ static void learn(struct room *room, const struct room_state *state,
 	room_forget_pages(room);
 }
 
-static void room_was_read(void *context, struct log_read *read)
+/* Gives those who asked for a read their pages, until they have become too many
+ * for this turn. */
+static void give_from_read(struct hub *hub, struct list *asking,
+                           const struct log_read *read)
 {
-	struct hub *hub = context;
-	struct room *room = rooms_get(&hub->rooms, &read->room);
-	struct list asking;
+	struct read_page last = {.answer = NULL};
 
-	list_init(&asking);
-	list_append_all(&asking, &room->asking);
-	room->reading = false;
-	hub->reads--;
-	if (is_usable(hub, read, &asking))
-		learn(room, &read->page.state, &read->page.end);
-	while (!list_is_empty(&asking)) {
-		struct waiter *waiter = first_waiter(&asking);
+	while (!list_is_empty(asking) && hub->read_left > 0) {
+		struct waiter *waiter = first_waiter(asking);
 
+		hub->read_left -= QUEUED_COST;
 		/* The log may have become another one in the meantime. */
 		if (waiter->cursor.log != hub->log)
 			decide(hub, waiter);
 		else
-			take_from_read(hub, waiter, read);
+			take_from_read(hub, waiter, read, &last);
 	}
+	answer_release(last.answer);
+}
+
+static void room_was_read(void *context, struct log_read *read)
+{
+	struct hub *hub = context;
+	struct room *room = rooms_get(&hub->rooms, &read->room);
+	bool is_first_call = !read->again;
+
+	/* Those who ask by now, after it was read, are in room->queued: so long as
+	 * room->reading is set. */
+	if (is_usable(hub, read, &room->asking) && is_first_call)
+		learn(room, &read->page.state, &read->page.end);
+	give_from_read(hub, &room->asking, read);
+	read->again = !list_is_empty(&room->asking);
+	if (read->again)
+		return;
+	room->reading = false;
+	hub->reads--;
 	read_for_queued(hub, room);
 	rooms_leave(&hub->rooms, room);
 }
@@ -592,6 +678,9 @@ static void newest_was_read(void *context, struct log_read *read)
 	struct page_end end = {.cursor = place_now(hub), .reset = true};
 	struct list asking;
 
+	read->again = hub->read_left <= 0;
+	if (read->again)
+		return;
 	list_init(&asking);
 	list_append_all(&asking, &room->reset_asking);
 	room->reset_reading = false;
@@ -601,6 +690,7 @@ static void newest_was_read(void *context, struct log_read *read)
 		end.more = read->page.more;
 		end.cursor.id = read->end.newest;
 		struct answer *answer = render_read(hub, room, read, 0, &end);
+		hub->read_left -= (int64_t)answer->size;
 		while (!list_is_empty(&asking))
 			give_page(hub, first_waiter(&asking), answer);
 		answer_release(answer);

@@ -51,6 +51,9 @@ struct hub {
 	uint32_t epoch; /* names this hub's positions */
 	struct list unsettled; /* struct waiter */
 	struct list dirty;     /* struct room, with messages to deliver */
+	struct list long_pages; /* struct waiter, QUEUED */
+	int64_t render_left; /* bytes of long pages, of the share */
+	int64_t read_left;   /* ... and of those that were read from the log */
 	struct buffer scratch; /* pages are rendered here */
 };
 
@@ -66,11 +69,19 @@ void hub_set_window(struct hub *hub, int64_t bytes);
 /* Asks for what the room has after the waiter's cursor (or from now on). */
 void hub_ask(struct hub *hub, struct waiter *waiter, const struct room_name *room);
 
+/* Renders the next share of the long pages that are wanted (turn.h). True: there
+ * are more. */
+bool hub_go_on(struct hub *hub);
+/* Whether something of the share has been taken, or is waited for: another is to
+ * follow after the pause. */
+bool hub_needs_share(const struct hub *hub);
+
 /* The waiter's time is up: it gets an empty page now, or as soon as the read of
  * the log that it waits for is back. True: it is answered. */
 bool hub_time_out(struct hub *hub, struct waiter *waiter);
 
-/* Takes a waiter that waits for the log's sake out; it gets a problem. */
+/* Takes a waiter that waits for the log's sake, or for a long page, out; it gets a
+ * problem. */
 void hub_give_up(struct hub *hub, struct waiter *waiter);
 
 /* The waiter has gone. */

@@ -27,8 +27,10 @@ struct log_reader {
 	pthread_mutex_t lock;
 	pthread_cond_t filled;
 	/* Under the lock: */
-	struct queue urgent, asked, answered;
+	struct queue urgent, asked;
+	struct queue followed, answered; /* done: urgent ones, and others */
 	bool stopping;
+	struct log_read *unfinished; /* is to be given back again; loop's thread */
 };
 
 static void queue_init(struct queue *queue)
@@ -174,7 +176,8 @@ static struct log_read *wait_for_read(struct log_reader *reader)
 	struct log_read *read = NULL;
 
 	pthread_mutex_lock(&reader->lock);
-	while ((reader->urgent.count + reader->asked.count == 0 ||
+	while (reader->urgent.count == 0 &&
+	       (reader->asked.count == 0 ||
 	        reader->answered.count >= ANSWERED_MAX) &&
 	       !reader->stopping)
 		pthread_cond_wait(&reader->filled, &reader->lock);
@@ -193,7 +196,8 @@ static void *read_until_stopped(void *argument)
 	while ((read = wait_for_read(reader)) != NULL) {
 		perform(reader->store, read);
 		pthread_mutex_lock(&reader->lock);
-		queue_put(&reader->answered, read);
+		queue_put(read->kind == READ_ROOM ? &reader->answered
+		                                  : &reader->followed, read);
 		pthread_mutex_unlock(&reader->lock);
 		ev_async_send(reader->loop, &reader->wake);
 	}
@@ -215,24 +219,59 @@ static void count(const struct log_read *read)
 		metrics_add(METRIC_PUSHD_READS_FAILED, 1);
 }
 
+static struct log_read *take_done(struct log_reader *reader,
+                                  struct queue *queue)
+{
+	pthread_mutex_lock(&reader->lock);
+	struct log_read *read = queue_take(queue);
+	if (reader->answered.count == ANSWERED_MAX - 1)
+		pthread_cond_signal(&reader->filled);
+	pthread_mutex_unlock(&reader->lock);
+	return read;
+}
+
+/* False: it is to come again, with the next share. */
+static bool finish(struct log_reader *reader, struct log_read *read)
+{
+	read->done(read->context, read);
+	reader->unfinished = read->again ? read : NULL;
+	if (read->again)
+		return false;
+	log_read_free(read);
+	return true;
+}
+
+/* One that is not finished holds up those behind it: there is no time for more. */
+static void give_back_rooms(struct log_reader *reader)
+{
+	struct log_read *read;
+
+	while (reader->unfinished == NULL &&
+	       (read = take_done(reader, &reader->answered)) != NULL) {
+		count(read);
+		finish(reader, read);
+	}
+}
+
+void log_reader_go_on(struct log_reader *reader)
+{
+	if (reader->unfinished != NULL && finish(reader, reader->unfinished))
+		give_back_rooms(reader);
+}
+
 static void give_back(struct ev_loop *loop, struct ev_async *wake, int events)
 {
 	struct log_reader *reader = wake->data;
+	struct log_read *read;
 
 	(void)loop;
 	(void)events;
-	for (;;) {
-		pthread_mutex_lock(&reader->lock);
-		struct log_read *read = queue_take(&reader->answered);
-		if (reader->answered.count == ANSWERED_MAX - 1)
-			pthread_cond_signal(&reader->filled);
-		pthread_mutex_unlock(&reader->lock);
-		if (read == NULL)
-			return;
+	while ((read = take_done(reader, &reader->followed)) != NULL) {
 		count(read);
 		read->done(read->context, read);
 		log_read_free(read);
 	}
+	give_back_rooms(reader);
 }
 
 struct log_reader *log_reader_start(struct ev_loop *loop, struct store *store)
@@ -243,6 +282,7 @@ struct log_reader *log_reader_start(struct ev_loop *loop, struct store *store)
 	reader->store = store;
 	queue_init(&reader->urgent);
 	queue_init(&reader->asked);
+	queue_init(&reader->followed);
 	queue_init(&reader->answered);
 	pthread_mutex_init(&reader->lock, NULL);
 	pthread_cond_init(&reader->filled, NULL);
@@ -271,7 +311,10 @@ void log_reader_stop(struct log_reader *reader)
 	ev_async_stop(reader->loop, &reader->wake);
 	drop_all(&reader->urgent);
 	drop_all(&reader->asked);
+	drop_all(&reader->followed);
 	drop_all(&reader->answered);
+	if (reader->unfinished != NULL)
+		log_read_free(reader->unfinished);
 	pthread_cond_destroy(&reader->filled);
 	pthread_mutex_destroy(&reader->lock);
 	store_free(reader->store);

@@ -37,6 +37,8 @@ struct log_read {
 	size_t room_count;
 	int64_t since; /* READ_CHANGES: the number of the last one known */
 	void (*done)(void *context, struct log_read *read);
+	bool again; /* READ_ROOM: set by done() to be called once more, by
+	             * log_reader_go_on(); it is for done() to clear it then */
 	void *context;
 	/* What was found. */
 	bool good;
@@ -68,7 +70,10 @@ void log_reader_stop(struct log_reader *reader);
 struct log_read *log_read_new(enum log_read_kind kind);
 
 /* Takes the read. done() is called on the loop's thread with the read, which is
- * freed when it returns. */
+ * freed when it returns, unless that has set `again`. */
 void log_reader_ask(struct log_reader *reader, struct log_read *read);
+
+/* There is time for the read that has set `again`, and for those behind it. */
+void log_reader_go_on(struct log_reader *reader);
 
 #endif

@@ -35,3 +35,13 @@ const struct entry *news_take(struct news *news)
 	news->logged++;
 	return logged;
 }
+
+bool news_is_longer(struct news news, size_t bytes)
+{
+	const struct entry *entry;
+	size_t sum = 0;
+
+	while (sum <= bytes && (entry = news_take(&news)) != NULL)
+		sum += entry->size;
+	return sum > bytes;
+}

@@ -22,6 +22,9 @@ struct news news_after(const struct room *room, const struct cursor *place);
 /* The next one, in the order in which they came; NULL: there is none. */
 const struct entry *news_take(struct news *news);
 
+/* Whether there is more than so many bytes of it. */
+bool news_is_longer(struct news news, size_t bytes);
+
 /* Whether there is any: asked for each who waits, so it costs next to nothing. */
 static inline bool news_is_there(const struct room *room,
                                  const struct cursor *place)

@@ -76,6 +76,15 @@ static void count_connections(const struct server *server)
 		metrics_set(metrics[i], counts[i]);
 }
 
+static int64_t length(const struct list *list)
+{
+	int64_t count = 0;
+
+	for (const struct list *at = list->next; at != list; at = at->next)
+		count++;
+	return count;
+}
+
 static struct answer *answer_metrics(const struct server *server)
 {
 	const struct hub *hub = server->hub;
@@ -88,6 +97,8 @@ static struct answer *answer_metrics(const struct server *server)
 	metrics_set(METRIC_PUSHD_ROOMS, (int64_t)hub->rooms.count);
 	metrics_set(METRIC_PUSHD_WINDOW_BYTES, hub->window.bytes);
 	metrics_set(METRIC_PUSHD_WINDOW_LIMIT, hub->window.limit_bytes);
+	metrics_set(METRIC_PUSHD_LONG_PAGES, length(&hub->long_pages));
+	metrics_set(METRIC_PUSHD_PUT_OFF, length(&server->put_off));
 	metrics_set(METRIC_PUSHD_UNREAD, server->unread.bytes);
 	metrics_set(METRIC_PUSHD_WINDOW_MESSAGES, hub->window.count);
 	metrics_render(METRICS_pushd, &body);

@@ -4,7 +4,12 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { EVENTS_PER_TURN = 512 };
+#include "clock.h"
+#include "turn.h"
+
+/* So many are asked for at once: those that are left until the next turn stay with
+ * the kernel, in their order, and none is to be forgotten when its owner goes. */
+enum { EVENTS_AT_ONCE = 32 };
 
 /* The peer's end is worth an event of its own, whatever else is watched. */
 static const uint32_t watched = EPOLLIN | EPOLLRDHUP;
@@ -22,19 +27,29 @@ static struct poller_signs read_signs(uint32_t events)
 	};
 }
 
-static void look(struct ev_loop *loop, struct ev_io *io, int what)
+/* False: there are no more. */
+static bool look_at_some(const struct poller *poller)
 {
-	struct poller *poller = io->data;
-	struct epoll_event events[EVENTS_PER_TURN];
-	int count = epoll_wait(io->fd, events, EVENTS_PER_TURN, 0);
+	struct epoll_event events[EVENTS_AT_ONCE];
+	int count = epoll_wait(poller->io.fd, events, EVENTS_AT_ONCE, 0);
 
-	(void)loop;
-	(void)what;
 	for (int i = 0; i < count; i++) {
 		struct poller_signs signs = read_signs(events[i].events);
 
 		poller->ready(events[i].data.ptr, &signs);
 	}
+	return count == EVENTS_AT_ONCE;
+}
+
+static void look(struct ev_loop *loop, struct ev_io *io, int what)
+{
+	const struct poller *poller = io->data;
+	int64_t end_us = clock_monotonic_us() + TURN_US;
+
+	(void)loop;
+	(void)what;
+	while (look_at_some(poller) && clock_monotonic_us() < end_us)
+		;
 }
 
 bool poller_init(struct poller *poller, struct ev_loop *loop,

@@ -23,12 +23,12 @@ enum {
 	DRAIN_MS = 2000,
 	OVERDUE_MS = 15000,
 	VERIFY_MS = 5000,
-	ACCEPTS_PER_TURN = 256,
 	QUIET_MS = 10000, /* between complaints about the same */
 };
 
 static const double tick_seconds = DEADLINES_TICK_MS / 1000.0;
 static const double accept_retry_seconds = 0.1;
+static const double share_pause_seconds = TURN_PAUSE_MS / 1000.0;
 
 static void pause_accepting(struct server *server, bool try_again)
 {
@@ -87,7 +87,7 @@ static void accept_some(struct ev_loop *loop, struct ev_io *io, int events)
 
 	(void)loop;
 	(void)events;
-	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+	for (int i = 0; i < TURN_ACCEPTS; i++) {
 		if (server->count >= server->limit + server->surplus) {
 			complain_and_pause(server, "push.max_connections");
 			return;
@@ -143,7 +143,8 @@ static void tick(struct ev_loop *loop, struct ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	heed_wall_clock(server);
-	deadlines_turn(&server->deadlines, server->now_ms, expire);
+	deadlines_turn(&server->deadlines, server->now_ms, TURN_DEADLINES,
+	               expire);
 }
 
 /* The time is read once for all that happens in a turn of the loop. */
@@ -169,11 +170,71 @@ static void free_dead(struct server *server)
 		                           all));
 }
 
-static void reap(struct ev_loop *loop, struct ev_prepare *prepare, int events)
+/* Each that is in the queue by now has its turn once, while there is room. */
+static void go_on_with_connections(struct server *server)
+{
+	int64_t end_us = clock_monotonic_us() + TURN_US;
+	struct list members;
+
+	list_init(&members);
+	list_append_all(&members, &server->put_off);
+	while (!list_is_empty(&members) && server->write_left > 0 &&
+	       clock_monotonic_us() < end_us) {
+		struct connection *c =
+			LIST_OWNER(members.next, struct connection, put_off);
+
+		list_remove(&c->put_off);
+		connection_go_on(c);
+	}
+	/* The others keep their places, before those that were added. */
+	list_append_all(&members, &server->put_off);
+	list_append_all(&server->put_off, &members);
+}
+
+bool server_go_on(struct server *server)
+{
+	bool has_pages = hub_go_on(server->hub);
+	bool has_due = false;
+
+	server->write_left = TURN_WRITE_BYTES;
+	if (!list_is_empty(&server->put_off))
+		go_on_with_connections(server);
+	if (!list_is_empty(&server->deadlines.due))
+		has_due = deadlines_turn(&server->deadlines, server->now_ms,
+		                         TURN_DEADLINES, expire);
+	return has_pages || has_due || !list_is_empty(&server->put_off);
+}
+
+static void take_share(struct ev_loop *loop, struct ev_timer *share, int events)
+{
+	(void)loop;
+	(void)events;
+	server_go_on(share->data);
+}
+
+static bool needs_share(const struct server *server)
+{
+	return hub_needs_share(server->hub) ||
+	       server->write_left < TURN_WRITE_BYTES ||
+	       !list_is_empty(&server->put_off) ||
+	       !list_is_empty(&server->deadlines.due);
+}
+
+static void prepare_share(struct server *server)
+{
+	if (ev_is_active(&server->share) || !needs_share(server))
+		return;
+	ev_timer_set(&server->share, share_pause_seconds, 0.0);
+	ev_timer_start(server->loop, &server->share);
+}
+
+static void end_turn(struct ev_loop *loop, struct ev_prepare *prepare,
+                     int events)
 {
 	struct server *server = prepare->data;
 
 	(void)events;
+	prepare_share(server);
 	free_dead(server);
 	if (server->draining && server->count == 0)
 		ev_break(loop, EVBREAK_ALL);
@@ -362,6 +423,8 @@ bool server_init(struct server *server, struct ev_loop *loop,
 	                          .poller.io.fd = -1};
 	list_init(&server->connections);
 	list_init(&server->dead);
+	list_init(&server->put_off);
+	server->write_left = TURN_WRITE_BYTES;
 	unread_init(&server->unread);
 	users_init(&server->users);
 	render_headers(server);
@@ -377,9 +440,11 @@ bool server_init(struct server *server, struct ev_loop *loop,
 	ev_timer_init(&server->accept_again, resume_accepting,
 	              accept_retry_seconds, 0.0);
 	server->accept_again.data = server;
-	ev_prepare_init(&server->reaper, reap);
-	server->reaper.data = server;
-	ev_prepare_start(loop, &server->reaper);
+	ev_prepare_init(&server->ending, end_turn);
+	server->ending.data = server;
+	ev_prepare_start(loop, &server->ending);
+	ev_init(&server->share, take_share);
+	server->share.data = server;
 	set_head_limit(settings);
 	if (settings->auth_mode == AUTH_TOKEN)
 		server->verifier = verifier_start(loop, access,
@@ -431,7 +496,8 @@ void server_release(struct server *server)
 	ev_check_stop(server->loop, &server->turn);
 	poller_release(&server->poller);
 	ev_timer_stop(server->loop, &server->accept_again);
-	ev_prepare_stop(server->loop, &server->reaper);
+	ev_prepare_stop(server->loop, &server->ending);
+	ev_timer_stop(server->loop, &server->share);
 	free(server->listeners);
 }
 

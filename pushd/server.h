@@ -8,6 +8,7 @@
 #include "hub.h"
 #include "poller.h"
 #include "request_memo.h"
+#include "turn.h"
 
 /* What a deadline is for, and so how long the patience is. */
 enum deadline_kind {
@@ -43,6 +44,8 @@ struct server {
 	size_t listener_count;
 	struct list connections; /* struct connection */
 	struct list dead;
+	struct list put_off;   /* struct connection, each with more to do */
+	int64_t write_left; /* bytes of long answers, of the share */
 	size_t count;          /* of those that are open */
 	size_t limit, surplus; /* more than limit are refused, and more than
 	                        * limit + surplus not accepted */
@@ -63,7 +66,8 @@ struct server {
 	struct ev_check turn;
 	struct ev_timer ticks;
 	struct ev_timer accept_again;
-	struct ev_prepare reaper;
+	struct ev_prepare ending; /* of a turn */
+	struct ev_timer share; /* the next of what is long */
 	int64_t quiet_until_ms[COMPLAINTS]; /* not to be repeated before */
 	bool accepting;
 	bool draining;
@@ -95,6 +99,9 @@ void server_drain(struct server *server);
 /* Tells the operator, unless that was told a moment ago. */
 void server_complain(struct server *server, enum complaint which,
                      const char *what);
+
+/* Does the next share of what is long (turn.h). True: there is more. */
+bool server_go_on(struct server *server);
 
 /* What answers to a page of this origin have beside their own headers; lives as
  * long as the server. */

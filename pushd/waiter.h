@@ -7,6 +7,7 @@
  *     WAITER_UNSETTLED  hub.unsettled: the hub must first see more of the log
  *     WAITER_READING    room.queued or room.asking: before the window
  *     WAITER_RESETTING  room.resetting or room.reset_asking: a dead cursor
+ *     WAITER_QUEUED     hub.long_pages: has a long page to get, in its turn
  *     WAITER_PARKED     room.parked: has everything, waits for more */
 #ifndef LONGROOM_WAITER_H
 #define LONGROOM_WAITER_H
@@ -19,6 +20,7 @@ enum waiter_state {
 	WAITER_UNSETTLED,
 	WAITER_READING,
 	WAITER_RESETTING,
+	WAITER_QUEUED,
 	WAITER_PARKED,
 };
 

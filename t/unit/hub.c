@@ -34,6 +34,7 @@ struct log_reader {
 	bool failing;
 	struct log_read *first, **last; /* asked for, and not given back */
 	int asked;                      /* reads, ever */
+	int again;                      /* ... that were not finished at once */
 };
 
 struct log_read *log_read_new(enum log_read_kind kind)
@@ -49,6 +50,11 @@ static void log_read_free(struct log_read *read)
 	buffer_release(&read->json);
 	free(read->items);
 	free(read);
+}
+
+void log_reader_go_on(struct log_reader *reader)
+{
+	(void)reader; /* give_back() sees to it */
 }
 
 void log_reader_ask(struct log_reader *reader, struct log_read *read)
@@ -188,7 +194,12 @@ static bool give_back(struct log_reader *reader)
 	reader->first = read->next;
 	if (reader->first == NULL)
 		reader->last = &reader->first;
-	read->done(read->context, read);
+	do {
+		read->done(read->context, read);
+		reader->again += read->again;
+		if (read->again)
+			hub_go_on(read->context);
+	} while (read->again);
 	log_read_free(read);
 	return true;
 }
@@ -833,6 +844,99 @@ static void one_read_serves_all_who_queue(void **state)
 	assert_got(client_of(f, 1), 1, "4 5 ");
 	assert_got(client_of(f, 2), 1, "2 3 4 5 ");
 	assert_got(client_of(f, 3), 1, "3 4 5 ");
+}
+
+static void a_read_is_given_share_by_share(void **state)
+{
+	struct fixture *f = *state;
+
+	say_many(f, "room_1", 5);
+	drop_window(f);
+	for (int i = 0; i < 4; i++)
+		ask(client_of(f, i), "room_1", (const char *[]){"4", "3", "1",
+		                                                "3"}[i]);
+	assert_true(give_back(&f->log));
+	assert_got(client_of(f, 0), 1, "5 ");
+	f->hub.read_left = 1;
+	run_reads(f);
+	assert_int_equal(f->log.again, 1);
+	assert_int_equal(f->log.asked, 2);
+	assert_got(client_of(f, 1), 1, "4 5 ");
+	assert_got(client_of(f, 2), 1, "2 3 4 5 ");
+	assert_got(client_of(f, 3), 1, "4 5 ");
+}
+
+/* So long that a page of it is long. */
+static void say_at_length(struct fixture *f, const char *room)
+{
+	struct room_name name = room_named(room);
+	struct buffer json = {0};
+
+	buffer_printf(&json, "{\"name\":\"long\",\"pad\":\"%*s\"}", 20000,
+	              "");
+	hub_append(&f->hub, &name, 0, buffer_text(&json));
+	hub_deliver(&f->hub);
+	buffer_release(&json);
+}
+
+/* Has a client ask for what comes after the beginning. */
+static struct client *ask_from_start(struct fixture *f, int which,
+                                     const char *room, const char *start)
+{
+	struct client *c = client_of(f, which);
+
+	ask(c, room, start);
+	return c;
+}
+
+static void a_long_page_waits_for_its_share(void **state)
+{
+	struct fixture *f = *state;
+	char start[CURSOR_MAX + 1];
+	struct client *c = park(f, 0, "room_1");
+
+	park(f, 1, "room_2");
+	hub_time_out(&f->hub, &c->waiter);
+	snprintf(start, sizeof start, "%s", c->cursor);
+	say_at_length(f, "room_1");
+	say_unsaved(f, "room_2");
+	f->hub.render_left = 0;
+	struct client *first = ask_from_start(f, 2, "room_1", start);
+	struct client *other = ask_from_start(f, 3, "room_2", start);
+	assert_state(first, WAITER_QUEUED);
+	assert_got(other, 1, "u1 ");
+	assert_false(hub_go_on(&f->hub));
+	assert_got(first, 1, "long ");
+	/* Now it is there, and whoever comes gets it. */
+	f->hub.render_left = 0;
+	assert_got(ask_from_start(f, 4, "room_1", start), 1, "long ");
+}
+
+static void who_waits_for_a_long_page_is_not_forgotten(void **state)
+{
+	struct fixture *f = *state;
+	char start[CURSOR_MAX + 1];
+	struct client *c = park(f, 0, "room_1");
+
+	hub_time_out(&f->hub, &c->waiter);
+	snprintf(start, sizeof start, "%s", c->cursor);
+	say_at_length(f, "room_1");
+	f->hub.render_left = 0;
+	struct client *patient = ask_from_start(f, 1, "room_1", start);
+	struct client *hasty = ask_from_start(f, 2, "room_1", start);
+	struct client *gone = ask_from_start(f, 3, "room_1", start);
+	struct client *late = ask_from_start(f, 4, "room_1", start);
+	assert_false(hub_time_out(&f->hub, &hasty->waiter));
+	hub_give_up(&f->hub, &hasty->waiter);
+	assert_int_equal(hasty->status, 503);
+	hub_leave(&f->hub, &gone->waiter);
+	hub_close(&f->hub, 1);
+	hub_send_away(&f->hub, &late->waiter);
+	assert_got(late, 1, "");
+	assert_text(text_of(late->cursor), start);
+	hub_go_on(&f->hub);
+	assert_got(patient, 1, "long ");
+	assert_int_equal(gone->answers, 0);
 }
 
 static void a_read_that_starts_later_is_joined_by_nobody(void **state)
@@ -2291,6 +2395,12 @@ int run_hub(void)
 	                 the_window_stays_within_its_limit),
 		WITH_HUB("one read of the log serves all who queue for it",
 	                 one_read_serves_all_who_queue),
+		WITH_HUB("what was read is given to them share by share",
+	                 a_read_is_given_share_by_share),
+		WITH_HUB("a long page waits for its share, a short one does not",
+	                 a_long_page_waits_for_its_share),
+		WITH_HUB("who waits for a long page is answered in the end",
+	                 who_waits_for_a_long_page_is_not_forgotten),
 		WITH_HUB("who joins while a read that starts later is under "
 	                 "way loses nothing",
 	                 a_read_that_starts_later_is_joined_by_nobody),
