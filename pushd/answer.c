@@ -26,14 +26,15 @@ static struct answer *answer_new(struct text head, struct text body, bool closes
 {
 	struct text last = text_of(closes ? close_header : "");
 	size_t head_size = head.size + last.size + sizeof empty_line;
-	struct answer *answer =
-		memory_get(sizeof *answer + head_size + body.size);
+	/* Not zeroed first: it may be 1 MiB. */
+	struct answer *answer = memory_resize(
+		NULL, sizeof *answer + head_size + body.size);
 	char *at = answer->data;
 
-	answer->references = 1;
-	answer->size = head_size + body.size;
-	answer->head_size = head_size;
-	answer->closes = closes;
+	*answer = (struct answer){.references = 1,
+	                          .size = head_size + body.size,
+	                          .head_size = head_size,
+	                          .closes = closes};
 	memcpy(at, head.data, head.size);
 	memcpy(at + head.size, last.data, last.size);
 	memcpy(at + head.size + last.size, empty_line, sizeof empty_line);

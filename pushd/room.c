@@ -13,7 +13,9 @@ static int compare_names(const void *a, const void *b)
 {
 	const struct room_name *left = a, *right = b;
 
-	return strcmp(left->string, right->string);
+	if (left->size != right->size)
+		return left->size - right->size;
+	return memcmp(left->string, right->string, left->size);
 }
 
 static_assert(offsetof(struct room, name) == 0, "see compare_names");
