@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "journal.h"
 #include "memory.h"
 #include "metrics.h"
 #include "operator.h"
@@ -154,8 +153,10 @@ static void finish_request(struct connection *c)
 static void cut_slowest_readers(struct server *server)
 {
 	if (server->unread.bytes > server->settings->limits_unread)
-		server_complain(server, COMPLAINT_UNREAD, "limits.unread: cutting off "
-		                "who reads too slowly");
+		complaint_warn(&server->about_unread,
+		               "limits.unread: cutting off who reads too "
+		               "slowly, at %zu connections",
+		               server->count);
 	while (server->unread.bytes > server->settings->limits_unread) {
 		struct unread_reader *slowest = unread_slowest(&server->unread);
 
@@ -474,8 +475,8 @@ static struct problem begin_verifying(struct connection *c, struct text token)
 		return (struct problem){PROBLEM_NONE, NULL};
 	}
 	metrics_add(METRIC_PUSHD_VERIFIED_NONE, 1);
-	server_complain(server, COMPLAINT_VERIFYING,
-	                "tokens come faster than they can be verified");
+	complaint_warn(&server->about_verifying,
+	               "tokens come faster than they can be verified");
 	return (struct problem){PROBLEM_OVERLOADED,
 	                        "too many tokens wait to be verified"};
 }
@@ -867,7 +868,8 @@ void connection_new(struct server *server, int fd, bool is_surplus)
 	c->fd = fd;
 	enter(c, CONNECTION_IDLE);
 	if (!poller_add(&server->poller, fd, c)) {
-		journal_warning("can't watch a connection: %s", strerror(errno));
+		complaint_warn(&server->about_watching,
+		               "can't watch a connection: %s", strerror(errno));
 		connection_close(c);
 	}
 }

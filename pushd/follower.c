@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "complaint.h"
 #include "frame.h"
 #include "journal.h"
 #include "memory.h"
@@ -37,6 +38,7 @@ struct follower {
 	int64_t changes;     /* of the log, up to which the hub knows of them */
 	int64_t upheavals;   /* ... as of the tail */
 	int64_t distrusted;  /* frames up to this id may be of before a change */
+	struct complaint about_frames;
 	int lonely;          /* seconds without a publisher on the bus */
 };
 
@@ -310,25 +312,37 @@ static bool take_message(struct follower *follower, const struct message *m)
 	return true;
 }
 
+static void refuse_frame(struct follower *follower)
+{
+	complaint_warn(&follower->about_frames,
+	               "dropped a frame that is not ours");
+	metrics_add(METRIC_PUSHD_FRAMES_FOREIGN, 1);
+}
+
 static void take_frame(struct follower *follower, struct text data)
 {
 	struct hub *hub = follower->hub;
 	int64_t position = hub->window.position;
+	enum frame_read found;
 	struct frame frame;
 	struct message m;
 
 	if (!frame_open(data, &frame)) {
-		journal_warning("dropped a frame that is not ours");
-		metrics_add(METRIC_PUSHD_FRAMES_DROPPED, 1);
+		refuse_frame(follower);
 		return;
 	}
 	/* Of another log, or before the window is filled, only what is in no log
 	 * can be taken. */
 	bool is_ours = hub->ready && frame.log == hub->log;
 	bool whole = is_ours || frame.last == 0;
-	while (frame_next(&frame, &m) == FRAME_MESSAGE)
+	while ((found = frame_next(&frame, &m)) == FRAME_MESSAGE)
 		if (m.id == 0 || is_ours)
 			whole = take_message(follower, &m) && whole;
+	/* What it would have said comes with the next look. */
+	if (found == FRAME_BROKEN) {
+		refuse_frame(follower);
+		return;
+	}
 	if (whole) {
 		metrics_add(hub->window.position > position
 		                    ? METRIC_PUSHD_FRAMES_TAKEN

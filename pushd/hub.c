@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <inttypes.h>
 #include <sys/random.h>
 
 #include "clock.h"
@@ -18,8 +19,6 @@ enum {
 	RETRY_MOST_MS = 30000,
 	RETRIES_PER_MS = 5,
 };
-
-enum { QUIET_MS = 10000 }; /* between complaints about the same */
 
 /* Bytes: what turns out to be short, or there by now, costs something too. */
 enum { QUEUED_COST = 4096 };
@@ -284,15 +283,10 @@ static void read_room(struct hub *hub, struct room *room,
 static bool is_read_too_many(struct hub *hub, struct waiter *waiter,
                              bool is_reading)
 {
-	int64_t now;
-
 	if (is_reading || hub->reads < hub->reads_limit)
 		return false;
-	now = clock_monotonic_ms();
-	if (now >= hub->quiet_until_ms) {
-		journal_warning("limits.reads: refusing polls that need the log");
-		hub->quiet_until_ms = now + QUIET_MS;
-	}
+	complaint_warn(&hub->about_reads,
+	               "limits.reads: refusing polls that need the log");
 	give_problem(hub, waiter, PROBLEM_OVERLOADED,
 	             "too many rooms wait for the log to be read");
 	return true;
@@ -596,14 +590,23 @@ static void take_from_read(struct hub *hub, struct waiter *waiter,
 	decide(hub, waiter);
 }
 
+static void complain_of_read(struct hub *hub, const struct log_read *read)
+{
+	int64_t left_out;
+
+	if (complaint_is_due(&hub->about_failing, &left_out))
+		journal_error("Failed to read from database: %s: room_id=%.*s; "
+		              "not told since the last time: %" PRId64,
+		              read->error,
+		              TEXT_ARGS(room_name_label(&read->room)), left_out);
+}
+
 /* Whether a read can answer; tells its waiters what else to do if not. */
 static bool is_usable(struct hub *hub, const struct log_read *read,
                       struct list *asking)
 {
 	if (!read->good) {
-		journal_error("Failed to read from database: %s: room_id=%.*s",
-		              read->error,
-		              TEXT_ARGS(room_name_label(&read->room)));
+		complain_of_read(hub, read);
 		refuse_all(hub, asking);
 		return false;
 	}

@@ -14,6 +14,7 @@
 #ifndef LONGROOM_HUB_H
 #define LONGROOM_HUB_H
 
+#include "complaint.h"
 #include "log_reader.h"
 #include "waiter.h"
 #include "window.h"
@@ -47,7 +48,7 @@ struct hub {
 	                      * that began then; monotonic */
 	int64_t reads;  /* of rooms, asked for and not back */
 	int64_t reads_limit; /* no more are asked for; set by the owner */
-	int64_t quiet_until_ms; /* no complaint about that before; monotonic */
+	struct complaint about_reads, about_failing;
 	uint32_t epoch; /* names this hub's positions */
 	struct list unsettled; /* struct waiter */
 	struct list dirty;     /* struct room, with messages to deliver */
@@ -92,8 +93,9 @@ void hub_leave(struct hub *hub, struct waiter *waiter);
 void hub_close(struct hub *hub, size_t waiters);
 
 /* After that: the waiter is to be answered now. It gets an empty page with its
- * cursor and a time to come back, drawn at random; or a problem if there is no
- * cursor yet. */
+ * cursor and a time to come back, drawn at random. One that has no cursor yet, for
+ * the hub is not ready, gets that as soon as it is: any other place would miss
+ * something, or bring what is old. */
 void hub_send_away(struct hub *hub, struct waiter *waiter);
 
 /* For the follower: */

@@ -3,7 +3,6 @@
 #include "server.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,7 +10,6 @@
 #include "clock.h"
 #include "descriptors.h"
 #include "inherited.h"
-#include "journal.h"
 #include "memory.h"
 #include "metrics.h"
 
@@ -23,7 +21,6 @@ enum {
 	DRAIN_MS = 2000,
 	OVERDUE_MS = 15000,
 	VERIFY_MS = 5000,
-	QUIET_MS = 10000, /* between complaints about the same */
 };
 
 static const double tick_seconds = DEADLINES_TICK_MS / 1000.0;
@@ -58,25 +55,12 @@ static void resume_accepting(struct ev_loop *loop, struct ev_timer *timer,
 		ev_io_start(server->loop, &server->listeners[i].io);
 }
 
-void server_complain(struct server *server, enum complaint which,
-                     const char *what)
-{
-	int64_t now = clock_monotonic_ms();
-
-	if (now < server->quiet_until_ms[which])
-		return;
-	journal_warning("%s, at %zu connections", what, server->count);
-	server->quiet_until_ms[which] = now + QUIET_MS;
-}
-
 /* Stops for a moment, when there is no room for more. */
 static void complain_and_pause(struct server *server, const char *why)
 {
-	char complaint[128];
-
-	snprintf(complaint, sizeof complaint, "not accepting for a moment: %s",
-	         why);
-	server_complain(server, COMPLAINT_ACCEPTING, complaint);
+	complaint_warn(&server->about_accepting,
+	               "not accepting for a moment: %s, at %zu connections", why,
+	               server->count);
 	metrics_add(METRIC_PUSHD_ACCEPT_PAUSES, 1);
 	pause_accepting(server, true);
 }

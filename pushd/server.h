@@ -3,6 +3,7 @@
 #ifndef LONGROOM_SERVER_H
 #define LONGROOM_SERVER_H
 
+#include "complaint.h"
 #include "connection.h"
 #include "endpoint.h"
 #include "hub.h"
@@ -21,14 +22,6 @@ enum deadline_kind {
 	DEADLINE_OVERDUE, /* a poll whose read of the log isn't back in time */
 	DEADLINE_POLL,    /* and up to DEADLINE_POLL + POLL_MAX_SECONDS */
 	DEADLINE_KINDS = DEADLINE_POLL + POLL_MAX_SECONDS + 1
-};
-
-/* What the operator is told once in a while. */
-enum complaint {
-	COMPLAINT_ACCEPTING,
-	COMPLAINT_UNREAD,
-	COMPLAINT_VERIFYING,
-	COMPLAINTS
 };
 
 struct listener {
@@ -68,7 +61,8 @@ struct server {
 	struct ev_timer accept_again;
 	struct ev_prepare ending; /* of a turn */
 	struct ev_timer share; /* the next of what is long */
-	int64_t quiet_until_ms[COMPLAINTS]; /* not to be repeated before */
+	struct complaint about_accepting, about_unread, about_verifying,
+		about_watching;
 	bool accepting;
 	bool draining;
 };
@@ -95,10 +89,6 @@ bool server_change_settings(struct server *server, const struct settings *fresh,
  * turned away: what has been asked, or is being asked, is answered; the backlog
  * of a socket that was handed over is left to whoever has it next. */
 void server_drain(struct server *server);
-
-/* Tells the operator, unless that was told a moment ago. */
-void server_complain(struct server *server, enum complaint which,
-                     const char *what);
 
 /* Does the next share of what is long (turn.h). True: there is more. */
 bool server_go_on(struct server *server);

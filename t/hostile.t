@@ -331,6 +331,38 @@ subtest 'no descriptor is left' => sub {
     $l->stop;
 };
 
+# In the place of longroom-history: binds the bus as nanomsg's PUB does (its
+# protocol "SP" over a unix socket) and says what no longroom-history would.
+sub publish_garbage {
+    my ($l, $address, @frames) = @_;
+    my $listener = IO::Socket::UNIX->new(Local => $address, Listen => 5) or die "can't bind $address: $!\n";
+    return $l->background(sub {
+        my $c = $listener->accept or die "nobody comes: $!\n";
+        $c->autoflush(1);
+        print {$c} "\0SP\0" . pack 'nn', 0x20, 0;
+        read($c, my $theirs, 8) == 8 or die "no handshake\n";
+        for my $frame (@frames) { print {$c} pack('CQ>', 1, length $frame) . $frame }
+        read $c, my $nothing, 1;    # until it hangs up
+        return 'done';
+    });
+}
+
+subtest 'garbage on the bus' => sub {
+    my $l = Longroom->start(operator => 1, settings => { 'bus.publish' => '' });
+    $l->stop_program('pushd');
+    my $frames = 20_000;
+    my $address = $l->dir . '/bus.ipc';
+    my $publisher = publish_garbage($l, $address, map { $_ % 3 ? "garbage $_" : '' } 1 .. $frames);
+    $l->start_program('pushd');
+    ok $l->eventually(60, sub { (metric($l, 'frames_total{outcome="foreign"}') || 0) >= $frames / 2 }), 'is counted';
+    my @lines = $l->log('pushd') =~ /dropped a frame that is not ours/g;
+    cmp_ok scalar @lines, '>=', 1, 'and told to the operator';
+    cmp_ok scalar @lines, '<', 10, '... now and then, not each';
+    is $l->post('room_1', 'x')->{status}, 201, 'meanwhile all goes on';
+    $l->stop;
+    $publisher->result;
+};
+
 subtest 'a flood of rooms' => sub {
     my $l = Longroom->start(operator => 1, without => []);
     my $rooms = $sanitized ? 12_000 : 30_000;

@@ -1,0 +1,27 @@
+/* What the operator is told of something that happens over and over: once in
+ * COMPLAINT_QUIET_MS, with how often it was not told since. What others can cause
+ * is never to fill a disk. One thread. */
+#ifndef LONGROOM_COMPLAINT_H
+#define LONGROOM_COMPLAINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { COMPLAINT_QUIET_MS = 10000 };
+
+/* {0}: not told yet. */
+struct complaint {
+	int64_t quiet_until_ms; /* monotonic */
+	int64_t left_out;       /* before that, so far */
+};
+
+/* Whether it is to be told now; then *left_out is how often it was not. */
+bool complaint_is_due(struct complaint *complaint, int64_t *left_out);
+
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+/* Tells it, as a warning, if it is due. */
+void complaint_warn(struct complaint *complaint, const char *format, ...);
+
+#endif
