@@ -255,6 +255,8 @@ static void answer_or_park(struct hub *hub, struct waiter *waiter)
 		give_empty_page(hub, waiter);
 	} else {
 		move(waiter, WAITER_PARKED, &room->parked);
+		if (hub->closing)
+			hub_send_away(hub, waiter);
 	}
 }
 
@@ -392,6 +394,10 @@ static void decide(struct hub *hub, struct waiter *waiter)
 		answer_or_park(hub, waiter);
 		return;
 	}
+	if (hub->closing) {
+		hub_send_away(hub, waiter);
+		return;
+	}
 	if (is_read_too_many(hub, waiter, waiter->room->reading))
 		return;
 	move(waiter, WAITER_READING, &waiter->room->queued);
@@ -491,10 +497,8 @@ void hub_send_away(struct hub *hub, struct waiter *waiter)
 		end.cursor = place_now(hub);
 	else if (hub->ready && !end.cursor.names_log)
 		set_log(hub, &end.cursor);
-	if (!end.cursor.names_log) {
-		give_storage_problem(hub, waiter);
+	if (!end.cursor.names_log)
 		return;
-	}
 	start_page(hub, &page, waiter->room);
 	struct answer *answer = finish_page(hub, &page, &end);
 	give_page(hub, waiter, answer);

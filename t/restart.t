@@ -247,4 +247,38 @@ subtest 'sockets for another process' => sub {
     $l->stop;
 };
 
+# With a place of any kind, and without one: "now" is where the log ends, which it
+# does not know yet.
+subtest 'longroom-pushd ended while its window fills' => sub {
+    my $l = Longroom->start;
+    my $cursor = $l->post('room_1', 'x') && $l->history('room_1')->{json}{cursor};
+    $l->sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000)
+             INSERT INTO messages (room_id, sender_id, sender_name, sender_type, content, sent_ms)
+             SELECT 2, 1, 1, 'user', 'm' || i, 1790000000000 FROM n;");
+    my $seen;
+    for (1 .. 3) {
+        $l->stop_program('pushd');
+        my $from = $l->log_size('pushd');
+        $l->_spawn('pushd');
+        $l->wait_log('pushd', qr/serving; pid/, undef, $from);
+        my %clients = map { $_ => $l->connect('pushd') } $cursor, 1, 'now', 200_001;
+        $clients{$_}->write(Longroom::get_bytes("/rooms/room_1/poll?timeout=50&after=$_")) for sort keys %clients;
+        select undef, undef, undef, 0.02;
+        $l->signal('pushd', 'TERM');
+        $seen ||= $l->log('pushd', $from) !~ /following the log/;
+        for my $after (sort keys %clients) {
+            my $answer = $clients{$after}->answer(30) || { status => 'none' };
+            is $answer->{status}, 200, "after=$after: who waits is answered";
+            cmp_ok $answer->{json}{retry_ms} // 0, '>', 0, '... and told when to come back';
+            like $answer->{json}{cursor} // 'none', qr/\A1\./, '... with a cursor';
+            cmp_ok +(split /\./, $answer->{json}{cursor} // '0.0.0')[2], '>=', 200_001, '... that is where the log ends'
+                if $after eq 'now';
+        }
+        $l->await_end('pushd');
+        $l->start_program('pushd');
+    }
+    ok $seen, 'and it was not ready by then, once at least';
+    $l->stop;
+};
+
 done_testing;
