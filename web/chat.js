@@ -9,6 +9,7 @@
  * In the console: await testMessageHistory(26)
  */
 
+import { newId } from './ids.js';
 import { join, history as readHistory, roomName } from './longroom.js';
 import { Transcript } from './transcript.js';
 import { inWords } from './words.js';
@@ -318,11 +319,6 @@ function addressedRoom() {
 
 function cleanName(text) {
   return text.replace(/\p{Cc}/gu, ' ').trim();
-}
-
-function newId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /** Tells this browser's Ann from another's. */

@@ -1,0 +1,167 @@
+/**
+ * One request to a Longroom server, from its address to the JSON of its answer,
+ * or to a LongroomError that says what went wrong. Repeating it is the caller's.
+ */
+
+const ANSWER_LIMIT_MS = 20_000;  // for what is answered at once
+const BODY_LIMIT_MS = 60_000;    // from the answer's head to its end
+const RETRY_AFTER_LONGEST_MS = 3_600_000;
+const RENEWAL_MS = 1000;         // a token that expires sooner never was good
+
+/** What went wrong, in a form to switch on. */
+export class LongroomError extends Error {
+  /**
+   * @param {string} type  a problem type of PROTOCOL section 8, or one of:
+   *   no-token     the option `token`, a function, gives none: asked again later
+   *   no-answer    no connection, no answer in time, or not Longroom's
+   *   unavailable  a 5xx without a problem type: something before the server
+   *   refused      the same for a 4xx
+   *   left         the room was left meanwhile
+   *   aborted      by the caller's signal
+   */
+  constructor(type, { detail = type, status = 0, retryAfterMs = 0, cause } = {}) {
+    super(detail, { cause });
+    this.name = 'LongroomError';
+    this.type = type;
+    this.status = status;
+    this.retryAfterMs = retryAfterMs;
+  }
+
+  /** Whether the same request may succeed later. */
+  get passing() {
+    return ['no-token', 'no-answer', 'unavailable'].includes(this.type)
+      || this.status >= 500 || [408, 425, 429].includes(this.status);
+  }
+}
+
+/**
+ * Says who is asking, in each request. A room has its own, for the next one that
+ * is joined may be somebody else's.
+ */
+export class Pass {
+  #token;
+  #credentials;
+  #given = null;   // a promise of the token in use
+  #renewedMs = -Infinity;
+
+  constructor({ token, credentials }) {
+    this.#token = token;
+    this.#credentials = credentials;
+  }
+
+  /** One request; again with another token if its own had expired. */
+  async ask(url, init) {
+    for (;;) {
+      if (init.signal?.aborted) throw new LongroomError('aborted');
+      const given = this.#given ??= this.#get();
+      try {
+        return await request(url, { ...init, token: given, credentials: this.#credentials });
+      } catch (problem) {
+        if (problem.type === 'no-token') this.#drop(given);
+        if (problem.type !== 'token-expired' || !this.#renew(given)) throw problem;
+      }
+    }
+  }
+
+  async #get() {
+    return typeof this.#token === 'function' ? this.#token() : this.#token;
+  }
+
+  /** What was asked for meanwhile, by a poll or by a send, is not asked for twice. */
+  #drop(given) {
+    if (given === this.#given) this.#given = null;
+  }
+
+  /** False where it is in vain: the last was new, and expired all the same. */
+  #renew(given) {
+    if (typeof this.#token !== 'function') return false;
+    if (given !== this.#given) return true;
+    if (performance.now() - this.#renewedMs < RENEWAL_MS) return false;
+    this.#given = this.#get();
+    // The time that it takes to get one is not its life.
+    const renewed = () => { this.#renewedMs = performance.now(); };
+    this.#given.then(renewed, renewed);
+    return true;
+  }
+}
+
+/** One request, to its end: the JSON of a 2xx, or else a LongroomError. */
+async function request(url, { signal, limitMs = ANSWER_LIMIT_MS, token, headers, ...init }) {
+  const control = new AbortController();
+  const stop = () => control.abort();
+  signal?.addEventListener('abort', stop);
+  let timer = setTimeout(stop, limitMs);
+  let missing = 'no-token';
+  let response;
+  let text;
+  try {
+    const bearer = await orAborted(token, control.signal);
+    missing = 'no-answer';
+    const who = bearer ? { Authorization: `Bearer ${bearer}` } : {};
+    // no-store also keeps two tabs from queueing for one entry of the cache.
+    response = await fetch(url, {
+      ...init, headers: { ...headers, ...who }, cache: 'no-store', signal: control.signal,
+    });
+    clearTimeout(timer);
+    timer = setTimeout(stop, BODY_LIMIT_MS);
+    text = await response.text();
+  } catch (cause) {
+    throw new LongroomError(signal?.aborted ? 'aborted' : missing, { cause });
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', stop);
+  }
+  return answerOf(response, text);
+}
+
+/** What a promise gives, or an error as soon as the signal aborts. */
+function orAborted(promise, signal) {
+  return new Promise((resolve, reject) => {
+    promise.then(resolve, reject);
+    signal.addEventListener('abort', reject);
+  });
+}
+
+function answerOf(response, text) {
+  const body = parsed(text);
+  if (response.ok && body) return body;
+  if (response.ok) throw new LongroomError('no-answer', { detail: 'the answer is not JSON' });
+  const { status } = response;
+  throw new LongroomError(body?.type ?? (status < 500 ? 'refused' : 'unavailable'), {
+    status,
+    detail: body?.detail ?? body?.title,
+    retryAfterMs: retryAfterMs(response.headers.get('Retry-After') ?? ''),
+  });
+}
+
+/** Seconds, or a date. */
+function retryAfterMs(text) {
+  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
+  return ms > 0 ? Math.min(ms, RETRY_AFTER_LONGEST_MS) : 0;
+}
+
+function parsed(text) {
+  try {
+    const value = JSON.parse(text);
+    return typeof value === 'object' ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+export function pageOf(body) {
+  if (Array.isArray(body.messages) && typeof body.cursor === 'string') return body;
+  throw new LongroomError('no-answer', { detail: 'the answer is not a page of messages' });
+}
+
+export function address(base, room, path, query = {}) {
+  // No URL can carry these: a browser would ask for another path.
+  if (/^\.{0,2}$/.test(room)) throw new LongroomError('bad-room-name', { status: 400 });
+  const folder = new URL(base ?? '.', base ? globalThis.document?.baseURI : import.meta.url);
+  if (!folder.pathname.endsWith('/')) folder.pathname += '/';
+  const url = new URL(`rooms/${encodeURIComponent(room)}/${path}`, folder);
+  for (const [key, value] of Object.entries(query)) {
+    if (value !== undefined && value !== null) url.searchParams.set(key, value);
+  }
+  return url;
+}

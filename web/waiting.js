@@ -1,0 +1,33 @@
+/**
+ * Waiting, in ways that can be cut short, and before what failed is tried again.
+ */
+
+const BACKOFF_FIRST_MS = 500;
+export const BACKOFF_LONGEST_MS = 30_000;
+
+/**
+ * The wait before another try: what the server asks for, which only `ends` cut
+ * short, and a time drawn at random, which any of the signals does.
+ */
+export async function patience({ retryAfterMs }, failures, ends, wakers) {
+  if (retryAfterMs > 0) await sleep(retryAfterMs, ...ends);
+  const ceiling = Math.min(BACKOFF_FIRST_MS * 2 ** (failures - 1), BACKOFF_LONGEST_MS);
+  await sleep(ceiling * (0.5 + Math.random() / 2), ...ends, ...wakers);
+}
+
+/** Waits, but no longer than until one of the signals aborts. */
+export function sleep(ms, ...signals) {
+  const wakers = signals.filter(Boolean);
+  return new Promise((resolve) => {
+    const timer = setTimeout(wake, ms);
+    function wake() {
+      clearTimeout(timer);
+      for (const waker of wakers) waker.removeEventListener('abort', wake);
+      resolve();
+    }
+    for (const waker of wakers) {
+      waker.addEventListener('abort', wake);
+      if (waker.aborted) wake();
+    }
+  });
+}
