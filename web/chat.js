@@ -231,7 +231,7 @@ async function send(content) {
   try {
     const message = await room.send(content, {
       clientId,
-      onRetry: (problem) => bubble.say(`${inWords(problem)} Trying again…`),
+      onRetry: (problem) => bubble.say(tryingAgain(problem)),
     });
     // What is in no log may never come back from the server.
     if (message.saved === false) bubble.settle('Not kept');
@@ -274,9 +274,15 @@ const STATES = {
 
 function showState(state, problem) {
   $('state').dataset.state = state;
-  const words = problem ? `${inWords(problem)} ${STATES[state]}` : STATES[state];
+  const words = problem ? tryingAgain(problem) : STATES[state];
+  $('sign-in').hidden = problem?.type !== 'sign-in';
   if ($('state').textContent !== words) $('state').textContent = words;
   showTitle();
+}
+
+function tryingAgain(problem) {
+  // Then it is the visitor's turn, whatever is tried.
+  return problem.type === 'sign-in' ? inWords(problem) : `${inWords(problem)} ${STATES.retrying}`;
 }
 
 function showTitle() {
@@ -288,6 +294,9 @@ document.addEventListener('visibilitychange', () => {
   unseen = 0;
   showTitle();
 });
+
+// What stands before the server asks who we are, as it did at the first load.
+$('sign-in').addEventListener('click', () => location.reload());
 
 $('copy-link').hidden = !navigator.clipboard;
 $('copy-link').addEventListener('click', async () => {

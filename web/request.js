@@ -16,6 +16,10 @@ export class LongroomError extends Error {
    *   no-answer    no connection, no answer in time, or not Longroom's
    *   unavailable  a 5xx without a problem type: something before the server
    *   refused      the same for a 4xx
+   *   sign-in      a redirect, a page of HTML or a 401 that is not Longroom's: as
+   *                a proxy answers before which the login has expired. It is tried
+   *                again, and goes on once the visitor has signed in again. (Or
+   *                `base` leads elsewhere: redirects are not followed.)
    *   left         the room was left meanwhile
    *   aborted      by the caller's signal
    */
@@ -29,7 +33,7 @@ export class LongroomError extends Error {
 
   /** Whether the same request may succeed later. */
   get passing() {
-    return ['no-token', 'no-answer', 'unavailable'].includes(this.type)
+    return ['no-token', 'no-answer', 'unavailable', 'sign-in'].includes(this.type)
       || this.status >= 500 || [408, 425, 429].includes(this.status);
   }
 }
@@ -98,9 +102,12 @@ async function request(url, { signal, limitMs = ANSWER_LIMIT_MS, token, headers,
     const bearer = await orAborted(token, control.signal);
     missing = 'no-answer';
     const who = bearer ? { Authorization: `Bearer ${bearer}` } : {};
-    // no-store also keeps two tabs from queueing for one entry of the cache.
+    // no-store also keeps two tabs from queueing for one entry of the cache. A
+    // redirect that is followed to another site fails without saying why; a proxy
+    // that is asked for JSON may say 401 in place of a page.
     response = await fetch(url, {
-      ...init, headers: { ...headers, ...who }, cache: 'no-store', signal: control.signal,
+      ...init, headers: { Accept: 'application/json', ...headers, ...who },
+      cache: 'no-store', redirect: 'manual', signal: control.signal,
     });
     clearTimeout(timer);
     timer = setTimeout(stop, BODY_LIMIT_MS);
@@ -125,6 +132,11 @@ function orAborted(promise, signal) {
 function answerOf(response, text) {
   const body = parsed(text);
   if (response.ok && body) return body;
+  if (wantsSignIn(response, body)) {
+    throw new LongroomError('sign-in', {
+      status: response.status, detail: 'the answer is a redirect or a page, as of a login',
+    });
+  }
   if (response.ok) throw new LongroomError('no-answer', { detail: 'the answer is not JSON' });
   const { status } = response;
   throw new LongroomError(body?.type ?? (status < 500 ? 'refused' : 'unavailable'), {
@@ -132,6 +144,12 @@ function answerOf(response, text) {
     detail: body?.detail ?? body?.title,
     retryAfterMs: retryAfterMs(response.headers.get('Retry-After') ?? ''),
   });
+}
+
+function wantsSignIn(response, body) {
+  const html = /^text\/html\b/i.test(response.headers.get('Content-Type') ?? '');
+  return response.type === 'opaqueredirect' || (response.ok && html)
+    || (response.status === 401 && !body?.type);
 }
 
 /** Seconds, or a date. */

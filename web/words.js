@@ -11,6 +11,7 @@ const WORDS = {
   'bad-parameter': 'The server does not accept this name or message.',
   unauthorized: 'You have to sign in first.',
   'token-expired': 'You have to sign in again.',
+  'sign-in': 'Your sign-in has ended. Please sign in again.',
   forbidden: 'You are not allowed to do this here.',
   'rate-limited': 'This is too much at once.',
   conflict: 'Another message was sent in place of this one.',
