@@ -81,6 +81,49 @@ for my $how ('html', 'redirect /login', 'redirect ' . $elsewhere->url . '/login'
     ok($window->run('return document.getElementById("sign-in")?.hidden'), '... and without the button');
 }
 
+# ---------------------------------------------------------------- dead connections
+
+ok(enter('room_2'), 'the page is connected');
+# Some more connections, which the browser keeps.
+$window->run('return Promise.all([1, 2, 3].map((n) => fetch(`/rooms/room_2/poll?timeout=1&n=${n}`)))');
+my $GIVEN_UP = <<'END';
+const ask = window.fetch;
+window.limits = [];
+window.fetch = (url, init) => {
+  const start = performance.now();
+  init?.signal?.addEventListener('abort', () => limits.push([String(url), performance.now() - start]));
+  return ask(url, init);
+};
+END
+$window->run($GIVEN_UP);
+$proxy->does('dark');
+$longroom->post('room_2', 'sent in the dark');
+stir();
+ok(shows('sent in the dark'), 'what was sent while the connections were dead arrives');
+my @given_up = grep { $_->[0] =~ /timeout=0/ } @{ $window->run('return limits') };
+cmp_ok(scalar @given_up, '>', 0, '... after some of them were tried in vain');
+cmp_ok($given_up[0] && $given_up[0][1], '<', 9000, '... of which none holds up the others for as long as a poll may take');
+
+# Hidden for a while: the clock is set forward, the computer has slept.
+my $SLEPT = <<'END';
+const hidden = (value) => {
+  Object.defineProperty(document, 'hidden', { configurable: true, get: () => value });
+  document.dispatchEvent(new Event('visibilitychange'));
+};
+hidden(true);
+const clock = performance.now.bind(performance);
+performance.now = () => clock() + 60_000;
+hidden(false);
+delete document.hidden;
+END
+ok(comes_to('live'), 'connected again');
+$proxy->does('dark');
+$longroom->post('room_2', 'sent while asleep');
+$window->run($SLEPT);
+$window->run('window.began = Date.now()');
+ok(shows('sent while asleep'), 'a page that is seen again asks at once');
+cmp_ok($window->run('return Date.now() - began'), '<', 24_000, '... and does not wait for its poll to be given up');
+
 $browser->stop;
 $_->stop for $proxy, $elsewhere, $longroom;
 done_testing;

@@ -14,8 +14,9 @@ import { address, pageOf } from './request.js';
 import { turns } from './turns.js';
 import { BACKOFF_LONGEST_MS, patience, sleep } from './waiting.js';
 
-const POLL_SECONDS = 25;
 const POLL_MARGIN_MS = 10_000;   // then the connection is dead, whatever it says
+const PROBE_LIMIT_MS = 3000;     // of the first one; each that fails makes it longer
+const PROBE_LONGEST_MS = 20_000;
 
 export class Follower {
   #pass;
@@ -59,13 +60,12 @@ export class Follower {
 
   async #run(line) {
     const { room } = line;
-    let failures = 0;
     while (!line.ended) {
       const { signal } = line.step = new AbortController();
       try {
         const page = await this.#poll(line, signal);
         if (line.ended) return;
-        failures = 0;
+        line.failures = 0;
         line.probe = false;
         line.cursor = page.cursor;
         this.#owner.onPage(room, page);
@@ -80,7 +80,7 @@ export class Follower {
           return;
         }
         this.#owner.onTrouble(room, problem);
-        await patience(problem, ++failures, [line.life.signal], [signal]);
+        await patience(problem, ++line.failures, [line.life.signal], [signal]);
       }
     }
   }
@@ -91,8 +91,8 @@ export class Follower {
       const seconds = line.probe ? 0 : turns.seconds(line, POLL_SECONDS);
       const url = address(this.#base, line.room, 'poll', { after: line.cursor, timeout: seconds });
       const start = performance.now();
-      const page = pageOf(await this.#pass.ask(url,
-        { signal, limitMs: seconds * 1000 + POLL_MARGIN_MS }));
+      const limitMs = line.probe ? line.probeLimitMs : seconds * 1000 + POLL_MARGIN_MS;
+      const page = pageOf(await this.#pass.ask(url, { signal, limitMs }));
       const early = page.messages.length === 0 && !page.reset
         && performance.now() - start < seconds * 900;
       return { ...page, pauseMs: pauseMs(page, early) };
@@ -105,6 +105,7 @@ export class Follower {
 /** A room that is followed, and how far. */
 class Line {
   probe = false;                // when in doubt, ask without waiting
+  failures = 0;                 // in a row
   step = new AbortController(); // the request or wait under way
   life = new AbortController();
 
@@ -117,7 +118,16 @@ class Line {
     return this.life.signal.aborted;
   }
 
+  /**
+   * A connection that has died in silence costs its whole limit, and the browser
+   * may have some more of the kind; on a slow network 3 s may be too little.
+   */
+  get probeLimitMs() {
+    return Math.min(PROBE_LIMIT_MS * 1.5 ** Math.max(0, this.failures - 1), PROBE_LONGEST_MS);
+  }
+
   hurry() {
+    this.probe = true;
     this.step.abort();
   }
 

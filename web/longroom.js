@@ -23,8 +23,9 @@
  * What follows a room carries on over lost connections, restarts and a
  * sleeping computer, until leave() or until the server refuses (a 4xx): 401 and
  * 403 end it at once, and onState says so. A 429 is no refusal; the wait that it
- * asks for is kept. It does not keep messages, and knows nothing of how a site
- * shows them.
+ * asks for is kept. Where the network comes back, or the page is seen again after
+ * a while, it asks at once whether all is well. It does not keep messages, and
+ * knows nothing of how a site shows them.
  *
  * Who is asking is known by the site's cookies, if the server is on the page's
  * own origin; with `credentials: 'include'` on another, too; or by a token:
@@ -47,6 +48,9 @@ import { patience } from './waiting.js';
 export { LongroomError, Sequence };
 
 const HISTORY_MESSAGES = 50;
+const HIDDEN_LONG_MS = 5000;     // time enough for a connection to die unseen
+const SEND_LIMIT_MS = 10_000;    // longer than a database may be locked; then more
+const SEND_LONGEST_MS = 20_000;
 
 /**
  * A message, as in PROTOCOL section 3.
@@ -209,14 +213,25 @@ export class Room {
 
   #listen() {
     const { signal } = this.#life;
-    const whenRetrying = () => {
-      if (!document.hidden && this.#state === 'retrying') this.hurry();
+    let hiddenMs = 0;
+    const whenSeen = () => {
+      if (document.hidden) {
+        hiddenMs = performance.now();
+        return;
+      }
+      const long = performance.now() - hiddenMs > HIDDEN_LONG_MS;
+      if (long || this.#state === 'retrying') this.#returned();
     };
-    const whenThawed = (event) => event.persisted && this.hurry();
-    addEventListener('online', () => { this.hurry(); this.#sendWait.abort(); }, { signal });
+    addEventListener('online', () => this.#returned(), { signal });
     addEventListener('offline', () => this.hurry(), { signal });
-    addEventListener('pageshow', whenThawed, { signal });
-    globalThis.document?.addEventListener('visibilitychange', whenRetrying, { signal });
+    addEventListener('pageshow', (event) => event.persisted && this.#returned(), { signal });
+    globalThis.document?.addEventListener('visibilitychange', whenSeen, { signal });
+  }
+
+  /** The network may be back, or another one, or the computer may have slept. */
+  #returned() {
+    this.hurry();
+    this.#sendWait.abort();
   }
 
   /** Reads the room as it is, then follows it from there. */
@@ -278,6 +293,7 @@ export class Room {
         const message = await this.#pass.ask(address(base, this.name, 'messages'), {
           method: 'POST', headers: { 'Content-Type': 'application/json' },
           body, signal,
+          limitMs: Math.min(SEND_LIMIT_MS * 1.5 ** (failures - 1), SEND_LONGEST_MS),
         });
         if (this.#state === 'retrying') this.hurry();
         return message;
