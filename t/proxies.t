@@ -81,8 +81,52 @@ for my $how ('html', 'redirect /login', 'redirect ' . $elsewhere->url . '/login'
     ok($window->run('return document.getElementById("sign-in")?.hidden'), '... and without the button');
 }
 
+# ---------------------------------------------------------------- polls that are cut
+
+sub lengths { return map { m{/poll\?.*timeout=(\d+)} ? $1 : () } $proxy->seen }
+
+# In a page of its own making: the chat page polls as long as longroom.js does.
+my $JOIN = <<'END';
+const [name, options] = arguments;
+return import('/longroom.js').then(({ join }) => {
+  window.room?.leave();
+  window.log = [];
+  window.room = join(name, {
+    ...options,
+    onMessage: (message) => log.push(message.content),
+    onState: (state, problem) => log.push([state, problem?.type].join(' ').trim()),
+  });
+});
+END
+
+$window->open('about:blank');
+$window->open($proxy->url . '/icon.svg');
+$proxy->does('cut 1.5');
+$proxy->seen;
+$window->run($JOIN, 'cut', { pollSeconds => 24 });
+my @lengths;
+ok($window->eventually(SECONDS, 'return log.filter((line) => line === "retrying unavailable").length >= 5'),
+    'polls that a proxy cuts are tried again');
+@lengths = grep { $_ > 0 } lengths();
+is_deeply([@lengths[0 .. 4]], [24, 24, 12, 12, 6], '... and wait half as long after two of them');
+ok($window->eventually(SECONDS, 'return log.filter((line) => line === "retrying unavailable").length >= 9'), '... each');
+@lengths = (@lengths, grep { $_ > 0 } lengths());
+is_deeply([@lengths[5 .. 8]], [6, 5, 5, 5], '... but not less than some seconds');
+$longroom->post('cut', 'through the cuts');
+ok($window->eventually(SECONDS, 'return log.includes("through the cuts")'), '... and lose nothing');
+
+$proxy->does('pass');
+$window->run($JOIN, 'short', { pollSeconds => 2 });
+$window->eventually(SECONDS, 'return room.state === "live"');
+$proxy->seen;
+$window->run('return new Promise((resolve) => { const began = performance.now();'
+        . ' const timer = setInterval(() => { if (performance.getEntriesByType("resource")'
+        . '.filter(({ name }) => /short\/poll/.test(name)).length >= 2) { clearInterval(timer); resolve(); } }, 20); })');
+is_deeply([grep { $_ != 2 } lengths()], [], 'a site says how long a poll waits');
+
 # ---------------------------------------------------------------- dead connections
 
+$window->run('room.leave()');
 ok(enter('room_2'), 'the page is connected');
 # Some more connections, which the browser keeps.
 $window->run('return Promise.all([1, 2, 3].map((n) => fetch(`/rooms/room_2/poll?timeout=1&n=${n}`)))');

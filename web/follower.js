@@ -15,27 +15,34 @@ import { turns } from './turns.js';
 import { BACKOFF_LONGEST_MS, patience, sleep } from './waiting.js';
 
 const POLL_MARGIN_MS = 10_000;   // then the connection is dead, whatever it says
+const POLL_SECONDS = 25;
+const LONGEST_POLL_SECONDS = 55; // PROTOCOL section 6
+const SHORTEST_POLL_SECONDS = 5; // unless the site asks for less
 const PROBE_LIMIT_MS = 3000;     // of the first one; each that fails makes it longer
 const PROBE_LONGEST_MS = 20_000;
+const CUT_STATUSES = [504, 524];
+const CUTS_TO_BELIEVE = 2;
 
 export class Follower {
   #pass;
   #base;
   #owner;
+  #length;
   #lines = new Map();   // a room's name -> Line
 
   /**
    * @param {import('./request.js').Pass} pass
-   * @param {string|URL} [base]
+   * @param {{base?: string|URL, pollSeconds?: number}} options  join()'s
    * @param {object} owner  is told
    *   onPage(room, page)         the next page
    *   onTrouble(room, problem)   a poll failed; it is tried again
    *   onRefused(room, problem)   the server refused; the room is no longer followed
    */
-  constructor(pass, base, owner) {
+  constructor(pass, { base, pollSeconds }, owner) {
     this.#pass = pass;
     this.#base = base;
     this.#owner = owner;
+    this.#length = new PollLength(pollSeconds);
   }
 
   add(room, cursor) {
@@ -88,17 +95,49 @@ export class Follower {
   async #poll(line, signal) {
     await turns.take(line, signal);
     try {
-      const seconds = line.probe ? 0 : turns.seconds(line, POLL_SECONDS);
-      const url = address(this.#base, line.room, 'poll', { after: line.cursor, timeout: seconds });
-      const start = performance.now();
-      const limitMs = line.probe ? line.probeLimitMs : seconds * 1000 + POLL_MARGIN_MS;
-      const page = pageOf(await this.#pass.ask(url, { signal, limitMs }));
-      const early = page.messages.length === 0 && !page.reset
-        && performance.now() - start < seconds * 900;
-      return { ...page, pauseMs: pauseMs(page, early) };
+      const seconds = line.probe ? 0 : turns.seconds(line, this.#length.seconds);
+      return await this.#ask(line, seconds, signal);
     } finally {
       turns.give(line);
     }
+  }
+
+  async #ask(line, seconds, signal) {
+    const url = address(this.#base, line.room, 'poll', { after: line.cursor, timeout: seconds });
+    const limitMs = line.probe ? line.probeLimitMs : seconds * 1000 + POLL_MARGIN_MS;
+    const start = performance.now();
+    const waitedMs = () => performance.now() - start;
+    try {
+      const page = pageOf(await this.#pass.ask(url, { signal, limitMs }));
+      const early = page.messages.length === 0 && !page.reset && waitedMs() < seconds * 900;
+      return { ...page, pauseMs: pauseMs(page, early) };
+    } catch (problem) {
+      this.#length.note(problem, seconds, waitedMs());
+      throw problem;
+    }
+  }
+}
+
+/**
+ * How long a poll waits. A proxy on the way may not wait so long, and answers 504
+ * in the server's place: where that happens twice, polls wait half as long. They
+ * do not grow again: short ones cost some requests, a try would cost each time
+ * what a lost connection costs.
+ */
+class PollLength {
+  #cuts = 0;
+
+  constructor(seconds = POLL_SECONDS) {
+    this.seconds = Math.min(Math.max(Math.round(seconds), 1), LONGEST_POLL_SECONDS);
+  }
+
+  note({ status }, seconds, waitedMs) {
+    // A 504 at once tells of a server that is away.
+    const cut = CUT_STATUSES.includes(status) && waitedMs > 1000 && waitedMs < seconds * 1000;
+    if (!cut || ++this.#cuts < CUTS_TO_BELIEVE) return;
+    this.#cuts = 0;
+    const half = Math.max(Math.ceil(seconds / 2), SHORTEST_POLL_SECONDS);
+    this.seconds = Math.min(this.seconds, half);
   }
 }
 

@@ -80,6 +80,9 @@ const SEND_LONGEST_MS = 20_000;
  *   to another origin, whose auth.origins must list this one
  * @property {number} [limit]  how many messages of history to begin with
  *   (1 to 1000, default 50)
+ * @property {number} [pollSeconds]  how long a poll waits for a message (1 to 55,
+ *   default 25): less than the proxies on the way do. Where one answers 504 before
+ *   twice, polls wait half as long from then on, but at least 5 s; so they stay.
  * @property {(page: {messages: Message[], older: boolean}) => void} [onHistory]
  *   the room as it is: show this and nothing else. It comes first of all, and
  *   again if the server's log was replaced. `older`: room.older() has more.
@@ -140,7 +143,7 @@ export class Room {
     this.name = roomName(room);
     this.#options = options;
     this.#pass = new Pass(options);
-    this.#follower = new Follower(this.#pass, options.base, {
+    this.#follower = new Follower(this.#pass, options, {
       onPage: (_, page) => this.#take(page),
       onTrouble: (_, problem) => this.#enter('retrying', problem),
       onRefused: (_, problem) => this.#refused(problem),
