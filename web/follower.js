@@ -10,8 +10,8 @@
  * several rooms in one poll, this is the place for that.
  */
 
-import { address, pageOf } from './request.js';
-import { turns } from './turns.js';
+import { address, folderOf, pageOf } from './request.js';
+import { turnsFor } from './turns.js';
 import { BACKOFF_LONGEST_MS, patience, sleep } from './waiting.js';
 
 const POLL_MARGIN_MS = 10_000;   // then the connection is dead, whatever it says
@@ -20,21 +20,29 @@ const LONGEST_POLL_SECONDS = 55; // PROTOCOL section 6
 const SHORTEST_POLL_SECONDS = 5; // unless the site asks for less
 const PROBE_LIMIT_MS = 3000;     // of the first one; each that fails makes it longer
 const PROBE_LONGEST_MS = 20_000;
+const HURRY_MS = 1000;
 const CUT_STATUSES = [504, 524];
 const CUTS_TO_BELIEVE = 2;
+
+/** One poll: the page after the cursor, waiting for it for so long. */
+export async function readPage(pass, base, room, cursor, { seconds = 0, limitMs, signal }) {
+  const url = address(base, room, 'poll', { after: cursor, timeout: seconds });
+  return pageOf(await pass.ask(url, { signal, limitMs }));
+}
 
 export class Follower {
   #pass;
   #base;
   #owner;
   #length;
+  #turns;
   #lines = new Map();   // a room's name -> Line
 
   /**
    * @param {import('./request.js').Pass} pass
    * @param {{base?: string|URL, pollSeconds?: number}} options  join()'s
    * @param {object} owner  is told
-   *   onPage(room, page)         the next page
+   *   onPage(room, page, after)  the next page, which follows on that cursor
    *   onTrouble(room, problem)   a poll failed; it is tried again
    *   onRefused(room, problem)   the server refused; the room is no longer followed
    */
@@ -43,12 +51,13 @@ export class Follower {
     this.#base = base;
     this.#owner = owner;
     this.#length = new PollLength(pollSeconds);
+    this.#turns = turnsFor(folderOf(base).origin);
   }
 
   add(room, cursor) {
     const line = new Line(room, cursor);
     this.#lines.set(room, line);
-    turns.enter(line);
+    this.#turns.enter(line);
     this.#run(line);
   }
 
@@ -56,7 +65,7 @@ export class Follower {
     const line = this.#lines.get(room);
     if (!line) return;
     this.#lines.delete(room);
-    turns.exit(line);
+    this.#turns.exit(line);
     line.end();
   }
 
@@ -65,18 +74,31 @@ export class Follower {
     this.#lines.get(room)?.hurry();
   }
 
+  /** There is something to be had: a room that has to wait for its turn asks now. */
+  nudge(room) {
+    const line = this.#lines.get(room);
+    if (line?.resting) line.hurry();
+  }
+
+  /** Follows nothing any more. */
+  close() {
+    for (const room of [...this.#lines.keys()]) this.remove(room);
+  }
+
   async #run(line) {
     const { room } = line;
     while (!line.ended) {
       const { signal } = line.step = new AbortController();
       try {
-        const page = await this.#poll(line, signal);
+        const { page, pauseMs, restMs } = await this.#poll(line, signal);
         if (line.ended) return;
+        const after = line.cursor;
         line.failures = 0;
         line.probe = false;
         line.cursor = page.cursor;
-        this.#owner.onPage(room, page);
-        if (page.pauseMs > 0) await sleep(page.pauseMs, signal);
+        this.#owner.onPage(room, page, after);
+        if (pauseMs > 0) await sleep(pauseMs, signal);
+        if (restMs > 0 && !page.more) await line.rest(sleep(restMs, signal));
       } catch (problem) {
         if (line.ended) return;
         line.probe = true;
@@ -93,24 +115,25 @@ export class Follower {
   }
 
   async #poll(line, signal) {
-    await turns.take(line, signal);
+    if (line.probe) return this.#ask(line, 0, signal);
+    const place = await line.rest(this.#turns.take(line, signal));
     try {
-      const seconds = line.probe ? 0 : turns.seconds(line, this.#length.seconds);
-      return await this.#ask(line, seconds, signal);
+      const seconds = Math.min(this.#length.seconds, place.seconds);
+      return { ...await this.#ask(line, seconds, signal), restMs: place.restMs };
     } finally {
-      turns.give(line);
+      place.give();
     }
   }
 
   async #ask(line, seconds, signal) {
-    const url = address(this.#base, line.room, 'poll', { after: line.cursor, timeout: seconds });
     const limitMs = line.probe ? line.probeLimitMs : seconds * 1000 + POLL_MARGIN_MS;
     const start = performance.now();
     const waitedMs = () => performance.now() - start;
     try {
-      const page = pageOf(await this.#pass.ask(url, { signal, limitMs }));
+      const page = await readPage(this.#pass, this.#base, line.room, line.cursor,
+        { seconds, limitMs, signal });
       const early = page.messages.length === 0 && !page.reset && waitedMs() < seconds * 900;
-      return { ...page, pauseMs: pauseMs(page, early) };
+      return { page, pauseMs: pauseMs(page, early), restMs: 0 };
     } catch (problem) {
       this.#length.note(problem, seconds, waitedMs());
       throw problem;
@@ -145,6 +168,8 @@ class PollLength {
 class Line {
   probe = false;                // when in doubt, ask without waiting
   failures = 0;                 // in a row
+  hurriedMs = -Infinity;
+  resting = false;              // until it is its turn
   step = new AbortController(); // the request or wait under way
   life = new AbortController();
 
@@ -157,6 +182,16 @@ class Line {
     return this.life.signal.aborted;
   }
 
+  /** Waits for its turn. */
+  async rest(turn) {
+    this.resting = true;
+    try {
+      return await turn;
+    } finally {
+      this.resting = false;
+    }
+  }
+
   /**
    * A connection that has died in silence costs its whole limit, and the browser
    * may have some more of the kind; on a slow network 3 s may be too little.
@@ -165,7 +200,11 @@ class Line {
     return Math.min(PROBE_LIMIT_MS * 1.5 ** Math.max(0, this.failures - 1), PROBE_LONGEST_MS);
   }
 
+  /** Several tabs may say so at once. */
   hurry() {
+    const now = performance.now();
+    if (this.probe && now - this.hurriedMs < HURRY_MS) return;
+    this.hurriedMs = now;
     this.probe = true;
     this.step.abort();
   }

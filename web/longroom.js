@@ -27,6 +27,10 @@
  * a while, it asks at once whether all is well. It does not keep messages, and
  * knows nothing of how a site shows them.
  *
+ * The tabs of a browser share polls where they ask with the same cookies: one of
+ * them follows for all, and another does when that one ends (tabs.js). A token is its
+ * tab's own. Over HTTP/1.1 at most three polls of a browser wait at once (turns.js).
+ *
  * Who is asking is known by the site's cookies, if the server is on the page's
  * own origin; with `credentials: 'include'` on another, too; or by a token:
  *
@@ -43,6 +47,7 @@ import { Follower } from './follower.js';
 import { newId } from './ids.js';
 import { LongroomError, Pass, address, pageOf } from './request.js';
 import { Sequence } from './sequence.js';
+import { tabsFor } from './tabs.js';
 import { patience } from './waiting.js';
 
 export { LongroomError, Sequence };
@@ -129,7 +134,7 @@ export function roomName(room) {
 export class Room {
   #options;
   #pass;
-  #follower;
+  #followed = null;    // what tells the one that polls: leave(), hurry(), nudge()
   #state = 'connecting';
   #cursor = null;
   #sequence = new Sequence();
@@ -143,11 +148,6 @@ export class Room {
     this.name = roomName(room);
     this.#options = options;
     this.#pass = new Pass(options);
-    this.#follower = new Follower(this.#pass, options, {
-      onPage: (_, page) => this.#take(page),
-      onTrouble: (_, problem) => this.#enter('retrying', problem),
-      onRefused: (_, problem) => this.#refused(problem),
-    });
     this.#listen();
     this.#begin();
   }
@@ -211,7 +211,7 @@ export class Room {
   /** Ends the wait or request under way, and asks again to see how it is. */
   hurry() {
     this.#step.abort();
-    this.#follower.hurry(this.name);
+    this.#followed?.hurry();
   }
 
   #listen() {
@@ -245,7 +245,7 @@ export class Room {
         const page = await this.#history({}, signal);
         if (this.#ended) return;
         this.#take({ ...page, reset: true });
-        if (!this.#ended) this.#follower.add(this.name, this.#cursor);
+        if (!this.#ended) this.#follow();
         return;
       } catch (problem) {
         if (this.#ended) return;
@@ -255,6 +255,15 @@ export class Room {
         await patience(problem, failures++, [this.#life.signal], [signal]);
       }
     }
+  }
+
+  #follow() {
+    const polls = tabsFor(this.#options) ?? new Alone(this.#pass, this.#options);
+    this.#followed = polls.follow(this.name, this.#cursor, {
+      page: (page) => this.#take(page),
+      trouble: (problem) => this.#enter('retrying', problem),
+      refused: (problem) => this.#refused(problem),
+    });
   }
 
   #take(page) {
@@ -299,6 +308,7 @@ export class Room {
           limitMs: Math.min(SEND_LIMIT_MS * 1.5 ** (failures - 1), SEND_LONGEST_MS),
         });
         if (this.#state === 'retrying') this.hurry();
+        else this.#followed?.nudge();
         return message;
       } catch (problem) {
         if (!problem.passing) throw problem;
@@ -314,7 +324,7 @@ export class Room {
     this.#enter(state, problem);
     this.#life.abort();
     this.#step.abort();
-    this.#follower.remove(this.name);
+    this.#followed?.leave();
   }
 
   #enter(state, problem) {
@@ -332,6 +342,31 @@ export class Room {
 /** A log has entries of other types too, and more in later versions. */
 function isMessage({ type }) {
   return type === 'chat_message';
+}
+
+/** Polls for one room, where that is not shared with others; see Tabs.follow(). */
+class Alone {
+  #pass;
+  #options;
+
+  constructor(pass, options) {
+    this.#pass = pass;
+    this.#options = options;
+  }
+
+  follow(room, cursor, { page, trouble, refused }) {
+    const follower = new Follower(this.#pass, this.#options, {
+      onPage: (_, next) => page(next),
+      onTrouble: (_, problem) => trouble(problem),
+      onRefused: (_, problem) => refused(problem),
+    });
+    follower.add(room, cursor);
+    return {
+      leave: () => follower.remove(room),
+      hurry: () => follower.hurry(room),
+      nudge: () => follower.nudge(room),
+    };
+  }
 }
 
 function hasOlder(messages, earliest) {

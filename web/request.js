@@ -31,6 +31,16 @@ export class LongroomError extends Error {
     this.retryAfterMs = retryAfterMs;
   }
 
+  /** What a channel between tabs can carry, and back. */
+  get plain() {
+    const { type, message: detail, status, retryAfterMs } = this;
+    return { type, detail, status, retryAfterMs };
+  }
+
+  static of({ type, ...more }) {
+    return new LongroomError(type, more);
+  }
+
   /** Whether the same request may succeed later. */
   get passing() {
     return ['no-token', 'no-answer', 'unavailable', 'sign-in'].includes(this.type)
@@ -172,12 +182,17 @@ export function pageOf(body) {
   throw new LongroomError('no-answer', { detail: 'the answer is not a page of messages' });
 }
 
+/** Where rooms/ is: the option `base`, or beside this module. */
+export function folderOf(base) {
+  const folder = new URL(base ?? '.', base ? globalThis.document?.baseURI : import.meta.url);
+  if (!folder.pathname.endsWith('/')) folder.pathname += '/';
+  return folder;
+}
+
 export function address(base, room, path, query = {}) {
   // No URL can carry these: a browser would ask for another path.
   if (/^\.{0,2}$/.test(room)) throw new LongroomError('bad-room-name', { status: 400 });
-  const folder = new URL(base ?? '.', base ? globalThis.document?.baseURI : import.meta.url);
-  if (!folder.pathname.endsWith('/')) folder.pathname += '/';
-  const url = new URL(`rooms/${encodeURIComponent(room)}/${path}`, folder);
+  const url = new URL(`rooms/${encodeURIComponent(room)}/${path}`, folderOf(base));
   for (const [key, value] of Object.entries(query)) {
     if (value !== undefined && value !== null) url.searchParams.set(key, value);
   }

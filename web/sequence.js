@@ -33,3 +33,42 @@ export class Sequence {
     return before !== undefined && !(saved && before);
   }
 }
+
+/**
+ * Messages without an id and without a client_id, of two answers that overlap: what
+ * was shown from the first is left out of the second.
+ */
+export class Overlap {
+  #shown = new Map();   // what tells a message -> how often it was shown
+
+  /** @param {Message[]} messages  of the first */
+  show(messages) {
+    for (const message of messages.filter(isNameless)) {
+      const key = keyOf(message);
+      this.#shown.set(key, (this.#shown.get(key) ?? 0) + 1);
+      if (this.#shown.size > REMEMBERED_SENDS) this.#shown.delete(this.#shown.keys().next().value);
+    }
+  }
+
+  /** @param {Message[]} messages  of the second  @returns {Message[]} the new ones */
+  without(messages) {
+    if (this.#shown.size === 0) return messages;
+    return messages.filter((message) => !isNameless(message) || !this.#take(keyOf(message)));
+  }
+
+  #take(key) {
+    const times = this.#shown.get(key);
+    if (!times) return false;
+    if (times === 1) this.#shown.delete(key);
+    else this.#shown.set(key, times - 1);
+    return true;
+  }
+}
+
+function isNameless({ id, client_id }) {
+  return typeof id !== 'number' && client_id === undefined;
+}
+
+function keyOf({ user_id, timestamp, content }) {
+  return JSON.stringify([user_id, timestamp, content]);
+}

@@ -1,65 +1,239 @@
 /**
  * Which polls may wait at the same time.
+ *
+ * Over HTTP/1.1 a browser opens six connections to a server, for all its tabs
+ * together, and a poll that waits fills one: with six, no page loads and nothing
+ * is sent. So at most three of a browser's polls wait at once. HTTP/2 has no such
+ * limit, and then there are no turns.
+ *
+ * Places are Web Locks: the browser gives back those of a tab that closes or
+ * crashes. Where more polls than places want to wait, each waits a second, then
+ * goes to the end of the queue.
+ *
+ * On plain http (but for localhost), and in old browsers, there are no Web Locks.
+ * Pages then tell each other how many rooms they follow. With more than three, or
+ * where they can't tell, no poll waits: each asks, and pauses for a second.
+ *
+ * A place is {seconds, restMs, give()}: how long the poll may wait at the most, how
+ * long to rest behind it, and what to call at its end.
  */
 
+import { newId } from './ids.js';
 import { LongroomError } from './request.js';
 
-/**
- * Over HTTP/1.1 a browser opens six connections to a site, for all its tabs
- * together, and a waiting poll fills one: a page with six rooms could not send.
- * So at most two of a page's polls wait at once; with more rooms than that they
- * take turns, a second each. HTTP/2 has no such limit, and there is no turn.
- */
-export const turns = {
-  rooms: new Set(),
-  free: 2,
-  crowd: 2,
-  queue: [],
-  holders: new Set(),
+const PLACES = 3;
+const TURN_SECONDS = 1;
+const WISH_MS = 1000;            // how often a poll without a place says so
+const CROWDED_MS = 5000;         // for so long a wish is remembered
+const PATIENCE_MS = 5000;        // a place is given back by then, or its tab is frozen
+const REST_MS = 1000;
+const REST_A_ROOM_MS = 100;      // a page with very many rooms asks 10 times a second
+const TELL_MS = 20_000;
+const FORGET_MS = 90_000;        // timers of hidden pages run once a minute
 
-  enter(room) {
-    this.rooms.add(room);
-    if (this.rooms.size === this.crowd + 1) {
-      for (const holder of this.holders) holder.hurry();
-    }
-  },
+const kept = new Map();
 
-  exit(room) {
-    this.rooms.delete(room);
-  },
+/** The turns of all who poll this server. Lines are those of follower.js. */
+export function turnsFor(origin) {
+  if (!kept.has(origin)) kept.set(origin, newTurns(origin));
+  return kept.get(origin);
+}
 
-  seconds(room, longest) {
-    return this.holders.has(room) && this.rooms.size > this.crowd ? 1 : longest;
-  },
+function newTurns(origin) {
+  if (isMultiplexed(origin)) return new FreeTurns();
+  return globalThis.navigator?.locks ? new LockTurns(origin) : new CountedTurns(origin);
+}
 
-  async take(room, signal) {
-    if (multiplexed()) return;
-    if (this.free > 0) this.free--;
-    else await this.wait(signal);
-    this.holders.add(room);
-  },
-
-  wait(signal) {
-    return new Promise((resolve, reject) => {
-      this.queue.push(resolve);
-      signal.addEventListener('abort', () => {
-        const place = this.queue.indexOf(resolve);
-        if (place < 0) return;
-        this.queue.splice(place, 1);
-        reject(new LongroomError('aborted'));
-      });
-    });
-  },
-
-  give(room) {
-    if (!this.holders.delete(room)) return;
-    const next = this.queue.shift();
-    if (next) next();
-    else this.free++;
-  },
-};
-
-function multiplexed() {
+/** How a page of this origin came tells how it is reached; of others nothing does. */
+function isMultiplexed(origin) {
+  if (origin !== globalThis.location?.origin) return false;
   const page = performance.getEntriesByType('navigation')[0];
   return /^h[23]/.test(page?.nextHopProtocol ?? '');
+}
+
+class FreeTurns {
+  enter() {}
+
+  exit() {}
+
+  async take() {
+    return { seconds: Infinity, restMs: 0, give() {} };
+  }
+}
+
+class LockTurns {
+  #queue;
+  #places;
+  #channel;
+  #long = new Set();   // lines that wait for longer than a turn
+  #crowdedUntilMs = -Infinity;
+
+  constructor(origin) {
+    this.#queue = `longroom queue ${origin}`;
+    this.#places = Array.from({ length: PLACES }, (_, n) => `longroom place ${n} ${origin}`);
+    this.#channel = openChannel(`longroom turns ${origin}`, () => this.#giveWay());
+  }
+
+  enter() {}
+
+  exit() {}
+
+  async take(line, signal) {
+    const give = await this.#place(line, signal);
+    if (performance.now() < this.#crowdedUntilMs) return { seconds: TURN_SECONDS, restMs: 0, give };
+    this.#long.add(line);
+    const giveLong = () => {
+      this.#long.delete(line);
+      give();
+    };
+    return { seconds: Infinity, restMs: 0, give: giveLong };
+  }
+
+  /** The first of the queue waits for a place, the others behind it. */
+  async #place(line, signal) {
+    let leaveQueue;
+    try {
+      leaveQueue = await hold(this.#queue, { signal });
+      for (const name of this.#places) {
+        const give = await hold(name, { ifAvailable: true }, line);
+        if (give) return give;
+      }
+      return await this.#next(line, signal);
+    } catch (error) {
+      if (signal.aborted) throw new LongroomError('aborted');
+      if (error.name === 'SecurityError') return () => {};   // a sandbox: it has no other tabs
+      throw error;
+    } finally {
+      leaveQueue?.();
+    }
+  }
+
+  async #next(line, signal) {
+    const wish = () => {
+      this.#giveWay();
+      this.#channel?.postMessage(0);
+    };
+    const wishing = setInterval(wish, WISH_MS);
+    const others = new AbortController();
+    const stop = () => others.abort();
+    signal.addEventListener('abort', stop);
+    wish();
+    try {
+      return await firstOf(this.#places, others, line);
+    } finally {
+      signal.removeEventListener('abort', stop);
+      clearInterval(wishing);
+    }
+  }
+
+  #giveWay() {
+    this.#crowdedUntilMs = performance.now() + CROWDED_MS;
+    for (const line of this.#long) line.hurry();
+  }
+}
+
+/** Waits for one of these locks; the others are not wanted then. */
+function firstOf(names, others, line) {
+  return new Promise((resolve, reject) => {
+    let taken = false;
+    const take = (name, options) => {
+      hold(name, options, line).then((give) => {
+        if (taken) return give();
+        taken = true;
+        clearTimeout(robbery);
+        others.abort();
+        return resolve(give);
+      }, (error) => !taken && reject(error));
+    };
+    const rob = () => take(names[Math.floor(Math.random() * names.length)], { steal: true });
+    const robbery = setTimeout(rob, PATIENCE_MS);
+    others.signal.addEventListener('abort', () => clearTimeout(robbery));
+    for (const name of names) take(name, { signal: others.signal });
+  });
+}
+
+/**
+ * Holds a Web Lock.
+ * @param {object} [line]  is hurried where the lock is taken from it
+ * @returns {Promise<?() => void>} what releases it; null if it was not available
+ */
+export function hold(name, options, line) {
+  return new Promise((resolve, reject) => {
+    let held = false;
+    navigator.locks.request(name, options, (lock) => {
+      if (!lock) return resolve(null);
+      held = true;
+      return new Promise(resolve);
+    }).catch((error) => (held ? line?.hurry() : reject(error)));
+  });
+}
+
+class CountedTurns {
+  #id = newId();
+  #lines = new Set();
+  #long = new Set();
+  #others = new Map();   // a page's id -> how many rooms it follows, and when it said so
+  #channel;
+
+  constructor(origin) {
+    this.#channel = openChannel(`longroom count ${origin}`, (told) => this.#hear(told));
+    setInterval(() => this.#tell(), TELL_MS);
+    addEventListener('pagehide', () => this.#tell(0));
+    addEventListener('pageshow', (event) => event.persisted && this.#tell());
+  }
+
+  enter(line) {
+    this.#lines.add(line);
+    this.#tell(this.#lines.size, this.#lines.size === 1);
+    this.#giveWay();
+  }
+
+  exit(line) {
+    this.#lines.delete(line);
+    this.#long.delete(line);
+    this.#tell();
+  }
+
+  async take(line) {
+    if (!this.#isCrowded()) {
+      this.#long.add(line);
+      return { seconds: Infinity, restMs: 0, give: () => this.#long.delete(line) };
+    }
+    const restMs = Math.max(REST_MS, this.#lines.size * REST_A_ROOM_MS);
+    return { seconds: 0, restMs: restMs * (0.75 + Math.random() / 2), give() {} };
+  }
+
+  #isCrowded() {
+    if (!this.#channel) return true;
+    const now = performance.now();
+    let rooms = this.#lines.size;
+    for (const other of this.#others.values()) {
+      if (now - other.toldMs < FORGET_MS) rooms += other.rooms;
+    }
+    return rooms > PLACES;
+  }
+
+  #giveWay() {
+    if (!this.#isCrowded()) return;
+    for (const line of this.#long) line.hurry();
+  }
+
+  /** `asking`: the others are to tell, too. */
+  #tell(rooms = this.#lines.size, asking = false) {
+    this.#channel?.postMessage({ id: this.#id, rooms, asking });
+  }
+
+  #hear({ id, rooms, asking }) {
+    if (rooms > 0) this.#others.set(id, { rooms, toldMs: performance.now() });
+    else this.#others.delete(id);
+    if (asking) this.#tell();
+    this.#giveWay();
+  }
+}
+
+function openChannel(name, onMessage) {
+  if (!globalThis.BroadcastChannel) return null;
+  const channel = new BroadcastChannel(name);
+  channel.onmessage = ({ data }) => onMessage(data);
+  return channel;
 }

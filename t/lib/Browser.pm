@@ -53,7 +53,7 @@ my @ARGUMENTS = qw(
     --disable-background-timer-throttling --disable-renderer-backgrounding
     --disable-backgrounding-occluded-windows --password-store=basic --lang=en-GB
 );
-push @ARGUMENTS, '--window-size=1100,800', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1';
+push @ARGUMENTS, '--window-size=1100,800', '--host-resolver-rules=MAP intranet.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1';
 
 my $JSON = JSON::PP->new->utf8->canonical->allow_nonref;
 

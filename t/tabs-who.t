@@ -1,0 +1,133 @@
+#!/usr/bin/perl
+
+# Whose polls tabs share: those of the same cookies, and no others'. Tokens are a
+# tab's own; their polls take turns.
+
+use strict;
+use warnings;
+use utf8;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Browser;
+use Longroom;
+use Test::More;
+use Visitors;
+
+BEGIN {
+    my $missing = Browser->missing;
+    plan skip_all => "no browser: $missing" if $missing;
+}
+
+use constant SECONDS => 60;    # for what must happen anyway
+
+my %VISITORS = (
+    ann   => { name => 'Ann',   read => 'team_red',           write => 'team_red' },
+    bob   => { name => 'Bob',   read => 'team_blue',          write => 'team_blue' },
+    carol => { name => 'Carol', read => 'team_red team_blue', write => 'team_red team_blue' },
+);
+my $browser = Browser->start;
+my @windows = map { $browser->window } 1 .. 8;
+my ($longroom, $mode);
+
+my $JOIN = <<'END';
+const [name, options] = arguments;
+return import('/longroom.js').then(({ join }) => {
+  window.log = [];
+  window.room = join(name, {
+    ...options,
+    onHistory: ({ messages }) => log.push('history', ...messages.map((m) => m.content)),
+    onMessage: (m) => log.push(m.content),
+    onState: (state, problem) => log.push([state, problem?.type].join(' ').trim()),
+  });
+});
+END
+
+sub enter {
+    my ($window, $room, %options) = @_;
+    $window->open($longroom->url . '/icon.svg');
+    $window->run($JOIN, $room, \%options);
+    return;
+}
+
+sub logs {
+    my ($window, $line) = @_;
+    return $window->eventually(SECONDS, 'return log.includes(arguments[0])', $line);
+}
+
+sub carol_says {
+    my ($room, $text) = @_;
+    $longroom->request(POST => "/rooms/$room/messages", content => $text,
+        headers => { %{ Visitors::headers($mode, 'carol') }, 'Content-Type' => 'text/plain' });
+    return;
+}
+
+# How many polls wait at this moment.
+sub waiting { return $longroom->metrics('pushd')->{'connections{state="waiting"}'} }
+
+# ---------------------------------------------------------------- tokens
+
+$mode = 'token';
+$longroom = Visitors::start($mode, \%VISITORS, operator => 1);
+my %token = map { $_ => Visitors::token($_) } qw(ann bob);
+
+enter($windows[0], 'team_red', token => $token{ann});
+ok(logs($windows[0], 'live'), 'a tab with a token follows its room');
+enter($windows[1], 'team_red', token => $token{bob});
+ok(logs($windows[1], 'failed forbidden'), 'another with a token for another room is refused');
+enter($windows[2], 'team_red');
+ok(logs($windows[2], 'failed unauthorized'), 'so is one without a token');
+carol_says('team_red', 'for Ann');
+ok(logs($windows[0], 'for Ann'), 'what is said is heard by the one');
+is($windows[$_]->run('return log.includes("for Ann")'), JSON::PP::false, '... and by no other') for 1, 2;
+
+for my $n (0 .. 7) {
+    my $who = $n % 2 ? 'bob' : 'ann';
+    my $room = $n % 2 ? 'team_blue' : 'team_red';
+    enter($windows[$n], $room, token => $token{$who});
+    ok(logs($windows[$n], 'live'), "tab $n of eight with tokens of their own loads");
+}
+my $most = 0;
+for (1 .. 100) {
+    my $now = waiting();
+    $most = $now if $now > $most;
+    Time::HiRes::sleep(0.02);
+}
+cmp_ok($most, '<=', 3, '... few of their polls wait');
+for my $n (0 .. 7) {
+    is($windows[$n]->run("return room.send('from $n').then((m) => m.content)"), "from $n", "... tab $n sends");
+    for my $other (grep { $_ % 2 == $n % 2 } 0 .. 7) {
+        ok(logs($windows[$other], "from $n"), "... and tab $other hears it");
+    }
+}
+is_deeply([grep {/from [1357]/} @{ $windows[0]->run('return log') }], [], '... and nothing that is for others');
+$_->open('about:blank') for @windows;
+$longroom->stop;
+
+# ---------------------------------------------------------------- cookies
+
+$mode = 'nginx';
+$longroom = Visitors::start($mode, \%VISITORS, operator => 1);
+$windows[0]->open($longroom->url . '/icon.svg');
+$windows[0]->run('document.cookie = "who=ann"');
+for my $n (0 .. 2) {
+    enter($windows[$n], 'team_red');
+    ok(logs($windows[$n], 'live'), "tab $n with the site's cookie follows");
+}
+ok($longroom->eventually(SECONDS, sub { waiting() == 1 }), 'one poll waits for all three');
+carol_says('team_red', 'for all');
+ok(logs($windows[$_], 'for all'), "... and tab $_ hears") for 0 .. 2;
+
+$windows[0]->run('document.cookie = "who=bob"');
+$windows[$_]->run('dispatchEvent(new Event("online"))') for 0 .. 2;
+ok(logs($windows[$_], 'failed forbidden'), "when another logs in, tab $_ is told that this is no longer its room") for 0 .. 2;
+carol_says('team_red', 'not for Bob');
+carol_says('team_blue', 'for Bob');
+enter($windows[1], 'team_blue');
+ok(logs($windows[1], 'for Bob'), 'and who that is has their own rooms');
+is($windows[$_]->run('return log.includes("not for Bob")'), JSON::PP::false, '... and none of the others') for 0 .. 2;
+
+$browser->stop;
+$longroom->stop;
+done_testing;

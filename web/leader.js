@@ -1,0 +1,96 @@
+/**
+ * What the tab that follows for all does: it polls for the rooms that any tab has
+ * joined, and says on the channel what comes.
+ *
+ * It may be deposed at any moment, and there may be two for a moment: so it keeps
+ * nothing that others need. Each member has its own cursor, and knows by the place
+ * that goes with each page whether the page follows on what it has (tabs.js).
+ */
+
+import { Follower } from './follower.js';
+import { newId } from './ids.js';
+import { hold } from './turns.js';
+
+export class Leader {
+  /** New for each: what others say in an earlier one's name is not heeded. */
+  id = newId();
+  #say;
+  #follower;
+  #rooms = new Map();    // a room's name -> {place, problem, members: member -> its tab}
+  #tabs = new Set();     // those whose end is waited for
+  #life = new AbortController();
+
+  /** @param {(kind: string, more: object) => void} say  to all, this tab too */
+  constructor(pass, options, say) {
+    this.#say = (kind, more) => say(kind, { leader: this.id, ...more });
+    this.#follower = new Follower(pass, options, {
+      onPage: (room, page, after) => this.#turnPage(room, page, after),
+      onTrouble: (room, problem) => this.#fail(room, problem),
+      onRefused: (room, problem) => {
+        this.#rooms.delete(room);
+        this.#say('refused', { room, problem: problem.plain });
+      },
+    });
+  }
+
+  begin() {
+    this.#say('lead');
+  }
+
+  end() {
+    this.#life.abort();
+    this.#follower.close();
+    this.#say('down');
+  }
+
+  hear({ kind, tab, member, room, cursor }) {
+    if (kind === 'follow') this.#add(tab, member, room, cursor);
+    else if (kind === 'leave') this.#remove(member, room);
+    else if (kind === 'hurry') this.#follower.hurry(room);
+    else if (kind === 'nudge') this.#follower.nudge(room);
+    else if (kind === 'ping') this.#say('here');
+  }
+
+  #add(tab, member, room, cursor) {
+    if (!this.#rooms.has(room)) {
+      this.#rooms.set(room, { place: cursor, problem: null, members: new Map() });
+      this.#follower.add(room, cursor);
+    }
+    const { place, problem, members } = this.#rooms.get(room);
+    members.set(member, tab);
+    this.#say('at', { member, place, problem });
+    this.#watch(tab);
+  }
+
+  #remove(member, room) {
+    const members = this.#rooms.get(room)?.members;
+    if (!members?.delete(member) || members.size > 0) return;
+    this.#rooms.delete(room);
+    this.#follower.remove(room);
+  }
+
+  /** A tab holds a lock for as long as it lives: a crash says no goodbye. */
+  async #watch(tab) {
+    if (this.#tabs.has(tab)) return;
+    this.#tabs.add(tab);
+    const release = await hold(tab, { signal: this.#life.signal }).catch(() => null);
+    if (!release) return;
+    release();
+    this.#tabs.delete(tab);
+    for (const [room, { members }] of [...this.#rooms]) {
+      for (const [member, its] of [...members]) if (its === tab) this.#remove(member, room);
+    }
+  }
+
+  #turnPage(room, page, after) {
+    const line = this.#rooms.get(room);
+    line.place = page.cursor;
+    line.problem = null;
+    this.#say('page', { room, page, after });
+  }
+
+  #fail(room, problem) {
+    this.#rooms.get(room).problem = problem.plain;
+    this.#say('trouble', { room, problem: problem.plain });
+  }
+}
