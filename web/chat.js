@@ -11,11 +11,14 @@
 
 import { newId } from './ids.js';
 import { join, history as readHistory, roomName } from './longroom.js';
+import { Outbox } from './outbox.js';
 import { Transcript } from './transcript.js';
 import { inWords } from './words.js';
 
 const LONGEST_HISTORY = 1000;
 const COPIED_MS = 2000;
+const RELOADED_MS = 60_000;
+const SURE_MS = 10 * 60_000;
 
 const $ = (id) => document.getElementById(id);
 
@@ -25,7 +28,9 @@ let hasOlder = false;
 let readingOlder = false;
 let olderFailed = false;     // then not by scrolling; the button asks again
 let unseen = 0;              // messages that came while the page was hidden
+let self = '';               // by what name and browser the outbox knows us
 const underWay = new Map();  // client_id -> what transcript.send() gave
+const outbox = new Outbox();
 
 const transcript = new Transcript({
   list: $('messages'),
@@ -66,6 +71,7 @@ function followAddress() {
 
 function enter(wanted, name) {
   user = { id: `${name}.${browserId()}`, name };
+  self = user.id;
   remember('room', wanted);
   $('lobby').hidden = true;
   $('room').hidden = false;
@@ -75,9 +81,16 @@ function enter(wanted, name) {
   showState('connecting');
   olderFailed = false;
   showBeginning(false, false);
+  edit(outbox.draft(wanted, self));
+  let unsent = outbox.sends(wanted, self);
+  const sure = isReloaded();
   const own = room = join(wanted, {
     user,
-    onHistory: (page) => show(page),
+    onHistory: (page) => {
+      show(page);
+      takeUp(unsent, page.messages, sure);
+      unsent = [];
+    },
     onMessage: (message) => receive(message),
     onGap: () => transcript.remark('Some messages were removed before you could read them.'),
     onState: (state, problem) => {
@@ -85,7 +98,6 @@ function enter(wanted, name) {
       else showState(state, problem);
     },
   });
-  $('text').focus();
 }
 
 /** The server refused: back to the lobby, where it can be put right. */
@@ -110,6 +122,7 @@ function leave() {
   hasOlder = false;
   underWay.clear();
   transcript.clear();
+  $('text').value = '';
 }
 
 function showLobby() {
@@ -133,6 +146,7 @@ function refuse(text, field) {
 function show({ messages, older }) {
   hasOlder = olderFailed = false;
   quietly(() => transcript.replace(messages));
+  for (const { client_id } of messages) if (underWay.has(client_id)) arrived(client_id);
   $('ephemeral').hidden = true;
   showBeginning(older, true);
 }
@@ -205,7 +219,7 @@ $('compose').addEventListener('submit', (event) => {
   $('text').focus();
   if (!content) return;
   $('text').value = '';
-  fitText();
+  written();
   send(content);
 });
 
@@ -216,7 +230,12 @@ $('text').addEventListener('keydown', (event) => {
   $('compose').requestSubmit();
 });
 
-$('text').addEventListener('input', fitText);
+$('text').addEventListener('input', written);
+
+function written() {
+  fitText();
+  if (room) outbox.setDraft(room.name, self, $('text').value);
+}
 
 function fitText() {
   const text = $('text');
@@ -224,27 +243,77 @@ function fitText() {
   text.style.height = `${text.scrollHeight + text.offsetHeight - text.clientHeight}px`;
 }
 
-async function send(content) {
-  const clientId = newId();
+async function send(content, clientId = newId()) {
+  const from = room;
   const bubble = transcript.send(content);
   underWay.set(clientId, bubble);
+  outbox.add(from.name, self, clientId, content);
   try {
-    const message = await room.send(content, {
+    const message = await from.send(content, {
       clientId,
       onRetry: (problem) => bubble.say(tryingAgain(problem)),
     });
+    outbox.drop(clientId);
     // What is in no log may never come back from the server.
     if (message.saved === false) bubble.settle('Not kept');
+    // Sent once more, though the first had arrived before the room was read.
+    else if (message.id <= transcript.lastId) arrived(clientId);
     else bubble.say('Sent');
   } catch (problem) {
+    if (problem.type === 'left') {
+      outbox.drop(clientId);
+      tellUnsent(content);
+      return;
+    }
+    outbox.refuse(clientId);
     underWay.delete(clientId);
-    if (problem.type === 'left') return tellUnsent(content);
-    bubble.fail(inWords(problem), {
-      Edit: () => { bubble.remove(); edit(content); },
-      Discard: () => bubble.remove(),
-    });
+    bubble.fail(inWords(problem), choices(bubble, content, clientId));
   }
 }
+
+/** What may be done with a message that was not sent. */
+function choices(bubble, content, clientId) {
+  const dismiss = () => {
+    bubble.remove();
+    underWay.delete(clientId);
+    outbox.drop(clientId);
+  };
+  return { Edit: () => { dismiss(); edit(content); }, Discard: dismiss };
+}
+
+/**
+ * What was on its way when the page was left: it is sent again after a reload. Who
+ * comes by another way, or later, may be another user in the same tab, and is asked.
+ */
+function takeUp(unsent, messages, sure) {
+  const shown = new Set(messages.map((message) => message.client_id));
+  for (const { clientId, content, refused, atMs } of unsent) {
+    if (shown.has(clientId)) outbox.drop(clientId);
+    else if (sure && !refused && Date.now() - atMs < SURE_MS) send(content, clientId);
+    else ask(content, clientId);
+  }
+}
+
+function ask(content, clientId) {
+  const bubble = transcript.send(content);
+  underWay.set(clientId, bubble);
+  const again = () => {
+    bubble.remove();
+    send(content, clientId);
+  };
+  bubble.fail('This was not sent when you left.',
+    { Send: again, ...choices(bubble, content, clientId) });
+}
+
+/** Whether this page was here just before, so that nobody can have come between. */
+function isReloaded() {
+  const [page] = performance.getEntriesByType('navigation');
+  return page?.type === 'reload' && performance.now() < RELOADED_MS;
+}
+
+addEventListener('beforeunload', (event) => {
+  if (outbox.atRisk) event.preventDefault();
+});
 
 function tellUnsent(content) {
   const words = `You left before this was sent: “${content}”`;
@@ -256,11 +325,12 @@ function tellUnsent(content) {
 function arrived(clientId) {
   underWay.get(clientId)?.remove();
   underWay.delete(clientId);
+  outbox.drop(clientId);
 }
 
 function edit(content) {
   $('text').value = content;
-  fitText();
+  written();
   $('text').focus();
 }
 

@@ -62,6 +62,14 @@ export class Transcript {
     return undefined;
   }
 
+  /** The id of the newest. */
+  get lastId() {
+    for (let row = this.#list.lastElementChild; row; row = row.previousElementSibling) {
+      if (typeof row.message?.id === 'number') return row.message.id;
+    }
+    return undefined;
+  }
+
   get isEmpty() {
     return this.#list.childElementCount === 0;
   }

@@ -8,6 +8,7 @@ package Proxy;
 #     $proxy->does('redirect http://127.0.0.1:1/login');   # of all below /rooms/
 #     $proxy->does('html');           # 200 and a page, of the same
 #     $proxy->does('cut 2');          # 504 to what is not answered in 2 s
+#     $proxy->does('swallow');        # Longroom gets what is sent, its answer is lost
 #     $proxy->does('dark');           # the connections that are open carry nothing
 #                                     # more, without an end; new ones are good
 #     $proxy->does('pass');
@@ -79,7 +80,7 @@ sub DESTROY { $_[0]->stop; return }
 
 # ---------------------------------------------------------------- the child
 
-my ($select, %link, $what, @seen);    # $link{socket}: {from, to, asked, dark}
+my ($select, %link, $what, @seen);    # $link{socket}: {from, to, request, asked, dark}
 
 sub serve {
     my ($listener, $port, $control) = @_;
@@ -120,7 +121,7 @@ sub link_to {
     my ($port, $from) = @_;
     my $to = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or return;
     $_->autoflush(1) for $from, $to;
-    my $link = { from => $from, to => $to, asked => 0 };
+    my $link = { from => $from, to => $to, asked => 0, request => '' };
     $link{$_} = $link for $from, $to;
     $select->add($from, $to);
     return;
@@ -139,12 +140,13 @@ sub carry {
     my $n = sysread $socket, my $bytes, 65_536;
     return unlink_all($link) if !$n;
     if ($socket == $link->{to}) {
+        return if $what eq 'swallow' && $link->{request} =~ /\APOST/;
         $link->{asked} = 0;
         syswrite $link->{from}, $bytes;
         return;
     }
     my ($request, $path) = $bytes =~ m{\A([A-Z]+ (\S+)) HTTP/1.1\r\n};
-    push @seen, $request if $request;
+    push @seen, $link->{request} = $request if $request;
     return say_itself($link, $1 eq 'html' ? '200 OK' : "302 Found\r\nLocation: $2")
         if ($path // '') =~ m{/rooms/} && $what =~ /\A(html|redirect) ?(.*)/;
     $link->{asked} = time;

@@ -1,0 +1,159 @@
+#!/usr/bin/perl
+
+# What was written on the page and nobody has answered yet: it survives a reload, is
+# saved once, and is sent in nobody else's name.
+
+use strict;
+use warnings;
+use utf8;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Browser;
+use Longroom;
+use Proxy;
+use Test::More;
+
+BEGIN {
+    my $missing = Browser->missing;
+    plan skip_all => "no browser: $missing" if $missing;
+}
+
+use constant SECONDS => 60;    # for what must happen anyway
+
+my $longroom = Longroom->start(settings => { 'rooms.ephemeral' => 'fleeting' });
+# Before the browser, so that it does not inherit what that is ended by.
+my $proxy = Proxy->start($longroom->port);
+my $browser = Browser->start;
+my $window = $browser->window;
+
+my $SHOWN = 'return [...document.querySelectorAll("#messages .body")].map((body) => body.textContent)';
+my $LIVE = 'return document.getElementById("state").dataset.state === "live"';
+my $SETTLED = 'return document.getElementById("state").dataset.state === "live" && !document.querySelector("#outbox .message")'
+    . ' && document.querySelectorAll("#messages .body").length >= arguments[0]';
+my $UNSENT = 'return [...document.querySelectorAll("#outbox .failed .body")].map((body) => body.textContent)';
+
+sub enter {
+    my ($at, $room, $name) = @_;
+    $at->open('about:blank');
+    $at->open($proxy->url . '/icon.svg');
+    $at->run('sessionStorage["longroom.name"] = arguments[0]', $name);
+    $at->open($proxy->url . "/#$room");
+    return;
+}
+
+sub kept { return Longroom::message_contents($longroom->history($_[0], limit => 100)) }
+
+sub shows_once {
+    my ($at, $room, $expected, $title) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    $at->eventually(SECONDS, $SETTLED, scalar @$expected);
+    is_deeply($at->run($SHOWN), $expected, $title);
+    is_deeply(kept($room), $expected, '... and it is saved once');
+    return;
+}
+
+sub say_unheard {
+    my ($at, $text) = @_;
+    $longroom->signal('history', 'KILL');
+    $at->press('#text', $text . Browser::ENTER);
+    $at->eventually(SECONDS, 'return /Trying again/.test(document.getElementById("outbox").textContent)') or die "it was heard\n";
+    return;
+}
+
+# ---------------------------------------------------------------- a reload
+
+enter($window, 'room_1', 'Ann');
+$window->eventually(SECONDS, $LIVE);
+say_unheard($window, 'before the reload');
+$window->press('#text', 'half a tho');
+$window->reload;
+$longroom->start_program('history');
+shows_once($window, 'room_1', ['before the reload'], 'a message that was on its way is sent after a reload');
+is($window->run('return document.getElementById("text").value'), 'half a tho', 'a draft is there again');
+$window->press('#text', 'ught' . Browser::ENTER);
+shows_once($window, 'room_1', ['before the reload', 'half a thought'], '... and can be sent');
+$window->reload;
+$window->eventually(SECONDS, $LIVE);
+is($window->run('return document.getElementById("text").value'), '', '... and is then none any more');
+is_deeply(kept('room_1'), ['before the reload', 'half a thought'], '... and nothing is sent anew');
+
+$proxy->does('swallow');
+$window->press('#text', 'its answer is lost' . Browser::ENTER);
+ok($longroom->eventually(SECONDS, sub { @{ kept('room_1') } == 3 }), 'a message arrives, its answer does not');
+$window->run('document.getElementById("text").focus()');
+$window->reload;
+$proxy->does('pass');
+shows_once($window, 'room_1', ['before the reload', 'half a thought', 'its answer is lost'], 'after a reload it is shown once');
+
+# Older than what is shown, when it is sent again.
+enter($window, 'room_2', 'Ann');
+$window->eventually(SECONDS, $LIVE);
+$window->run(<<'END');
+const sent = { room: 'room_2', user: `Ann.${localStorage['longroom.browser']}`, clientId: 'long-ago', content: 'long ago',
+    refused: false, atMs: Date.now() };
+sessionStorage['longroom.outbox'] = JSON.stringify({ sends: [sent], drafts: [] });
+END
+my $user = $window->run('return `Ann.${localStorage["longroom.browser"]}`');
+$longroom->post('room_2', 'long ago', client_id => 'long-ago', user_id => $user, username => 'Ann');
+$longroom->post('room_2', "line $_") for 1 .. 60;
+$window->reload;
+ok($window->eventually(SECONDS, $SETTLED, 50), 'one that has left the first page of the history is not left hanging');
+is(scalar @{ kept('room_2') }, 61, '... nor saved again');
+
+# ---------------------------------------------------------------- another tab
+
+enter($window, 'room_3', 'Ann');
+$window->eventually(SECONDS, $LIVE);
+say_unheard($window, 'in two tabs');
+$window->run('window.open(location.href)');
+my ($handle) = grep { $_ ne $window->{handle} } @{ $browser->_session(GET => '/window/handles') };
+my $second = bless { browser => $browser, handle => $handle }, 'Browser::Window';
+$longroom->start_program('history');
+shows_once($_, 'room_3', ['in two tabs'], 'a tab that was made from this one does not double a message') for $window, $second;
+
+# ---------------------------------------------------------------- another way
+
+say_unheard($second, 'left behind');
+$second->open('about:blank');
+$second->open($proxy->url . '/#room_3');
+$longroom->start_program('history');
+ok($second->eventually(SECONDS, 'return document.querySelector("#outbox .failed")'),
+    'whoever comes by another way than a reload is asked before anything is sent');
+is_deeply($second->run($UNSENT), ['left behind'], '... with the text');
+is_deeply(kept('room_3'), ['in two tabs'], '... and until then nothing is');
+$second->click('#outbox .failed button');
+shows_once($second, 'room_3', ['in two tabs', 'left behind'], '... and may send it');
+
+say_unheard($second, 'of the one before');
+$second->press('#text', 'a draft of the one before');
+enter($second, 'room_3', 'Bob');
+$longroom->start_program('history');
+$second->eventually(SECONDS, $LIVE);
+$second->eventually(SECONDS, $SETTLED, 2);
+is_deeply($second->run($UNSENT), [], 'another user in the same tab is not shown what the former wrote');
+is($second->run('return document.getElementById("text").value'), '', '... nor the draft');
+$second->press('#text', 'by Bob' . Browser::ENTER);
+shows_once($second, 'room_3', ['in two tabs', 'left behind', 'by Bob'], '... and sends only what is theirs');
+
+# ---------------------------------------------------------------- limits
+
+my $WOULD_ASK = 'return !dispatchEvent(new Event("beforeunload", { cancelable: true }))';
+is($second->run($WOULD_ASK), JSON::PP::false, 'a page that has lost nothing may be left');
+$second->run(<<'END');
+const text = document.getElementById('text');
+text.value = 'long '.repeat(80_000);
+text.dispatchEvent(new Event('input'));
+END
+is($second->run($WOULD_ASK), JSON::PP::true, 'one that has more than can be kept asks before it is left');
+$second->run(<<'END');
+const text = document.getElementById('text');
+text.value = '';
+text.dispatchEvent(new Event('input'));
+END
+is($second->run($WOULD_ASK), JSON::PP::false, '... as long as that is so');
+
+$browser->stop;
+$_->stop for $proxy, $longroom;
+done_testing;
