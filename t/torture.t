@@ -10,7 +10,7 @@ use Longroom;
 use Test::More;
 
 my $seed = $ENV{LONGROOM_SEED} || 1 + int rand 1_000_000;
-my $torture = Longroom::run([$^X, "$FindBin::Bin/torture", '--minutes', '0.35', '--seed', $seed], seconds => 300);
+my $torture = Longroom::run([$^X, "$FindBin::Bin/torture", '--minutes', '0.35', '--seed', $seed, '--no-restore'], seconds => 300);
 is $torture->{status}, 0, "20 s of faults, seed $seed: nothing lost, doubled or out of order, nobody stuck"
     or diag $torture->{stdout}, $torture->{stderr};
 my ($faults) = $torture->{stdout} =~ /^torture: faults: (.*)/m;
@@ -24,9 +24,18 @@ cmp_ok $seen{costly_400} || 0, '>=', 1, 'bodies that cost were sent, and refused
 # It can see: without the rule that repairs what the bus lost, it fails.
 my $dir = Longroom::fresh_dir();
 my $without = Longroom::run([$^X, "$FindBin::Bin/torture", '--minutes', '0.5', '--seed', $seed,
-    '--pushd', 'pushd-without-repair', '--dir', "$dir"], seconds => 300);
+    '--no-restore', '--pushd', 'pushd-without-repair', '--dir', "$dir"], seconds => 300);
 is $without->{status}, 1, 'the torture fails a longroom-pushd that does not read the log to repair a hole';
 # Its pollers see that, or the clients of the load beside them.
 like $without->{stdout}, qr/^torture: (?:BREACH: |PROBLEM: longroom-load found )lost/m, '... which has lost messages'
     or diag $without->{stdout}, $without->{stderr};
+
+# Enough faults that each comes at least once.
+my $restored = Longroom::run([$^X, "$FindBin::Bin/torture", '--minutes', '0.5', '--every', '0.8', '--seed', $seed, '--restore'], seconds => 300);
+SKIP: {
+    skip 'longroom-history does not know --new-incarnation', 2 if $restored->{stdout} !~ /^torture: backups are put back$/m;
+    is $restored->{status}, 0, 'with backups put back: what is gone is told, nothing else is lost'
+        or diag $restored->{stdout}, $restored->{stderr};
+    like $restored->{stdout}, qr/^torture: faults: .*backup restored [1-9]/m, '... and one was';
+}
 done_testing;

@@ -2,7 +2,7 @@ package Chaos;
 
 # Hurts a running Longroom (Longroom.pm) in every way that it must survive:
 # kills, stops and ends its programs, reloads nginx, breaks the bus, locks the
-# database, fills the disk, steps the wall clock. One generator with one seed
+# database, fills the disk, steps the wall clock, puts backups back. One generator with one seed
 # decides all of it, and every step stands in a journal. What has become of the
 # clients is for TortureCheck.pm to say; this file tells it when something was
 # away.
@@ -22,7 +22,7 @@ use constant DECK => (
     'kill_workers', 'kill_master',
     'stop_history', ('stop_pushd') x 2, 'stop_workers',
     'end_history', 'end_pushd', 'end_nginx',
-    'reload_nginx', 'break_bus', ('lock') x 2, ('fill') x 2, 'step_clock', 'restart_all',
+    'reload_nginx', 'break_bus', ('lock') x 2, ('fill') x 2, 'step_clock', 'restart_all', 'restore',
 );
 
 use constant {
@@ -34,7 +34,8 @@ my @PROGRAMS = qw(nginx history pushd);
 
 # Options: longroom, seed, every (mean seconds between two faults), journal (a
 # path), disk (a tmpfs of its own, with the database, or nothing), disk_size
-# (what mount takes), clock (libfaketime's path, or nothing).
+# (what mount takes), clock (libfaketime's path, or nothing), restores (backups may
+# be put back).
 sub new {
     my ($class, %options) = @_;
     open my $journal, '>', $options{journal} or die "can't write $options{journal}: $!\n";
@@ -50,6 +51,7 @@ sub new {
         away     => {},
         count    => {},
         problems => [],
+        restored => [],
         program  => { map { $_ => { state => 'up' } } @PROGRAMS },
     }, $class;
     $self->{next} = time + $options{every};
@@ -72,6 +74,10 @@ sub counts   { return $_[0]{count} }
 
 # When what was away: [from, to, what], in seconds of the system's clock.
 sub outages { return $_[0]{outages} }
+
+# The backups that were put back: {last_id, the highest in it; lost, a copy of the
+# database that it took the place of; at, a time when neither program ran}.
+sub restored { return $_[0]{restored} }
 
 # ---------------------------------------------------------------- decisions
 
@@ -96,7 +102,7 @@ sub _one_in { return $_[0]->_random($_[1]) < 1 }
 sub _deal {
     my ($self) = @_;
     my $deck = $self->{deck};
-    @$deck = DECK if !@$deck;
+    @$deck = grep { $_ ne 'restore' || $self->{restores} } DECK if !@$deck;
     return splice @$deck, int $self->_random(scalar @$deck), 1;
 }
 
@@ -131,6 +137,7 @@ sub tick {
     @{ $self->{due} } = grep { $_->[0] > $now } @{ $self->{due} };
     $_->[1]->() for @due;
     $self->_watch($_) for @PROGRAMS;
+    $self->_put_back if $self->_is_held && !grep { $self->{program}{$_}{state} ne 'down' } qw(history pushd);
     return if $self->{calming} || $now < $self->{next};
     $self->{next} = $now + $self->_between(0.2, 1.8) * $self->{every};
     my $fault = $self->_deal;
@@ -184,7 +191,7 @@ sub _is_back {
 sub _start {
     my ($self, $name) = @_;
     my $program = $self->{program}{$name};
-    return if $program->{state} ne 'down';
+    return if $program->{state} ne 'down' || $name ne 'nginx' && $self->_is_held;
     my %clock = $self->{clock} && $name ne 'nginx'
         ? clock_environment($self->{clock}, $self->_clock_file) : ();
     local @ENV{ keys %clock } = values %clock;
@@ -429,7 +436,7 @@ sub _break_bus {
 # Locked by another process, which goes in good order or not.
 sub _lock {
     my ($self) = @_;
-    return if $self->{lock};
+    return if $self->{lock} || $self->_is_held;
     my $seconds = $self->_one_in(3) ? $self->_between(2, 7) : $self->_between(0.1, 1.5);
     $self->{lock_dies} = $self->_one_in(3);
     $self->_write('lock the database for %.3f s%s', $seconds, $self->{lock_dies} ? ', the holder dies' : '');
@@ -462,7 +469,7 @@ sub _unlock {
 # some of them half-way.
 sub _fill {
     my ($self) = @_;
-    return if !$self->{disk} || $self->{away}{'disk full'};
+    return if !$self->{disk} || $self->{away}{'disk full'} || $self->_is_held;
     my ($used) = Longroom::run(['df', '-k', '--output=used', $self->{disk}])->{stdout} =~ /([0-9]+)\s*\z/ or return;
     my $left = int $self->_random($self->_one_in(2) ? 8 : 300);
     my $seconds = $self->_between(0.3, 4);
@@ -482,6 +489,70 @@ sub _fill {
         $self->_is_back('disk full');
         $self->_write('the disk has room again');
     });
+    return;
+}
+
+# As longroom-history(8) has it: a backup is made while all goes on; some time later
+# both programs end, it is put in place, the log begins an incarnation, and both start.
+sub _restore {
+    my ($self) = @_;
+    return if $self->{restore} || $self->{calming};
+    return $self->_in(0.3, sub { $self->_restore }) if $self->{lock};
+    my $backup = "$self->{longroom}{dir}/backup-" . (1 + @{ $self->{restored} }) . '.db';
+    my ($made, $last) = map { Longroom::run(['sqlite3', '-batch', '-init', '/dev/null', @$_]) }
+        [$self->{longroom}->database, '.timeout 2000', ".backup $backup"], [$backup, 'SELECT max(id) FROM messages'];
+    my ($last_id) = $last->{stdout} =~ /^([0-9]+)$/;
+    if ($made->{status} || !$last_id) {
+        $self->_write('no backup: %s', $made->{stderr} . $last->{stderr});
+        unlink $backup;
+        return $self->_in(0.3, sub { $self->_restore });
+    }
+    my $seconds = $self->_between(0.5, 6);
+    $self->_write('a backup up to id %d is put back in %.3f s', $last_id, $seconds);
+    $self->{restore} = { backup => $backup, last_id => $last_id };
+    $self->_in($seconds, sub { $self->_hold });
+    return;
+}
+
+# Ends both programs and lets them not start. What else has the database open has to
+# go first; where the disk is full there is no room for the backup.
+sub _hold {
+    my ($self) = @_;
+    if ($self->{lock} || $self->{away}{'disk full'}) {
+        $self->_in(0.2, sub { $self->_hold });
+        return;
+    }
+    $self->{restore}{held} = 1;
+    for my $name (qw(history pushd)) {
+        my $state = $self->{program}{$name}{state};
+        $self->_end($name) if $state eq 'up';
+        $self->_kill($name) if $state eq 'starting';
+    }
+    return;
+}
+
+sub _is_held { return $_[0]{restore} && $_[0]{restore}{held} }
+
+sub _put_back {
+    my ($self) = @_;
+    my $restore = delete $self->{restore};
+    my ($l, $database) = ($self->{longroom}, $self->{longroom}->database);
+    my $lost = "$l->{dir}/lost-" . (1 + @{ $self->{restored} }) . '.db';
+    my $done = Longroom::run(['sh', '-ec', <<'END', 'sh', $database, $lost, $restore->{backup}], seconds => 60);
+mv "$1" "$2"
+[ ! -e "$1-wal" ] || mv "$1-wal" "$2-wal"
+rm -f "$1-shm"
+mv "$3" "$1"
+END
+    $self->_blame("the backup can't be put back: $done->{stderr}") if $done->{status};
+    my $begun = Longroom::run([$l->_command('history'), '--new-incarnation'], seconds => 60);
+    $self->_blame("no new incarnation: $begun->{stderr}") if $begun->{status} // 1;
+    push @{ $self->{restored} }, { last_id => $restore->{last_id}, lost => $lost, at => time };
+    $self->_write('the backup up to id %d is in place', $restore->{last_id});
+    $self->_count('backup restored');
+    $self->_start_in('history', $self->_pause);
+    # So that the log may have grown past what it was before anybody can ask.
+    $self->_start_in('pushd', $self->_one_in(2) ? $self->_between(2, 8) : $self->_pause);
     return;
 }
 

@@ -17,7 +17,7 @@ use constant {
 
 sub new {
     my ($class, %options) = @_;
-    return bless { %options, breach => {}, evidence => [], count => {} }, $class;
+    return bless { %options, breach => {}, evidence => [], count => {}, restored => $options{restored} || [] }, $class;
 }
 
 sub breaches { return $_[0]{breach} }
@@ -43,6 +43,7 @@ sub judge {
             my ($letter, $at, @words) = split ' ', $line;
             if    ($letter eq 'W') { $self->_take_answer($at, @words) }
             elsif ($letter eq 'J') { $pollers{ $words[0] } = { room => $words[1], asked => $words[2], joined => $at, last => $words[3], file => $file } }
+            elsif ($letter eq 'X' && $words[1] eq 'reset') { $self->{count}{resets}++ }
             elsif ($letter eq 'X') { $self->_breach($words[1] =~ /^room/ ? 'in a wrong room' : "told a $words[1]", $at, "poller $words[0]: $words[1]") }
             elsif ($letter eq 'S') { $self->_judge_slow($at, @words) }
             elsif ($letter eq 'F') { $self->_breach('refused', $at, "@words") }
@@ -81,26 +82,42 @@ sub judge_waiting {
 
 # ---------------------------------------------------------------- what is saved
 
-# {saved}{id} = [room, "mark:size"], {room}{name} = [ids], {mark}{mark} = id
+# Where backups were put back there was more than one log, each like the one before up
+# to the highest id of the backup (begins), and otherwise from then on (at):
+#     {logs}[n]{saved}{id} = [room, "attempt:mark:size"], {room}{name} = [ids], {mark}{mark} = id
+# The last of them is what is there now.
 sub _read_database {
     my ($self) = @_;
-    my $l = $self->{longroom};
+    my @restored = @{ $self->{restored} };
+    my @files = ((map { $_->{lost} } @restored), $self->{longroom}->database);
+    $self->{logs} = [map { $self->_read_log($_) } @files];
+    @{ $self->{logs}[$_ + 1] }{qw(begins at)} = @{ $restored[$_] }{qw(last_id at)} for 0 .. $#restored;
+    @{$self}{qw(saved room mark)} = @{ $self->{logs}[-1] }{qw(saved room mark)};
+    $self->{count}{saved} = keys %{ $self->{saved} };
+    my ($sound) = $self->{longroom}->sql('PRAGMA integrity_check;');
+    $self->_breach('database damaged', time, $sound) if $sound ne 'ok';
+    return;
+}
+
+sub _read_log {
+    my ($self, $file) = @_;
     my $foreign = $self->{foreign};
-    for my $row ($l->sql('SELECT m.id, r.name, m.client_id, m.sender_name, substr(m.content, 1, 40), length(m.content)'
-        . ' FROM messages AS m LEFT JOIN rooms AS r USING (room_id) ORDER BY m.id;')) {
+    my $read = Longroom::run(['sqlite3', '-batch', '-init', '/dev/null', $file, '.timeout 10000',
+        'SELECT m.id, r.name, m.client_id, m.sender_name, substr(m.content, 1, 40), length(m.content)'
+        . ' FROM messages AS m LEFT JOIN rooms AS r USING (room_id) ORDER BY m.id'], seconds => 60);
+    die "sqlite3: $read->{stderr}\n" if $read->{status} // 1;
+    my %log;
+    for my $row (split /\n/, $read->{stdout}) {
         my ($id, $room, $client_id, $attempt, $content, $size) = split /\|/, $row;
         next if $foreign && $room =~ /$foreign/;
         my ($mark) = split / /, $content;
         $self->_breach('damaged', time, "id $id has client_id $client_id and content $content") if $mark ne $client_id;
-        $self->_breach('saved twice', time, "$mark is saved as id $self->{mark}{$mark} and as id $id") if $self->{mark}{$mark};
-        $self->{saved}{$id} = [$room, "$attempt:$mark:$size"];
-        $self->{mark}{$mark} = $id;
-        push @{ $self->{room}{$room} }, $id;
+        $self->_breach('saved twice', time, "$mark is saved as id $log{mark}{$mark} and as id $id") if $log{mark}{$mark};
+        $log{saved}{$id} = [$room, "$attempt:$mark:$size"];
+        $log{mark}{$mark} = $id;
+        push @{ $log{room}{$room} }, $id;
     }
-    $self->{count}{saved} = keys %{ $self->{saved} };
-    my ($sound) = $l->sql('PRAGMA integrity_check;');
-    $self->_breach('database damaged', time, $sound) if $sound ne 'ok';
-    return;
+    return \%log;
 }
 
 sub _compare_history {
@@ -138,11 +155,30 @@ sub _take_answer {
     return if $status != 200 && $status != 201;
     $self->_breach('200 for a first attempt', $at, "$mark: id $id") if $status == 200 && $attempt == 1;
     my $saved = $self->{saved}{$id};
+    return if $self->_went_with_a_log($id, $room, $mark);
     $self->_breach('answered but not saved', $at, "$mark in $room was answered $status with id $id, which is "
         . ($saved ? "@$saved" : 'not there') . ($self->{mark}{$mark} ? "; $mark is id $self->{mark}{$mark}" : ''))
-        if !$saved || $saved->[0] ne $room || (split /:/, $saved->[1])[1] ne $mark;
+        if !_is_saved_as($saved, $room, $mark);
     $self->{needed}{$room}{$mark} = $asked if $saved;
     return;
+}
+
+sub _is_saved_as {
+    my ($saved, $room, $mark) = @_;
+    return $saved && $saved->[0] eq $room && (split /:/, $saved->[1])[1] eq $mark;
+}
+
+# True if a log that was replaced by a backup has it, and the backup was made before.
+sub _went_with_a_log {
+    my ($self, $id, $room, $mark) = @_;
+    my @logs = @{ $self->{logs} };
+    return 0 if _is_saved_as($logs[-1]{saved}{$id}, $room, $mark);
+    for my $n (0 .. $#logs - 1) {
+        next if $id <= $logs[$n + 1]{begins} || !_is_saved_as($logs[$n]{saved}{$id}, $room, $mark);
+        $self->{count}{'gone with a log that was replaced'}++;
+        return 1;
+    }
+    return 0;
 }
 
 sub _judge_answers {
@@ -190,71 +226,155 @@ sub _read_deliveries {
     my ($self, $file, $pollers) = @_;
     open my $in, '<', $file or die "can't read $file: $!\n";
     while (my $line = <$in>) {
-        next if $line !~ /^D (\S+) (\S+) (\S+)/;
-        push @{ $pollers->{$2}{got} }, [$1, $3];
+        push @{ $pollers->{$2}{got} }, { at => $1, items => $3 } if $line =~ /^D (\S+) (\S+) (\S+)/;
+        push @{ $pollers->{$2}{got} }, { at => $1, reset => [map { _id_of($_) } $3, $4] } if $line =~ /^X (\S+) (\S+) reset (\S+) (\S+)/;
     }
     return;
 }
 
+# The id in a cursor. A client must not look, we may.
+sub _id_of {
+    my ($cursor) = @_;
+    return $cursor =~ /^(?:1\.[0-9a-f]+\.)?([0-9]+)/ ? $1 : 0;
+}
+
+# Where a poller stands: {log, the number of that; at, an index into its room's ids
+# there, of what must come next; undef: of whatever comes}.
 sub _judge_poller {
     my ($self, $name, $poller) = @_;
-    my $room = $poller->{room};
-    my $ids = $self->{room}{$room} || [];
-    my $at = 0;
-    my $who = "poller $name in $room";
+    my $stand = { who => "poller $name in $poller->{room}", room => $poller->{room}, log => $self->_log_at($poller->{joined}) };
     # By history: all after the newest that it knew. By a poll: all after some
     # point, which is not after the first that was sent since.
-    $at = _index_after($ids, $poller->{last}) if $poller->{last} ne '-';
-    my $begun = $poller->{last} ne '-';
+    my $by_history = $poller->{last} ne '-';
+    if ($by_history) {
+        $stand->{log}-- while $stand->{log} && $poller->{last} && !$self->{logs}[ $stand->{log} ]{saved}{ $poller->{last} };
+        $stand->{at} = _index_after($self->_ids($stand), $poller->{last});
+    }
     my ($first, %unsaved, %saved);
     for my $page (@{ delete $poller->{got} || [] }) {
-        my ($time, $items) = @$page;
-        for my $item (split /,/, $items) {
+        my $time = $page->{at};
+        if ($page->{reset}) {
+            $first //= $self->_before($stand);
+            $self->_take_reset($stand, $time, @{ $page->{reset} });
+            next;
+        }
+        for my $item (split /,/, $page->{items}) {
             my ($id, $attempt, $mark, $size) = split /:/, $item;
             if ($id eq 'null') {
                 $self->{count}{'unsaved delivered'}++;
-                $self->_breach('unsaved twice', $time, "$who: $mark, attempt $attempt") if $unsaved{"$mark $attempt"}++;
+                $self->_breach('unsaved twice', $time, "$stand->{who}: $mark, attempt $attempt") if $unsaved{"$mark $attempt"}++;
                 $self->{count}{"unsaved delivered anew from a repeat"}++ if $unsaved{$mark}++;
                 next;
             }
             $self->{count}{'saved delivered'}++;
             $saved{"$mark $attempt"} = $time;
-            if (!$begun) {
-                $begun = 1;
-                $at = _index_after($ids, $id - 1);
-                $first = $at;
-            }
-            my $expected = $ids->[$at] // 0;
-            if ($id == $expected) {
-                $at++;
-                $self->_breach('delivered otherwise than saved', $time, "$who: id $id is $attempt:$mark:$size, saved as $self->{saved}{$id}[1]")
-                    if "$attempt:$mark:$size" ne $self->{saved}{$id}[1];
-                next;
-            }
-            my $index = _index_after($ids, $id - 1);
-            if (($ids->[$index] // 0) != $id) {
-                $self->_breach('delivered, not saved', $time, "$who: id $id, $mark");
-            }
-            elsif ($index > $at) {
-                $self->_breach('lost', $time, "$who: " . ($index - $at) . " messages, ids $ids->[$at] to $ids->[$index - 1], are missing before id $id");
-                $at = $index + 1;
-            }
-            else {
-                $self->_breach('doubled or out of order', $time, "$who: id $id, $mark, after id " . ($at ? $ids->[$at - 1] : 0));
-            }
+            $self->_begin($stand, $id, "$attempt:$mark:$size") if !defined $stand->{at};
+            $first //= $self->_before($stand);
+            $self->_take_item($stand, $time, $id, "$attempt:$mark:$size");
         }
     }
     for (grep {/ /} keys %unsaved) {
-        $self->_breach('saved and unsaved from one attempt', $saved{$_}, "$who: $_") if $saved{$_};
+        $self->_breach('saved and unsaved from one attempt', $saved{$_}, "$stand->{who}: $_") if $saved{$_};
     }
+    1 while $self->_goes_on($stand);
+    my $ids = $self->_ids($stand);
     return if !@$ids;
-    $first = $at if !$begun;
-    $self->_breach('lost at the end', time, "$who: " . (@$ids - $at) . " messages from id $ids->[$at] on never came") if $at < @$ids;
-    return if !defined $first;
-    for my $id (@$ids[0 .. $first - 1]) {
-        my $message = $self->{sent}{ (split /:/, $self->{saved}{$id}[1])[1] } or next;
-        $self->_breach('lost after joining', $poller->{joined}, "$who: id $id was first sent at $message->{asked}, after it had joined at $poller->{joined}")
+    my $at = $stand->{at} // 0;
+    $self->_breach('lost at the end', time, "$stand->{who}: " . (@$ids - $at) . " messages from id $ids->[$at] on never came") if $at < @$ids;
+    $self->_breach('lost with a log', time, "$stand->{who}: its log was replaced after id $ids->[$at - 1], and nobody told it")
+        if $stand->{log} < $#{ $self->{logs} };
+    for my $missed ($by_history ? () : @{ $first // [] }) {
+        my ($id, $mark) = @$missed;
+        my $message = $self->{sent}{$mark} or next;
+        $self->_breach('lost after joining', $poller->{joined}, "$stand->{who}: id $id was first sent at $message->{asked}, after it had joined at $poller->{joined}")
             if $message->{asked} > $poller->{joined} + 0.001;
+    }
+    return;
+}
+
+sub _ids {
+    my ($self, $stand) = @_;
+    return $self->{logs}[ $stand->{log} ]{room}{ $stand->{room} } || [];
+}
+
+# The number of the log of this time.
+sub _log_at {
+    my ($self, $time) = @_;
+    return scalar grep { $_->{at} <= $time } @{ $self->{restored} };
+}
+
+# What is before its place: [id, mark].
+sub _before {
+    my ($self, $stand) = @_;
+    return [] if !$stand->{at};
+    my $saved = $self->{logs}[ $stand->{log} ]{saved};
+    return [map { [$_, (split /:/, $saved->{$_}[1])[1]] } @{ $self->_ids($stand) }[0 .. $stand->{at} - 1]];
+}
+
+# From what is in the backup the next log goes on, and it is not told.
+sub _goes_on {
+    my ($self, $stand) = @_;
+    my $next = $self->{logs}[ $stand->{log} + 1 ] or return 0;
+    return 0 if $stand->{at} && $self->_ids($stand)->[ $stand->{at} - 1 ] > $next->{begins};
+    $stand->{log}++;
+    return 1;
+}
+
+sub _has {
+    my ($self, $log, $id, $text) = @_;
+    my $saved = $self->{logs}[$log]{saved}{$id};
+    return $saved && $saved->[1] eq $text;
+}
+
+# Its first message, or the first behind a reset.
+sub _begin {
+    my ($self, $stand, $id, $text) = @_;
+    for my $log ($stand->{log} .. $#{ $self->{logs} }) {
+        next if !$self->_has($log, $id, $text);
+        $stand->{log} = $log;
+        last;
+    }
+    $stand->{at} = _index_after($self->_ids($stand), $id - 1);
+    return;
+}
+
+# It must have been ahead of a backup that was put back meanwhile.
+sub _take_reset {
+    my ($self, $stand, $time, $asked, $new) = @_;
+    my @since = grep { $_->{at} && $_->{at} <= $time } @{ $self->{logs} }[$stand->{log} + 1 .. $#{ $self->{logs} }];
+    if (!grep { $asked > $_->{begins} } @since) {
+        $self->_breach('told a reset', $time, "$stand->{who}: with a cursor of id $asked");
+        return;
+    }
+    $stand->{log} += @since;
+    # The page begins where it likes; where it is empty, so is the room up to there.
+    $stand->{at} = undef;
+    $stand->{at} = 0 if !grep { $_ <= $new } @{ $self->_ids($stand) };
+    return;
+}
+
+sub _take_item {
+    my ($self, $stand, $time, $id, $text) = @_;
+    my ($who, $saved) = ($stand->{who}, sub { $self->{logs}[ $stand->{log} ]{saved}{$id} });
+    until (($self->_ids($stand)->[ $stand->{at} ] // 0) == $id && $self->_has($stand->{log}, $id, $text)) {
+        $self->_goes_on($stand) or last;
+    }
+    my ($ids, $at) = ($self->_ids($stand), $stand->{at});
+    if (($ids->[$at] // 0) == $id) {
+        $stand->{at}++;
+        $self->_breach('delivered otherwise than saved', $time, "$who: id $id is $text, saved as " . $saved->()->[1]) if $saved->()->[1] ne $text;
+        return;
+    }
+    my $index = _index_after($ids, $id - 1);
+    if (($ids->[$index] // 0) != $id) {
+        $self->_breach('delivered, not saved', $time, "$who: id $id, $text");
+    }
+    elsif ($index > $at) {
+        $self->_breach('lost', $time, "$who: " . ($index - $at) . " messages, ids $ids->[$at] to $ids->[$index - 1], are missing before id $id");
+        $stand->{at} = $index + 1;
+    }
+    else {
+        $self->_breach('doubled or out of order', $time, "$who: id $id, $text, after id " . ($at ? $ids->[$at - 1] : 0));
     }
     return;
 }

@@ -11,7 +11,9 @@ package TortureClients;
 #     J time poller room asked last                     has joined; `last` is the newest id it
 #                                                       knows of, - if it joined by a poll
 #     D time poller items                               got messages: id:attempt:mark:size,...
-#     X time poller what                                was told gap or reset, or of another room
+#     X time poller what                                was told gap or reset, or of another room;
+#                                                       what a page was, before its messages. Behind
+#                                                       reset the cursor that was sent, and the new one
 #     S time who what limit asked status                a slow answer: more than `limit` and a little
 #     F time who status content                         was refused
 #     C name count                                      counts, at the end
@@ -272,6 +274,12 @@ sub follow {
             $state->{rest} = 1;
             return 1;
         }
+        for my $flag (qw(gap reset)) {
+            next if $answer->{content} !~ /"$flag"\s*:\s*true/;
+            $self->_note('X', _now(), $options{name}, $flag, $cursor, $new);
+            # An id would not say that it is of the log that is gone.
+            $last_id = undef;
+        }
         my ($items, $newest, $ended) = $self->_read_items($options{name}, $options{room}, $answer->{content});
         $cursor = $new;
         $last_id = $newest if $newest;
@@ -283,9 +291,6 @@ sub follow {
             return 1;
         }
         $self->_note('D', _now(), $options{name}, $items) if length $items;
-        for my $flag (qw(gap reset)) {
-            $self->_note('X', _now(), $options{name}, $flag) if $answer->{content} =~ /"$flag"\s*:\s*true/;
-        }
         $state->{rest} = rand $options{rests} if $options{rests} && rand() < 0.2;
         return !$ended;
     });
