@@ -21,10 +21,15 @@ cmp_ok $delivered // 0, '>', 1000, 'messages went through all the while';
 my %seen = map { /(.*) ([0-9]+)/ } split /, /, ($torture->{stdout} =~ /^torture: seen: (.*)/m)[0] // '';
 cmp_ok $seen{asked_and_left} || 0, '>', 100, 'clients asked and hung up at once';
 cmp_ok $seen{costly_400} || 0, '>=', 1, 'bodies that cost were sent, and refused';
-# It can see: without the rule that repairs what the bus lost, it fails.
-my $dir = Longroom::fresh_dir();
-my $without = Longroom::run([$^X, "$FindBin::Bin/torture", '--minutes', '0.5', '--seed', $seed,
-    '--no-restore', '--pushd', 'pushd-without-repair', '--dir', "$dir"], seconds => 300);
+# It can see: without the rule that repairs what the bus lost, it fails. Whether a frame
+# is lost is up to the moment in which something is killed: one run of four had none.
+my $without;
+for my $try (0 .. 3) {
+    my $dir = Longroom::fresh_dir();
+    $without = Longroom::run([$^X, "$FindBin::Bin/torture", '--minutes', '0.5', '--every', '0.6', '--seed', $seed + $try,
+        '--no-restore', '--pushd', 'pushd-without-repair', '--dir', "$dir"], seconds => 300);
+    last if ($without->{status} // -1) != 0;
+}
 is $without->{status}, 1, 'the torture fails a longroom-pushd that does not read the log to repair a hole';
 # Its pollers see that, or the clients of the load beside them.
 like $without->{stdout}, qr/^torture: (?:BREACH: |PROBLEM: longroom-load found )lost/m, '... which has lost messages'
