@@ -1,11 +1,7 @@
 #include "acknowledged.h"
 
-#include <assert.h>
-#include <inttypes.h>
-#include <stdio.h>
-
-static const char EMPTY[] = "longroom 1 -------- -------- "
-                            "------------------- --------\n";
+static const char empty_line[] = "longroom 1 -------- -------- "
+                                 "------------------- --------\n";
 enum { FIRST_AT = 11, NEWEST_AT = 20, ID_AT = 29, CHECKSUM_AT = 49 };
 
 /* FNV-1a: against halves of lines, not against who means harm. */
@@ -30,27 +26,38 @@ static void put(char *at, int digits, unsigned base, uint64_t number)
 void acknowledged_render(const struct acknowledged *record,
                          char line[ACKNOWLEDGED_SIZE])
 {
-	memcpy(line, EMPTY, ACKNOWLEDGED_SIZE);
+	memcpy(line, empty_line, ACKNOWLEDGED_SIZE);
 	put(line + FIRST_AT, 8, 16, record->first);
 	put(line + NEWEST_AT, 8, 16, record->newest);
 	put(line + ID_AT, 19, 10, (uint64_t)record->id);
 	put(line + CHECKSUM_AT, 8, 16, checksum(line, CHECKSUM_AT));
 }
 
+/* Something, if these are no digits. */
+static uint64_t get(const char *at, int digits, unsigned base)
+{
+	uint64_t number = 0;
+
+	for (int i = 0; i < digits; i++) {
+		unsigned c = (unsigned char)at[i];
+
+		number = number * base + (c <= '9' ? c - '0' : c - 'a' + 10);
+	}
+	return number;
+}
+
 /* What is read has to be, byte for byte, what would be written. */
 bool acknowledged_parse(struct text line, struct acknowledged *record)
 {
-	char text[ACKNOWLEDGED_SIZE + 1], same[ACKNOWLEDGED_SIZE];
+	char same[ACKNOWLEDGED_SIZE];
 
 	if (line.size != ACKNOWLEDGED_SIZE)
 		return false;
-	memcpy(text, line.data, ACKNOWLEDGED_SIZE);
-	text[ACKNOWLEDGED_SIZE] = '\0';
-	if (sscanf(text, "longroom 1 %8" SCNx32 " %8" SCNx32 " %19" SCNd64,
-	           &record->first, &record->newest, &record->id) != 3)
-		return false;
+	record->first = (uint32_t)get(line.data + FIRST_AT, 8, 16);
+	record->newest = (uint32_t)get(line.data + NEWEST_AT, 8, 16);
+	record->id = (int64_t)get(line.data + ID_AT, 19, 10);
 	acknowledged_render(record, same);
-	return record->id >= 0 && memcmp(text, same, sizeof same) == 0;
+	return record->id >= 0 && memcmp(line.data, same, sizeof same) == 0;
 }
 
 static struct cursor place_of(const struct acknowledged *record)
