@@ -15,7 +15,7 @@ void sequence_release(struct sequence *sequence)
 
 static void move_to_ring_of(struct sequence *sequence, size_t room)
 {
-	struct entry **ring = memory_get(room * sizeof *ring);
+	struct entry **ring = memory_get(room * sizeof(struct entry *));
 
 	for (size_t i = 0; i < sequence->count; i++)
 		ring[i] = sequence_at(sequence, i);

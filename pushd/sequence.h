@@ -48,7 +48,7 @@ static inline struct entry *sequence_last(const struct sequence *sequence)
 /* What its ring takes. */
 static inline size_t sequence_bytes(const struct sequence *sequence)
 {
-	return sequence->room * sizeof *sequence->ring;
+	return sequence->room * sizeof(struct entry *);
 }
 
 #endif
