@@ -26,7 +26,7 @@ static const char *const statements[STATEMENT_COUNT] = {
 	[LOG_END] =
 		"SELECT coalesce((SELECT seq FROM sqlite_sequence"
 		" WHERE name = 'messages'), 0), changes, upheavals, newest_tag"
-		" FROM log",
+		" FROM log, change_count",
 	[INCARNATIONS] = "SELECT tag, began FROM incarnations ORDER BY number",
 	/* Other ids are those of numbered rooms, whatever name they are given. */
 	[FIND_ROOM] = "SELECT room_id FROM rooms WHERE name = ?1 AND room_id < 0",

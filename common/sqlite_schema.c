@@ -11,12 +11,12 @@ enum {
  * with anything: an UPDATE OR REPLACE of the operator's would have its own way
  * with that. */
 
-/* The room has changed, as change number log.changes. */
+/* The room has changed, as change number change_count.changes. */
 #define ROOM_CHANGED(row) \
 	"INSERT INTO changed_rooms (room_id, changed) SELECT " row ".room_id, 0" \
 	"  WHERE typeof(" row ".room_id) = 'integer' AND NOT EXISTS" \
 	"   (SELECT 1 FROM changed_rooms WHERE room_id = " row ".room_id);" \
-	"UPDATE changed_rooms SET changed = (SELECT changes FROM log)" \
+	"UPDATE changed_rooms SET changed = (SELECT changes FROM change_count)" \
 	"  WHERE room_id = " row ".room_id;"
 
 /* ... and not only by losing its oldest message. */
@@ -39,7 +39,7 @@ enum {
 	"      WHERE room_id = old.room_id AND id > old.id)," \
 	"      9223372036854775807));"
 
-#define COUNT_CHANGE "UPDATE log SET changes = changes + 1;"
+#define COUNT_CHANGE "UPDATE change_count SET changes = changes + 1;"
 
 /* migrations[n] takes a database of version n (PRAGMA user_version) to n + 1,
  * in one transaction. A published row is never changed; a new version gets a
@@ -82,11 +82,16 @@ static const char *const migrations[SCHEMA_VERSION] = {
 	"END;"
 	"INSERT INTO log (identity) VALUES (abs(random() % 4294967296));",
 
-	/* What an operator changes by SQL. changes counts; upheavals counts those
-	 * of which it is not said what else they have changed. */
+	/* What an operator changes by SQL. upheavals counts those changes of which
+	 * it is not said where they were. log.removals and rooms.pruned_id are not
+	 * used from here on: to alter a table would have this connection open a
+	 * temporary database, which every commit of its would be for as well. */
 	"DROP TRIGGER messages_removed;"
-	"ALTER TABLE log RENAME COLUMN removals TO changes;"
-	"ALTER TABLE log ADD COLUMN upheavals INTEGER NOT NULL DEFAULT 0;"
+	"CREATE TABLE change_count ("
+	"  changes INTEGER NOT NULL,"
+	"  upheavals INTEGER NOT NULL DEFAULT 0"
+	");"
+	"INSERT INTO change_count (changes) SELECT removals FROM log;"
 	/* For each room the numbers of its last change, and of the last that was
 	 * more than the removal of its oldest message. */
 	"CREATE TABLE changed_rooms ("
@@ -103,7 +108,6 @@ static const char *const migrations[SCHEMA_VERSION] = {
 	") WITHOUT ROWID;"
 	"INSERT INTO holes SELECT room_id, pruned_id FROM rooms"
 	"  WHERE typeof(pruned_id) = 'integer' AND pruned_id > 0;"
-	"ALTER TABLE rooms DROP COLUMN pruned_id;"
 	"CREATE TRIGGER messages_removed AFTER DELETE ON messages BEGIN "
 	COUNT_CHANGE
 	ROOM_CHANGED("old")
@@ -130,10 +134,12 @@ static const char *const migrations[SCHEMA_VERSION] = {
 	"END;"
 	"CREATE TRIGGER rooms_renamed AFTER UPDATE OF room_id, name ON rooms"
 	"  WHEN old.room_id <> new.room_id OR old.name IS NOT new.name BEGIN"
-	"  UPDATE log SET changes = changes + 1, upheavals = upheavals + 1;"
+	"  UPDATE change_count"
+	"    SET changes = changes + 1, upheavals = upheavals + 1;"
 	"END;"
 	"CREATE TRIGGER rooms_removed AFTER DELETE ON rooms BEGIN"
-	"  UPDATE log SET changes = changes + 1, upheavals = upheavals + 1;"
+	"  UPDATE change_count"
+	"    SET changes = changes + 1, upheavals = upheavals + 1;"
 	"END;",
 
 	/* log.identity stays: it is the first tag, by which a log is known for
