@@ -45,17 +45,18 @@ struct places_of {
 	places each[128]; /* where a character stands */
 };
 
-static bool find_places(const char *name, struct places_of *of)
+/* What can be no name of a room has no places, and matches nothing. */
+static void find_places(const char *name, struct places_of *of)
 {
 	size_t size = strlen(name);
 
+	*of = (struct places_of){0};
 	if (size == 0 || size > ROOM_NAME_MAX)
-		return false;
-	*of = (struct places_of){.last = UINT64_C(1) << (size - 1)};
+		return;
+	of->last = UINT64_C(1) << (size - 1);
 	of->all = of->last | (of->last - 1);
 	for (size_t i = 0; i < size; i++)
 		of->each[name[i] & 0x7f] |= UINT64_C(1) << i;
-	return true;
 }
 
 /* Follows all ways to match at once: `ends` are the characters of the name at
@@ -82,14 +83,35 @@ static bool matches(const char *pattern, const struct places_of *of)
 	return (ends & of->last) != 0;
 }
 
+enum answer { NO, YES, MAYBE };
+
+/* Most patterns are a name, or one with a star behind it, and most names differ at
+ * once: that much is a matter of comparing. */
+static enum answer compare(const char *pattern, const char *name)
+{
+	while (*pattern != '\0' && *pattern != '*' && *pattern != '?')
+		if (*pattern++ != *name++)
+			return NO;
+	if (*pattern == '\0')
+		return *name == '\0' ? YES : NO;
+	return *pattern == '*' && pattern[1] == '\0' ? YES : MAYBE;
+}
+
 bool pattern_list_matches(const struct word_list *patterns, const char *name)
 {
 	struct places_of of;
+	bool has_places = false;
 
-	if (patterns->count == 0 || !find_places(name, &of))
-		return false;
-	for (size_t i = 0; i < patterns->count; i++)
-		if (matches(patterns->words[i], &of))
+	for (size_t i = 0; i < patterns->count; i++) {
+		const char *pattern = patterns->words[i];
+		enum answer answer = compare(pattern, name);
+
+		if (answer == MAYBE && !has_places) {
+			find_places(name, &of);
+			has_places = true;
+		}
+		if (answer == YES || (answer == MAYBE && matches(pattern, &of)))
 			return true;
+	}
 	return false;
 }

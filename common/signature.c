@@ -119,6 +119,16 @@ static bool is_computed(const struct key *key, const char *algorithm,
 	       CRYPTO_memcmp(code, signature.data, size) == 0;
 }
 
+static bool add_computed(const struct key *key, const char *algorithm,
+                         struct text text, struct buffer *signature)
+{
+	unsigned char code[EVP_MAX_MD_SIZE];
+	unsigned size = compute(key, algorithm, text, code);
+
+	buffer_add(signature, code, size);
+	return size > 0;
+}
+
 /* ---- Pairs of keys ---- */
 
 static bool verify(const struct key *key, const char *algorithm,
@@ -134,6 +144,17 @@ static bool verify(const struct key *key, const char *algorithm,
 
 	EVP_MD_CTX_free(context);
 	return good;
+}
+
+static bool verify_numbers(const struct key *key, const char *algorithm,
+                           struct text text, struct text signature, size_t size)
+{
+	unsigned char der[DER_MAX];
+	size_t der_size = to_der(signature, size, der);
+
+	return der_size > 0 &&
+	       verify(key, algorithm, text,
+	              (struct text){(const char *)der, der_size});
 }
 
 static bool sign(const struct key *key, const char *algorithm, struct text text,
@@ -160,33 +181,25 @@ bool signature_is_good(const struct key *key, const char *algorithm,
                        struct text text, struct text signature)
 {
 	size_t size = number_size(key->kind);
-	unsigned char der[DER_MAX];
 
 	if (!key_is_for(key, algorithm))
 		return false;
 	if (key->kind == KEY_SECRET)
 		return is_computed(key, algorithm, text, signature);
-	if (size > 0) {
-		size = to_der(signature, size, der);
-		signature = (struct text){(const char *)der, size};
-	}
-	return signature.size > 0 && verify(key, algorithm, text, signature);
+	return size > 0 ? verify_numbers(key, algorithm, text, signature, size)
+	                : verify(key, algorithm, text, signature);
 }
 
 bool signature_make(const struct key *key, const char *algorithm,
                     struct text text, struct buffer *signature)
 {
 	size_t size = number_size(key->kind);
-	unsigned char code[EVP_MAX_MD_SIZE];
 	struct buffer der = {0};
 
 	if (!key_is_for(key, algorithm))
 		return false;
-	if (key->kind == KEY_SECRET) {
-		buffer_add(signature, code,
-		           compute(key, algorithm, text, code));
-		return signature->size > 0;
-	}
+	if (key->kind == KEY_SECRET)
+		return add_computed(key, algorithm, text, signature);
 	if (size == 0)
 		return sign(key, algorithm, text, signature);
 	bool good = sign(key, algorithm, text, &der) &&

@@ -80,3 +80,14 @@ void thread_condition_init(pthread_cond_t *condition)
 	pthread_cond_init(condition, &attributes);
 	pthread_condattr_destroy(&attributes);
 }
+
+/* Linux has a priority for each thread. POSIX has one for the process, all of which
+ * would give way. */
+void thread_give_way(void)
+{
+#ifdef __linux__
+	enum { NICE = 10 };
+
+	setpriority(PRIO_PROCESS, 0, NICE);
+#endif
+}

@@ -13,6 +13,9 @@ pthread_t thread_start(void *(*run)(void *), void *argument);
 /* Whether one more can be had now, for libraries that start their own and abort
  * where they can't; *error says why not. */
 bool thread_can_start(struct buffer *error);
+/* This thread lets others go first for good: it gets a tenth of a processor where
+ * they want all of it. */
+void thread_give_way(void);
 
 /* A condition whose timed waits go by CLOCK_MONOTONIC. */
 void thread_condition_init(pthread_cond_t *condition);

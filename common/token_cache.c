@@ -131,10 +131,17 @@ static void keep(struct token_cache *cache, struct token_entry *entry)
 		find_set(cache, (struct text){entry->bytes, entry->size});
 	size_t place = 0;
 
-	for (size_t i = 0; i < TOKEN_CACHE_WAYS && set[place] != NULL; i++)
+	for (size_t i = 0; i < TOKEN_CACHE_WAYS && set[place] != NULL; i++) {
+		/* It was verified twice, for two who came with it at once. */
+		if (set[i] != NULL && set[i]->size == entry->size &&
+		    memcmp(set[i]->bytes, entry->bytes, entry->size) == 0) {
+			place = i;
+			break;
+		}
 		if (set[i] == NULL ||
 		    set[i]->expires.wall_ms < set[place]->expires.wall_ms)
 			place = i;
+	}
 	entry_release(set[place]);
 	entry->holders++;
 	set[place] = entry;

@@ -24,6 +24,7 @@ enum {
 struct gateway {
 	bool is_cgi;
 	int connection;
+	int feed; /* that it has for itself; -1: none */
 	size_t unchecked; /* bytes that may be written without a look */
 	FCGX_Request request;
 };
@@ -44,6 +45,7 @@ struct gateway *gateway_new(void)
 
 	FCGX_InitRequest(&g->request, -1, 0);
 	g->request.ipcFd = -1;
+	g->feed = -1;
 	return g;
 }
 
@@ -174,10 +176,19 @@ bool gateway_read(struct gateway *g, size_t size, struct buffer *b)
 	return true;
 }
 
+void gateway_keep_feed(struct gateway *g, int *feed)
+{
+	g->feed = *feed;
+	*feed = -1;
+}
+
 void gateway_end_input(struct gateway *g)
 {
 	if (!g->is_cgi)
 		g->request.ipcFd = g->connection;
+	if (g->feed >= 0)
+		close(g->feed);
+	g->feed = -1;
 }
 
 int gateway_connection(const struct gateway *g)

@@ -45,8 +45,12 @@ bool gateway_has_twice(struct gateway *g, const char *name);
 /* Adds up to size bytes of the request's body to b; false if it ended before. */
 bool gateway_read(struct gateway *g, size_t size, struct buffer *b);
 
-/* The request was read as far as anybody wants it: from here on it does without
- * its thread's feed. */
+/* The request goes to another thread before it was read: it takes the feed along,
+ * and leaves -1. */
+void gateway_keep_feed(struct gateway *g, int *feed);
+
+/* The request was read as far as anybody wants it: from here on it does without a
+ * feed. */
 void gateway_end_input(struct gateway *g);
 
 /* The connection that is to be writable before more is written. */

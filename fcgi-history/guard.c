@@ -45,65 +45,51 @@ static void keep_sender(struct request *request, const struct identity *identity
 	buffer_add_string(&sender->type, identity->sender_type);
 }
 
-/* While a worker does this another one works in its place. */
-static void prove(struct service *service, struct text token,
-                  struct token_proof *proof)
+/* By what is known of the token, or by the proof once there is one. */
+static struct problem ask(struct service *service, struct request *request,
+                          enum access_right right, struct grant *grant)
 {
-	struct verifications *verifications = service->shared->verifications;
+	const struct settings *settings = service->settings;
+	struct verification *verification = &request->verification;
+	struct token_proof *proof = NULL;
+	struct moment now = clock_now();
+	struct credentials credentials =
+		read_credentials(request->gateway, settings->auth_mode);
 
-	if (service->step_aside != NULL)
-		service->step_aside(service->worker);
-	if (verifications != NULL)
-		verifications_take_turn(verifications);
-	access_prove(service->shared->access, token, proof);
-	metrics_add(proof->is_genuine ? METRIC_HISTORY_VERIFIED_GOOD
-	                              : METRIC_HISTORY_VERIFIED_BAD, 1);
-	if (verifications != NULL)
-		verifications_leave(verifications);
+	if (verification->is_done) {
+		proof = &verification->proof;
+		metrics_add(proof->is_genuine ? METRIC_HISTORY_VERIFIED_GOOD
+		                              : METRIC_HISTORY_VERIFIED_BAD, 1);
+	}
+	verification->is_done = false;
+	return access_ask_proven(service->shared->access, settings, &credentials,
+	                         proof, &request->route.room, right, &now, grant);
 }
 
-/* A token that is remembered waits for nothing. */
-static struct problem ask(struct service *service,
-                          const struct credentials *credentials,
-                          const struct room_name *room, enum access_right right,
-                          struct grant *grant)
+static void refuse(struct service *service, struct request *request,
+                   struct problem wrong)
 {
-	struct verifications *verifications = service->shared->verifications;
-	struct access *access = service->shared->access;
-	struct moment now = clock_now();
-	struct token_proof proof;
-	struct problem wrong = access_ask(access, service->settings, credentials,
-	                                  room, right, &now, grant);
-
-	if (grant->unverified.size == 0)
-		return wrong;
-	if (verifications != NULL && !verifications_enter(verifications)) {
-		metrics_add(METRIC_HISTORY_VERIFIED_NONE, 1);
-		return (struct problem){PROBLEM_OVERLOADED,
-		                        "too many tokens wait to be verified"};
-	}
-	prove(service, grant->unverified, &proof);
-	now = clock_now();
-	return access_ask_proven(access, service->settings, credentials, &proof,
-	                         room, right, &now, grant);
+	access_add_challenge(service->settings, wrong,
+	                     &request->response.headers);
+	response_set_problem(&request->response, wrong);
 }
 
 bool guard_let_in(struct service *service, struct request *request,
                   enum access_right right)
 {
-	const struct settings *settings = service->settings;
 	struct grant grant;
 
-	if (settings->auth_mode == AUTH_OPEN)
+	if (service->settings->auth_mode == AUTH_OPEN)
 		return true;
-	struct credentials credentials =
-		read_credentials(request->gateway, settings->auth_mode);
-	struct problem wrong = ask(service, &credentials, &request->route.room,
-	                           right, &grant);
+	struct problem wrong = ask(service, request, right, &grant);
 	if (wrong.type != PROBLEM_NONE) {
-		access_add_challenge(settings, wrong,
-		                     &request->response.headers);
-		response_set_problem(&request->response, wrong);
+		refuse(service, request, wrong);
+		return false;
+	}
+	if (grant.unverified.size > 0) {
+		request->verification.token = grant.unverified;
+		request->verification.context = request;
+		request->is_unverified = true;
 		return false;
 	}
 	keep_sender(request, grant.identity);

@@ -92,13 +92,11 @@ static size_t request_limit(const struct settings *settings)
 {
 	size_t limit = descriptors_raise_limit() - reserved_descriptors(settings);
 
+	/* One whose token waits to be verified takes another, and a fourth part of
+	 * them may. */
+	if (settings->auth_mode == AUTH_TOKEN)
+		limit -= limit / 5;
 	return limit < MOST_REQUESTS ? limit : MOST_REQUESTS;
-}
-
-/* The others are there for whoever is known already. */
-static size_t verifying_limit(const struct settings *settings)
-{
-	return (size_t)settings->history_threads / 2;
 }
 
 /* Signals are waited for, never handled: every thread has these blocked. SIGHUP
@@ -169,13 +167,10 @@ static int serve_on(struct history *history, struct saver *saver)
 	struct save_queue *saved = save_queue_new();
 	struct writer *writer = writer_start(saver, saved);
 	struct listener *listener = listener_new(&history->endpoint, &error);
-	struct service_shared shared = {
-		.live = history->live,
-		.access = history->access,
-		.limits = send_limits_new(),
-		.verifications = verifications_new(verifying_limit(history->settings)),
-		.writer = writer,
-	};
+	struct service_shared shared = {.live = history->live,
+	                                .access = history->access,
+	                                .limits = send_limits_new(),
+	                                .writer = writer};
 	struct workers *workers =
 		start_workers(history, &shared, listener, saved, &error);
 
@@ -194,7 +189,6 @@ static int serve_on(struct history *history, struct saver *saver)
 	listener_free(listener);
 	save_queue_free(saved);
 	send_limits_free(shared.limits);
-	verifications_free(shared.verifications);
 	return workers != NULL ? EXIT_SUCCESS : complain(&error);
 }
 

@@ -13,6 +13,7 @@
 #include "saver.h"
 #include "submission.h"
 #include "users.h"
+#include "verifications.h"
 
 struct service;
 struct request;
@@ -48,6 +49,8 @@ struct request {
 	struct buffer body;
 	struct response response;
 	struct sender sender;
+	struct verification verification;
+	bool is_unverified; /* it has to wait for that, see guard.h */
 	/* What is to be saved: */
 	struct submission submission;
 	struct message message; /* points into the submission */

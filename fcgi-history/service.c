@@ -3,6 +3,7 @@
 #include "guard.h"
 #include "history.h"
 #include "journal.h"
+#include "metrics.h"
 #include "operator.h"
 #include "send.h"
 
@@ -170,6 +171,7 @@ static void clear(struct request *request)
 	response_clear(&request->response);
 	request->finish = NULL;
 	request->read = NULL;
+	request->is_unverified = false;
 }
 
 static void begin(struct service *service, struct request *request)
@@ -180,12 +182,15 @@ static void begin(struct service *service, struct request *request)
 	service->settings = live_settings_hold(service->shared->live);
 	answer_route(service, request);
 	live_settings_release(service->shared->live, service->settings);
-	gateway_end_input(request->gateway);
+	if (!request->is_unverified)
+		gateway_end_input(request->gateway);
 }
 
 enum service_next service_begin(struct service *service, struct request *request)
 {
 	begin(service, request);
+	if (request->is_unverified)
+		return SERVICE_VERIFIES;
 	if (request->read != NULL)
 		return SERVICE_READS;
 	if (request->finish != NULL) {
@@ -205,6 +210,16 @@ void service_read(struct service *service, struct request *request)
 	seal(request);
 }
 
+void service_cannot_verify(struct request *request)
+{
+	metrics_add(METRIC_HISTORY_VERIFIED_NONE, 1);
+	request->is_unverified = false;
+	service_refuse(request, PROBLEM_OVERLOADED,
+	               "too many tokens wait to be verified");
+	gateway_end_input(request->gateway);
+	seal(request);
+}
+
 void service_finish(struct service *service, struct request *request)
 {
 	request->finish(service, request);
@@ -216,6 +231,14 @@ void service_answer(struct service *service, struct request *request)
 	struct save *save = &request->save;
 
 	begin(service, request);
+	if (request->is_unverified) {
+		struct verification *verification = &request->verification;
+
+		access_prove(service->shared->access, verification->token,
+		             &verification->proof);
+		verification->is_done = true;
+		begin(service, request);
+	}
 	if (request->finish != NULL) {
 		saver_save(service->saver, &save, 1);
 		request->finish(service, request);

@@ -7,7 +7,6 @@
 #include "reads.h"
 #include "request.h"
 #include "store.h"
-#include "verifications.h"
 #include "writer.h"
 
 /* What all services have in common. */
@@ -25,10 +24,6 @@ struct service {
 	const struct settings *settings; /* of this request */
 	struct saver *saver;   /* CGI only */
 	struct store *store;   /* for reading */
-	/* Says that the request will take the processor for long, lest others wait
-	 * for it; NULL: nobody does. */
-	void (*step_aside)(void *worker);
-	void *worker;
 };
 
 /* For threads; the service borrows all, settings are those of the start. False:
@@ -45,6 +40,7 @@ void service_release(struct service *service);
 
 enum service_next {
 	SERVICE_ANSWERED, /* it has its answer */
+	SERVICE_VERIFIES, /* its verification is to be done, then it begins anew */
 	SERVICE_READS,    /* it is admitted (reads.h), for service_read() */
 	SERVICE_SAVES,    /* it was handed to the writer, for service_finish() */
 };
@@ -52,6 +48,9 @@ enum service_next {
 /* Begins with the request that the gateway has: says whether it may be, and answers
  * it unless that takes a read or a save. */
 enum service_next service_begin(struct service *service, struct request *request);
+
+/* After SERVICE_VERIFIES, if it can't wait for that: it has its answer. */
+void service_cannot_verify(struct request *request);
 
 void service_read(struct service *service, struct request *request);
 

@@ -140,12 +140,6 @@ bool turns_end_work(struct turns *turns, size_t thread)
 	                                      RESTS);
 }
 
-void turns_give_up(struct turns *turns, size_t thread)
-{
-	if (atomic_exchange(&turns->states[thread], NO_TURN) != NO_TURN)
-		sem_post(&turns->free);
-}
-
 void turns_end(struct turns *turns)
 {
 	atomic_store(&turns->ended, true);

@@ -30,9 +30,6 @@ void turns_take(struct turns *turns, size_t thread);
 void turns_begin_work(struct turns *turns, size_t thread);
 bool turns_end_work(struct turns *turns, size_t thread);
 
-/* Work will take long: the turn goes to another thread at once. */
-void turns_give_up(struct turns *turns, size_t thread);
-
 /* Gives everybody a turn, for good: it is time to end. */
 void turns_end(struct turns *turns);
 

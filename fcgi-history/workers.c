@@ -1,6 +1,7 @@
 #include "workers.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -50,6 +51,9 @@ struct workers {
 	struct reads *reads;
 	struct requests *requests;
 	struct request_queue *whole; /* by slow_peers */
+	struct verifications *verifications;
+	struct request_queue *verified;
+	atomic_size_t verifying; /* until they are there */
 	struct save_queue *saved;
 	struct worker *each;
 	size_t count, room;
@@ -92,6 +96,20 @@ static void end_work(struct worker *worker)
 	metrics_add(METRIC_HISTORY_BUSY, -1);
 }
 
+/* The request takes its feed along, and is another thread's from then on. */
+static void verify(struct worker *worker, struct request *request)
+{
+	struct workers *workers = worker->workers;
+
+	gateway_keep_feed(request->gateway, &worker->feed);
+	atomic_fetch_add(&workers->verifying, 1);
+	if (verifications_put(workers->verifications, &request->verification))
+		return;
+	atomic_fetch_sub(&workers->verifying, 1);
+	service_cannot_verify(request);
+	answer(workers, request);
+}
+
 static void begin(struct worker *worker, struct request *request)
 {
 	struct workers *workers = worker->workers;
@@ -99,6 +117,9 @@ static void begin(struct worker *worker, struct request *request)
 	switch (service_begin(&worker->service, request)) {
 	case SERVICE_ANSWERED:
 		answer(workers, request);
+		break;
+	case SERVICE_VERIFIES:
+		verify(worker, request);
 		break;
 	case SERVICE_READS:
 		reads_put(workers->reads, request);
@@ -132,6 +153,20 @@ static void take(struct worker *worker, struct request *request)
 	}
 	worker->begun++;
 	end_work(worker);
+}
+
+/* False: there was none. */
+static bool begin_verified(struct worker *worker)
+{
+	struct request *request = request_queue_take(worker->workers->verified);
+
+	if (request == NULL)
+		return false;
+	begin_work(worker);
+	begin(worker, request);
+	worker->begun++;
+	end_work(worker);
+	return true;
 }
 
 static enum fastcgi_state read_first(struct worker *worker,
@@ -221,7 +256,8 @@ static bool work_once(struct worker *worker)
 		take(worker, whole);
 		return true;
 	}
-	return take_connection(worker) || answer_read(worker);
+	return begin_verified(worker) || take_connection(worker) ||
+	       answer_read(worker);
 }
 
 static bool is_idle(void *context)
@@ -229,6 +265,7 @@ static bool is_idle(void *context)
 	struct workers *workers = context;
 
 	return request_queue_is_empty(workers->whole) &&
+	       request_queue_is_empty(workers->verified) &&
 	       !reads_has_next(workers->reads);
 }
 
@@ -239,6 +276,7 @@ static bool is_over(struct worker *worker)
 
 	return listener_has_ended(workers->listener) && worker->spare != NULL &&
 	       slow_peers_senders(workers->slow_peers) == 0 &&
+	       atomic_load(&workers->verifying) == 0 &&
 	       is_idle(workers) && reads_is_idle(workers->reads);
 }
 
@@ -251,13 +289,6 @@ static void rest(struct worker *worker)
 		listener_pause();
 	else
 		listener_wait(workers->listener, worker->place, is_idle, workers);
-}
-
-static void step_aside(void *argument)
-{
-	struct worker *worker = argument;
-
-	turns_give_up(worker->workers->turns, worker->number);
 }
 
 static void *work(void *argument)
@@ -319,6 +350,16 @@ static void is_answered(void *context, struct request *request)
 	end(context, request);
 }
 
+/* By the thread of verifications. */
+static void is_verified(void *context, struct verification *verification)
+{
+	struct workers *workers = context;
+
+	request_queue_put(workers->verified, verification->context);
+	atomic_fetch_sub(&workers->verifying, 1);
+	listener_wake(workers->listener);
+}
+
 static struct slow_peers *start_slow_peers(struct workers *workers,
                                            const struct settings *settings,
                                            const struct service_shared *shared,
@@ -372,8 +413,6 @@ static bool init_each(struct workers *workers, const struct settings *settings,
 			workers->count++;
 			return false;
 		}
-		worker->service.step_aside = step_aside;
-		worker->service.worker = worker;
 	}
 	return true;
 }
@@ -394,6 +433,7 @@ static void release(struct workers *workers)
 		worker_release(&workers->each[i]);
 	requests_free(workers->requests);
 	request_queue_free(workers->whole);
+	request_queue_free(workers->verified);
 	reads_free(workers->reads);
 	free(workers->each);
 	free(workers);
@@ -419,6 +459,7 @@ static struct workers *workers_new(size_t threads, size_t part,
 	workers->reads = reads;
 	workers->requests = requests_new(part * PARTS);
 	workers->whole = request_queue_new();
+	workers->verified = request_queue_new();
 	workers->room = FIRST_WORKER + threads;
 	workers->each = memory_get(workers->room * sizeof *workers->each);
 	return workers;
@@ -443,6 +484,9 @@ struct workers *workers_start(const struct settings *settings,
 		release(workers);
 		return NULL;
 	}
+	workers->verifications = verifications_start(
+		shared->access, part < VERIFICATIONS_MAX ? part : VERIFICATIONS_MAX,
+		is_verified, workers);
 	workers->turns = turns_new(turns_at_once(), threads);
 	for (size_t i = 0; i < workers->count; i++)
 		workers->each[i].thread = thread_start(
@@ -456,6 +500,7 @@ void workers_join(struct workers *workers)
 	turns_end(workers->turns);
 	for (size_t i = FIRST_WORKER; i < workers->count; i++)
 		pthread_join(workers->each[i].thread, NULL);
+	verifications_stop(workers->verifications);
 	turns_free(workers->turns);
 }
 

@@ -20,7 +20,6 @@ enum {
 	LINGER_MS = 2000,
 	DRAIN_MS = 2000,
 	OVERDUE_MS = 15000,
-	VERIFY_MS = 5000,
 };
 
 static const double tick_seconds = DEADLINES_TICK_MS / 1000.0;
@@ -247,6 +246,8 @@ static void set_patience(struct server *server, const struct settings *settings)
 	                settings->limits_idle_timeout);
 	change_patience(server, DEADLINE_HEAD, CONNECTION_HEAD,
 	                settings->limits_head_timeout);
+	change_patience(server, DEADLINE_VERIFY, CONNECTION_VERIFYING,
+	                settings->limits_head_timeout);
 	change_patience(server, DEADLINE_WRITE, CONNECTION_WRITING,
 	                settings->limits_write_timeout);
 }
@@ -262,7 +263,6 @@ static void init_deadlines(struct server *server)
 	patience[DEADLINE_LINGER] = LINGER_MS;
 	patience[DEADLINE_DRAIN] = DRAIN_MS;
 	patience[DEADLINE_OVERDUE] = OVERDUE_MS;
-	patience[DEADLINE_VERIFY] = VERIFY_MS;
 	for (int seconds = 0; seconds <= POLL_MAX_SECONDS; seconds++)
 		patience[DEADLINE_POLL + seconds] = INT64_C(1000) * seconds;
 }

@@ -35,6 +35,7 @@ static struct verification *first_of(struct list *list)
 
 	if (list_is_empty(list))
 		return NULL;
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): freed ones left the list */
 	list_remove(first);
 	return LIST_OWNER(first, struct verification, link);
 }
@@ -59,6 +60,7 @@ static void *verify_until_stopped(void *argument)
 	struct verifier *verifier = argument;
 	struct verification *v;
 
+	thread_give_way();
 	while ((v = wait_for_token(verifier)) != NULL) {
 		access_prove(verifier->access, (struct text){v->token, v->size},
 		             &v->proof);

@@ -12,7 +12,7 @@ use MIME::Base64 qw(encode_base64url);
 use Test::More;
 use Tokens;
 
-use constant { QUEUE => 256, THREADS => 8, SECONDS => 60 };
+use constant { QUEUE => 256, SECONDS => 60 };
 
 my $place  = Longroom::fresh_dir();
 my $SECRET = 'a secret of no less than 32 bytes!';
@@ -47,7 +47,7 @@ sub forged {
 Longroom::spew("$place/hold", "\0");
 my @files = (keep(secret => $SECRET), keep('key.pem', $pair{old}{public}));
 my $l = Longroom->start(operator => 1, settings => { 'auth.mode' => 'token', 'auth.keys' => "@files", 'auth.clock_skew' => '0s',
-    'limits.user_polls' => 0, 'limits.user_sends' => 0, 'history.threads' => THREADS });
+    'limits.user_polls' => 0, 'limits.user_sends' => 0, 'limits.room_sends' => 0 });
 
 sub start_held {
     my ($program) = @_;
@@ -61,6 +61,12 @@ for my $program (qw(history pushd)) {
     $l->stop_program($program);
     start_held($program);
 }
+
+# What is held waits as long as this test wants.
+my $PATIENT = "[limits]\nhead_timeout = 5m";
+my %before = map { $_ => $l->log_size($_) } qw(history pushd);
+$l->set_in_file($PATIENT);
+ok $l->wait_log($_, qr/: read again$/m, undef, $before{$_}), "$_ is patient" for sort keys %before;
 
 my $known = Tokens::token('HS256', $SECRET, { alg => 'HS256' }, claims());
 
@@ -81,6 +87,7 @@ is status(poll($known)->answer), '200 -', 'somebody is known';
 is $l->request(GET => '/rooms/room_1/messages', headers => { Authorization => "Bearer $known" })->{status}, 200, '... to both programs';
 
 subtest 'who is known never waits for who is not' => sub {
+    my @signed = map { signed($pair{old}) } 1 .. 100;
     hold(1);
     my $honest = poll(signed($pair{old}));
     my @forgers = map { poll(forged()) } 2 .. QUEUE;
@@ -98,7 +105,7 @@ subtest 'who is known never waits for who is not' => sub {
 
     $_->close for splice @forgers, 100, 100;
     ok $l->eventually(SECONDS, sub { verifying() == QUEUE - 100 }), 'who hangs up gives place at once';
-    my @later = map { poll(signed($pair{old})) } 1 .. 100;
+    my @later = map { poll($_) } @signed;
     ok $l->eventually(SECONDS, sub { verifying() == QUEUE }), '... to others';
     hold(0);
     is status($honest->answer), '200 -', 'then who is honest is let in';
@@ -142,8 +149,12 @@ subtest 'what happens to a poll while its token is verified' => sub {
 
     hold(1);
     my $late = poll(signed($pair{old}));
-    Longroom::is_problem($late->answer, 503, 'overloaded', 'whose turn does not come is told so');
+    ok $l->eventually(SECONDS, sub { verifying() == 1 }), 'one waits';
+    $l->set_in_file("[limits]\nhead_timeout = 100ms");
+    Longroom::is_problem($late->answer, 503, 'overloaded', 'whose turn does not come in time is told so');
     hold(0);
+    $l->set_in_file($PATIENT);
+    ok $l->eventually(SECONDS, sub { status(poll($known)->answer) eq '200 -' }), 'and others go on';
 };
 
 subtest 'keys that are replaced while a token is verified count' => sub {
@@ -152,12 +163,12 @@ subtest 'keys that are replaced while a token is verified count' => sub {
     ok $l->eventually(SECONDS, sub { verifying() == 4 }), 'four wait';
     Longroom::spew("$place/key.pem", $pair{new}{public});
     my $from = $l->log_size('pushd');
-    $l->set_in_file('');
+    $l->set_in_file($PATIENT);
     ok $l->wait_log('pushd', qr/: read again$/m, undef, $from), 'the keys are read again';
     hold(0);
     is_deeply [map { status($_->answer) } @polls], [('401 unauthorized', '200 -') x 2], 'by the new ones they are judged';
     Longroom::spew("$place/key.pem", $pair{old}{public});
-    $l->set_in_file('');
+    $l->set_in_file($PATIENT);
     ok $l->eventually(SECONDS, sub { status(poll(signed($pair{old}))->answer) eq '200 -' }), 'the old ones are back';
 };
 
@@ -187,26 +198,48 @@ subtest 'longroom-history does the same' => sub {
     is $l->request(GET => '/rooms/room_1/messages', headers => \%known)->{status}, 200, 'somebody is known';
     hold(1);
     my $honest = $ask->(signed($pair{old}));
-    ok $l->eventually(SECONDS, sub { $l->metrics('history')->{requests} >= 2 }), 'one is being verified';
-    my @forgers = map { $ask->(forged()) } 1 .. 20;
-    my $refused = 21 - THREADS / 2;
-    ok $l->eventually(SECONDS, sub { $none->() == $refused }), 'half of the threads may be busy with such';
+    my @forgers = map { $ask->(forged()) } 2 .. QUEUE;
+    # One is the request for /metrics.
+    ok $l->eventually(SECONDS, sub { $l->metrics('history')->{requests} == QUEUE + 1 }), 'so many tokens wait at the most';
+    my @more = map { $ask->(forged()) } 1 .. 20;
+    for my $answer (map { $_->answer } @more) {
+        Longroom::is_problem($answer, 503, 'overloaded', 'one more is too many');
+        is $answer->{headers}{'retry-after'}, 1, '... and may come again';
+    }
+    is $none->(), 20, '... which is counted';
     for (1 .. 5) {
         is $l->request(GET => '/rooms/room_1/messages', headers => \%known)->{status}, 200, 'who is known reads';
         is $l->request(POST => '/rooms/room_1/messages', content => 'Hi', headers => \%known)->{status}, 201, '... and sends';
     }
     hold(0);
     is status($honest->answer), '201 chat_message', 'then who is honest is let in';
-    my %got;
-    for my $answer (map { $_->answer } @forgers) {
-        $got{ status($answer) }++;
-        is $answer->{headers}{'retry-after'}, 1, 'others may come again' if $answer->{status} == 503;
-    }
-    is_deeply \%got, { '503 overloaded' => $refused, '401 unauthorized' => 20 - $refused }, 'the others were refused';
+    is_deeply [map { status($_->answer) } @forgers], [('401 unauthorized') x @forgers], 'and others are not';
+
+    hold(1);
+    my @asked = map { $ask->(signed($pair{$_})) } qw(old new old new);
+    ok $l->eventually(SECONDS, sub { $l->metrics('history')->{requests} == 5 }), 'four wait';
+    Longroom::spew("$place/key.pem", $pair{new}{public});
+    my $from = $l->log_size('history');
+    $l->set_in_file($PATIENT);
+    ok $l->wait_log('history', qr/: read again$/m, undef, $from), 'keys are replaced meanwhile';
+    hold(0);
+    is_deeply [map { status($_->answer) } @asked], [('401 unauthorized', '201 chat_message') x 2], 'by the new ones they are judged';
+
     my $bad = forged();
     my $before = verified(history => 'bad');
     is status($ask->($bad)->answer), '401 unauthorized', 'is refused' for 1 .. 10;
     is verified(history => 'bad') - $before, 1, 'a token that was refused is not verified again';
+
+    hold(1);
+    my ($last, $stranger) = map { $ask->($_) } signed($pair{new}), forged();
+    ok $l->eventually(SECONDS, sub { $l->metrics('history')->{requests} == 3 }), 'two wait';
+    $l->signal(history => 'TERM');
+    ok $l->wait_log('history', qr/ending: answering/), 'it is told to end';
+    hold(0);
+    is status($last->answer), '201 chat_message', 'who was taken is answered';
+    is status($stranger->answer), '401 unauthorized', '... whoever it is';
+    $l->await_end('history');
+    start_held('history');
 };
 $l->stop;
 
