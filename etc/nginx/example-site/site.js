@@ -44,6 +44,8 @@ function enter(name) {
 
 if (main) {
   tabs.addEventListener('message', hangUp);
+  // Before the server knows: when this page goes, another tab polls in its place.
+  at('logout').form.addEventListener('submit', () => tabs.postMessage('somebody logs out'));
   for (const button of document.querySelectorAll('.room')) {
     button.addEventListener('click', () => enter(button.value));
   }
@@ -59,5 +61,5 @@ if (main) {
   });
   enter(main.dataset.room);
 } else if (location.pathname === '/') {
-  tabs.postMessage('nobody is logged in');   // here, so that the server knows already
+  tabs.postMessage('nobody is logged in');   // however that came
 }
