@@ -16,8 +16,8 @@
 #include "memory.h"
 
 enum {
-	PAUSE_MS = 20,  /* between two tries for a lock */
-	TELL_MS = 1000, /* of waiting; then the operator should know */
+	PAUSE_NS = 20000000, /* between two tries for a lock */
+	TELL_MS = 1000,      /* of waiting; then the operator should know */
 };
 
 static int open_folder(const char *path)
@@ -59,14 +59,14 @@ static bool is_told_to_end(void)
 static bool wait_for_lock(int lock, const char *path, int64_t patience_ms,
                           struct buffer *error)
 {
-	const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000};
-	int64_t began_ms = clock_monotonic_ms(), waited_ms;
+	const struct timespec pause = {.tv_nsec = PAUSE_NS};
+	int64_t began_ms = clock_monotonic_ms();
 	bool told = false;
 
 	while (flock(lock, LOCK_EX | LOCK_NB) != 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return true; /* no file system for locks: nobody has one */
-		waited_ms = clock_monotonic_ms() - began_ms;
+		int64_t waited_ms = clock_monotonic_ms() - began_ms;
 		if (waited_ms >= patience_ms || is_told_to_end()) {
 			tell_folder(path, true, waited_ms, error);
 			return false;

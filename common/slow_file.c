@@ -30,12 +30,11 @@ static bool wait_for_bytes(int fd, int64_t until_ms)
 static bool read_to_end(int fd, struct buffer *bytes)
 {
 	int64_t until_ms = clock_monotonic_ms() + PATIENCE_MS;
-	ssize_t got;
 
 	while (bytes->size <= LARGEST) {
 		if (!wait_for_bytes(fd, until_ms))
 			return false;
-		got = read(fd, buffer_reserve(bytes, PIECE), PIECE);
+		ssize_t got = read(fd, buffer_reserve(bytes, PIECE), PIECE);
 		if (got == 0)
 			return true;
 		if (got > 0)

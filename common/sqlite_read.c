@@ -204,7 +204,7 @@ static bool read_page(struct sqlite_store *s, int64_t room_id,
 	return code == SQLITE_DONE || code == SQLITE_ROW;
 }
 
-/* Only for who comes from below what was removed at all. */
+/* Only for a reader from below what was removed at all. */
 static bool find_removed(struct sqlite_store *s, int64_t room_id,
                          const struct store_range *range,
                          struct store_page *page)

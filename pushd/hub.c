@@ -151,7 +151,7 @@ static void start_page(struct hub *hub, struct page *page, const struct room *ro
 }
 
 /* Whether the window has all that the room has after the cursor, and nothing was
- * removed there: who comes from before a hole is told by a read of the log. */
+ * removed there: a client from before a hole is told by a read of the log. */
 static bool is_in_window(const struct hub *hub, const struct room *room,
                          const struct cursor *cursor)
 {

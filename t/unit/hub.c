@@ -2433,9 +2433,9 @@ int run_hub(void)
 	                 a_changed_room_is_read_anew),
 		WITH_HUB("... also when the hub has forgotten the room since",
 	                 a_changed_room_that_was_forgotten_is_read_anew),
-		WITH_HUB("a hole in the middle is a gap for who was before it",
+		WITH_HUB("a hole in the middle is a gap for a reader from before it",
 	                 a_hole_in_the_middle_is_a_gap_for_who_was_before_it),
-		WITH_HUB("who is parked is told of what was removed before it was "
+		WITH_HUB("a parked waiter is told of what was removed before it was "
 	                 "given",
 	                 who_is_parked_is_told_of_what_was_never_given),
 		WITH_HUB("what was removed from the log but is in the window "
