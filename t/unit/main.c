@@ -18,6 +18,7 @@ static const struct group {
 	{"settings", run_settings},
 	{"submission", run_submission},
 	{"store", run_store},
+	{"wal", run_wal},
 	{"pushd", run_pushd},
 	{"hub", run_hub},
 	{"incarnations", run_incarnations},

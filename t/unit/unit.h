@@ -85,5 +85,6 @@ int run_store(void);
 int run_submission(void);
 int run_tokens(void);
 int run_window(void);
+int run_wal(void);
 
 #endif
