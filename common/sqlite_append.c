@@ -230,13 +230,6 @@ static bool insert_each(struct sqlite_store *s, struct append *appends,
 	return insert_all(s, appends, count);
 }
 
-/* Commits what nobody sees but the disk does; an UPDATE to the same values would
- * write nothing. */
-static bool commit_nothing(struct sqlite_store *s)
-{
-	return sqlite_run(s, BEGIN_WRITE) && sqlite_write_version(s) && sqlite_run(s, COMMIT);
-}
-
 /* A commit that fails in its last step, the sync, stands in the WAL whole. This
  * connection knows that it is void; but whoever is the first to open the
  * database after a crash, or after a close that can't empty the WAL, would take
@@ -244,7 +237,7 @@ static bool commit_nothing(struct sqlite_store *s)
  * too, no harm is done: whoever takes that one for good finds no message in it. */
 static bool write_over_failed_commit(struct sqlite_store *s)
 {
-	bool good = commit_nothing(s);
+	bool good = sqlite_commit_mark(s);
 
 	sqlite_end_transaction(s);
 	return good;
@@ -261,29 +254,35 @@ static int64_t highest_id(const struct append *appends, size_t count)
 	return highest;
 }
 
+static void note_saved(struct sqlite_store *s, const struct append *appends,
+                       size_t count, uint32_t *log)
+{
+	*log = s->log;
+	/* data_version does not move for one's own commits. */
+	s->data_version = -1;
+	s->is_locked = false;
+	sqlite_acknowledge(s, highest_id(appends, count));
+	sqlite_mark_committed(s);
+	sqlite_checkpoint_if_due(s);
+	sqlite_note_version(s);
+}
+
 /* Says in *again whether another try can't save a message twice. */
 static bool append_all(struct sqlite_store *s, struct append *appends,
                        size_t count, uint32_t *log, bool *again)
 {
-	*again = false;
-	if (!sqlite_connect(s))
-		return false;
 	sqlite3_busy_timeout(s->db, s->is_locked ? 0 : s->busy_timeout_ms);
-	bool all_inserted = insert_all(s, appends, count) ||
-	                    (is_its_own(s) && insert_each(s, appends, count));
+	bool all_inserted = (insert_all(s, appends, count) ||
+	                     (is_its_own(s) && insert_each(s, appends, count))) &&
+	                    sqlite_mark_if_due(s);
 	if (all_inserted && sqlite_run(s, COMMIT)) {
-		*log = s->log;
-		sqlite_note_version(s);
-		sqlite_acknowledge(s, highest_id(appends, count));
-		/* data_version does not move for one's own commits. */
-		s->data_version = -1;
-		s->is_locked = false;
+		note_saved(s, appends, count, log);
 		return true;
 	}
 	for (size_t i = 0; i < count; i++)
 		appends[i].message->id = 0;
 	s->is_locked = sqlite_is_locked_out(s);
-	sqlite_fail(s, sqlite3_errmsg(s->db));
+	sqlite_note_error(s);
 	/* SQLite calls it full. */
 	if ((sqlite3_errcode(s->db) & 0xff) == SQLITE_FULL)
 		sqlite_has_ids_left(s);
@@ -291,8 +290,16 @@ static bool append_all(struct sqlite_store *s, struct append *appends,
 	if (s->is_locked)
 		return false;
 	*again = !all_inserted || write_over_failed_commit(s);
-	sqlite_disconnect(s);
+	sqlite_close_in_order(s);
 	return false;
+}
+
+static bool try_append(struct sqlite_store *s, struct append *appends,
+                       size_t count, uint32_t *log, bool *again)
+{
+	*again = false;
+	return sqlite_enter(s) &&
+	       sqlite_leave(s, append_all(s, appends, count, log, again));
 }
 
 /* What a new connection may better is tried on one at once: the database may
@@ -303,17 +310,18 @@ bool sqlite_append(void *connection, struct append *appends, size_t count,
 	struct sqlite_store *s = connection;
 	bool again;
 
-	return append_all(s, appends, count, log, &again) ||
-	       (again && append_all(s, appends, count, log, &again));
+	return try_append(s, appends, count, log, &again) ||
+	       (again && try_append(s, appends, count, log, &again));
 }
 
 bool sqlite_probe(void *connection)
 {
 	struct sqlite_store *s = connection;
 
-	if (!sqlite_connect(s))
+	if (!sqlite_enter(s))
 		return false;
 	sqlite3_busy_timeout(s->db, s->is_locked ? 0 : s->busy_timeout_ms);
-	return (commit_nothing(s) || sqlite_fail_by_database(s)) &&
-	       sqlite_has_ids_left(s);
+	return sqlite_leave(s, (sqlite_commit_mark(s) ||
+	                        sqlite_fail_by_database(s)) &&
+	                               sqlite_has_ids_left(s));
 }

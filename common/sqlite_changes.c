@@ -69,7 +69,7 @@ bool sqlite_read_changes(void *connection, int64_t since,
 
 	*count = 0;
 	*upto = since;
-	if (!sqlite_connect(s))
+	if (!sqlite_enter(s))
 		return false;
 	bool good = sqlite_begin_read(s, end) &&
 	            read_changes(s, since, rooms, most, count, upto, end);

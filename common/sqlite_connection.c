@@ -1,14 +1,10 @@
 #include "sqlite_private.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "folder.h"
-#include "journal.h"
 
 #define COLUMNS \
 	"m.id, m.sender_id, m.sender_name, m.sender_type, m.content," \
@@ -25,8 +21,8 @@ static const char *const statements[STATEMENT_COUNT] = {
 	[DATA_VERSION] = "PRAGMA data_version",
 	[LOG_END] =
 		"SELECT coalesce((SELECT seq FROM sqlite_sequence"
-		" WHERE name = 'messages'), 0), changes, upheavals, newest_tag"
-		" FROM log, change_count",
+		" WHERE name = 'messages'), 0), changes, upheavals, tag"
+		" FROM change_count, newest_incarnation",
 	[INCARNATIONS] = "SELECT tag, began FROM incarnations ORDER BY number",
 	/* Other ids are those of numbered rooms, whatever name they are given. */
 	[FIND_ROOM] = "SELECT room_id FROM rooms WHERE name = ?1 AND room_id < 0",
@@ -84,23 +80,64 @@ static const char *const statements[STATEMENT_COUNT] = {
 	[LOG_BACKWARDS] = "SELECT id, length(CAST(content AS BLOB))"
 	                  " + length(sender_name) + length(sender_id)"
 	                  " FROM messages WHERE id > 0 ORDER BY id DESC",
+	[READ_MARK] = "SELECT mark, (SELECT rootpage FROM sqlite_schema"
+	              " WHERE name = 'life') FROM life",
+	[WRITE_MARK] = "UPDATE life SET mark = ?1",
 };
 
-void sqlite_disconnect(struct sqlite_store *s)
+static void end_connection(struct sqlite_store *s, bool leaves_wal)
 {
 	for (size_t i = 0; i < STATEMENT_COUNT; i++) {
 		sqlite3_finalize(s->prepared[i]);
 		s->prepared[i] = NULL;
 	}
+	if (s->db != NULL)
+		sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
+		                  leaves_wal, NULL);
 	sqlite3_close(s->db);
 	s->db = NULL;
 	acknowledged_file_close(s->acknowledged);
 	s->acknowledged = NULL;
 }
 
+void sqlite_disconnect(struct sqlite_store *s)
+{
+	end_connection(s, true);
+}
+
+void sqlite_close_in_order(struct sqlite_store *s)
+{
+	end_connection(s, s->db == NULL || !sqlite_is_in_place(s));
+}
+
 bool sqlite_fail(struct sqlite_store *s, const char *why)
 {
 	snprintf(s->error, sizeof s->error, "%s", why);
+	return false;
+}
+
+static bool is_damage(int code)
+{
+	return code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+}
+
+bool sqlite_note_error(struct sqlite_store *s)
+{
+	int code = sqlite3_errcode(s->db) & 0xff;
+	const char *unwritable;
+
+	sqlite_fail(s, sqlite3_errmsg(s->db));
+	if (is_damage(code))
+		sqlite_place_damage(s->place, s->error);
+	if (code != SQLITE_READONLY && code != SQLITE_CANTOPEN)
+		return false;
+	s->wants_all_anew = s->access == STORE_WRITE;
+	unwritable = sqlite_paths_unwritable(&s->paths);
+	if (unwritable != NULL)
+		snprintf(s->error, sizeof s->error,
+		         "%s may not be written: give it to our user, or our "
+		         "group mode 0660: %s", unwritable,
+		         sqlite3_errmsg(s->db));
 	return false;
 }
 
@@ -122,10 +159,10 @@ bool sqlite_fail_by_database(struct sqlite_store *s)
 {
 	bool is_kept = sqlite_is_locked_out(s);
 
-	sqlite_fail(s, sqlite3_errmsg(s->db));
+	sqlite_note_error(s);
 	sqlite_end_transaction(s);
 	if (!is_kept)
-		sqlite_disconnect(s);
+		sqlite_close_in_order(s);
 	return false;
 }
 
@@ -186,108 +223,6 @@ bool sqlite_execute(struct sqlite_store *s, const char *sql)
 	return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK;
 }
 
-/* What a process that died, or a sync that failed, has left in the WAL can be
- * read, but is perhaps not on disk, and no later sync of the WAL need bring it
- * there; yet whatever is appended to the WAL would stand on it, and a repeated
- * client_id be answered from it. So all of it goes into the database, and the
- * WAL begins anew. Who has a lock meanwhile had the database open before, and
- * what is read through the WAL that it has open was synced.
- *
- * SQLite does not look whether the folder's sync succeeds. */
-static bool settle(struct sqlite_store *s)
-{
-	int code = sqlite3_wal_checkpoint_v2(s->db, NULL,
-	                                     SQLITE_CHECKPOINT_RESTART, NULL,
-	                                     NULL);
-
-	if (code != SQLITE_OK && !sqlite_is_locked_out(s))
-		return sqlite_fail(s, sqlite3_errmsg(s->db));
-	return folder_sync(s->path) || sqlite_fail(s, strerror(errno));
-}
-
-static bool set_up_connection(struct sqlite_store *s)
-{
-	int64_t identity;
-
-	sqlite3_extended_result_codes(s->db, 1);
-	sqlite3_busy_timeout(s->db, s->busy_timeout_ms);
-	if (!sqlite_set_up_schema(s))
-		return false;
-	if (!sqlite_query_number(s, "SELECT identity FROM log", &identity))
-		return sqlite_fail(s, sqlite3_errmsg(s->db));
-	s->first = (uint32_t)identity;
-	incarnations_clear(&s->incarnations);
-	s->data_version = -1;
-	return s->access == STORE_READ || settle(s);
-}
-
-/* To open a fifo would wait for somebody at its other end. */
-static bool is_special(const struct sqlite_store *s)
-{
-	struct stat status;
-
-	return stat(s->path, &status) == 0 && !S_ISREG(status.st_mode);
-}
-
-static bool is_missing(const struct sqlite_store *s)
-{
-	struct stat status;
-
-	return stat(s->path, &status) != 0 && errno == ENOENT;
-}
-
-/* Side files without their database belong to one that was removed. A new
- * database must not find them: as long as somebody still has the old -shm open,
- * SQLite would take it for its own. */
-static void remove_side_files(const struct sqlite_store *s)
-{
-	static const char *const suffixes[] = {"-wal", "-shm", "-journal"};
-
-	for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
-		struct buffer name = {0};
-
-		buffer_printf(&name, "%s%s", s->path, suffixes[i]);
-		buffer_add(&name, "", 1);
-		unlink(name.data);
-		buffer_release(&name);
-	}
-}
-
-bool sqlite_open_database(struct sqlite_store *s)
-{
-	int flags = SQLITE_OPEN_NOMUTEX |
-	            (s->access == STORE_READ
-	                     ? SQLITE_OPEN_READONLY
-	                     : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
-
-	s->hopeless = false;
-	if (is_special(s)) {
-		s->hopeless = true;
-		return sqlite_fail(s, "it is no regular file");
-	}
-	if (sqlite3_open_v2(s->path, &s->db, flags, NULL) != SQLITE_OK) {
-		sqlite_fail(s, sqlite3_errmsg(s->db));
-		s->hopeless = is_missing(s);
-		sqlite_disconnect(s);
-		return false;
-	}
-	if (!set_up_connection(s)) {
-		sqlite_disconnect(s);
-		return false;
-	}
-	return true;
-}
-
-/* SQLite would keep the group from writing. The side files get the same mode. If
- * it can't be made, SQLite will say why. */
-static void create_file(const struct sqlite_store *s)
-{
-	int fd = open(s->path, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
-
-	if (fd >= 0)
-		close(fd);
-}
-
 /* A start is patient and then fails. Later whoever sends waits no longer than for
  * any other lock, and once: until it is gone nobody waits for it again. */
 bool sqlite_lock_folder(struct sqlite_store *s, int *lock)
@@ -307,47 +242,62 @@ bool sqlite_lock_folder(struct sqlite_store *s, int *lock)
 	return false;
 }
 
-/* Makes a new database; alone, for another writer may be about to do the same,
- * and the side files would then be those of its. */
-static bool create_database(struct sqlite_store *s)
+static bool open_database(struct sqlite_store *s)
 {
 	int lock;
+	bool good = sqlite_lock_folder(s, &lock);
 
-	if (!sqlite_lock_folder(s, &lock))
+	if (!good)
 		return false;
-	if (is_missing(s)) {
-		remove_side_files(s);
-		create_file(s);
-	}
-	bool good = sqlite_open_database(s);
+	good = sqlite_open_database(s);
 	folder_unlock(lock);
 	return good;
 }
 
-static bool has_moved(struct sqlite_store *s)
+/* Connections are made one after the other. A writer then settles, which may
+ * take as long as somebody else holds a lock: by then others may connect. */
+static bool connect_anew(struct sqlite_store *s)
 {
-	int moved = 0;
+	bool good = true, is_fresh;
 
-	return sqlite3_file_control(s->db, NULL, SQLITE_FCNTL_HAS_MOVED,
-	                            &moved) != SQLITE_OK ||
-	       moved;
+	sqlite_places_lock();
+	s->is_taken = true;
+	if (s->db != NULL && !sqlite_is_in_place(s))
+		sqlite_let_go(s);
+	is_fresh = s->db == NULL;
+	if (is_fresh)
+		good = open_database(s);
+	s->is_taken = false;
+	pthread_mutex_lock(&s->use);
+	sqlite_places_unlock();
+	if (good && is_fresh && s->access == STORE_WRITE)
+		good = sqlite_settle(s) && sqlite_recognise(s);
+	s->was_open = s->was_open || good;
+	if (!good)
+		sqlite_disconnect(s);
+	if (!good)
+		pthread_mutex_unlock(&s->use);
+	return good;
+}
+
+bool sqlite_enter(struct sqlite_store *s)
+{
+	pthread_mutex_lock(&s->use);
+	if (!s->is_taken && s->db != NULL && sqlite_is_in_place(s))
+		return true;
+	pthread_mutex_unlock(&s->use);
+	return connect_anew(s);
+}
+
+bool sqlite_leave(struct sqlite_store *s, bool good)
+{
+	pthread_mutex_unlock(&s->use);
+	return good;
 }
 
 bool sqlite_connect(void *connection)
 {
 	struct sqlite_store *s = connection;
 
-	if (s->db != NULL && has_moved(s)) {
-		if (s->access == STORE_WRITE)
-			journal_warning("database removed or replaced: %s", s->path);
-		sqlite_disconnect(s);
-	}
-	if (s->db != NULL)
-		return true;
-	bool good = s->access == STORE_WRITE && is_missing(s)
-	                    ? create_database(s)
-	                    : sqlite_open_database(s);
-	good = good && (s->access == STORE_READ || sqlite_recognise(s));
-	s->was_open = s->was_open || good;
-	return good;
+	return sqlite_enter(s) && sqlite_leave(s, true);
 }

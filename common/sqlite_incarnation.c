@@ -43,7 +43,7 @@ static bool add_incarnation(struct sqlite_store *s)
 	         "INSERT INTO incarnations (tag, began) VALUES (%u,"
 	         " coalesce((SELECT seq FROM sqlite_sequence"
 	         " WHERE name = 'messages'), 0));"
-	         "UPDATE log SET newest_tag = %u;"
+	         "UPDATE newest_incarnation SET tag = %u;"
 	         "DELETE FROM incarnations WHERE number <="
 	         " (SELECT max(number) FROM incarnations) - %d",
 	         (unsigned)tag, (unsigned)tag, INCARNATIONS_MAX);
@@ -54,7 +54,10 @@ static bool begin(struct sqlite_store *s, struct log_end *end)
 {
 	sqlite3_busy_timeout(s->db, s->is_locked ? 0 : s->busy_timeout_ms);
 	bool good = sqlite_run(s, BEGIN_WRITE) && add_incarnation(s) &&
-	            sqlite_read_end(s, end) && sqlite_run(s, COMMIT);
+	            sqlite_read_end(s, end) && sqlite_mark_if_due(s) &&
+	            sqlite_run(s, COMMIT);
+	if (good)
+		sqlite_mark_committed(s);
 	s->is_locked = !good && sqlite_is_locked_out(s);
 	return good;
 }
@@ -160,7 +163,10 @@ static bool begin_alone(struct sqlite_store *s, struct log_end *end)
 			s, errno == EAGAIN || errno == EACCES
 			           ? "another writer has the log open: end it first"
 			           : strerror(errno));
-	if (!sqlite_open_database(s))
+	sqlite_places_lock();
+	bool good = sqlite_open_database(s);
+	sqlite_places_unlock();
+	if (!good || !sqlite_settle(s))
 		return false;
 	if (!begin(s, end))
 		return fail_by_error(s);

@@ -2,7 +2,14 @@
  * alone know SQLite:
  *
  *     store_sqlite.c       the back-end's row, and its life
- *     sqlite_connection.c  opening, statements, errors
+ *     sqlite_connection.c  statements, errors, and a connection's use
+ *     sqlite_open.c        opening a database, and letting go of it
+ *     sqlite_place.c       the connections of this process to one place
+ *     sqlite_files.c       the files, as files
+ *     sqlite_side_files.c  whose the side files are
+ *     sqlite_wal.c         the marks by which that is known (codec)
+ *     sqlite_life.c        drawing and looking after these marks
+ *     sqlite_checkpoint.c  the WAL into the database
  *     sqlite_schema.c      the tables, and how older ones are updated
  *     sqlite_incarnation.c the log's incarnations, and when a new one begins
  *     sqlite_append.c      messages into the log
@@ -15,15 +22,21 @@
  * one writer at a time) and none comes twice, even after a DELETE.
  *
  * A database that is removed or replaced while it is open would go on being
- * written to, unseen; so every use asks SQLite whether the file has moved
- * (one stat) and then opens anew. */
+ * written to, unseen, and one that is written over would be mixed with what its
+ * WAL has. So every use looks at the three files (one stat each). If the database
+ * is another, or the WAL or its index are, it is opened anew; if it was written
+ * to, be it by a checkpoint, its mark is compared (sqlite_wal.h). */
 #ifndef LONGROOM_SQLITE_PRIVATE_H
 #define LONGROOM_SQLITE_PRIVATE_H
 
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdint.h>
 
 #include "acknowledged_file.h"
+#include "sqlite_files.h"
+#include "sqlite_place.h"
+#include "sqlite_wal.h"
 #include "store_backend.h"
 
 enum statement {
@@ -53,14 +66,49 @@ enum statement {
 	ONE,
 	LOG_AFTER,
 	LOG_BACKWARDS,
+	READ_MARK,
+	WRITE_MARK,
 	STATEMENT_COUNT
+};
+
+/* The files as they were when they were last known to belong together. */
+struct sqlite_seen {
+	struct file_look database, wal, shm;
+};
+
+/* What a writer knows of the WAL. Frames are counted from its begin. */
+struct sqlite_wal {
+	struct life own;     /* what this connection has drawn last */
+	bool touch_is_due;   /* the WAL begins, or may: the next commit touches it */
+	bool draw_is_due;    /* the next commit draws another, for a checkpoint
+	                      * follows it */
+	bool is_drawn;       /* the last commit was one that drew */
+	bool is_written;     /* the commit under way has a mark */
+	uint8_t salts[WAL_SALTS_BYTES]; /* of the WAL that has the mark */
+	int frames;          /* as of our last commit */
+	int checkpoint_from; /* so many frames make the next checkpoint due */
 };
 
 struct sqlite_store {
 	char *path;
+	struct sqlite_paths paths;
 	enum store_access access;
 	int busy_timeout_ms;
+	struct sqlite_place *place;
+	struct sqlite_store *next; /* at the same place */
+	/* The thread that has the places' lock is at it, without its `use`; written
+	 * under both, or by the store's own thread under the first. */
+	bool is_taken;
+	/* Held by sqlite_enter() until sqlite_leave(). What follows is under it. */
+	pthread_mutex_t use;
 	sqlite3 *db; /* NULL: not connected */
+	struct sqlite_seen seen;
+	struct life file_life;   /* the mark that the database file had last */
+	uint32_t mark_page;
+	int64_t seen_version;    /* PRAGMA data_version when it was compared last */
+	struct sqlite_wal wal;   /* a writer's */
+	bool wants_all_anew;     /* the next connection can't share what the others
+	                          * of this process have: they end too */
 	sqlite3_stmt *prepared[STATEMENT_COUNT];
 	uint32_t first; /* the log's first tag */
 	uint32_t log;   /* its newest, as of the last look at the log's end */
@@ -82,11 +130,18 @@ struct sqlite_store {
 
 /* ---- sqlite_connection.c ---- */
 
-/* As store_connect(). All that follows needs a connection. */
+/* A use of the connection: it is there, and its files are what they were. Only if
+ * true, sqlite_leave() has to follow; it returns what it is given. */
+bool sqlite_enter(struct sqlite_store *s);
+bool sqlite_leave(struct sqlite_store *s, bool good);
+
+/* As store_connect(). */
 bool sqlite_connect(void *connection);
-/* Opens the file that is there, or else fails. */
-bool sqlite_open_database(struct sqlite_store *s);
+/* Leaves the WAL as it is. */
 void sqlite_disconnect(struct sqlite_store *s);
+/* Lets SQLite empty and remove the WAL, if this is the last connection and the
+ * files are what they were. */
+void sqlite_close_in_order(struct sqlite_store *s);
 
 /* Takes the folder's lock, for folder_unlock(). */
 bool sqlite_lock_folder(struct sqlite_store *s, int *lock);
@@ -95,6 +150,10 @@ bool sqlite_lock_folder(struct sqlite_store *s, int *lock);
  * that a new one may better: one that is locked out is none of those. */
 bool sqlite_fail(struct sqlite_store *s, const char *why);
 bool sqlite_fail_by_database(struct sqlite_store *s);
+
+/* Keeps SQLite's reason, tells the place if it is damage, and names the file if
+ * one of them may not be written. Returns false. */
+bool sqlite_note_error(struct sqlite_store *s);
 
 /* Whether the last failure is a lock, which passes by itself. */
 bool sqlite_is_locked_out(const struct sqlite_store *s);
@@ -121,9 +180,63 @@ struct text sqlite_column_text(sqlite3_stmt *statement, int column);
  * trying again. */
 bool sqlite_set_up_schema(struct sqlite_store *s);
 
-/* Writes the version that the database has anyway: a change that nobody sees
- * but the disk does. */
-bool sqlite_write_version(struct sqlite_store *s);
+/* Whether a database file that begins like this is, or was, a log. */
+bool sqlite_is_our_application(const uint8_t *head);
+
+/* ---- sqlite_open.c: with the places locked, and the store taken ---- */
+
+/* Opens the database in its place, once it is known whose the side files are. Under
+ * the folder's lock. */
+bool sqlite_open_database(struct sqlite_store *s);
+/* Ends a connection to a database that was moved, replaced or written over, or is
+ * damaged. A writer first brings what it has in the WAL into the database that it
+ * belongs to, if that is still there, and clears the place. */
+void sqlite_let_go(struct sqlite_store *s);
+
+/* ---- sqlite_life.c ---- */
+
+/* Whether the files are still those that were opened: see above. False also: the
+ * place is damaged, and this connection is the one that has to say when it is no
+ * longer. */
+bool sqlite_is_in_place(struct sqlite_store *s);
+/* Whether another file stands under one of their names now. */
+bool sqlite_files_differ(const struct sqlite_store *s, struct sqlite_seen *now);
+/* Whether this connection has to have a damaged place checked. */
+bool sqlite_has_to_check(const struct sqlite_store *s);
+/* What the open database file has become. */
+enum own_file {
+	FILE_IS_OWN,
+	FILE_IS_FOREIGN, /* it has no mark that may follow the one it had */
+	FILE_IS_UNKNOWN, /* it can't be read now */
+};
+enum own_file sqlite_is_own_file(struct sqlite_store *s);
+/* Remembers the files as they are. */
+void sqlite_see_files(struct sqlite_store *s);
+
+/* Within a transaction that is about to be committed: draws or touches the mark
+ * if that is due. */
+bool sqlite_mark_if_due(struct sqlite_store *s);
+/* After the commit. */
+void sqlite_mark_committed(struct sqlite_store *s);
+/* Reads the mark that the log has: for a writer that has just connected. */
+bool sqlite_read_mark(struct sqlite_store *s, struct mark *mark);
+
+/* Commits a mark alone: a change that nobody sees but the disk does. */
+bool sqlite_commit_mark(struct sqlite_store *s);
+
+/* ---- sqlite_checkpoint.c: a writer's ---- */
+
+/* No checkpoints but ours. */
+void sqlite_watch_wal(struct sqlite_store *s);
+/* All that is in the WAL goes into the database, and the WAL begins anew. */
+bool sqlite_settle(struct sqlite_store *s);
+/* After a commit: a checkpoint if one is due. */
+void sqlite_checkpoint_if_due(struct sqlite_store *s);
+/* By a handle whose file is no longer in its place: all that is in the WAL goes
+ * into that. False: a part of it does not. */
+bool sqlite_empty_wal(struct sqlite_store *s);
+/* Before a connection ends in good order. */
+void sqlite_finish_wal(struct sqlite_store *s);
 
 /* ---- sqlite_incarnation.c ---- */
 
@@ -214,3 +327,5 @@ bool sqlite_read_log(void *connection, int64_t id, int64_t limit, int64_t bytes,
 bool sqlite_find_tail(void *connection, int64_t bytes, int64_t *id);
 
 #endif
+
+/* ---- sqlite_append.c, as in store.h ---- */

@@ -59,28 +59,35 @@ bool sqlite_begin_read(struct sqlite_store *s, struct log_end *end)
 
 bool sqlite_finish_read(struct sqlite_store *s, bool good)
 {
-	return (good && sqlite_run(s, COMMIT)) || sqlite_fail_by_database(s);
+	return sqlite_leave(s, (good && sqlite_run(s, COMMIT)) ||
+	                               sqlite_fail_by_database(s));
 }
 
 /* data_version moves when another connection has committed, so an idle log
  * costs no look into its tables. */
+static bool look_at_log_end(struct sqlite_store *s, struct log_end *end)
+{
+	int64_t version;
+
+	if (!read_data_version(s, &version))
+		return false;
+	if (version != s->data_version &&
+	    (!sqlite_begin_read(s, &s->end) || !sqlite_look_for_low_ids(s) ||
+	     !sqlite_run(s, COMMIT)))
+		return false;
+	s->data_version = version;
+	*end = s->end;
+	return true;
+}
+
 bool sqlite_log_end(void *connection, struct log_end *end)
 {
 	struct sqlite_store *s = connection;
-	int64_t version;
 
-	if (!sqlite_connect(s))
+	if (!sqlite_enter(s))
 		return false;
-	if (!read_data_version(s, &version))
-		return sqlite_fail_by_database(s);
-	if (version != s->data_version) {
-		if (!sqlite_finish_read(s, sqlite_begin_read(s, &s->end) &&
-		                           sqlite_look_for_low_ids(s)))
-			return false;
-		s->data_version = version;
-	}
-	*end = s->end;
-	return true;
+	return sqlite_leave(s, look_at_log_end(s, end) ||
+	                               sqlite_fail_by_database(s));
 }
 
 bool sqlite_find_room(struct sqlite_store *s, const struct room_name *room,
@@ -226,7 +233,7 @@ bool sqlite_read_room(void *connection, const struct room_name *room,
 	int64_t room_id;
 
 	*page = (struct store_page){0};
-	if (!sqlite_connect(s))
+	if (!sqlite_enter(s))
 		return false;
 	bool good = sqlite_begin_read(s, &page->end) && sqlite_find_room(s, room, &room_id);
 	if (good && room_id != 0 && range->bytes > 0 &&
@@ -247,7 +254,7 @@ bool sqlite_read_states(void *connection, const struct room_name *rooms,
 	struct sqlite_store *s = connection;
 	int64_t room_id;
 
-	if (!sqlite_connect(s))
+	if (!sqlite_enter(s))
 		return false;
 	bool good = sqlite_begin_read(s, end);
 	for (size_t i = 0; good && i < count; i++) {
@@ -287,7 +294,7 @@ bool sqlite_read_one(void *connection, const struct room_name *room,
 	int64_t room_id;
 
 	*found = false;
-	if (!sqlite_connect(s))
+	if (!sqlite_enter(s))
 		return false;
 	bool good = sqlite_begin_read(s, end) && sqlite_find_room(s, room, &room_id) &&
 	            (room_id == 0 || read_one(s, room_id, room, id, visit,
@@ -340,7 +347,7 @@ bool sqlite_read_log(void *connection, int64_t id, int64_t limit,
 	struct sqlite_store *s = connection;
 
 	page->upto = id;
-	if (!sqlite_connect(s))
+	if (!sqlite_enter(s))
 		return false;
 	bool good = sqlite_begin_read(s, &page->end) &&
 	            read_log(s, id, limit, bytes, visit, context, page);
@@ -370,7 +377,8 @@ bool sqlite_find_tail(void *connection, int64_t bytes, int64_t *id)
 {
 	struct sqlite_store *s = connection;
 
-	if (!sqlite_connect(s))
+	if (!sqlite_enter(s))
 		return false;
-	return find_tail(s, bytes, id) || sqlite_fail_by_database(s);
+	return sqlite_leave(s, find_tail(s, bytes, id) ||
+	                               sqlite_fail_by_database(s));
 }

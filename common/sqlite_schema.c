@@ -4,7 +4,7 @@
 
 enum {
 	APPLICATION_ID = 0x4c6e6772, /* "Lngr", for file(1) */
-	SCHEMA_VERSION = 3,
+	SCHEMA_VERSION = 4,
 };
 
 /* Parts of triggers, for the row "old" or "new". What they write must not conflict
@@ -143,18 +143,33 @@ static const char *const migrations[SCHEMA_VERSION] = {
 	"END;",
 
 	/* log.identity stays: it is the first tag, by which a log is known for
-	 * all its life. newest_tag is that of the last row here, where who reads
-	 * the log's end finds it at once. began is the highest id that had been
-	 * given out. */
+	 * all its life. newest_incarnation has that of the last row here, where a
+	 * read of the log's end finds it at once. began is the highest id that had
+	 * been given out. */
 	"CREATE TABLE incarnations ("
 	"  number INTEGER PRIMARY KEY,"
 	"  tag INTEGER NOT NULL UNIQUE,"
 	"  began INTEGER NOT NULL"
 	");"
 	"INSERT INTO incarnations (tag, began) SELECT identity, 0 FROM log;"
-	"ALTER TABLE log ADD COLUMN newest_tag INTEGER NOT NULL DEFAULT 0;"
-	"UPDATE log SET newest_tag = identity;",
+	"CREATE TABLE newest_incarnation (tag INTEGER NOT NULL);"
+	"INSERT INTO newest_incarnation (tag) SELECT identity FROM log;",
+
+	/* The mark by which the file and its WAL know each other: sqlite_wal.h has
+	 * what it says, this is one that was not drawn yet. */
+	"CREATE TABLE life (mark TEXT NOT NULL);"
+	"INSERT INTO life (mark) VALUES (printf('longroom life %016x.00000000"
+	" 0000000000000000.00000000 00000000 00000000', random()));",
 };
+
+bool sqlite_is_our_application(const uint8_t *head)
+{
+	enum { APPLICATION_AT = 68 };
+	const uint8_t *at = head + APPLICATION_AT;
+
+	return ((uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 |
+	        (uint32_t)at[2] << 8 | at[3]) == APPLICATION_ID;
+}
 
 /* Says through s->error and s->hopeless what can't be mended by trying again. */
 static bool read_schema_version(struct sqlite_store *s, int64_t *version)
@@ -164,7 +179,7 @@ static bool read_schema_version(struct sqlite_store *s, int64_t *version)
 	if (!sqlite_query_number(s, "PRAGMA user_version", version) ||
 	    !sqlite_query_number(s, "PRAGMA application_id", &application) ||
 	    !sqlite_query_number(s, "SELECT count(*) FROM sqlite_schema", &tables))
-		return sqlite_fail(s, sqlite3_errmsg(s->db));
+		return sqlite_note_error(s);
 	s->hopeless = true;
 	if (application != APPLICATION_ID && (application != 0 || tables > 0))
 		return sqlite_fail(s, "the file is not a Longroom database");
@@ -174,7 +189,7 @@ static bool read_schema_version(struct sqlite_store *s, int64_t *version)
 	return true;
 }
 
-bool sqlite_write_version(struct sqlite_store *s)
+static bool write_version(struct sqlite_store *s)
 {
 	char pragmas[80];
 
@@ -189,7 +204,7 @@ static bool migrate_from(struct sqlite_store *s, int64_t version)
 	for (; version < SCHEMA_VERSION; version++)
 		if (!sqlite_execute(s, migrations[version]))
 			return false;
-	return sqlite_write_version(s);
+	return write_version(s);
 }
 
 /* Looked at again within the transaction: two programs may start at once. */
@@ -198,13 +213,13 @@ static bool migrate(struct sqlite_store *s)
 	int64_t version;
 
 	if (!sqlite_execute(s, "BEGIN IMMEDIATE"))
-		return sqlite_fail(s, sqlite3_errmsg(s->db));
+		return sqlite_note_error(s);
 	if (!read_schema_version(s, &version)) {
 		sqlite_execute(s, "ROLLBACK");
 		return false;
 	}
 	if (!migrate_from(s, version) || !sqlite_execute(s, "COMMIT")) {
-		sqlite_fail(s, sqlite3_errmsg(s->db));
+		sqlite_note_error(s);
 		sqlite_execute(s, "ROLLBACK");
 		return false;
 	}
@@ -221,7 +236,7 @@ bool sqlite_set_up_schema(struct sqlite_store *s)
 	                        ? "PRAGMA query_only = 1"
 	                        : "PRAGMA journal_mode = WAL;"
 	                          "PRAGMA synchronous = FULL"))
-		return sqlite_fail(s, sqlite3_errmsg(s->db));
+		return sqlite_note_error(s);
 	if (version == SCHEMA_VERSION)
 		return true;
 	if (s->access == STORE_READ)

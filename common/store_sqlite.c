@@ -23,15 +23,32 @@ static void *sqlite_open(const struct settings *settings, const char *address,
 	s->path = memory_copy(address, strlen(address));
 	s->access = access;
 	s->busy_timeout_ms = (int)settings->store_busy_timeout;
+	pthread_mutex_init(&s->use, NULL);
+	sqlite_paths_find(&s->paths, s->path);
+	sqlite_place_join(s);
 	return s;
+}
+
+/* In good order a writer leaves an empty WAL, and SQLite none if it was the last
+ * to have the database open. */
+static void end_connection(struct sqlite_store *s)
+{
+	pthread_mutex_lock(&s->use);
+	if (s->access == STORE_WRITE && s->db != NULL && sqlite_is_in_place(s))
+		sqlite_finish_wal(s);
+	sqlite_close_in_order(s);
+	pthread_mutex_unlock(&s->use);
 }
 
 static void sqlite_close(void *connection)
 {
 	struct sqlite_store *s = connection;
 
-	sqlite_disconnect(s);
+	end_connection(s);
 	incarnations_release(&s->incarnations);
+	sqlite_place_leave(s);
+	sqlite_paths_release(&s->paths);
+	pthread_mutex_destroy(&s->use);
 	free(s->path);
 	free(s);
 }

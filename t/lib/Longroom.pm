@@ -98,6 +98,8 @@ sub fresh_dir {
 #          hand_over => 1                        listening sockets are made here, and kept
 #                                                while a program is away
 #          history => {...}                      start_program's options for it
+#          as => UID                             both programs run as this user; their
+#                                                folder is this user's
 sub start {
     my ($class, %options) = @_;
     my $self = bless {
@@ -107,6 +109,7 @@ sub start {
         operator => $options{operator},
         programs => $options{programs} || {},
         nginx    => $options{nginx} || {},
+        as       => $options{as},
         process  => {},
         problems => [],
     }, $class;
@@ -117,6 +120,7 @@ sub start {
 
     $self->{handed} = { map { $_ => [listening_socket($self->socket_path($_))] } qw(history pushd) }
         if $options{hand_over};
+    chown $options{as}, $options{as}, $self->{dir} if defined $options{as};
     my %without = map { $_ => 1 } @{ $options{without} || [] };
     $self->_write_settings;
     if (!$without{nginx}) {
@@ -268,7 +272,8 @@ sub _command {
             '-c', "$self->{dir}/nginx.conf", '-g', 'daemon off;');
     }
     my %settings = %{ $self->{settings} };
-    return (program($self->{programs}{$name} || "longroom-$name"), '-c', "$self->{dir}/longroom.conf",
+    my @as = defined $self->{as} ? ('setpriv', "--reuid=$self->{as}", "--regid=$self->{as}", '--clear-groups') : ();
+    return (@as, program($self->{programs}{$name} || "longroom-$name"), '-c', "$self->{dir}/longroom.conf",
         map { ('-o', "$_=$settings{$_}") } sort keys %settings);
 }
 

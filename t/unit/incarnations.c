@@ -662,7 +662,7 @@ static void the_oldest_are_forgotten_in_the_end(void **state)
 	           " SELECT i + 1 FROM n WHERE i < 999)"
 	           " INSERT INTO incarnations (tag, began)"
 	           " SELECT (SELECT 5000000000 - identity FROM log) + i, 3 FROM n;"
-	           " UPDATE log SET newest_tag = (SELECT tag FROM incarnations"
+	           " UPDATE newest_incarnation SET tag = (SELECT tag FROM incarnations"
 	           " ORDER BY number DESC LIMIT 1)");
 	assert_true(store_begin_incarnation(f->other, &end));
 	f->writer = open_store(f, STORE_WRITE);
