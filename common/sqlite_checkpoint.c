@@ -1,14 +1,22 @@
 /* The WAL into the database. SQLite would do so by itself after every commit that
- * leaves 1,000 frames; but the mark has to be drawn before that. */
+ * leaves 1,000 frames; but the mark has to be drawn before that, and a WAL that a
+ * reader has kept from being emptied has to be emptied when it is gone, though
+ * nobody sends a message then. */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
+#include "clock.h"
 #include "folder.h"
+#include "journal.h"
+#include "metrics.h"
 #include "sqlite_private.h"
 
 enum {
 	CHECKPOINT_FRAMES = 1000,
 	AGAIN_FRAMES = 100, /* after one that was held up */
+	/* A WAL that has grown beyond is cut again. */
+	WAL_KEPT_BYTES = 8 * 1024 * 1024,
 	FINISH_MS = 100,
 };
 
@@ -27,8 +35,39 @@ static int count_frames(void *store, sqlite3 *db, const char *name, int frames)
 
 void sqlite_watch_wal(struct sqlite_store *s)
 {
-	s->wal = (struct sqlite_wal){.checkpoint_from = CHECKPOINT_FRAMES};
+	s->wal = (struct sqlite_wal){
+		.checkpoint_from = CHECKPOINT_FRAMES,
+		.is_told = s->wal.is_told,
+	};
 	sqlite3_wal_hook(s->db, count_frames, s);
+}
+
+/* ---- What the operator hears ---- */
+
+static int64_t held_seconds(const struct sqlite_wal *wal)
+{
+	if (wal->held_since_ms == 0)
+		return 0;
+	return (clock_monotonic_ms() - wal->held_since_ms) / 1000;
+}
+
+static void tell(struct sqlite_store *s)
+{
+	struct sqlite_wal *wal = &s->wal;
+	int64_t bytes = file_look_at(s->paths.wal).bytes;
+
+	metrics_set(METRIC_HISTORY_WAL_BYTES, bytes);
+	metrics_set(METRIC_HISTORY_WAL_HELD, held_seconds(wal));
+	if (!wal->is_told && bytes > s->wal_warning_bytes) {
+		journal_warning("the WAL is large: wal_bytes=%" PRId64
+		                " held_seconds=%" PRId64 ": somebody reads the "
+		                "database without an end; find out by: fuser %s",
+		                bytes, held_seconds(wal), s->paths.shm);
+		wal->is_told = true;
+	} else if (wal->is_told && bytes <= WAL_KEPT_BYTES) {
+		journal_info("the WAL is small again: wal_bytes=%" PRId64, bytes);
+		wal->is_told = false;
+	}
 }
 
 /* ---- Checkpoints ---- */
@@ -51,12 +90,16 @@ static void checkpoint(struct sqlite_store *s, int mode)
 		return;
 	if (run_checkpoint(s, mode)) {
 		wal->touch_is_due = true;
+		wal->held_since_ms = 0;
 		wal->checkpoint_from = CHECKPOINT_FRAMES;
 	} else {
+		if (wal->held_since_ms == 0)
+			wal->held_since_ms = clock_monotonic_ms();
 		wal->checkpoint_from = wal->frames + AGAIN_FRAMES;
 	}
 	/* It was us who changed the file. */
 	sqlite_is_in_place(s);
+	tell(s);
 }
 
 void sqlite_checkpoint_if_due(struct sqlite_store *s)
@@ -74,6 +117,35 @@ static bool commit_draw(struct sqlite_store *s)
 		return true;
 	sqlite_end_transaction(s);
 	return false;
+}
+
+/* What is held up is tried without a word first: a mark drawn each time would
+ * have the WAL grow, and nobody wait for it. */
+static void catch_up(struct sqlite_store *s)
+{
+	bool is_large = file_look_at(s->paths.wal).bytes > WAL_KEPT_BYTES;
+
+	if (s->wal.held_since_ms != 0 &&
+	    !run_checkpoint(s, SQLITE_CHECKPOINT_PASSIVE))
+		return;
+	if (commit_draw(s))
+		checkpoint(s, is_large ? SQLITE_CHECKPOINT_TRUNCATE
+		                       : SQLITE_CHECKPOINT_PASSIVE);
+}
+
+void sqlite_tend(void *connection)
+{
+	struct sqlite_store *s = connection;
+
+	if (!sqlite_enter(s))
+		return;
+	sqlite3_busy_timeout(s->db, 0);
+	if (s->wal.draw_is_due || s->wal.held_since_ms != 0 ||
+	    file_look_at(s->paths.wal).bytes > WAL_KEPT_BYTES)
+		catch_up(s);
+	sqlite3_busy_timeout(s->db, s->busy_timeout_ms);
+	tell(s);
+	sqlite_leave(s, true);
 }
 
 /* What a process that died, or a sync that failed, has left in the WAL can be
@@ -99,6 +171,7 @@ bool sqlite_settle(struct sqlite_store *s)
 	if (code != SQLITE_OK && !sqlite_is_locked_out(s))
 		return sqlite_note_error(s);
 	s->wal.touch_is_due = true;
+	s->wal.held_since_ms = code == SQLITE_OK ? 0 : clock_monotonic_ms();
 	sqlite3_busy_timeout(s->db, s->busy_timeout_ms);
 	if (!folder_sync(s->path))
 		return sqlite_fail(s, strerror(errno));

@@ -87,6 +87,9 @@ struct sqlite_wal {
 	uint8_t salts[WAL_SALTS_BYTES]; /* of the WAL that has the mark */
 	int frames;          /* as of our last commit */
 	int checkpoint_from; /* so many frames make the next checkpoint due */
+	int64_t held_since_ms; /* a checkpoint can't end since then, for somebody
+	                        * reads what was before; 0: none is held up */
+	bool is_told;        /* that it is large */
 };
 
 struct sqlite_store {
@@ -94,6 +97,7 @@ struct sqlite_store {
 	struct sqlite_paths paths;
 	enum store_access access;
 	int busy_timeout_ms;
+	int64_t wal_warning_bytes;
 	struct sqlite_place *place;
 	struct sqlite_store *next; /* at the same place */
 	/* The thread that has the places' lock is at it, without its `use`; written
@@ -232,6 +236,8 @@ void sqlite_watch_wal(struct sqlite_store *s);
 bool sqlite_settle(struct sqlite_store *s);
 /* After a commit: a checkpoint if one is due. */
 void sqlite_checkpoint_if_due(struct sqlite_store *s);
+/* As store_tend(). */
+void sqlite_tend(void *connection);
 /* By a handle whose file is no longer in its place: all that is in the WAL goes
  * into that. False: a part of it does not. */
 bool sqlite_empty_wal(struct sqlite_store *s);

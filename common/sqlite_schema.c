@@ -235,7 +235,8 @@ bool sqlite_set_up_schema(struct sqlite_store *s)
 	if (!sqlite_execute(s, s->access == STORE_READ
 	                        ? "PRAGMA query_only = 1"
 	                        : "PRAGMA journal_mode = WAL;"
-	                          "PRAGMA synchronous = FULL"))
+	                          "PRAGMA synchronous = FULL;"
+	                          "PRAGMA journal_size_limit = 8388608"))
 		return sqlite_note_error(s);
 	if (version == SCHEMA_VERSION)
 		return true;

@@ -105,6 +105,11 @@ bool store_probe(struct store *store)
 	return store->backend->probe(store->connection);
 }
 
+void store_tend(struct store *store)
+{
+	store->backend->tend(store->connection);
+}
+
 bool store_read_room(struct store *store, const struct room_name *room,
                      const struct store_range *range, store_visit *visit,
                      void *context, struct store_page *page)

@@ -92,6 +92,9 @@ bool store_append(struct store *store, struct append *appends, size_t count,
 /* Whether a message could be saved now: commits a change that nobody sees. */
 bool store_probe(struct store *store);
 
+/* For a writer's idle times: what keeping the log takes beside saving. */
+void store_tend(struct store *store);
+
 /* Gets messages one by one, each valid during the call. */
 typedef void store_visit(void *context, const struct message *message);
 

@@ -20,6 +20,7 @@ struct store_backend {
 	bool (*append)(void *connection, struct append *appends, size_t count,
 	               uint32_t *log);
 	bool (*probe)(void *connection);
+	void (*tend)(void *connection);
 	bool (*read_room)(void *connection, const struct room_name *room,
 	                  const struct store_range *range, store_visit *visit,
 	                  void *context, struct store_page *page);

@@ -23,6 +23,7 @@ static void *sqlite_open(const struct settings *settings, const char *address,
 	s->path = memory_copy(address, strlen(address));
 	s->access = access;
 	s->busy_timeout_ms = (int)settings->store_busy_timeout;
+	s->wal_warning_bytes = settings->store_wal_warning;
 	pthread_mutex_init(&s->use, NULL);
 	sqlite_paths_find(&s->paths, s->path);
 	sqlite_place_join(s);
@@ -96,6 +97,7 @@ const struct store_backend store_sqlite = {
 	.begin_incarnation = sqlite_begin_incarnation,
 	.append = sqlite_append,
 	.probe = sqlite_probe,
+	.tend = sqlite_tend,
 	.read_room = sqlite_read_room,
 	.read_states = sqlite_read_states,
 	.read_changes = sqlite_read_changes,

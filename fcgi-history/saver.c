@@ -72,6 +72,8 @@ void saver_check(struct saver *saver)
 		              saver->settings->store_url,
 		              store_error(saver->store));
 	note_success(saver, !failing);
+	if (!failing)
+		store_tend(saver->store);
 }
 
 bool saver_probe(struct saver *saver, struct buffer *why)

@@ -47,8 +47,8 @@ bool saver_start(struct saver *saver);
 /* Whether a message could be saved now; adds to *why if not. */
 bool saver_probe(struct saver *saver, struct buffer *why);
 
-/* Looks whether the database is still in its place, and makes a new one if it
- * was removed. For idle times. */
+/* Looks whether the database is still in its place, makes a new one if it was
+ * removed, and catches up with what keeping it takes. For idle times. */
 void saver_check(struct saver *saver);
 
 #endif
