@@ -22,13 +22,15 @@ import { newId } from './ids.js';
 import { Leader } from './leader.js';
 import { LongroomError, Pass, folderOf } from './request.js';
 import { Overlap } from './sequence.js';
-import { hold } from './turns.js';
+import { hold, openChannel } from './turns.js';
 import { patience } from './waiting.js';
 
 const VERSION = 1;
 const CHECK_MS = 5000;       // a leader that was not heard for so long is asked
 const ANSWER_MS = 2000;      // and answers, or is frozen
 const KEPT_PAGES = 100;      // while a member asks for itself; then it begins anew
+
+const NOBODY = { postMessage() {}, close() {} };
 
 const groups = new Map();
 
@@ -130,8 +132,7 @@ class Tabs {
   async #open() {
     if (this.#channel || this.#members.size === 0) return;
     const life = this.#life = new AbortController();
-    this.#channel = new BroadcastChannel(`longroom ${this.#key}`);
-    this.#channel.onmessage = ({ data }) => this.#hear(data);
+    this.#channel = openChannel(`longroom ${this.#key}`, (data) => this.#hear(data)) ?? NOBODY;
     this.#id = `longroom tab ${newId()}`;
     this.#heardMs = performance.now();
     const checking = setInterval(() => this.#check(), CHECK_MS);
@@ -170,8 +171,7 @@ class Tabs {
       return ends;
     }).catch((error) => {
       if (signal.aborted) return;
-      // In a sandbox without locks this is the only tab that there is.
-      if (error.name === 'SecurityError') this.#lead();
+      if (error.name === 'SecurityError') this.#leadAlone();
       else this.#depose();
     });
   }
@@ -179,6 +179,13 @@ class Tabs {
   #lead() {
     this.#office = new Leader(this.#pass, this.#options, (kind, more) => this.#say(kind, more));
     this.#office.begin();
+  }
+
+  /** Where locks are denied, so is order among the tabs: each is one of its own. */
+  #leadAlone() {
+    this.#channel.close();
+    this.#channel = NOBODY;
+    this.#lead();
   }
 
   #resign() {

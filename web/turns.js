@@ -10,8 +10,8 @@
  * crashes. Where more polls than places want to wait, each waits a second, then
  * goes to the end of the queue.
  *
- * On plain http (but for localhost), and in old browsers, there are no Web Locks.
- * Pages then tell each other how many rooms they follow. With more than three, or
+ * On plain http (but for localhost), and in old browsers, there are no Web Locks; and
+ * where a site may store nothing they are denied. Pages then tell each other how many rooms they follow. With more than three, or
  * where they can't tell, no poll waits: each asks, and pauses for a second.
  *
  * A place is {seconds, restMs, give()}: how long the poll may wait at the most, how
@@ -62,6 +62,9 @@ class FreeTurns {
 }
 
 class LockTurns {
+  #origin;
+  #denied = null;      // the turns to take where there are no locks for us
+  #lines = new Set();
   #queue;
   #places;
   #channel;
@@ -69,17 +72,29 @@ class LockTurns {
   #crowdedUntilMs = -Infinity;
 
   constructor(origin) {
+    this.#origin = origin;
     this.#queue = `longroom queue ${origin}`;
     this.#places = Array.from({ length: PLACES }, (_, n) => `longroom place ${n} ${origin}`);
     this.#channel = openChannel(`longroom turns ${origin}`, () => this.#giveWay());
   }
 
-  enter() {}
+  enter(line) {
+    this.#lines.add(line);
+    this.#denied?.enter(line);
+  }
 
-  exit() {}
+  exit(line) {
+    this.#lines.delete(line);
+    this.#denied?.exit(line);
+  }
 
   async take(line, signal) {
+    if (this.#denied) return this.#denied.take(line);
     const give = await this.#place(line, signal);
+    if (!give) {
+      this.#deny();
+      return this.#denied.take(line);
+    }
     if (performance.now() < this.#crowdedUntilMs) return { seconds: TURN_SECONDS, restMs: 0, give };
     this.#long.add(line);
     const giveLong = () => {
@@ -89,7 +104,13 @@ class LockTurns {
     return { seconds: Infinity, restMs: 0, give: giveLong };
   }
 
-  /** The first of the queue waits for a place, the others behind it. */
+  #deny() {
+    if (this.#denied) return;
+    this.#denied = new CountedTurns(this.#origin);
+    for (const line of this.#lines) this.#denied.enter(line);
+  }
+
+  /** The first of the queue waits for a place, the others behind it; null if denied. */
   async #place(line, signal) {
     let leaveQueue;
     try {
@@ -101,7 +122,7 @@ class LockTurns {
       return await this.#next(line, signal);
     } catch (error) {
       if (signal.aborted) throw new LongroomError('aborted');
-      if (error.name === 'SecurityError') return () => {};   // a sandbox: it has no other tabs
+      if (error.name === 'SecurityError') return null;
       throw error;
     } finally {
       leaveQueue?.();
@@ -231,9 +252,13 @@ class CountedTurns {
   }
 }
 
-function openChannel(name, onMessage) {
-  if (!globalThis.BroadcastChannel) return null;
-  const channel = new BroadcastChannel(name);
-  channel.onmessage = ({ data }) => onMessage(data);
-  return channel;
+/** Null where there is none, or none for us. */
+export function openChannel(name, onMessage) {
+  try {
+    const channel = new BroadcastChannel(name);
+    channel.onmessage = ({ data }) => onMessage(data);
+    return channel;
+  } catch {
+    return null;
+  }
 }
