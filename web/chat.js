@@ -28,7 +28,7 @@ let hasOlder = false;
 let readingOlder = false;
 let olderFailed = false;     // then not by scrolling; the button asks again
 let unseen = 0;              // messages that came while the page was hidden
-let self = '';               // by what name and browser the outbox knows us
+let author = '';             // by what name and browser the outbox knows us
 const underWay = new Map();  // client_id -> what transcript.send() gave
 const outbox = new Outbox();
 
@@ -71,7 +71,7 @@ function followAddress() {
 
 function enter(wanted, name) {
   user = { id: `${name}.${browserId()}`, name };
-  self = user.id;
+  author = user.id;
   remember('room', wanted);
   $('lobby').hidden = true;
   $('room').hidden = false;
@@ -81,8 +81,8 @@ function enter(wanted, name) {
   showState('connecting');
   olderFailed = false;
   showBeginning(false, false);
-  edit(outbox.draft(wanted, self));
-  let unsent = outbox.sends(wanted, self);
+  edit(outbox.draft(wanted, author));
+  let unsent = outbox.sends(wanted, author);
   const sure = isReloaded();
   const own = room = join(wanted, {
     user,
@@ -234,7 +234,7 @@ $('text').addEventListener('input', written);
 
 function written() {
   fitText();
-  if (room) outbox.setDraft(room.name, self, $('text').value);
+  if (room) outbox.setDraft(room.name, author, $('text').value);
 }
 
 function fitText() {
@@ -247,7 +247,7 @@ async function send(content, clientId = newId()) {
   const from = room;
   const bubble = transcript.send(content);
   underWay.set(clientId, bubble);
-  outbox.add(from.name, self, clientId, content);
+  outbox.add(from.name, author, clientId, content);
   try {
     const message = await from.send(content, {
       clientId,
