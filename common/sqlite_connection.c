@@ -273,11 +273,11 @@ static bool connect_anew(struct sqlite_store *s)
 	if (good && is_fresh && s->access == STORE_WRITE)
 		good = sqlite_settle(s) && sqlite_recognise(s);
 	s->was_open = s->was_open || good;
-	if (!good)
-		sqlite_disconnect(s);
-	if (!good)
-		pthread_mutex_unlock(&s->use);
-	return good;
+	if (good)
+		return true;
+	sqlite_disconnect(s);
+	pthread_mutex_unlock(&s->use);
+	return false;
 }
 
 bool sqlite_enter(struct sqlite_store *s)

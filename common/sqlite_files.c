@@ -1,4 +1,4 @@
-#define _XOPEN_SOURCE 700 /* realpath */
+#define _GNU_SOURCE 1 /* realpath */
 
 #include "sqlite_files.h"
 

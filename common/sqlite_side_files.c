@@ -337,8 +337,9 @@ static void try_to_bring_back(const struct sqlite_paths *paths, const char *asid
 	if (side_files_check_database(paths, &why) == CHECK_SOUND)
 		journal_warning("brought back: %s is now %s: it belongs to %s",
 		                aside, paths->wal, paths->database);
-	else
-		rename(paths->wal, aside);
+	else if (rename(paths->wal, aside) != 0)
+		journal_error("can't set aside %s: %s", paths->wal,
+		              strerror(errno));
 	remove_file(paths->shm);
 	buffer_release(&why);
 }
