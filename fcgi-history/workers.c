@@ -223,6 +223,13 @@ static bool take_connection(struct worker *worker)
 	return true;
 }
 
+/* Another that sleeps within its turn could answer the next. */
+static void wake_for_reads(struct workers *workers)
+{
+	if (reads_has_next(workers->reads))
+		listener_wake(workers->listener);
+}
+
 /* False: there was none. */
 static bool answer_read(struct worker *worker)
 {
@@ -232,12 +239,13 @@ static bool answer_read(struct worker *worker)
 	if (request == NULL)
 		return false;
 	worker->begun = 0;
-	/* Others that sleep within their turns could answer the next. */
-	if (reads_has_next(workers->reads))
-		listener_wake(workers->listener);
 	begin_work(worker);
+	wake_for_reads(workers);
 	service_read(&worker->service, request);
 	reads_done(workers->reads);
+	/* One may sleep because too many were at work, and this one may have to
+	 * wait for its turn. */
+	wake_for_reads(workers);
 	answer(workers, request);
 	end_work(worker);
 	return true;

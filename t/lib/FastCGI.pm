@@ -53,10 +53,10 @@ sub ask_by_fastcgi {
 }
 
 # The answer to a request that was written: {status, headers, content, json}, or
-# undef without a whole one.
+# undef without a whole one in so many seconds (60).
 sub fastcgi_answer {
-    my ($connection) = @_;
-    $connection->hangs_up(60);
+    my ($connection, $seconds) = @_;
+    $connection->hangs_up($seconds || 60);
     my ($bytes, $at, $out, $ended) = ($connection->bytes, 0, '', 0);
     while (length($bytes) - $at >= 8) {
         my ($version, $type, $id, $length, $padding) = unpack 'CCnnC', substr $bytes, $at, 8;
