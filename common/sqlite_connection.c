@@ -242,14 +242,21 @@ bool sqlite_lock_folder(struct sqlite_store *s, int *lock)
 	return false;
 }
 
+/* Others are waited for before the folder is locked, as that may take long. Nobody
+ * waits for that lock while it uses its connection: it is ours when we look at
+ * theirs. */
 static bool open_database(struct sqlite_store *s)
 {
 	int lock;
-	bool good = sqlite_lock_folder(s, &lock);
 
-	if (!good)
+	if (s->wants_all_anew)
+		sqlite_place_revoke(s);
+	s->wants_all_anew = false;
+	sqlite_place_drop_stale(s);
+	if (!sqlite_lock_folder(s, &lock))
 		return false;
-	good = sqlite_open_database(s);
+	bool good = sqlite_open_database(s) &&
+	            (s->access == STORE_READ || sqlite_recognise(s));
 	folder_unlock(lock);
 	return good;
 }
@@ -271,7 +278,7 @@ static bool connect_anew(struct sqlite_store *s)
 	pthread_mutex_lock(&s->use);
 	sqlite_places_unlock();
 	if (good && is_fresh && s->access == STORE_WRITE)
-		good = sqlite_settle(s) && sqlite_recognise(s);
+		good = sqlite_settle(s) && sqlite_begin_if_due(s);
 	s->was_open = s->was_open || good;
 	if (good)
 		return true;

@@ -70,7 +70,6 @@ void sqlite_acknowledge(struct sqlite_store *s, int64_t id)
 		acknowledged_file_raise(s->acknowledged, &now, &s->incarnations);
 }
 
-/* Under the folder's lock. */
 static void write_record(struct sqlite_store *s, const struct log_end *end)
 {
 	const struct acknowledged now = {s->first, end->log, end->newest};
@@ -94,7 +93,7 @@ static const char *why_to_begin(const struct sqlite_store *s,
 	               : NULL;
 }
 
-static bool recognise(struct sqlite_store *s)
+bool sqlite_recognise(struct sqlite_store *s)
 {
 	struct acknowledged record;
 	struct log_end end;
@@ -104,30 +103,27 @@ static bool recognise(struct sqlite_store *s)
 	acknowledged_file_hold(s->acknowledged);
 	if (!read_end(s, &end))
 		return fail_by_error(s);
-	const char *why = why_to_begin(s, found ? &record : NULL, &end);
-	if (why != NULL) {
-		if (!begin(s, &end))
-			return fail_by_error(s);
-		journal_warning("a new incarnation of the log begins after "
-		                "msg_id=%lld: %s", (long long)end.newest, why);
-	}
-	sqlite_note_version(s);
-	write_record(s, &end);
+	s->why_to_begin = why_to_begin(s, found ? &record : NULL, &end);
+	if (s->why_to_begin == NULL)
+		write_record(s, &end);
 	return true;
 }
 
-bool sqlite_recognise(struct sqlite_store *s)
+bool sqlite_begin_if_due(struct sqlite_store *s)
 {
-	int lock;
-	bool good = sqlite_lock_folder(s, &lock);
+	struct log_end end;
 
-	if (good) {
-		good = recognise(s);
-		folder_unlock(lock);
+	if (s->why_to_begin != NULL) {
+		if (!begin(s, &end))
+			return fail_by_error(s);
+		journal_warning("a new incarnation of the log begins after "
+		                "msg_id=%lld: %s", (long long)end.newest,
+		                s->why_to_begin);
+		write_record(s, &end);
 	}
-	if (!good)
-		sqlite_disconnect(s);
-	return good;
+	s->why_to_begin = NULL;
+	sqlite_note_version(s);
+	return true;
 }
 
 /* As PRAGMA data_version, but a writer's own commits count too, and it costs next

@@ -336,10 +336,6 @@ static bool open_it(struct sqlite_store *s)
 bool sqlite_open_database(struct sqlite_store *s)
 {
 	s->hopeless = false;
-	if (s->wants_all_anew)
-		sqlite_place_revoke(s);
-	s->wants_all_anew = false;
-	sqlite_place_drop_stale(s);
 	sqlite_paths_find(&s->paths, s->path);
 	bool good = prepare_place(s) && pass_check(s) && open_it(s);
 	if (good)

@@ -119,6 +119,7 @@ struct sqlite_store {
 	struct incarnations incarnations; /* ... which ends with it */
 	uint32_t pager_version; /* a writer's: of the file, as s->log is that of */
 	struct acknowledged_file *acknowledged; /* a writer's */
+	const char *why_to_begin; /* another incarnation; NULL: there is no need */
 	/* A lock has outlasted busy_timeout: until it is gone nobody waits for it
 	 * again, lest all who come stand in line. */
 	bool is_locked;
@@ -247,8 +248,10 @@ void sqlite_finish_wal(struct sqlite_store *s);
 /* ---- sqlite_incarnation.c ---- */
 
 /* Has a writer that has just opened the database look whether it has all that
- * was acknowledged; if not, a new incarnation begins. */
+ * was acknowledged. Under the folder's lock. */
 bool sqlite_recognise(struct sqlite_store *s);
+/* If not, begins a new incarnation: after sqlite_settle(). */
+bool sqlite_begin_if_due(struct sqlite_store *s);
 
 /* Within a transaction that writes: s->log is the newest incarnation's tag, be it
  * that another has begun one. */
