@@ -10,6 +10,7 @@
 #include "metrics.h"
 #include "news.h"
 #include "page.h"
+#include "pattern.h"
 #include "turn.h"
 
 /* PROTOCOL section 6. Those who come back while a restart lasts have to fit the
@@ -130,9 +131,11 @@ static bool page_is_full(const struct page *page)
 	return page->count == PAGE_MAX || page->buffer->size > PAGE_MAX_BYTES;
 }
 
-static struct answer *finish_page(struct hub *hub, struct page *page,
-                                  const struct page_end *end)
+static struct answer *finish_page(struct hub *hub, const struct room *room,
+                                  struct page *page, struct page_end *end)
 {
+	end->ephemeral = hub->ephemeral != NULL &&
+	                 pattern_list_matches(hub->ephemeral, room->name.string);
 	metrics_add(METRIC_PUSHD_RENDERED, 1);
 	page_end(page, end);
 	/* For those who read with curl. */
@@ -193,7 +196,7 @@ static struct answer *render_news(struct hub *hub, const struct room *room,
 	end.more = entry != NULL || (page_is_full(&page) && hub->behind);
 	if (end.more)
 		end.cursor = cursor_after(hub, last, place);
-	return finish_page(hub, &page, &end);
+	return finish_page(hub, room, &page, &end);
 }
 
 /* The same, rendered once for all who come with the same cursor. Borrowed by
@@ -500,7 +503,7 @@ void hub_send_away(struct hub *hub, struct waiter *waiter)
 	if (!end.cursor.names_log)
 		return;
 	start_page(hub, &page, waiter->room);
-	struct answer *answer = finish_page(hub, &page, &end);
+	struct answer *answer = finish_page(hub, waiter->room, &page, &end);
 	give_page(hub, waiter, answer);
 	answer_release(answer);
 }
@@ -537,7 +540,7 @@ static struct answer *render_read(struct hub *hub, const struct room *room,
 		if (item->id > after)
 			page_add(&page, json);
 	}
-	return finish_page(hub, &page, end);
+	return finish_page(hub, room, &page, end);
 }
 
 /* Those that were passed over are in the page's range, and are no items. */

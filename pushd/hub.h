@@ -33,8 +33,8 @@ struct hub {
 	int64_t (*want_look)(void *context);
 	void *context;
 
-	const struct word_list *ephemeral; /* rooms that are in no log; set by the
-	                                    * owner */
+	const struct word_list *ephemeral; /* patterns of rooms that are in no log;
+	                                    * set by the owner; NULL: none is */
 	bool ready;     /* the window was filled */
 	bool failing;   /* the log can't be read; the follower takes it back */
 	char trouble[256]; /* what the operator has to mend, or "" */

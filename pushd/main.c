@@ -150,6 +150,7 @@ static int serve(struct pushd *pushd)
 	hub_init(&pushd->hub, settings->push_window, pushd->reader,
 	         connection_answered);
 	pushd->hub.reads_limit = settings->limits_reads;
+	pushd->hub.ephemeral = &settings->rooms_ephemeral;
 	if (server_init(&pushd->server, pushd->loop, settings, pushd->inherited,
 	                &pushd->hub, pushd->access, &error))
 		run(pushd);

@@ -215,6 +215,10 @@ subtest 'a message to an ephemeral room is in no log' => sub {
     is $answer->{json}{client_id}, 'e-1', 'the client_id is there';
     is $answer->{headers}{location}, undef, 'there is no Location';
     is count('general'), 0, 'the room has no history';
+    is_deeply [map { $_->{json}{ephemeral} } $l->history('general'), $l->poll('general', timeout => 0),
+        $l->poll('general', after => 0, timeout => 0)], [(JSON::PP::true) x 3], 'its pages say so, and its polls';
+    is_deeply [map { $_->{json}{ephemeral} } $l->history('room_26'), $l->poll('room_26', timeout => 0),
+        $l->poll('room_26', after => 0, timeout => 0)], [undef, undef, undef], 'those of others do not';
     is_deeply [$l->sql('SELECT count(*) FROM messages;')], [$rows], 'the database has no more rows';
 };
 
