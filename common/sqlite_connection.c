@@ -80,8 +80,8 @@ static const char *const statements[STATEMENT_COUNT] = {
 	[LOG_BACKWARDS] = "SELECT id, length(CAST(content AS BLOB))"
 	                  " + length(sender_name) + length(sender_id)"
 	                  " FROM messages WHERE id > 0 ORDER BY id DESC",
-	[READ_MARK] = "SELECT mark, (SELECT rootpage FROM sqlite_schema"
-	              " WHERE name = 'life') FROM life",
+	[READ_MARK] = ("SELECT mark, (SELECT rootpage FROM sqlite_schema"
+	               " WHERE name = 'life') FROM life"),
 	[WRITE_MARK] = "UPDATE life SET mark = ?1",
 };
 
