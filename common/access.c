@@ -206,7 +206,14 @@ static struct text find_token(const struct settings *settings,
 	return find_cookie(credentials->cookie, settings->auth_cookie);
 }
 
-/* What is known of a token, by the proof if there is one. */
+/* Of another token it proves nothing: auth.cookie may have changed meanwhile, and a
+ * request may have a cookie of either name. */
+static bool is_proof_of(const struct token_proof *proof, struct text token)
+{
+	return proof != NULL && text_equal(token, proof->token);
+}
+
+/* What is known of a token, by the proof if it has one. */
 static struct problem take_token(struct access *access,
                                  const struct settings *settings,
                                  struct text token, struct token_proof *proof,
@@ -217,7 +224,7 @@ static struct problem take_token(struct access *access,
 	struct token_entry *entry;
 	const char *why;
 
-	if (proof != NULL) {
+	if (is_proof_of(proof, token)) {
 		verdict = token_cache_admit(tokens, settings, token, proof, now,
 		                            &entry, &why);
 	} else if (!token_cache_recall(tokens, settings, token, now, &verdict,
@@ -409,6 +416,8 @@ struct problem access_ask_proven(struct access *access,
 		return fine;
 	struct problem wrong = identify(access, settings, credentials, proof,
 	                                now, grant);
+	if (proof != NULL)
+		access_drop_proof(access, proof);
 	if (grant->unverified.size > 0)
 		return fine;
 	if (wrong.type == PROBLEM_NONE)

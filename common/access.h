@@ -52,14 +52,17 @@ void access_use_keys(struct access *access, const struct settings *settings,
  * has to be verified, which costs as much as a hundred requests, so where and when
  * is the caller's to say: grant->unverified is then that token (else it is empty),
  * and the right was neither granted nor refused. access_prove() verifies it;
- * access_ask_proven() then asks again, with the same credentials. */
+ * access_ask_proven() then asks again, with the same credentials. It uses the proof
+ * up. If other settings look for the token elsewhere by then, that is another one,
+ * and may have to be verified in its turn. */
 struct problem access_ask(struct access *access, const struct settings *settings,
                           const struct credentials *credentials,
                           const struct room_name *room, enum access_right right,
                           const struct moment *now, struct grant *grant);
 void access_give_back(struct grant *grant);
 
-/* From any thread. The proof is to be used up by access_ask_proven(), or dropped. */
+/* From any thread. The proof is to be used up by access_ask_proven(), or dropped,
+ * and borrows the token until then. */
 void access_prove(struct access *access, struct text token,
                   struct token_proof *proof);
 void access_drop_proof(struct access *access, struct token_proof *proof);

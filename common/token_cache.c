@@ -1,5 +1,6 @@
 #include "token_cache.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -280,7 +281,7 @@ void token_cache_prove(struct token_cache *cache, struct text token,
                        struct token_proof *proof)
 {
 	pthread_mutex_lock(&cache->lock);
-	*proof = (struct token_proof){.keys = cache->keys};
+	*proof = (struct token_proof){.token = token, .keys = cache->keys};
 	proof->keys->holders++;
 	pthread_mutex_unlock(&cache->lock);
 	proof->is_genuine =
@@ -315,6 +316,7 @@ enum token_verdict token_cache_admit(struct token_cache *cache,
 {
 	enum token_verdict verdict = TOKEN_BAD;
 
+	assert(text_equal(token, proof->token));
 	*entry = NULL;
 	*why = proof->why;
 	if (proof->is_genuine)

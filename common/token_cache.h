@@ -35,6 +35,7 @@ struct token_entry {
 
 /* What came of verifying a token's signature, and with which keys. */
 struct token_proof {
+	struct text token; /* borrowed */
 	struct counted_keys *keys; /* held; NULL: nothing was verified */
 	bool is_genuine;
 	const char *why; /* it is not */
@@ -61,7 +62,7 @@ bool token_cache_recall(struct token_cache *cache,
                         struct token_entry **entry, const char **why);
 
 /* Verifies a token's signature with the keys that are in use, which takes long. The
- * proof is to be admitted or dropped. */
+ * proof is to be admitted or dropped, and borrows the token until then. */
 void token_cache_prove(struct token_cache *cache, struct text token,
                        struct token_proof *proof);
 /* Whether its keys are still those that are in use. */

@@ -178,6 +178,8 @@ bool gateway_read(struct gateway *g, size_t size, struct buffer *b)
 
 void gateway_keep_feed(struct gateway *g, int *feed)
 {
+	if (g->feed >= 0)
+		return;
 	g->feed = *feed;
 	*feed = -1;
 }

@@ -46,7 +46,7 @@ bool gateway_has_twice(struct gateway *g, const char *name);
 bool gateway_read(struct gateway *g, size_t size, struct buffer *b);
 
 /* The request goes to another thread before it was read: it takes the feed along,
- * and leaves -1. */
+ * and leaves -1; but for one that has done so before. */
 void gateway_keep_feed(struct gateway *g, int *feed);
 
 /* The request was read as far as anybody wants it: from here on it does without a

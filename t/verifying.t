@@ -172,6 +172,29 @@ subtest 'keys that are replaced while a token is verified count' => sub {
     ok $l->eventually(SECONDS, sub { status(poll(signed($pair{old}))->answer) eq '200 -' }), 'the old ones are back';
 };
 
+subtest 'what was verified proves nothing of another token' => sub {
+    my $reload = sub { my ($cookie) = @_;
+        my %from = map { $_ => $l->log_size($_) } qw(history pushd);
+        $l->set_in_file("$PATIENT\n[auth]\ncookie = $cookie");
+        ok $l->wait_log($_, qr/: read again$/m, undef, $from{$_}), "$_: the token's cookie is called $cookie" for sort keys %from };
+    my $ask = sub { my ($socket, $line, $cookies) = @_; my $c = $l->connect($socket); $c->write("$line HTTP/1.1\r\nHost: x\r\nCookie: $cookies\r\n\r\n"); return $c };
+    $reload->('one');
+    my $forged = Tokens::part({ alg => 'ES256' }) . '.' . Tokens::part(claims(sub => 'root', jti => ++$count)) . '.' . encode_base64url('x' x 64);
+    my ($first, $second) = map { signed($pair{old}) } 1, 2;
+    hold(1);
+    my @asked = map { my $other = $_; map { $ask->(@$_, "one=$first; two=$other") }
+        ['pushd', 'GET /rooms/room_1/poll?timeout=0'], [undef, 'GET /rooms/room_1/messages'] } $forged, $second;
+    # One is the request for /metrics.
+    ok $l->eventually(SECONDS, sub { verifying() == 2 && $l->metrics('history')->{requests} == 3 }), 'four wait';
+    $reload->('two');
+    hold(0);
+    is_deeply [map { status($_->answer) } @asked], [('401 unauthorized') x 2, ('200 -') x 2], 'the token of the new name is judged by itself';
+    is status($ask->(@$_, "two=$forged")->answer), '401 unauthorized', "... and later, by $_->[1]"
+        for ['pushd', 'GET /rooms/room_1/poll?timeout=0'], [undef, 'GET /rooms/room_1/messages'];
+    $l->set_in_file($PATIENT);
+    ok $l->eventually(SECONDS, sub { status(poll($known)->answer) eq '200 -' }), 'and others go on';
+};
+
 subtest 'pushd ends in good order while tokens are verified' => sub {
     hold(1);
     my ($good, $bad) = map { poll($_, 50) } signed($pair{old}), forged();
