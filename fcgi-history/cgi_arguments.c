@@ -88,8 +88,8 @@ int cgi_own_arguments(const char *query, int argc, char *const *argv)
 	if (words.size == 0 || strchr(query, '=') != NULL)
 		return argc;
 	int end = end_of_own(argc, argv);
-	if (end < argc && !has_word(words, end_of_options))
-		return end;
+	if (end < argc)
+		return has_word(words, end_of_options) ? 0 : end;
 	int own = without_words(words, argc, argv);
 	return own >= 1 ? own : argc;
 }

@@ -10,7 +10,11 @@
  * is as it was. They are found decoded, as they should be, with a backslash before
  * what a shell would heed, as some servers have it, or as they were sent. A server
  * may also pass none of them; then nothing is taken. All from "--" on are the
- * query's, if the query has no such word itself. */
+ * query's.
+ *
+ * 0: there is a "--", and the query has such a word itself, so it may be either's.
+ * Taken for the query's it would let anybody take off a wrapper's own options before
+ * it, by repeating them; taken for the wrapper's, give options. */
 int cgi_own_arguments(const char *query, int argc, char *const *argv);
 
 #endif

@@ -6,6 +6,7 @@
  * has it begin an incarnation of the log. */
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 #include "journal.h"
 #include "listener.h"
 #include "live_settings.h"
+#include "response.h"
 #include "send_limits.h"
 #include "workers.h"
 
@@ -57,6 +59,22 @@ static bool is_cgi(void)
 {
 	return getenv("GATEWAY_INTERFACE") != NULL ||
 	       getenv("REQUEST_METHOD") != NULL;
+}
+
+/* No request needs such a query: those of PROTOCOL all have a '='. */
+static int refuse_query(void)
+{
+	struct response response = {0};
+
+	response_clear(&response);
+	response_set_problem(&response,
+	                     (struct problem){PROBLEM_BAD_PARAMETER,
+	                                      "a query without = has no --"});
+	response_seal(&response, true);
+	printf("%.*s%.*s", TEXT_ARGS(buffer_text(&response.head)),
+	       TEXT_ARGS(buffer_text(&response.body)));
+	response_release(&response);
+	return EXIT_SUCCESS;
 }
 
 static int answer_as_cgi(const struct history *history)
@@ -264,6 +282,8 @@ int main(int argc, char **argv)
 	block_hang_up();
 	if (is_cgi())
 		argc = cgi_own_arguments(getenv("QUERY_STRING"), argc, argv);
+	if (argc == 0)
+		return refuse_query();
 	/* No client is to do this. */
 	bool begins_incarnation =
 		!is_cgi() && command_line_take_verb(&argc, argv, "--new-incarnation");

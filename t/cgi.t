@@ -116,7 +116,13 @@ subtest 'a query that the web server passes as arguments' => sub {
         'none of them is an option';
     is $count->('-c+/nonexistent', '-c', '/nonexistent'), 1, '... nor another file of settings';
     is $count->('-V', '-V'), 1, '... nor anything else that a program does';
-    is $count->('--+-V', '--', '-V'), 1, '... with -- before it';
+    my $off = "-o+store.url%3Dsqlite:$l->{dir}/other.db";
+    my @own = ('-o', "store.url=sqlite:$l->{dir}/other.db", '--');
+    for (['--+-V', '--', '-V'], ["$off+--", @own], ["$off+%2D-", @own]) {
+        my ($query, @arguments) = @$_;
+        Longroom::is_problem(cgi($l, GET => "$path?$query", arguments => \@arguments), 400, 'bad-parameter',
+            "a -- that may be the query's or a wrapper's takes none of its options off: $query");
+    }
     is $count->('x', '--', 'x'), 1, 'a wrapper may end its own by --';
     is $count->('x%20-V', '--', 'something', '-V'), 1, '... and then none of the others counts, whatever it is';
     $l->stop;
