@@ -103,8 +103,10 @@ subtest 'who is known never waits for who is not' => sub {
     is status(poll($known)->answer), '200 -', "poll $_ of who is known is answered" for 1 .. 3;
     is $l->metrics('pushd')->{'connections{state="waiting"}'}, 0, 'who is being verified is no waiter';
 
-    $_->close for splice @forgers, 100, 100;
-    ok $l->eventually(SECONDS, sub { verifying() == QUEUE - 100 }), 'who hangs up gives place at once';
+    $_->close for splice @forgers, 100, 99;
+    my $half = splice @forgers, 100, 1;
+    shutdown $half->socket, 1;
+    ok $l->eventually(SECONDS, sub { verifying() == QUEUE - 100 }), 'who hangs up gives place at once, also by half';
     my @later = map { poll($_) } @signed;
     ok $l->eventually(SECONDS, sub { verifying() == QUEUE }), '... to others';
     hold(0);
