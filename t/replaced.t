@@ -1,0 +1,73 @@
+# A database that is replaced while it is in use (longroom-history(8), FILES): the
+# threads of longroom-history find it out at the same time, and none waits for
+# another that waits for it.
+
+use strict;
+use warnings;
+
+use FindBin ();
+use lib "$FindBin::Bin/lib";
+use Longroom;
+use Test::More;
+use Time::HiRes qw(time);
+
+use constant LONG_S => 3; # store.busy_timeout is 5 s
+
+my @texts = map {"kept $_"} 1 .. 5;
+
+# Longroom whose log is ahead of a backup.
+sub begin {
+    my $l = Longroom->start(settings => { 'limits.user_sends' => 0, 'limits.room_sends' => 0 });
+    $l->post('room_26', $_)->{status} == 201 or die "not saved\n" for @texts;
+    $l->sql('.backup ' . $l->dir . '/backup.db');
+    $l->post('room_26', $_)->{status} == 201 or die "not saved\n" for 'lost';
+    return $l;
+}
+
+sub put_backup {
+    my ($l) = @_;
+    my $dir = $l->dir;
+    system('sh', '-c', "cp $dir/backup.db $dir/next.db && mv $dir/next.db " . $l->database) == 0 or die "cp and mv\n";
+    return;
+}
+
+subtest 'a reader is the first to find it out' => sub {
+    my $l = begin();
+    put_backup($l);
+    my $begin = time;
+    is_deeply $l->message_contents($l->history('room_26')), \@texts, 'it gets what the file holds';
+    cmp_ok time - $begin, '<', LONG_S, 'at once';
+    is $l->post('room_26', 'next')->{status}, 201, 'and the next message is saved';
+    unlike $l->log('history'), qr/waiting for the lock on the folder/, 'nobody has waited for the folder';
+    is_deeply [glob $l->database . '-wal.aside*'], [], 'and nothing is left of the one before';
+    $l->stop;
+};
+
+subtest 'readers and writers find it out together, twenty times' => sub {
+    my $l = begin();
+    my $end = time + 8;
+    my @clients = map {
+        my $reads = $_ > 2;
+        $l->background(sub {
+            my $longest = 0;
+            while (time < $end) {
+                my $begin = time;
+                $reads ? $l->history('room_26') : $l->post('room_26', 'between');
+                $longest = time - $begin if time - $begin > $longest;
+            }
+            return $longest;
+        });
+    } 1 .. 6;
+    for (1 .. 20) {
+        put_backup($l);
+        Time::HiRes::sleep(0.35);
+    }
+    my ($longest) = sort { $b <=> $a } map { $_->result } @clients;
+    cmp_ok $longest, '<', LONG_S, 'no answer took long';
+    unlike $l->log('history'), qr/waiting for the lock on the folder|keeps the folder/, 'nobody has waited for the folder';
+    is $l->post('room_26', 'next')->{status}, 201, 'messages are saved';
+    is_deeply [$l->sql('PRAGMA integrity_check;')], ['ok'], 'the database is sound';
+    $l->stop;
+};
+
+done_testing;
