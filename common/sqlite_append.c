@@ -121,6 +121,8 @@ static bool insert_all(struct sqlite_store *s, struct append *appends,
  * the connection's. Without an error a trigger has left the row out. */
 static bool is_its_own(const struct sqlite_store *s)
 {
+	if (s->is_set_back)
+		return false;
 	switch (sqlite3_errcode(s->db) & 0xff) {
 	case SQLITE_OK:
 	case SQLITE_DONE:
@@ -172,7 +174,7 @@ static bool insert_or_refuse(struct sqlite_store *s, struct append *append)
 static bool insert_rest(struct sqlite_store *s, struct append *appends,
                         size_t count)
 {
-	bool good = sqlite_run(s, BEGIN_WRITE);
+	bool good = sqlite_run(s, BEGIN_WRITE) && sqlite_know_newest(s);
 
 	for (size_t i = 0; good && i < count; i++)
 		good = appends[i].outcome == APPEND_REFUSED ||
@@ -281,6 +283,11 @@ static bool append_all(struct sqlite_store *s, struct append *appends,
 	}
 	for (size_t i = 0; i < count; i++)
 		appends[i].message->id = 0;
+	if (s->is_set_back) {
+		sqlite_end_transaction(s);
+		*again = true;
+		return false;
+	}
 	s->is_locked = sqlite_is_locked_out(s);
 	sqlite_note_error(s);
 	/* SQLite calls it full. */

@@ -133,11 +133,27 @@ static void catch_up(struct sqlite_store *s)
 		                       : SQLITE_CHECKPOINT_PASSIVE);
 }
 
+/* What another program has set back is recognised before anybody sends. */
+static bool enter_recognised(struct sqlite_store *s)
+{
+	struct log_end end;
+
+	if (!sqlite_enter(s))
+		return false;
+	if (sqlite_begin_read(s, &end))
+		sqlite_know_newest(s);
+	sqlite_end_transaction(s);
+	if (!s->is_set_back)
+		return true;
+	sqlite_leave(s, true);
+	return sqlite_enter(s);
+}
+
 void sqlite_tend(void *connection)
 {
 	struct sqlite_store *s = connection;
 
-	if (!sqlite_enter(s))
+	if (!enter_recognised(s))
 		return;
 	sqlite3_busy_timeout(s->db, 0);
 	if (s->wal.draw_is_due || s->wal.held_since_ms != 0 ||

@@ -98,6 +98,7 @@ static void end_connection(struct sqlite_store *s, bool leaves_wal)
 	s->db = NULL;
 	acknowledged_file_close(s->acknowledged);
 	s->acknowledged = NULL;
+	s->is_set_back = false;
 }
 
 void sqlite_disconnect(struct sqlite_store *s)
@@ -261,6 +262,17 @@ static bool open_database(struct sqlite_store *s)
 	return good;
 }
 
+static bool recognise_again(struct sqlite_store *s)
+{
+	int lock;
+
+	if (!sqlite_lock_folder(s, &lock))
+		return false;
+	bool good = sqlite_recognise(s);
+	folder_unlock(lock);
+	return good;
+}
+
 /* Connections are made one after the other. A writer then settles, which may
  * take as long as somebody else holds a lock: by then others may connect. */
 static bool connect_anew(struct sqlite_store *s)
@@ -274,10 +286,12 @@ static bool connect_anew(struct sqlite_store *s)
 	is_fresh = s->db == NULL;
 	if (is_fresh)
 		good = open_database(s);
+	else if (s->is_set_back)
+		good = recognise_again(s);
 	s->is_taken = false;
 	pthread_mutex_lock(&s->use);
 	sqlite_places_unlock();
-	if (good && is_fresh && s->access == STORE_WRITE)
+	if (good && (is_fresh || s->is_set_back) && s->access == STORE_WRITE)
 		good = sqlite_settle(s) && sqlite_begin_if_due(s);
 	s->was_open = s->was_open || good;
 	if (good)
@@ -290,7 +304,8 @@ static bool connect_anew(struct sqlite_store *s)
 bool sqlite_enter(struct sqlite_store *s)
 {
 	pthread_mutex_lock(&s->use);
-	if (!s->is_taken && s->db != NULL && sqlite_is_in_place(s))
+	if (!s->is_taken && s->db != NULL && !s->is_set_back &&
+	    sqlite_is_in_place(s))
 		return true;
 	pthread_mutex_unlock(&s->use);
 	return connect_anew(s);

@@ -6,7 +6,8 @@
  * writer commits in between can't make the record seem ahead. A new incarnation
  * begins if the log lacks what was acknowledged; and if it is not empty and has
  * no record, for then nobody knows. That resets none but those who are ahead of
- * it. */
+ * it. Another program may also put a backup into the open file by SQL. So what
+ * others have committed is compared as well, before anything is added to it. */
 #include "sqlite_private.h"
 
 #include <errno.h>
@@ -93,15 +94,26 @@ static const char *why_to_begin(const struct sqlite_store *s,
 	               : NULL;
 }
 
+static bool read_first(struct sqlite_store *s, uint32_t *first)
+{
+	int64_t identity;
+	bool good = sqlite_query_number(s, "SELECT identity FROM log", &identity);
+
+	if (good)
+		*first = (uint32_t)identity;
+	return good;
+}
+
 bool sqlite_recognise(struct sqlite_store *s)
 {
 	struct acknowledged record;
 	struct log_end end;
 	bool found = acknowledged_file_read(s->path, &record);
 
+	acknowledged_file_close(s->acknowledged);
 	s->acknowledged = acknowledged_file_open(s->path);
 	acknowledged_file_hold(s->acknowledged);
-	if (!read_end(s, &end))
+	if (!read_first(s, &s->first) || !read_end(s, &end))
 		return fail_by_error(s);
 	s->why_to_begin = why_to_begin(s, found ? &record : NULL, &end);
 	if (s->why_to_begin == NULL)
@@ -123,6 +135,7 @@ bool sqlite_begin_if_due(struct sqlite_store *s)
 	}
 	s->why_to_begin = NULL;
 	sqlite_note_version(s);
+	s->is_set_back = false;
 	return true;
 }
 
@@ -143,10 +156,21 @@ void sqlite_note_version(struct sqlite_store *s)
 
 bool sqlite_know_newest(struct sqlite_store *s)
 {
+	struct acknowledged record;
 	struct log_end end;
+	uint32_t first;
 
-	return read_pager_version(s) == s->pager_version ||
-	       sqlite_read_end(s, &end);
+	if (read_pager_version(s) == s->pager_version)
+		return true;
+	if (!sqlite_read_end(s, &end) || !read_first(s, &first))
+		return false;
+	s->is_set_back = first != s->first ||
+	                 (acknowledged_file_read(s->path, &record) &&
+	                  record.first == first &&
+	                  !acknowledged_is_in(&record, first, &s->incarnations,
+	                                      end.newest));
+	return !s->is_set_back ||
+	       sqlite_fail(s, "another program has set the log back");
 }
 
 static bool begin_alone(struct sqlite_store *s, struct log_end *end)

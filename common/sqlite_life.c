@@ -120,6 +120,13 @@ static enum own_file compare_file(struct sqlite_store *s,
 	                               : side_files_examine_open(
 						 &s->paths, head, &file,
 						 s->file_life);
+	/* Another program has had the log written over, page by page and by SQLite,
+	 * in a WAL that has begun with that. Only who has drawn the file's mark
+	 * knows that it is the newest: a reader may have looked last before the one
+	 * that a backup has was drawn anew. */
+	if (wal == SIDE_FILES_FOREIGN && version != s->seen_version &&
+	    s->wal.own.count > 0 && life_equal(file.now, s->wal.own))
+		wal = SIDE_FILES_IN_DOUBT;
 	/* Another program that has committed and then emptied the WAL has had
 	 * SQLite's version move; one that has written over the file has not. */
 	if (wal == SIDE_FILES_FOREIGN ||

@@ -126,6 +126,7 @@ struct sqlite_store {
 	bool folder_is_kept; /* the same for the lock of its folder */
 	bool was_open;
 	bool has_refused_by_error; /* a message, in this batch */
+	bool is_set_back; /* a writer's: the log is to be recognised anew */
 	/* What the last look at the log's end found, and the version it saw. */
 	int64_t data_version;
 	struct log_end end;
@@ -247,14 +248,16 @@ void sqlite_finish_wal(struct sqlite_store *s);
 
 /* ---- sqlite_incarnation.c ---- */
 
-/* Has a writer that has just opened the database look whether it has all that
- * was acknowledged. Under the folder's lock. */
+/* Has a writer that has just opened the database, or found it set back, look
+ * whether it has all that was acknowledged. Under the folder's lock. */
 bool sqlite_recognise(struct sqlite_store *s);
 /* If not, begins a new incarnation: after sqlite_settle(). */
 bool sqlite_begin_if_due(struct sqlite_store *s);
 
 /* Within a transaction that writes: s->log is the newest incarnation's tag, be it
- * that another has begun one. */
+ * that another has begun one. False also: another program has set the log back, as
+ * the shell's .restore does, and s->is_set_back says so: the next sqlite_enter()
+ * recognises it. */
 bool sqlite_know_newest(struct sqlite_store *s);
 /* It is, as the last transaction was: nothing is to be read again until somebody
  * else has committed. */

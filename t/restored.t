@@ -208,6 +208,44 @@ my @accidents = (
         },
     },
     {
+        title => "a backup is put in place by sqlite3's .restore, while they run",
+        deed  => sub { my ($w) = @_; $w->{l}->sql(".restore $w->{backup}"); return @{ $w->{backed_up} } },
+    },
+    {
+        title => '... twice',
+        deed  => sub {
+            my ($w) = @_;
+            $w->{l}->sql(".restore $w->{backup}");
+            $w->{f}->send(6);
+            $w->{f}->stay('those of the life between');
+            $w->{l}->sql(".restore $w->{backup}");
+            return @{ $w->{backed_up} };
+        },
+    },
+    {
+        title => '... a second before anybody sends',
+        deed  => sub {
+            my ($w) = @_;
+            my $l = $w->{l};
+            $l->sql(".restore $w->{backup}");
+            ok $l->wait_log('history', qr/a new incarnation of the log begins/, 10), 'it is found out by itself';
+            return @{ $w->{backed_up} };
+        },
+    },
+    {
+        title => '... behind a checkpoint, and they are killed after some messages',
+        deed  => sub {
+            my ($w) = @_;
+            my $l = $w->{l};
+            $l->sql("PRAGMA wal_checkpoint(TRUNCATE);\n.restore $w->{backup}");
+            my @then = $w->{f}->send(3);
+            $w->{f}->stay('those of the life then');
+            $l->signal($_, 'KILL') for qw(pushd history);
+            start($l);
+            return (@{ $w->{backed_up} }, @then);
+        },
+    },
+    {
         title => 'a backup is put in place while only longroom-history is stopped',
         deed  => sub {
             my ($w) = @_;
