@@ -1,8 +1,7 @@
 /* JSON that can be read in one way only, for what is signed. Pure.
  *
- * It is RFC 8259 to the letter, where json-c is more lenient, and beyond it: an
- * object at the top, in UTF-8, nested no deeper than 32, no member given twice
- * in an object, no character U+0000, escaped or not. */
+ * It is what json_reader.h takes, RFC 8259 to the letter, where json-c is more
+ * lenient; and an object at the top, in UTF-8, no member given twice in an object. */
 #ifndef LONGROOM_STRICT_JSON_H
 #define LONGROOM_STRICT_JSON_H
 
