@@ -346,14 +346,14 @@ static bool may(const struct settings *settings, const struct identity *identity
 static struct problem identify(struct access *access,
                                const struct settings *settings,
                                const struct credentials *credentials,
-                               struct token_proof *proof,
                                const struct moment *now, struct grant *grant)
 {
 	if (settings->auth_mode == AUTH_TOKEN) {
 		struct text token = find_token(settings, credentials, grant);
 
 		return token.size > 0 ? take_token(access, settings, token,
-		                                   proof, now, grant)
+		                                   credentials->proof, now,
+		                                   grant)
 		                      : fine;
 	}
 	/* It may know by a cookie. */
@@ -399,25 +399,13 @@ struct problem access_ask(struct access *access, const struct settings *settings
                           const struct room_name *room, enum access_right right,
                           const struct moment *now, struct grant *grant)
 {
-	return access_ask_proven(access, settings, credentials, NULL, room, right,
-	                         now, grant);
-}
-
-struct problem access_ask_proven(struct access *access,
-                                 const struct settings *settings,
-                                 const struct credentials *credentials,
-                                 struct token_proof *proof,
-                                 const struct room_name *room,
-                                 enum access_right right,
-                                 const struct moment *now, struct grant *grant)
-{
 	*grant = nothing;
 	if (settings->auth_mode == AUTH_OPEN)
 		return fine;
-	struct problem wrong = identify(access, settings, credentials, proof,
-	                                now, grant);
-	if (proof != NULL)
-		access_drop_proof(access, proof);
+	struct problem wrong =
+		identify(access, settings, credentials, now, grant);
+	if (credentials->proof != NULL)
+		access_drop_proof(access, credentials->proof);
 	if (grant->unverified.size > 0)
 		return fine;
 	if (wrong.type == PROBLEM_NONE)

@@ -16,6 +16,7 @@ struct credentials {
 	struct text read, write;                    /* ... patterns, spaces */
 	struct text authorization, cookie;          /* headers of the client */
 	struct text origin, fetch_site, host;       /* the same */
+	struct token_proof *proof; /* of its token, by access_prove(); or NULL */
 };
 
 enum access_right { ACCESS_READ, ACCESS_WRITE };
@@ -52,31 +53,23 @@ void access_use_keys(struct access *access, const struct settings *settings,
  * has to be verified, which costs as much as a hundred requests, so where and when
  * is the caller's to say: grant->unverified is then that token (else it is empty),
  * and the right was neither granted nor refused. access_prove() verifies it;
- * access_ask_proven() then asks again, with the same credentials. It uses the proof
- * up. If other settings look for the token elsewhere by then, that is another one,
- * and may have to be verified in its turn. */
+ * then ask again, with the same credentials and the proof, which is used up. If other
+ * settings look for the token elsewhere by then, that is another one, and may have to
+ * be verified in its turn. */
 struct problem access_ask(struct access *access, const struct settings *settings,
                           const struct credentials *credentials,
                           const struct room_name *room, enum access_right right,
                           const struct moment *now, struct grant *grant);
 void access_give_back(struct grant *grant);
 
-/* From any thread. The proof is to be used up by access_ask_proven(), or dropped,
- * and borrows the token until then. */
+/* From any thread. The proof is to be used up by access_ask(), or dropped, and
+ * borrows the token until then. */
 void access_prove(struct access *access, struct text token,
                   struct token_proof *proof);
 void access_drop_proof(struct access *access, struct token_proof *proof);
 
 /* Whether the keys that it was proven with are still those that are in use. */
 bool access_is_current(struct access *access, const struct token_proof *proof);
-
-struct problem access_ask_proven(struct access *access,
-                                 const struct settings *settings,
-                                 const struct credentials *credentials,
-                                 struct token_proof *proof,
-                                 const struct room_name *room,
-                                 enum access_right right,
-                                 const struct moment *now, struct grant *grant);
 
 /* The same for a request that differs from one that was granted in the token of
  * its Authorization alone. False: that token was not verified yet, or lacks the

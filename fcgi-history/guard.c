@@ -51,19 +51,19 @@ static struct problem ask(struct service *service, struct request *request,
 {
 	const struct settings *settings = service->settings;
 	struct verification *verification = &request->verification;
-	struct token_proof *proof = NULL;
 	struct moment now = clock_now();
 	struct credentials credentials =
 		read_credentials(request->gateway, settings->auth_mode);
 
 	if (verification->is_done) {
-		proof = &verification->proof;
-		metrics_add(proof->is_genuine ? METRIC_HISTORY_VERIFIED_GOOD
-		                              : METRIC_HISTORY_VERIFIED_BAD, 1);
+		credentials.proof = &verification->proof;
+		metrics_add(verification->proof.is_genuine
+		            ? METRIC_HISTORY_VERIFIED_GOOD
+		            : METRIC_HISTORY_VERIFIED_BAD, 1);
 	}
 	verification->is_done = false;
-	return access_ask_proven(service->shared->access, settings, &credentials,
-	                         proof, &request->route.room, right, &now, grant);
+	return access_ask(service->shared->access, settings, &credentials,
+	                  &request->route.room, right, &now, grant);
 }
 
 static void refuse(struct service *service, struct request *request,

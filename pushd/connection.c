@@ -481,8 +481,8 @@ static struct problem begin_verifying(struct connection *c, struct text token)
 	                        "too many tokens wait to be verified"};
 }
 
-/* Whether who asks may read the room: then he has a pass, unless the token has to
- * be verified first. Then there is a proof the next time. */
+/* Whether who asks may read the room: then they have a pass, unless the token has
+ * to be verified first. Then there is a proof the next time. */
 static struct problem let_in(struct connection *c,
                              const struct poll_request *request,
                              struct token_proof *proof, struct pass *pass)
@@ -492,12 +492,13 @@ static struct problem let_in(struct connection *c,
 	struct moment now = server_now(server);
 	struct grant grant;
 
+	credentials.proof = proof;
 	if (c->head.is_ambiguous && server->settings->auth_mode != AUTH_OPEN)
 		return (struct problem){PROBLEM_BAD_REQUEST,
 		                        "a header is given twice"};
-	struct problem wrong = access_ask_proven(
-		server->access, server->settings, &credentials, proof,
-		&request->room, ACCESS_READ, &now, &grant);
+	struct problem wrong = access_ask(server->access, server->settings,
+	                                  &credentials, &request->room,
+	                                  ACCESS_READ, &now, &grant);
 	if (grant.unverified.size > 0)
 		return begin_verifying(c, grant.unverified);
 	if (wrong.type != PROBLEM_NONE)
