@@ -109,17 +109,17 @@ struct sqlite_store {
 	struct sqlite_seen seen;
 	struct life file_life;   /* the mark that the database file had last */
 	uint32_t mark_page;
+	uint32_t pager_version;  /* a writer's: of the file, as `log` is that of */
 	int64_t seen_version;    /* PRAGMA data_version when it was compared last */
 	struct sqlite_wal wal;   /* a writer's */
-	bool wants_all_anew;     /* the next connection can't share what the others
-	                          * of this process have: they end too */
 	sqlite3_stmt *prepared[STATEMENT_COUNT];
 	uint32_t first; /* the log's first tag */
 	uint32_t log;   /* its newest, as of the last look at the log's end */
 	struct incarnations incarnations; /* ... which ends with it */
-	uint32_t pager_version; /* a writer's: of the file, as s->log is that of */
 	struct acknowledged_file *acknowledged; /* a writer's */
 	const char *why_to_begin; /* another incarnation; NULL: there is no need */
+	bool wants_all_anew; /* the next connection can't share what the others of
+	                      * this process have: they end too */
 	/* A lock has outlasted busy_timeout: until it is gone nobody waits for it
 	 * again, lest all who come stand in line. */
 	bool is_locked;

@@ -96,7 +96,7 @@ struct room *rooms_get(struct rooms *rooms, const struct room_name *name)
 	room = room_new(name);
 	room->from = rooms->from;
 	if (tsearch(room, &rooms->tree, compare_names) == NULL)
-		memory_give_up(sizeof room);
+		memory_give_up(3 * sizeof(void *)); /* a node */
 	list_append(&rooms->all, &room->all);
 	rooms->count++;
 	return room;

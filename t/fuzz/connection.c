@@ -173,10 +173,10 @@ void verifier_forget(struct verifier *verifier, struct verification *v)
 	free(v);
 }
 
-struct verifier *verifier_start(struct ev_loop *unused, struct access *access,
+struct verifier *verifier_start(struct ev_loop *loop, struct access *access,
                                 verifier_done *done)
 {
-	(void)unused;
+	(void)loop;
 	(void)access;
 	(void)done;
 	return NULL;

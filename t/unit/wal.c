@@ -262,6 +262,10 @@ static void only_the_journal_of_a_mode_change_is_ours(void **state)
 	size_t size = sizeof journal;
 
 	read_whole(made, "some.db", &database);
+	if (database.data == NULL || database.size < 1024) {
+		fail();
+		return;
+	}
 	const uint8_t *page = (const uint8_t *)database.data;
 	journal[19] = 3;   /* pages */
 	journal[22] = 2;   /* a sector of 512 bytes */
