@@ -84,6 +84,29 @@ subtest 'a file that can not be read' => sub {
     }
 };
 
+# The shipped file, which people read first, against the table.
+subtest 'longroom.conf has every setting, in the order of the table, with its default' => sub {
+    my $source = Longroom::source_dir();
+    my (@table, @shipped, $section);
+    my $rows = Longroom::slurp("$source/common/settings.def");
+    push @table, "$1.$2 = $3" =~ s/ \z//r
+        while $rows =~ /^SETTING\((\w+), (\w+), \w+, \w+,\s+"([^"]*)"/mg;
+    for (split /\n/, Longroom::slurp("$source/etc/longroom.conf")) {
+        $section = $1 if /^\[(\w+)\]$/;
+        push @shipped, "$section.$1" if /^#(\w+ =.*)$/;
+    }
+    cmp_ok scalar @table, '>', 30, 'the table was read';
+    is_deeply \@shipped, \@table, 'the two agree';
+    my $copy = "$place/shipped.conf";
+    Longroom::spew($copy, Longroom::slurp("$source/etc/longroom.conf") =~ s/^#(\w+ =)/$1/gmr);
+    for my $program (@PROGRAMS) {
+        my $run = run_program($program, '-t', '-c', $copy);
+        is $run->{status}, 0, "$program takes all of it, as it would be without comment signs"
+            or diag $run->{stderr};
+    }
+    unlink $copy;
+};
+
 my @bad_lines = (
     # title, the line, what is to be said beside the file and the line's number
     ['an unknown setting',            "[push]\nwidnow = 64M",             'widnow = 64M', qr/push\.widnow/],
