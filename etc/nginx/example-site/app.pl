@@ -51,7 +51,7 @@ sub user_of {
 }
 
 # Whether a page of another site has made the browser ask: it could log somebody
-# in under a name that is not his, or out.
+# in under a name that is not theirs, or out.
 sub is_from_elsewhere {
     my ($request) = @_;
     my ($host, $origin, $site) = @{ $request->{headers} }{qw(host origin sec-fetch-site)};
@@ -68,7 +68,7 @@ sub cookie {
 # ---- Answers ----
 
 # nginx asks this before each request for a room. Whoever is not logged in gets an
-# empty answer: Longroom then says 401, or lets him read what all may.
+# empty answer: Longroom then says 401, or lets them read what all may.
 sub tell_access {
     my ($request) = @_;
     my $user = user_of($request) // return answer('204 No Content');
