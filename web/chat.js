@@ -143,11 +143,11 @@ function refuse(text, field) {
 
 // ------------------------------------------------------------ messages
 
-function show({ messages, older }) {
+function show({ messages, older, ephemeral }) {
   hasOlder = olderFailed = false;
   quietly(() => transcript.replace(messages));
   for (const { client_id } of messages) if (underWay.has(client_id)) arrived(client_id);
-  $('ephemeral').hidden = true;
+  $('ephemeral').hidden = !ephemeral;
   showBeginning(older, true);
 }
 
@@ -155,8 +155,6 @@ function receive(message) {
   // Where the server knows who we are, this is how we learn it.
   if (underWay.has(message.client_id)) user.id = message.user_id;
   arrived(message.client_id);
-  // Where nothing was ever kept, the first message that is not says how it is.
-  if (message.saved === false && transcript.firstId === undefined) $('ephemeral').hidden = false;
   const dropped = transcript.append(message);
   showBeginning(hasOlder || dropped, true);
   if (document.hidden && message.user_id !== user.id) unseen++;

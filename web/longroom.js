@@ -88,9 +88,11 @@ const SEND_LONGEST_MS = 20_000;
  * @property {number} [pollSeconds]  how long a poll waits for a message (1 to 55,
  *   default 25): less than the proxies on the way do. Where one answers 504 before
  *   twice, polls wait half as long from then on, but at least 5 s; so they stay.
- * @property {(page: {messages: Message[], older: boolean}) => void} [onHistory]
+ * @property {(page: {messages: Message[], older: boolean, ephemeral: boolean})
+ *   => void} [onHistory]
  *   the room as it is: show this and nothing else. It comes first of all, and
  *   again if the server's log was replaced. `older`: room.older() has more.
+ *   `ephemeral`: what is sent to this room is never stored.
  * @property {(message: Message) => void} [onMessage]  the next message
  * @property {(earliest: ?number) => void} [onGap]  messages after the last one
  *   were removed before they could be read; onMessage gives what is left
@@ -272,7 +274,8 @@ export class Room {
       this.#sequence = new Sequence();
       const entries = page.messages.filter((entry) => this.#sequence.isNext(entry));
       this.#call('onHistory',
-        { messages: entries.filter(isMessage), older: hasOlder(entries, page.earliest) });
+        { messages: entries.filter(isMessage), older: hasOlder(entries, page.earliest),
+          ephemeral: page.ephemeral === true });
     } else {
       if (page.gap) this.#call('onGap', page.earliest);
       for (const entry of page.messages) {
