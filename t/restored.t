@@ -372,7 +372,9 @@ subtest 'a client with an id alone is treated as before' => sub {
     restore($l, $l->dir . '/backup.db');
     is $l->poll($room, after => 9, timeout => 20)->{json}{reset}, JSON::PP::true, 'reset, beyond the end';
     $f->send(6);
-    is_deeply $l->message_ids($l->poll($room, after => 9, timeout => 20)), [10, 11], 'what comes after it, within';
+    my $ids;
+    $l->eventually(20, sub { @{ $ids = $l->message_ids($l->poll($room, after => 9, timeout => 20)) } == 2 });
+    is_deeply $ids, [10, 11], 'what comes after it, within';
     $l->stop;
 };
 
