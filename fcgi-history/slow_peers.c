@@ -9,17 +9,35 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "complaint.h"
 #include "intake.h"
-#include "journal.h"
 #include "memory.h"
 #include "metrics.h"
 #include "thread.h"
 
 enum {
 	LOOK_MS = 250, /* between looks at the time, while anybody is slow */
-	QUIET_MS = 10000, /* between complaints */
 	EVENTS_MAX = 64,
 };
+
+/* What the operator is told of, besides the metrics. */
+static const struct {
+	enum metric metric;
+	const char *what;
+} reasons[] = {
+	{METRIC_HISTORY_CUT_SLOW,
+	 "history.request_timeout: cutting off who takes longer"},
+	{METRIC_HISTORY_CUT_READER,
+	 "cutting off FastCGI peers that do not read their answers"},
+	{METRIC_HISTORY_CUT_UNREAD,
+	 "limits.unread: cutting off FastCGI peers that do not read their "
+	 "answers"},
+	{METRIC_HISTORY_CUT_UNFINISHED,
+	 "too many requests are not finished: cutting off those that have been "
+	 "still for longest"},
+};
+
+enum { REASONS = sizeof reasons / sizeof reasons[0] };
 
 /* Peers of one kind. */
 struct side {
@@ -42,7 +60,7 @@ struct slow_peers {
 	int64_t senders_end_ms, readers_end_ms; /* INT64_MAX: not yet */
 	bool finished;
 	/* The thread's: */
-	int64_t quiet_until_ms;
+	struct complaint about[REASONS];
 };
 
 static void wake(struct slow_peers *peers)
@@ -117,26 +135,10 @@ size_t slow_peers_senders(struct slow_peers *peers)
 
 static void tell(struct slow_peers *peers, enum metric reason)
 {
-	int64_t now_ms = clock_monotonic_ms();
-
 	metrics_add(reason, 1);
-	if (now_ms < peers->quiet_until_ms)
-		return;
-	if (reason == METRIC_HISTORY_CUT_SLOW)
-		journal_warning("history.request_timeout: cutting off who takes "
-		                "longer");
-	else if (reason == METRIC_HISTORY_CUT_READER)
-		journal_warning("cutting off FastCGI peers that do not read "
-		                "their answers");
-	else if (reason == METRIC_HISTORY_CUT_UNREAD)
-		journal_warning("limits.unread: cutting off FastCGI peers that "
-		                "do not read their answers");
-	else if (reason == METRIC_HISTORY_CUT_UNFINISHED)
-		journal_warning("too many requests are not finished: cutting off "
-		                "those that have been still for longest");
-	else
-		return;
-	peers->quiet_until_ms = now_ms + QUIET_MS;
+	for (size_t i = 0; i < REASONS; i++)
+		if (reasons[i].metric == reason)
+			complaint_warn(&peers->about[i], "%s", reasons[i].what);
 }
 
 /* Ends one that was taken out. */

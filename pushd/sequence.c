@@ -7,7 +7,7 @@
 
 enum { LEAST_ROOM = 4 };
 
-void sequence_release(struct sequence *sequence)
+static void empty(struct sequence *sequence)
 {
 	free(sequence->ring);
 	*sequence = (struct sequence){0};
@@ -39,7 +39,7 @@ void sequence_drop_first(struct sequence *sequence)
 	assert(sequence->count > 0);
 	sequence->first = (sequence->first + 1) & (sequence->room - 1);
 	if (--sequence->count == 0)
-		sequence_release(sequence);
+		empty(sequence);
 	else if (sequence->room > LEAST_ROOM &&
 	         sequence->count <= sequence->room / 4)
 		move_to_ring_of(sequence, sequence->room / 2);

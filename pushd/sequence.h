@@ -3,7 +3,7 @@
  * lies behind a key is found by halving, wherever it is.
  *
  * It grows by doubling and shrinks when three quarters are free. Borrows its
- * entries. {0} is an empty one. */
+ * entries. {0} is an empty one; none that is empty has memory. */
 #ifndef LONGROOM_SEQUENCE_H
 #define LONGROOM_SEQUENCE_H
 
@@ -18,8 +18,6 @@ struct sequence {
 	size_t first; /* its place in the ring */
 	size_t count;
 };
-
-void sequence_release(struct sequence *sequence);
 
 /* At the end, and from the front, where there must be one. */
 void sequence_append(struct sequence *sequence, struct entry *entry);

@@ -326,12 +326,6 @@ sub text {
     return $self->_do(GET => $self->_element($css) . '/text');
 }
 
-sub resize {
-    my ($self, $width, $height) = @_;
-    $self->_do(POST => '/window/rect', { width => $width, height => $height });
-    return;
-}
-
 sub screenshot {
     my ($self, $file) = @_;
     my $png = MIME::Base64::decode_base64($self->_do(GET => '/screenshot'));
