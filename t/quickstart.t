@@ -173,11 +173,17 @@ like(slurp("/proc/@{[pid_of($run, 'pushd')]}/cmdline"), qr/-o\0limits\.idle_time
 
 # ------------------------------------------------------------ the README
 
-# What the README's commands call, where it is in no minimal Debian.
-my ($packages) = slurp(Longroom::source_dir() . '/quickstart') =~ /^run_packages='([^']*)'/m;
-my %commands = map { $_ => 1 } slurp(Longroom::source_dir() . '/README') =~ /^    .*?\b(curl|openssl|make|sqlite3|jq|php|python3)\s/mg;
-like(" $packages ", $_ eq "make" ? qr{\sbuild-essential\s} : qr{\s$_\s}, "the README calls $_, which quickstart installs")
-    for sort keys %commands;
+# What quickstart installs, by names that packages have; among it what the README's
+# commands call, where no minimal Debian has it.
+my ($packages) = slurp($QUICKSTART) =~ /^run_packages='([^']*)'/m;
+is_deeply([ grep { !/\A[a-z0-9][a-z0-9.+-]+\z/ } split ' ', $packages ],
+    [], 'quickstart installs nothing that can be no package');
+my %commands = map { $_ => 1 } slurp(Longroom::source_dir() . '/README')
+    =~ /^    .*?\b(curl|openssl|make|sqlite3|jq|php|python3)\s/mg;
+for my $command (sort keys %commands) {
+    my $package = $command eq 'make' ? 'build-essential' : $command;
+    like(" $packages ", qr/\s$package\s/, "the README calls $command, which quickstart installs");
+}
 
 my ($section) = slurp(Longroom::source_dir() . '/README') =~ /^With curl\n-+\n(.*?)\n\n\n/ms;
 my @pasted = map {s/^    //mgr} grep {/curl/} split /\n\n(?!    )|\n\n(?=    )/, $section // '';
