@@ -218,14 +218,14 @@ static size_t share_to_write(const struct connection *c, size_t left)
 }
 
 /* False: it takes no more for now, or never. */
-static bool write_some(struct connection *c, size_t size)
+static bool write_some(struct connection *c, size_t size, bool is_long)
 {
 	ssize_t sent = send(c->fd, c->answer->data + c->written, size,
 	                    MSG_NOSIGNAL);
 
 	if (sent >= 0) {
 		c->written += (size_t)sent;
-		if (size > TURN_LONG_BYTES)
+		if (is_long)
 			c->server->write_left -= sent;
 		return true;
 	}
@@ -246,7 +246,8 @@ static void write_answer(struct connection *c)
 	size_t size = c->is_head ? c->answer->head_size : c->answer->size;
 
 	while (c->written < size) {
-		size_t share = share_to_write(c, size - c->written);
+		size_t left = size - c->written;
+		size_t share = share_to_write(c, left);
 
 		if (share == 0) {
 			be_writing(c);
@@ -254,7 +255,7 @@ static void write_answer(struct connection *c)
 				put_off(c);
 			return;
 		}
-		if (!write_some(c, share))
+		if (!write_some(c, share, left > TURN_LONG_BYTES))
 			return;
 	}
 	if (c->state == CONNECTION_WRITING) {

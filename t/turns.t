@@ -32,7 +32,7 @@ sub metrics {
 }
 
 # A log with so many long messages in room_1 that each of these clients can have
-# a page of its own.
+# a page of its own, and one page in room_2.
 sub start {
     my (%options) = @_;
     my $l = Longroom->start(without => ['nginx', 'pushd'], settings => { 'limits.unread' => '1G',
@@ -40,7 +40,8 @@ sub start {
     my $count = $ASKERS + 70;
     $l->sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $count)
              INSERT INTO messages (room_id, sender_id, sender_name, sender_type, content, sent_ms)
-             SELECT 1, 1, 1, 'user', printf('%.*c', 15000, 'x'), 1790000000000 FROM n;");
+             SELECT 1, 1, 1, 'user', printf('%.*c', 15000, 'x'), 1790000000000 FROM n
+             UNION ALL SELECT 2, 1, 1, 'user', printf('%.*c', 17100, 'x'), 1790000000000 FROM n WHERE i <= 6;");
     $l->start_program('pushd');
     return $l;
 }
@@ -108,6 +109,21 @@ subtest 'one long page for many' => sub {
     cmp_ok $found->{put_off_connections}, '>', $ASKERS / 2, 'is not written to all of them before who asks for less';
     Longroom::same_list(all_are_served($l, @clients), [(2) x $ASKERS], 'in the end each has it');
     is metrics($l)->{put_off_connections}, 0, 'then nothing is put off';
+    $l->stop;
+};
+
+# Ten of these and a piece that a short answer would fit in make up a turn.
+subtest 'a long page that leaves a short piece of a turn' => sub {
+    my $l = start();
+    my $page  = Longroom::get_bytes('/rooms/room_2/poll?timeout=50&after=0');
+    my $bytes = length($l->connect('pushd')->ask($page, 60)->{content}) + 250;
+    my $piece = 1024 * 1024 - 10 * $bytes;
+    ok $piece > 0 && $piece < 16 * 1024, 'is such a page' or diag "$bytes bytes";
+    my @clients = map { $l->connect('pushd') } 1 .. $ASKERS;
+    my $found   = at_once($l, map { [$_ => $page] } @clients);
+    cmp_ok $found->{put_off_connections}, '>', $ASKERS / 2, 'is not written to all of them before who asks for less';
+    is scalar(grep { my $a = $_->answer(60); $a && length($a->{content}) + 250 == $bytes } @clients), $ASKERS,
+        'in the end each has it';
     $l->stop;
 };
 
