@@ -7,8 +7,9 @@
  * go of a database takes all others of the process from it as well.
  *
  * The order of locks: the places', the folder's, the `use` of one store. A store
- * that is in use never waits for the places; one that is taken is skipped, and its own thread
- * waits for them. */
+ * that is in use never waits for the places; one that is taken is skipped, and
+ * its own thread waits for them.
+ */
 #ifndef LONGROOM_SQLITE_PLACE_H
 #define LONGROOM_SQLITE_PLACE_H
 

@@ -339,5 +339,3 @@ bool sqlite_read_log(void *connection, int64_t id, int64_t limit, int64_t bytes,
 bool sqlite_find_tail(void *connection, int64_t bytes, int64_t *id);
 
 #endif
-
-/* ---- sqlite_append.c, as in store.h ---- */
