@@ -6,6 +6,10 @@ package Bench::Figures;
 use strict;
 use warnings;
 
+use Exporter qw(import);
+
+our @EXPORT_OK = qw(median);
+
 use constant CERTAINTY => 0.95;
 
 # alternate(RUNS, name => sub { return {figure => value} }, ...): A B C A B C ...
@@ -41,8 +45,6 @@ sub ratios {
     return map { $theirs->[$_] ? $ours->[$_] / $theirs->[$_] : () }
         0 .. ($#$ours < $#$theirs ? $#$ours : $#$theirs);
 }
-
-sub ratio { return median(ratios(@_)) }
 
 # Between which two of its values the median of all such runs lies, 95 times of
 # 100: no shape of the noise is assumed, only that each run is as likely to be
