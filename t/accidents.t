@@ -293,7 +293,7 @@ for my $what (sort keys %deeds) {
             is $l->post('room_26', 'next ' . ++$n)->{status}, 201, 'the next message is saved';
             is $l->history('room_26')->{status}, 200, 'history can be read';
         }
-        $l->eventually(3, sub { !($l->operator('history/healthz')->{status} == 200) });
+        ok !$l->eventually(3, sub { $l->operator('history/healthz')->{status} != 200 }), 'longroom-history stays well';
         my @all = (@early, @late, map {"next $_"} 1 .. $n);
         is_deeply contents($l), \@all, 'all is there';
         is_deeply $l->message_contents($l->poll('room_26', after => $cursor, timeout => 5)),

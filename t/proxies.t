@@ -117,7 +117,7 @@ ok($window->eventually(SECONDS, 'return log.includes("through the cuts")'), '...
 
 $proxy->does('pass');
 $window->run($JOIN, 'short', { pollSeconds => 2 });
-$window->eventually(SECONDS, 'return room.state === "live"');
+$window->eventually(SECONDS, 'return room.state === "live"') or die "never live\n";
 $proxy->seen;
 $window->run('return new Promise((resolve) => { const began = performance.now();'
         . ' const timer = setInterval(() => { if (performance.getEntriesByType("resource")'

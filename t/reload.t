@@ -65,7 +65,7 @@ sub say_unheard {
 # ---------------------------------------------------------------- a reload
 
 enter($window, 'room_1', 'Ann');
-$window->eventually(SECONDS, $LIVE);
+$window->eventually(SECONDS, $LIVE) or die "never live\n";
 say_unheard($window, 'before the reload');
 $window->press('#text', 'half a tho');
 $window->reload;
@@ -75,7 +75,7 @@ is($window->run('return document.getElementById("text").value'), 'half a tho', '
 $window->press('#text', 'ught' . Browser::ENTER);
 shows_once($window, 'room_1', ['before the reload', 'half a thought'], '... and can be sent');
 $window->reload;
-$window->eventually(SECONDS, $LIVE);
+$window->eventually(SECONDS, $LIVE) or die "never live\n";
 is($window->run('return document.getElementById("text").value'), '', '... and is then none any more');
 is_deeply(kept('room_1'), ['before the reload', 'half a thought'], '... and nothing is sent anew');
 
@@ -89,7 +89,7 @@ shows_once($window, 'room_1', ['before the reload', 'half a thought', 'its answe
 
 # Older than what is shown, when it is sent again.
 enter($window, 'room_2', 'Ann');
-$window->eventually(SECONDS, $LIVE);
+$window->eventually(SECONDS, $LIVE) or die "never live\n";
 $window->run(<<'END');
 const sent = { room: 'room_2', user: `Ann.${localStorage['longroom.browser']}`, clientId: 'long-ago', content: 'long ago',
     refused: false, atMs: Date.now() };
@@ -105,7 +105,7 @@ is(scalar @{ kept('room_2') }, 61, '... nor saved again');
 # ---------------------------------------------------------------- another tab
 
 enter($window, 'room_3', 'Ann');
-$window->eventually(SECONDS, $LIVE);
+$window->eventually(SECONDS, $LIVE) or die "never live\n";
 say_unheard($window, 'in two tabs');
 $window->run('window.open(location.href)');
 my ($handle) = grep { $_ ne $window->{handle} } @{ $browser->_session(GET => '/window/handles') };
@@ -130,7 +130,7 @@ say_unheard($second, 'of the one before');
 $second->press('#text', 'a draft of the one before');
 enter($second, 'room_3', 'Bob');
 $longroom->start_program('history');
-$second->eventually(SECONDS, $LIVE);
+$second->eventually(SECONDS, $LIVE) or die "never live\n";
 $second->eventually(SECONDS, $SETTLED, 2);
 is_deeply($second->run($UNSENT), [], 'another user in the same tab is not shown what the former wrote');
 is($second->run('return document.getElementById("text").value'), '', '... nor the draft');

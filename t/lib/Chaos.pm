@@ -502,7 +502,7 @@ sub _restore {
     my ($made, $last) = map { Longroom::run(['sqlite3', '-batch', '-init', '/dev/null', @$_]) }
         [$self->{longroom}->database, '.timeout 2000', ".backup $backup"], [$backup, 'SELECT max(id) FROM messages'];
     my ($last_id) = $last->{stdout} =~ /^([0-9]+)$/;
-    if ($made->{status} || !$last_id) {
+    if (($made->{status} // 1) || !$last_id) {
         $self->_write('no backup: %s', $made->{stderr} . $last->{stderr});
         unlink $backup;
         return $self->_in(0.3, sub { $self->_restore });
@@ -544,7 +544,7 @@ mv "$1" "$2"
 rm -f "$1-shm"
 mv "$3" "$1"
 END
-    $self->_blame("the backup can't be put back: $done->{stderr}") if $done->{status};
+    $self->_blame("the backup can't be put back: $done->{stderr}") if $done->{status} // 1;
     my $begun = Longroom::run([$l->_command('history'), '--new-incarnation'], seconds => 60);
     $self->_blame("no new incarnation: $begun->{stderr}") if $begun->{status} // 1;
     push @{ $self->{restored} }, { last_id => $restore->{last_id}, lost => $lost, at => time };

@@ -494,18 +494,20 @@ END
 }
 
 # Adds lines to the file of settings, in place of those added before, and has the
-# programs that run read it again. Returns when they have.
+# programs that run read it again. Returns when they have: true if all took them.
 sub set_in_file {
     my ($self, $lines) = @_;
     my @programs = grep { $self->{process}{$_} } qw(history pushd);
     my %from = map { $_ => $self->log_size($_) } @programs;
     spew("$self->{dir}/longroom.conf", settings_text($self->{dir}) . "\n$lines\n");
     $self->signal($_, 'HUP') for @programs;
+    my $taken = 0;
     for (@programs) {
         $self->wait_log($_, qr/longroom\.conf: read again|the settings stay as they were/, undef, $from{$_})
             or die "$_ does not read its settings again:\n" . $self->_tail($_);
+        $taken += $self->log($_, $from{$_}) =~ /longroom\.conf: read again$/m;
     }
-    return;
+    return $taken == @programs;
 }
 
 sub _listen {
