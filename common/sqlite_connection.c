@@ -53,15 +53,15 @@ static const char *const statements[STATEMENT_COUNT] = {
 	/* Where the page begins is found backwards in the index alone; from there
 	 * it is read forwards, so that nothing has to be sorted. */
 	[PAGE_NEWEST] = "SELECT " COLUMNS " FROM messages AS m"
-	                " WHERE m.room_id = ?1 AND m.id >="
-	                " (SELECT max(1, min(id)) FROM"
-	                " (SELECT id FROM messages WHERE room_id = ?1"
-	                " ORDER BY id DESC LIMIT ?2)) ORDER BY m.id",
+	                " WHERE m.room_id = ?1 AND m.id >= coalesce("
+	                "(SELECT id FROM messages WHERE room_id = ?1 AND id > 0"
+	                " ORDER BY id DESC LIMIT 1 OFFSET ?2 - 1), 1)"
+	                " ORDER BY m.id",
 	[PAGE_BEFORE] = "SELECT " COLUMNS " FROM messages AS m"
-	                " WHERE m.room_id = ?1 AND m.id < ?3 AND m.id >="
-	                " (SELECT max(1, min(id)) FROM (SELECT id FROM messages"
-	                " WHERE room_id = ?1 AND id < ?3"
-	                " ORDER BY id DESC LIMIT ?2)) ORDER BY m.id",
+	                " WHERE m.room_id = ?1 AND m.id < ?3 AND m.id >= coalesce("
+	                "(SELECT id FROM messages WHERE room_id = ?1 AND id > 0"
+	                " AND id < ?3 ORDER BY id DESC LIMIT 1 OFFSET ?2 - 1), 1)"
+	                " ORDER BY m.id",
 	/* One more than the limit, to see whether there is more. */
 	[PAGE_AFTER] = "SELECT " COLUMNS " FROM messages AS m"
 	               " WHERE m.room_id = ?1 AND m.id > ?3"
@@ -187,24 +187,6 @@ bool sqlite_run(struct sqlite_store *s, enum statement which)
 	if (statement == NULL || sqlite3_step(statement) != SQLITE_DONE)
 		return false;
 	return sqlite3_reset(statement) == SQLITE_OK;
-}
-
-void sqlite_bind_text(sqlite3_stmt *statement, int at, struct text text)
-{
-	if (text.data == NULL)
-		sqlite3_bind_null(statement, at);
-	else
-		sqlite3_bind_text(statement, at, text.data, (int)text.size,
-		                  SQLITE_STATIC);
-}
-
-struct text sqlite_column_text(sqlite3_stmt *statement, int column)
-{
-	struct text text;
-
-	text.data = (const char *)sqlite3_column_text(statement, column);
-	text.size = (size_t)sqlite3_column_bytes(statement, column);
-	return text;
 }
 
 bool sqlite_query_number(struct sqlite_store *s, const char *sql, int64_t *number)

@@ -175,9 +175,26 @@ bool sqlite_execute(struct sqlite_store *s, const char *sql);
 bool sqlite_query_number(struct sqlite_store *s, const char *sql,
                          int64_t *number);
 
-/* A text without data is NULL in SQL. Borrowed until the statement is reset. */
-void sqlite_bind_text(sqlite3_stmt *statement, int at, struct text text);
-struct text sqlite_column_text(sqlite3_stmt *statement, int column);
+/* A text without data is NULL in SQL. Borrowed until the statement is reset. Both
+ * are here to be inlined: a page of ten messages calls them a hundred times. */
+static inline void sqlite_bind_text(sqlite3_stmt *statement, int at,
+                                    struct text text)
+{
+	if (text.data == NULL)
+		sqlite3_bind_null(statement, at);
+	else
+		sqlite3_bind_text(statement, at, text.data, (int)text.size,
+		                  SQLITE_STATIC);
+}
+
+static inline struct text sqlite_column_text(sqlite3_stmt *statement, int column)
+{
+	struct text text;
+
+	text.data = (const char *)sqlite3_column_text(statement, column);
+	text.size = (size_t)sqlite3_column_bytes(statement, column);
+	return text;
+}
 
 /* ---- sqlite_schema.c ---- */
 

@@ -136,14 +136,17 @@ static void answer_tagged(struct service *service, struct request *request,
 	response->content_type = known ? NULL : "application/json";
 }
 
-static void add_link(struct request *request, struct buffer *links,
+static void add_link(struct request *request, bool *is_first,
                      const char *relation, const char *parameter, int64_t id,
                      int64_t limit)
 {
-	buffer_add_string(links, links->size == 0 ? "Link: <" : ", <");
-	response_add_path(links, request->route.path);
-	buffer_printf(links, "?%s=%" PRId64 "&limit=%" PRId64 ">; rel=\"%s\"",
+	struct buffer *headers = &request->response.headers;
+
+	buffer_add_string(headers, *is_first ? "Link: <" : ", <");
+	response_add_path(headers, request->route.path);
+	buffer_printf(headers, "?%s=%" PRId64 "&limit=%" PRId64 ">; rel=\"%s\"",
 	              parameter, id, limit, relation);
+	*is_first = false;
 }
 
 /* One header with both: many clients read only one of several (RFC 9110
@@ -152,21 +155,19 @@ static void add_links(struct request *request,
                       const struct store_range *range,
                       const struct store_page *page)
 {
-	struct buffer links = {0};
+	bool is_first = true;
 
 	if (page->count > 0 && page->first > page->state.earliest)
-		add_link(request, &links, "prev", "before", page->first,
+		add_link(request, &is_first, "prev", "before", page->first,
 		         range->limit);
 	if (range->direction == STORE_BEFORE && page->state.earliest > 0)
-		add_link(request, &links, "next", "after",
+		add_link(request, &is_first, "next", "after",
 		         end_of_page(range, page), range->limit);
 	if (range->direction == STORE_AFTER && page->more)
-		add_link(request, &links, "next", "after", page->last,
+		add_link(request, &is_first, "next", "after", page->last,
 		         range->limit);
-	if (links.size > 0)
-		buffer_add_string(&links, "\r\n");
-	buffer_add_text(&request->response.headers, buffer_text(&links));
-	buffer_release(&links);
+	if (!is_first)
+		buffer_add_string(&request->response.headers, "\r\n");
 }
 
 static void finish_page(struct service *service, struct request *request,
