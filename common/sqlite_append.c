@@ -260,13 +260,14 @@ static void note_saved(struct sqlite_store *s, const struct append *appends,
                        size_t count, uint32_t *log)
 {
 	*log = s->log;
+	/* Before anything else reads: another may commit from now on. */
+	sqlite_note_version(s);
 	/* data_version does not move for one's own commits. */
 	s->data_version = -1;
 	s->is_locked = false;
 	sqlite_acknowledge(s, highest_id(appends, count));
 	sqlite_mark_committed(s);
 	sqlite_checkpoint_if_due(s);
-	sqlite_note_version(s);
 }
 
 /* Says in *again whether another try can't save a message twice. */

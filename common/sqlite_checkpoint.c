@@ -140,8 +140,8 @@ static bool enter_recognised(struct sqlite_store *s)
 
 	if (!sqlite_enter(s))
 		return false;
-	if (sqlite_begin_read(s, &end))
-		sqlite_know_newest(s);
+	if (sqlite_begin_read(s, &end) && sqlite_know_newest(s))
+		sqlite_note_version(s);
 	sqlite_end_transaction(s);
 	if (!s->is_set_back)
 		return true;
@@ -189,7 +189,7 @@ bool sqlite_settle(struct sqlite_store *s)
 	s->wal.touch_is_due = true;
 	s->wal.held_since_ms = code == SQLITE_OK ? 0 : clock_monotonic_ms();
 	sqlite3_busy_timeout(s->db, s->busy_timeout_ms);
-	if (!folder_sync(s->path))
+	if (!folder_sync(s->paths.database))
 		return sqlite_fail(s, strerror(errno));
 	return sqlite_is_in_place(s) ||
 	       sqlite_fail(s, "the database was replaced a moment ago");

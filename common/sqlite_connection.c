@@ -117,18 +117,13 @@ bool sqlite_fail(struct sqlite_store *s, const char *why)
 	return false;
 }
 
-static bool is_damage(int code)
-{
-	return code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
-}
-
 bool sqlite_note_error(struct sqlite_store *s)
 {
 	int code = sqlite3_errcode(s->db) & 0xff;
 	const char *unwritable;
 
 	sqlite_fail(s, sqlite3_errmsg(s->db));
-	if (is_damage(code))
+	if (sqlite_is_damage(code))
 		sqlite_place_damage(s->place, s->error);
 	if (code != SQLITE_READONLY && code != SQLITE_CANTOPEN)
 		return false;

@@ -21,15 +21,9 @@
 
 static bool fail_by_error(struct sqlite_store *s)
 {
-	sqlite_fail(s, sqlite3_errmsg(s->db));
+	sqlite_note_error(s);
 	sqlite_end_transaction(s);
 	return false;
-}
-
-static bool read_end(struct sqlite_store *s, struct log_end *end)
-{
-	return sqlite_run(s, BEGIN_READ) && sqlite_read_end(s, end) &&
-	       sqlite_run(s, COMMIT);
 }
 
 static bool add_incarnation(struct sqlite_store *s)
@@ -113,7 +107,8 @@ bool sqlite_recognise(struct sqlite_store *s)
 	acknowledged_file_close(s->acknowledged);
 	s->acknowledged = acknowledged_file_open(s->path);
 	acknowledged_file_hold(s->acknowledged);
-	if (!read_first(s, &s->first) || !read_end(s, &end))
+	if (!read_first(s, &s->first) || !sqlite_begin_read(s, &end) ||
+	    !sqlite_run(s, COMMIT))
 		return fail_by_error(s);
 	s->why_to_begin = why_to_begin(s, found ? &record : NULL, &end);
 	if (s->why_to_begin == NULL)

@@ -77,11 +77,6 @@ static int check_whole(struct sqlite_store *s)
 	return code != SQLITE_OK ? code : end & 0xff;
 }
 
-static bool is_damage(int code)
-{
-	return code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
-}
-
 /* Looks for the mark where it was, and then where the log has it now: VACUUM
  * moves it. */
 static enum own_file find_marks(struct sqlite_store *s,
@@ -92,7 +87,8 @@ static enum own_file find_marks(struct sqlite_store *s,
 	bool has_mark = read_mark_at(s, old_page, head->page_bytes, file);
 	bool has_log = sqlite_read_mark(s, log);
 
-	if (!has_log && (has_mark || !is_damage(sqlite3_errcode(s->db) & 0xff)))
+	if (!has_log && (has_mark ||
+	                 !sqlite_is_damage(sqlite3_errcode(s->db) & 0xff)))
 		return FILE_IS_UNKNOWN;
 	if (!has_mark && s->mark_page != old_page)
 		has_mark = read_mark_at(s, s->mark_page, head->page_bytes, file);
@@ -136,7 +132,8 @@ static enum own_file compare_file(struct sqlite_store *s,
 		int code = check_whole(s);
 
 		if (code != SQLITE_OK)
-			return is_damage(code) ? FILE_IS_FOREIGN : FILE_IS_UNKNOWN;
+			return sqlite_is_damage(code) ? FILE_IS_FOREIGN
+			                              : FILE_IS_UNKNOWN;
 	}
 	s->file_life = file.now;
 	s->seen_version = version;

@@ -161,6 +161,12 @@ bool sqlite_fail_by_database(struct sqlite_store *s);
  * one of them may not be written. Returns false. */
 bool sqlite_note_error(struct sqlite_store *s);
 
+/* Whether a code says so; without its extension. */
+static inline bool sqlite_is_damage(int code)
+{
+	return code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+}
+
 /* Whether the last failure is a lock, which passes by itself. */
 bool sqlite_is_locked_out(const struct sqlite_store *s);
 
