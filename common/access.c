@@ -98,16 +98,16 @@ struct access {
 	struct token_cache *tokens; /* NULL: the mode has none */
 };
 
-bool access_read_keys(const struct settings *settings, struct keyring **keyring,
+bool access_read_keys(const struct auth_settings *settings, struct keyring **keyring,
                       struct buffer *error)
 {
-	*keyring = settings->auth_mode == AUTH_TOKEN
+	*keyring = settings->mode == AUTH_TOKEN
 	                   ? keyring_read(settings, error)
 	                   : NULL;
-	return *keyring != NULL || settings->auth_mode != AUTH_TOKEN;
+	return *keyring != NULL || settings->mode != AUTH_TOKEN;
 }
 
-struct access *access_new(const struct settings *settings, struct buffer *error)
+struct access *access_new(const struct auth_settings *settings, struct buffer *error)
 {
 	struct keyring *keyring;
 
@@ -119,7 +119,7 @@ struct access *access_new(const struct settings *settings, struct buffer *error)
 	return access;
 }
 
-void access_use_keys(struct access *access, const struct settings *settings,
+void access_use_keys(struct access *access, const struct auth_settings *settings,
                      struct keyring *keyring)
 {
 	if (access->tokens != NULL)
@@ -194,7 +194,7 @@ static void hold(struct token_entry *entry, struct grant *grant)
 	grant->expires = entry->expires;
 }
 
-static struct text find_token(const struct settings *settings,
+static struct text find_token(const struct auth_settings *settings,
                               const struct credentials *credentials,
                               struct grant *grant)
 {
@@ -203,7 +203,7 @@ static struct text find_token(const struct settings *settings,
 	if (token.size > 0)
 		return token;
 	grant->is_by_cookie = true;
-	return find_cookie(credentials->cookie, settings->auth_cookie);
+	return find_cookie(credentials->cookie, settings->cookie);
 }
 
 /* Of another token it proves nothing: auth.cookie may have changed meanwhile, and a
@@ -215,7 +215,7 @@ static bool is_proof_of(const struct token_proof *proof, struct text token)
 
 /* What is known of a token, by the proof if it has one. */
 static struct problem take_token(struct access *access,
-                                 const struct settings *settings,
+                                 const struct auth_settings *settings,
                                  struct text token, struct token_proof *proof,
                                  const struct moment *now, struct grant *grant)
 {
@@ -246,9 +246,9 @@ static struct problem take_token(struct access *access,
 
 /* ---- Whose page asks ---- */
 
-bool access_is_listed(const struct settings *settings, struct text origin)
+bool access_is_listed(const struct auth_settings *settings, struct text origin)
 {
-	const struct word_list *origins = &settings->auth_origins;
+	const struct word_list *origins = &settings->origins;
 
 	for (size_t i = 0; i < origins->count; i++)
 		if (text_is(origin, origins->words[i]))
@@ -292,7 +292,7 @@ static bool is_of_host(struct text origin, struct text host)
 /* Browsers send cookies along whichever site's page makes the request, and a
  * form needs no leave to do so. Only the browser can write these headers; who
  * sends neither is no browser (of this decade). */
-static bool is_from_foreign_page(const struct settings *settings,
+static bool is_from_foreign_page(const struct auth_settings *settings,
                                  const struct credentials *credentials)
 {
 	struct text origin = credentials->origin, site = credentials->fetch_site;
@@ -304,10 +304,10 @@ static bool is_from_foreign_page(const struct settings *settings,
 	return origin.size > 0 && !is_of_host(origin, credentials->host);
 }
 
-void access_add_cors(const struct settings *settings, struct text origin,
+void access_add_cors(const struct auth_settings *settings, struct text origin,
                      struct buffer *headers)
 {
-	if (settings->auth_origins.count == 0)
+	if (settings->origins.count == 0)
 		return;
 	buffer_add_string(headers, "Vary: Origin\r\n");
 	if (!access_is_listed(settings, origin))
@@ -333,22 +333,22 @@ void access_add_preflight(const char *methods, struct buffer *headers)
 
 /* ---- The decision ---- */
 
-static bool may(const struct settings *settings, const struct identity *identity,
+static bool may(const struct auth_settings *settings, const struct identity *identity,
                 const struct room_name *room, enum access_right right)
 {
 	if (right == ACCESS_WRITE)
 		return identity_may_write(identity, room);
 	return identity_may_read(identity, room) ||
-	       pattern_list_matches(&settings->auth_anonymous_read,
+	       pattern_list_matches(&settings->anonymous_read,
 	                            room->string);
 }
 
 static struct problem identify(struct access *access,
-                               const struct settings *settings,
+                               const struct auth_settings *settings,
                                const struct credentials *credentials,
                                const struct moment *now, struct grant *grant)
 {
-	if (settings->auth_mode == AUTH_TOKEN) {
+	if (settings->mode == AUTH_TOKEN) {
 		struct text token = find_token(settings, credentials, grant);
 
 		return token.size > 0 ? take_token(access, settings, token,
@@ -365,17 +365,17 @@ static const char no_token[] =
 	"there is no token: send it as Authorization: Bearer TOKEN";
 
 /* Who has forgotten something is to see what it was. */
-static struct problem not_known(const struct settings *settings)
+static struct problem not_known(const struct auth_settings *settings)
 {
 	return (struct problem){PROBLEM_UNAUTHORIZED,
-	                        settings->auth_mode == AUTH_TOKEN
+	                        settings->mode == AUTH_TOKEN
 	                        ? no_token
 	                        : "the site does not say who you are: log in "
 	                          "there"};
 }
 
 /* Nothing here depends on whether there is such a room. */
-static struct problem check_right(const struct settings *settings,
+static struct problem check_right(const struct auth_settings *settings,
                                   const struct credentials *credentials,
                                   const struct room_name *room,
                                   enum access_right right,
@@ -394,13 +394,13 @@ static struct problem check_right(const struct settings *settings,
 	return fine;
 }
 
-struct problem access_ask(struct access *access, const struct settings *settings,
+struct problem access_ask(struct access *access, const struct auth_settings *settings,
                           const struct credentials *credentials,
                           const struct room_name *room, enum access_right right,
                           const struct moment *now, struct grant *grant)
 {
 	*grant = nothing;
-	if (settings->auth_mode == AUTH_OPEN)
+	if (settings->mode == AUTH_OPEN)
 		return fine;
 	struct problem wrong =
 		identify(access, settings, credentials, now, grant);
@@ -431,7 +431,7 @@ bool access_is_current(struct access *access, const struct token_proof *proof)
 	return token_cache_is_current(access->tokens, proof);
 }
 
-bool access_ask_for_token(struct access *access, const struct settings *settings,
+bool access_ask_for_token(struct access *access, const struct auth_settings *settings,
                           struct text token, const struct room_name *room,
                           enum access_right right, const struct moment *now,
                           struct grant *grant)
@@ -448,14 +448,14 @@ bool access_ask_for_token(struct access *access, const struct settings *settings
 	return false;
 }
 
-void access_add_challenge(const struct settings *settings,
+void access_add_challenge(const struct auth_settings *settings,
                           struct problem problem, struct buffer *headers)
 {
 	if (problem_status(problem.type) != 401)
 		return;
 	/* How to log in is the site's matter with mode = nginx, and no browser is
 	 * to ask for a password. */
-	if (settings->auth_mode != AUTH_TOKEN) {
+	if (settings->mode != AUTH_TOKEN) {
 		buffer_add_string(headers,
 		                  "WWW-Authenticate: Site realm=\"longroom\"\r\n");
 		return;

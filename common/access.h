@@ -35,15 +35,15 @@ struct grant {
 struct access;
 
 /* NULL: *error says why. */
-struct access *access_new(const struct settings *settings, struct buffer *error);
+struct access *access_new(const struct auth_settings *settings, struct buffer *error);
 void access_free(struct access *access);
 
 /* Other settings are to be used: first their keys are read (NULL if the mode has
  * none), which may fail; *error says why. Once the settings are in their place,
  * the keys are used, and all tokens are forgotten. */
-bool access_read_keys(const struct settings *settings, struct keyring **keyring,
+bool access_read_keys(const struct auth_settings *settings, struct keyring **keyring,
                       struct buffer *error);
-void access_use_keys(struct access *access, const struct settings *settings,
+void access_use_keys(struct access *access, const struct auth_settings *settings,
                      struct keyring *keyring);
 
 /* Asks for a right. If the problem is PROBLEM_NONE the grant is to be given
@@ -56,7 +56,7 @@ void access_use_keys(struct access *access, const struct settings *settings,
  * then ask again, with the same credentials and the proof, which is used up. If other
  * settings look for the token elsewhere by then, that is another one, and may have to
  * be verified in its turn. */
-struct problem access_ask(struct access *access, const struct settings *settings,
+struct problem access_ask(struct access *access, const struct auth_settings *settings,
                           const struct credentials *credentials,
                           const struct room_name *room, enum access_right right,
                           const struct moment *now, struct grant *grant);
@@ -74,22 +74,22 @@ bool access_is_current(struct access *access, const struct token_proof *proof);
 /* The same for a request that differs from one that was granted in the token of
  * its Authorization alone. False: that token was not verified yet, or lacks the
  * right; access_ask() has more to say. */
-bool access_ask_for_token(struct access *access, const struct settings *settings,
+bool access_ask_for_token(struct access *access, const struct auth_settings *settings,
                           struct text token, const struct room_name *room,
                           enum access_right right, const struct moment *now,
                           struct grant *grant);
 
 /* Adds the header that has to go with a 401, or nothing. The problem is one of
  * access_ask(), or a token that has expired. */
-void access_add_challenge(const struct settings *settings,
+void access_add_challenge(const struct auth_settings *settings,
                           struct problem problem, struct buffer *headers);
 
 /* Whether pages of this origin may use Longroom from a browser. */
-bool access_is_listed(const struct settings *settings, struct text origin);
+bool access_is_listed(const struct auth_settings *settings, struct text origin);
 
 /* Adds the headers that let them (the Fetch standard's CORS protocol), or nothing.
  * With auth.origins, answers differ by origin, and say so. */
-void access_add_cors(const struct settings *settings, struct text origin,
+void access_add_cors(const struct auth_settings *settings, struct text origin,
                      struct buffer *headers);
 
 /* Adds what else a preflight wants to know. */

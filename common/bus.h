@@ -5,7 +5,8 @@
 #ifndef LONGROOM_BUS_H
 #define LONGROOM_BUS_H
 
-#include "settings.h"
+#include "buffer.h"
+#include "word_list.h"
 
 struct bus;
 

@@ -6,6 +6,7 @@
 
 #include "access.h"
 #include "journal.h"
+#include "settings_check.h"
 
 static const char *known_verb; /* NULL: the program has none */
 
@@ -113,7 +114,7 @@ static bool check(const struct settings *settings)
 static bool read_keys(const struct settings *settings, struct keyring **keyring)
 {
 	struct buffer error = {0};
-	bool good = access_read_keys(settings, keyring, &error);
+	bool good = access_read_keys(&settings->auth, keyring, &error);
 
 	if (!good)
 		journal_error("%.*s", TEXT_ARGS(buffer_text(&error)));

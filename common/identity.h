@@ -3,7 +3,7 @@
 #define LONGROOM_IDENTITY_H
 
 #include "room_name.h"
-#include "settings.h"
+#include "word_list.h"
 
 struct identity {
 	char *user_id, *username, *sender_type;

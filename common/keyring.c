@@ -224,10 +224,10 @@ static void say(struct buffer *error, const char *path, const char *why)
 	buffer_printf(error, "%s: %s", path, why);
 }
 
-struct keyring *keyring_read(const struct settings *settings,
+struct keyring *keyring_read(const struct auth_settings *settings,
                              struct buffer *error)
 {
-	const struct word_list *paths = &settings->auth_keys;
+	const struct word_list *paths = &settings->keys;
 	struct keyring *keyring = memory_get(sizeof *keyring);
 	bool good = true;
 

@@ -22,7 +22,7 @@ struct keyring {
  * owner and group can read a secret, that is logged, and so is that some keys will
  * never be tried (KEYRING_TRIED_MAX). NULL: *error says why, and
  * names the file. */
-struct keyring *keyring_read(const struct settings *settings,
+struct keyring *keyring_read(const struct auth_settings *settings,
                              struct buffer *error);
 void keyring_free(struct keyring *keyring);
 

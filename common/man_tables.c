@@ -13,7 +13,6 @@ static const struct {
                 meaning)                                                  \
 	{#section, #name, #kind, #when, initial, least, most, choices, meaning},
 #include "settings.def"
-#undef SETTING
 };
 
 struct kind {

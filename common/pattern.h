@@ -7,7 +7,7 @@
 #ifndef LONGROOM_PATTERN_H
 #define LONGROOM_PATTERN_H
 
-#include "settings.h"
+#include "word_list.h"
 
 enum {
 	PATTERN_MAX = 64,       /* bytes: as the longest name of a room */

@@ -6,12 +6,9 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "endpoint.h"
 #include "memory.h"
 #include "number.h"
-#include "pattern.h"
 #include "slow_file.h"
-#include "store.h"
 
 enum kind { TEXT, LIST, INTEGER, SIZE, TIME, CHOICE };
 enum when { START, LIVE };
@@ -30,10 +27,9 @@ static const struct row rows[SETTING_COUNT] = {
 #define SETTING(section, name, kind, when, initial, least, most, choices, \
                 meaning)                                                  \
 	{#section, #name, kind, when,                                     \
-	 offsetof(struct settings, section##_##name),                     \
+	 offsetof(struct settings, section.name),                     \
 	 initial, least, most, choices},
 #include "settings.def"
-#undef SETTING
 };
 
 struct unit {
@@ -51,35 +47,6 @@ static const struct unit time_units[] = {
 static void *member(struct settings *s, const struct row *row)
 {
 	return (char *)s + row->offset;
-}
-
-void word_list_release(struct word_list *list)
-{
-	for (size_t i = 0; i < list->count; i++)
-		free(list->words[i]);
-	free(list->words);
-	*list = (struct word_list){0};
-}
-
-static void list_add(struct word_list *list, const char *word, size_t size)
-{
-	list->words = memory_resize(list->words,
-	                            (list->count + 1) * sizeof *list->words);
-	list->words[list->count++] = memory_copy(word, size);
-}
-
-void word_list_add(struct word_list *list, const char *value)
-{
-	static const char separators[] = ", \t";
-
-	for (;;) {
-		value += strspn(value, separators);
-		size_t size = strcspn(value, separators);
-		if (size == 0)
-			return;
-		list_add(list, value, size);
-		value += size;
-	}
 }
 
 /* Reads a number with one of the units behind it, which 0 needs not; NULL: it is
@@ -389,9 +356,8 @@ bool settings_read_file(struct settings *s, const char *path,
 	return good;
 }
 
-/* Says where a setting comes from, for what is wrong only beside another. */
-static void blame(const struct settings *s, enum setting_index index,
-                  struct buffer *error)
+void settings_blame(const struct settings *s, enum setting_index index,
+                    struct buffer *error)
 {
 	if (s->lines[index] > 0)
 		buffer_printf(error, "%s:%d: ", s->file, s->lines[index]);
@@ -402,172 +368,17 @@ static void blame(const struct settings *s, enum setting_index index,
 	buffer_printf(error, "%s.%s: ", rows[index].section, rows[index].name);
 }
 
-static bool check_address(const struct settings *s, enum setting_index index,
-                          const char *address, struct buffer *error)
-{
-	struct buffer why = {0};
-	bool good = endpoint_check(address, &why);
-
-	if (!good) {
-		blame(s, index, error);
-		buffer_add_text(error, buffer_text(&why));
-	} else if (s->auth_mode == AUTH_OPEN && !endpoint_is_local(address)) {
-		blame(s, index, error);
-		buffer_printf(error,
-		              "%s is neither loopback nor a unix socket, and "
-		              "auth.mode = open lets anyone in",
-		              address);
-		good = false;
-	}
-	buffer_release(&why);
-	return good;
-}
-
-static bool check_store(const struct settings *s, struct buffer *error)
-{
-	struct buffer why = {0};
-	bool good = store_check_url(s->store_url, &why);
-
-	if (!good) {
-		blame(s, SETTING_store_url, error);
-		buffer_add_text(error, buffer_text(&why));
-	}
-	buffer_release(&why);
-	return good;
-}
-
-static bool check_bus(const struct settings *s, enum setting_index index,
-                      const char *address, struct buffer *error)
-{
-	if (strncmp(address, "ipc:///", 7) == 0 ||
-	    strncmp(address, "tcp://", 6) == 0)
-		return true;
-	blame(s, index, error);
-	buffer_printf(error, "'%s' is neither ipc:///path nor tcp://host:port",
-	              address);
-	return false;
-}
-
-static bool check_buses(const struct settings *s, struct buffer *error)
-{
-	if (s->bus_publish[0] != '\0' &&
-	    !check_bus(s, SETTING_bus_publish, s->bus_publish, error))
-		return false;
-	for (size_t i = 0; i < s->bus_subscribe.count; i++)
-		if (!check_bus(s, SETTING_bus_subscribe,
-		               s->bus_subscribe.words[i], error))
-			return false;
-	return true;
-}
-
-static bool check_patterns(const struct settings *s, enum setting_index index,
-                           const struct word_list *list, struct buffer *error)
-{
-	for (size_t i = 0; i < list->count; i++) {
-		enum pattern_fault fault = pattern_check(list->words[i]);
-
-		if (fault == PATTERN_GOOD)
-			continue;
-		blame(s, index, error);
-		buffer_printf(error, "'%s' %s", list->words[i],
-		              fault == PATTERN_NO_NAME
-		                      ? "can match no room's name"
-		                      : "has more than 8 stars");
-		return false;
-	}
-	return true;
-}
-
-/* As browsers write them: a scheme and a host, no path (RFC 6454 section 6.2). */
-static bool is_origin(const char *origin)
-{
-	static const char rest[] = "abcdefghijklmnopqrstuvwxyz0123456789-._:[]";
-	const char *host = strstr(origin, "://");
-
-	return host != NULL && host > origin && host[3] != '\0' &&
-	       host[3 + strspn(host + 3, rest)] == '\0';
-}
-
-static bool check_origins(const struct settings *s, struct buffer *error)
-{
-	for (size_t i = 0; i < s->auth_origins.count; i++) {
-		if (is_origin(s->auth_origins.words[i]))
-			continue;
-		blame(s, SETTING_auth_origins, error);
-		buffer_printf(error, "'%s' is no origin (as https://example.org, "
-		              "without a path)", s->auth_origins.words[i]);
-		return false;
-	}
-	return true;
-}
-
-/* RFC 6265 section 4.1.1: what no cookie can be called would let nobody in. */
-static bool check_cookie(const struct settings *s, struct buffer *error)
-{
-	static const char of_none[] = " \t\"(),/:;<=>?@[\\]{}";
-
-	if (strpbrk(s->auth_cookie, of_none) == NULL)
-		return true;
-	blame(s, SETTING_auth_cookie, error);
-	buffer_printf(error, "'%s' is no name of a cookie", s->auth_cookie);
-	return false;
-}
-
-static bool check_keys(const struct settings *s, struct buffer *error)
-{
-	if (s->auth_mode != AUTH_TOKEN || s->auth_keys.count > 0)
-		return true;
-	blame(s, SETTING_auth_keys, error);
-	buffer_add_string(error, "auth.mode = token needs at least one file");
-	return false;
-}
-
-bool settings_check(const struct settings *s, struct buffer *error)
-{
-	if (!check_store(s, error) || !check_buses(s, error) ||
-	    !check_patterns(s, SETTING_rooms_ephemeral, &s->rooms_ephemeral,
-	                    error) ||
-	    !check_patterns(s, SETTING_auth_anonymous_read,
-	                    &s->auth_anonymous_read, error) ||
-	    !check_origins(s, error) || !check_cookie(s, error) ||
-	    !check_keys(s, error) ||
-	    !check_address(s, SETTING_history_listen, s->history_listen, error))
-		return false;
-	for (size_t i = 0; i < s->push_listen.count; i++)
-		if (!check_address(s, SETTING_push_listen,
-		                   s->push_listen.words[i], error))
-			return false;
-	if (s->push_listen.count == 0) {
-		blame(s, SETTING_push_listen, error);
-		buffer_add_string(error, "needs at least one address");
-		return false;
-	}
-	return true;
-}
-
-static bool is_same_list(const struct word_list *a, const struct word_list *b)
-{
-	if (a->count != b->count)
-		return false;
-	for (size_t i = 0; i < a->count; i++)
-		if (strcmp(a->words[i], b->words[i]) != 0)
-			return false;
-	return true;
-}
-
 static bool is_same(const struct row *row, const void *a, const void *b)
 {
 	if (row->kind == TEXT)
 		return strcmp(*(char *const *)a, *(char *const *)b) == 0;
 	if (row->kind == LIST)
-		return is_same_list(a, b);
+		return word_list_is_same(a, b);
 	return *(const int64_t *)a == *(const int64_t *)b;
 }
 
 static void copy(const struct row *row, void *to, const void *from)
 {
-	const struct word_list *list = from;
-
 	switch (row->kind) {
 	case TEXT:
 		free(*(char **)to);
@@ -575,9 +386,7 @@ static void copy(const struct row *row, void *to, const void *from)
 		                           strlen(*(char *const *)from));
 		break;
 	case LIST:
-		word_list_release(to);
-		for (size_t i = 0; i < list->count; i++)
-			list_add(to, list->words[i], strlen(list->words[i]));
+		word_list_copy(to, from);
 		break;
 	default:
 		*(int64_t *)to = *(const int64_t *)from;
@@ -597,9 +406,4 @@ void settings_keep_started(struct settings *fresh, const struct settings *used,
 		buffer_printf(differing, "%s%s.%s", differing->size > 0 ? ", " : "",
 		              row->section, row->name);
 	}
-}
-
-bool settings_is_ephemeral(const struct settings *s, const char *room)
-{
-	return pattern_list_matches(&s->rooms_ephemeral, room);
 }

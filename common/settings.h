@@ -1,20 +1,15 @@
 /* The settings of both programs: one INI file, and -o section.name=value.
  *
+ * What is known here is what a value may be by itself: whether settings can stand
+ * together is for settings_check.h.
+ *
  * Every function that can fail says why in *error, as one line for the
  * operator: with the file and the line where there is one. */
 #ifndef LONGROOM_SETTINGS_H
 #define LONGROOM_SETTINGS_H
 
 #include "buffer.h"
-
-struct word_list {
-	char **words;
-	size_t count;
-};
-
-/* Adds the words of a value: they are separated by commas or white space. */
-void word_list_add(struct word_list *list, const char *value);
-void word_list_release(struct word_list *list);
+#include "word_list.h"
 
 /* The values of the CHOICE settings. */
 enum on_save_failure { ON_SAVE_FAILURE_BROADCAST, ON_SAVE_FAILURE_REJECT };
@@ -30,17 +25,23 @@ enum auth_mode { AUTH_NGINX, AUTH_TOKEN, AUTH_OPEN };
 enum setting_index {
 #define SETTING(section, name, ...) SETTING_##section##_##name,
 #include "settings.def"
-#undef SETTING
 	SETTING_COUNT
 };
 
-/* store.url is the member store_url. */
-struct settings {
-#define SETTING(section, name, kind, ...) SETTING_C_##kind section##_##name;
+/* A struct for each section, which is all that a module is given of them:
+ * struct store_settings has the member url, of store.url. */
+#define SECTION(section) struct section##_settings {
+#define SETTING(section, name, kind, ...) SETTING_C_##kind name;
+#define SECTION_END(section) };
 #include "settings.def"
-#undef SETTING
-	char *file;                /* NULL: none was read */
-	int lines[SETTING_COUNT];  /* 0: the default, -1: from -o */
+
+struct settings {
+#define SECTION(section) struct section##_settings section;
+#define SECTION_END(section)
+#define SETTING(...)
+#include "settings.def"
+	char *file;               /* NULL: none was read */
+	int lines[SETTING_COUNT]; /* 0: the default, -1: from -o */
 };
 
 /* The defaults. */
@@ -59,16 +60,15 @@ bool settings_override(struct settings *s, const char *assignment,
 bool settings_read_file(struct settings *s, const char *path,
                         struct buffer *error);
 
-/* Whether the settings can stand together. */
-bool settings_check(const struct settings *s, struct buffer *error);
+/* Begins an error of a setting that is wrong beside others only: with where it
+ * comes from, and its name. */
+void settings_blame(const struct settings *s, enum setting_index index,
+                    struct buffer *error);
 
 /* Makes of settings that were read and checked while others are used the next to
  * use: those that only a start can change stay as they are. The names of these,
  * where there are any, are added to *differing. */
 void settings_keep_started(struct settings *fresh, const struct settings *used,
                            struct buffer *differing);
-
-/* Whether messages of the room are never stored. */
-bool settings_is_ephemeral(const struct settings *s, const char *room);
 
 #endif

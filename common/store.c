@@ -41,10 +41,10 @@ bool store_check_url(const char *url, struct buffer *error)
 	return backend != NULL && backend->check_address(url, error);
 }
 
-struct store *store_new(const struct settings *settings,
+struct store *store_new(const struct store_settings *settings,
                         enum store_access access, struct buffer *error)
 {
-	const char *address = settings->store_url;
+	const char *address = settings->url;
 	const struct store_backend *backend = find_backend(&address, error);
 	struct store *store;
 

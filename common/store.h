@@ -31,9 +31,9 @@ enum store_access {
 	              * an older one */
 };
 
-/* NULL, and *error says why, if settings.store_url is of no known kind. Borrows
+/* NULL, and *error says why, if store.url is of no known kind. Borrows
  * the settings. */
-struct store *store_new(const struct settings *settings,
+struct store *store_new(const struct store_settings *settings,
                         enum store_access access, struct buffer *error);
 void store_free(struct store *store);
 

@@ -7,7 +7,7 @@
 
 struct store_backend {
 	const char *scheme; /* of store.url, with the colon */
-	void *(*open)(const struct settings *settings, const char *address,
+	void *(*open)(const struct store_settings *settings, const char *address,
 	              enum store_access access);
 	void (*close)(void *connection);
 	const char *(*error)(const void *connection);

@@ -13,7 +13,7 @@ static void configure_library(void)
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
-static void *sqlite_open(const struct settings *settings, const char *address,
+static void *sqlite_open(const struct store_settings *settings, const char *address,
                          enum store_access access)
 {
 	struct sqlite_store *s = memory_get(sizeof *s);
@@ -22,8 +22,8 @@ static void *sqlite_open(const struct settings *settings, const char *address,
 	pthread_once(&once, configure_library);
 	s->path = memory_copy(address, strlen(address));
 	s->access = access;
-	s->busy_timeout_ms = (int)settings->store_busy_timeout;
-	s->wal_warning_bytes = settings->store_wal_warning;
+	s->busy_timeout_ms = (int)settings->busy_timeout;
+	s->wal_warning_bytes = settings->wal_warning;
 	pthread_mutex_init(&s->use, NULL);
 	sqlite_paths_find(&s->paths, s->path);
 	sqlite_place_join(s);

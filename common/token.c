@@ -227,11 +227,11 @@ static bool is_among(json_object *audiences, const char *audience)
 	return found;
 }
 
-static bool is_for_here(json_object *claims, const struct settings *settings,
+static bool is_for_here(json_object *claims, const struct auth_settings *settings,
                         const char **why)
 {
-	const char *audience = settings->auth_audience;
-	const char *issuer = settings->auth_issuer;
+	const char *audience = settings->audience;
+	const char *issuer = settings->issuer;
 	json_object *iss = json_object_object_get(claims, "iss");
 
 	*why = "the token's aud is another";
@@ -278,13 +278,13 @@ static bool take_patterns(json_object *rights, const char *name,
 }
 
 /* Who has the claim not at all has no rights. */
-static bool take_rights(json_object *claims, const struct settings *settings,
+static bool take_rights(json_object *claims, const struct auth_settings *settings,
                         struct identity *identity, const char **why)
 {
 	json_object *rights = NULL, *type = NULL;
 
 	*why = "the token's claim of rights is no object";
-	if (json_object_object_get_ex(claims, settings->auth_claim, &rights) &&
+	if (json_object_object_get_ex(claims, settings->claim, &rights) &&
 	    !json_object_is_type(rights, json_type_object))
 		return false;
 	*why = "the token's sender_type is none";
@@ -307,7 +307,7 @@ static bool has_name(json_object *claims)
 	       (!is_string(name) || json_object_get_string_len(name) > 0);
 }
 
-static bool take_identity(json_object *claims, const struct settings *settings,
+static bool take_identity(json_object *claims, const struct auth_settings *settings,
                           struct identity *identity, const char **why)
 {
 	json_object *sub = json_object_object_get(claims, "sub");
@@ -328,7 +328,7 @@ static bool take_identity(json_object *claims, const struct settings *settings,
 }
 
 static enum token_verdict judge(json_object *claims,
-                                const struct settings *settings, int64_t now_s,
+                                const struct auth_settings *settings, int64_t now_s,
                                 struct identity *identity, int64_t *expires_s,
                                 const char **why)
 {
@@ -336,7 +336,7 @@ static enum token_verdict judge(json_object *claims,
 
 	*why = "the token's claims are not one JSON object, each given once";
 	if (claims != NULL)
-		verdict = check_time(claims, settings->auth_clock_skew / 1000,
+		verdict = check_time(claims, settings->clock_skew / 1000,
 		                     now_s, expires_s, why);
 	if (verdict != TOKEN_GOOD)
 		return verdict;
@@ -348,7 +348,7 @@ static enum token_verdict judge(json_object *claims,
 }
 
 enum token_verdict token_judge_claims(struct text claims,
-                                      const struct settings *settings,
+                                      const struct auth_settings *settings,
                                       int64_t now_s, struct identity *identity,
                                       int64_t *expires_s, const char **why)
 {
@@ -399,7 +399,7 @@ bool token_is_genuine(const struct keyring *keyring, struct text token,
 	return good;
 }
 
-enum token_verdict token_judge(struct text token, const struct settings *settings,
+enum token_verdict token_judge(struct text token, const struct auth_settings *settings,
                                int64_t now_s, struct identity *identity,
                                int64_t *expires_s, const char **why)
 {
@@ -414,7 +414,7 @@ enum token_verdict token_judge(struct text token, const struct settings *setting
 }
 
 enum token_verdict token_verify(const struct keyring *keyring,
-                                const struct settings *settings,
+                                const struct auth_settings *settings,
                                 struct text token, int64_t now_s,
                                 struct identity *identity, int64_t *expires_s,
                                 const char **why)

@@ -23,7 +23,7 @@ enum token_verdict { TOKEN_GOOD, TOKEN_EXPIRED, TOKEN_BAD };
  * when on it is not good any more: its exp and auth.clock_skew. Else *why says
  * what is wrong, for people, and *identity is {0}. */
 enum token_verdict token_verify(const struct keyring *keyring,
-                                const struct settings *settings,
+                                const struct auth_settings *settings,
                                 struct text token, int64_t now_s,
                                 struct identity *identity, int64_t *expires_s,
                                 const char **why);
@@ -32,14 +32,14 @@ enum token_verdict token_verify(const struct keyring *keyring,
  * all that it costs, and what somebody who is known to have signed it says. */
 bool token_is_genuine(const struct keyring *keyring, struct text token,
                       const char **why);
-enum token_verdict token_judge(struct text token, const struct settings *settings,
+enum token_verdict token_judge(struct text token, const struct auth_settings *settings,
                                int64_t now_s, struct identity *identity,
                                int64_t *expires_s, const char **why);
 
 /* The same for claims whose signature is somebody else's matter: of a token that
  * is to be made. */
 enum token_verdict token_judge_claims(struct text claims,
-                                      const struct settings *settings,
+                                      const struct auth_settings *settings,
                                       int64_t now_s, struct identity *identity,
                                       int64_t *expires_s, const char **why);
 

@@ -24,7 +24,7 @@ struct token_cache {
 	pthread_mutex_t lock;
 	/* Under the lock: */
 	struct counted_keys *keys;
-	const struct settings *settings; /* never looked into */
+	const struct auth_settings *settings; /* never looked into */
 	struct token_entry *sets[TOKEN_CACHE_SETS][TOKEN_CACHE_WAYS];
 	struct refused *refused[TOKEN_CACHE_REFUSED];
 };
@@ -54,7 +54,7 @@ static void entry_release(struct token_entry *entry)
 	free(entry);
 }
 
-struct token_cache *token_cache_new(const struct settings *settings,
+struct token_cache *token_cache_new(const struct auth_settings *settings,
                                     struct keyring *keyring)
 {
 	struct token_cache *cache = memory_get(sizeof *cache);
@@ -89,7 +89,7 @@ void token_cache_free(struct token_cache *cache)
 }
 
 void token_cache_renew(struct token_cache *cache,
-                       const struct settings *settings, struct keyring *keyring)
+                       const struct auth_settings *settings, struct keyring *keyring)
 {
 	pthread_mutex_lock(&cache->lock);
 	keys_release(cache->keys);
@@ -203,7 +203,7 @@ static void keep_refused(struct token_cache *cache, struct text token,
 
 /* What a genuine token says, by these settings and now. */
 static enum token_verdict judge(struct token_cache *cache,
-                                const struct settings *settings,
+                                const struct auth_settings *settings,
                                 struct text token, const struct moment *now,
                                 struct token_entry **entry, const char **why)
 {
@@ -241,7 +241,7 @@ static bool recall_good(struct token_cache *cache, struct text token,
 
 /* A token that was refused when it came first is good by now. */
 static void keep_after_all(struct token_cache *cache,
-                           const struct settings *settings,
+                           const struct auth_settings *settings,
                            struct token_entry *entry)
 {
 	const struct text token = {entry->bytes, entry->size};
@@ -255,7 +255,7 @@ static void keep_after_all(struct token_cache *cache,
 }
 
 bool token_cache_recall(struct token_cache *cache,
-                        const struct settings *settings, struct text token,
+                        const struct auth_settings *settings, struct text token,
                         const struct moment *now, enum token_verdict *verdict,
                         struct token_entry **entry, const char **why)
 {
@@ -307,7 +307,7 @@ void token_cache_drop(struct token_cache *cache, struct token_proof *proof)
 }
 
 enum token_verdict token_cache_admit(struct token_cache *cache,
-                                     const struct settings *settings,
+                                     const struct auth_settings *settings,
                                      struct text token,
                                      struct token_proof *proof,
                                      const struct moment *now,

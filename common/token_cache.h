@@ -45,19 +45,19 @@ struct token_cache;
 
 /* Takes the keys. Only what is good by these settings is kept: they are compared
  * by their address, and whoever uses others while they are replaced may do so. */
-struct token_cache *token_cache_new(const struct settings *settings,
+struct token_cache *token_cache_new(const struct auth_settings *settings,
                                     struct keyring *keyring);
 /* When nobody holds an entry or a proof. */
 void token_cache_free(struct token_cache *cache);
 
 /* Takes other keys and settings, and forgets all tokens. */
 void token_cache_renew(struct token_cache *cache,
-                       const struct settings *settings, struct keyring *keyring);
+                       const struct auth_settings *settings, struct keyring *keyring);
 
 /* What is known of a token without verifying its signature. False: nothing. If it
  * is good, *entry is to be given back. Otherwise as token_verify(). */
 bool token_cache_recall(struct token_cache *cache,
-                        const struct settings *settings, struct text token,
+                        const struct auth_settings *settings, struct text token,
                         const struct moment *now, enum token_verdict *verdict,
                         struct token_entry **entry, const char **why);
 
@@ -72,7 +72,7 @@ bool token_cache_is_current(struct token_cache *cache,
 /* Judges a token by its proof, which is dropped, and keeps it, unless the proof's
  * keys or these settings have been replaced. As token_cache_recall(). */
 enum token_verdict token_cache_admit(struct token_cache *cache,
-                                     const struct settings *settings,
+                                     const struct auth_settings *settings,
                                      struct text token,
                                      struct token_proof *proof,
                                      const struct moment *now,

@@ -53,7 +53,7 @@ static struct problem ask(struct service *service, struct request *request,
 	struct verification *verification = &request->verification;
 	struct moment now = clock_now();
 	struct credentials credentials =
-		read_credentials(request->gateway, settings->auth_mode);
+		read_credentials(request->gateway, settings->auth.mode);
 
 	if (verification->is_done) {
 		credentials.proof = &verification->proof;
@@ -62,14 +62,14 @@ static struct problem ask(struct service *service, struct request *request,
 		            : METRIC_HISTORY_VERIFIED_BAD, 1);
 	}
 	verification->is_done = false;
-	return access_ask(service->shared->access, settings, &credentials,
-	                  &request->route.room, right, &now, grant);
+	return access_ask(service->shared->access, &settings->auth,
+	                  &credentials, &request->route.room, right, &now, grant);
 }
 
 static void refuse(struct service *service, struct request *request,
                    struct problem wrong)
 {
-	access_add_challenge(service->settings, wrong,
+	access_add_challenge(&service->settings->auth, wrong,
 	                     &request->response.headers);
 	response_set_problem(&request->response, wrong);
 }
@@ -79,7 +79,7 @@ bool guard_let_in(struct service *service, struct request *request,
 {
 	struct grant grant;
 
-	if (service->settings->auth_mode == AUTH_OPEN)
+	if (service->settings->auth.mode == AUTH_OPEN)
 		return true;
 	struct problem wrong = ask(service, request, right, &grant);
 	if (wrong.type != PROBLEM_NONE) {
@@ -99,7 +99,7 @@ bool guard_let_in(struct service *service, struct request *request,
 
 void guard_add_cors(struct service *service, struct request *request)
 {
-	access_add_cors(service->settings,
+	access_add_cors(&service->settings->auth,
 	                gateway_variable(request->gateway, "HTTP_ORIGIN"),
 	                &request->response.headers);
 }
@@ -111,7 +111,7 @@ bool guard_answer_preflight(struct service *service, struct request *request,
 	struct text origin = gateway_variable(request->gateway, "HTTP_ORIGIN");
 
 	if (!text_is(method, "OPTIONS") ||
-	    !access_is_listed(service->settings, origin))
+	    !access_is_listed(&service->settings->auth, origin))
 		return false;
 	access_add_preflight(methods, &request->response.headers);
 	request->response.status = 204;

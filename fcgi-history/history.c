@@ -6,6 +6,7 @@
 #include "hash.h"
 #include "metrics.h"
 #include "page.h"
+#include "pattern.h"
 #include "query.h"
 
 struct wanted {
@@ -98,7 +99,7 @@ static int64_t end_of_page(const struct store_range *range,
 static void add_etag(struct service *service, struct buffer *headers,
                      const char *tag)
 {
-	bool is_open = service->settings->auth_mode == AUTH_OPEN;
+	bool is_open = service->settings->auth.mode == AUTH_OPEN;
 
 	buffer_printf(headers,
 	              "ETag: W/\"%s\"\r\nCache-Control: %sno-cache\r\n", tag,
@@ -184,8 +185,9 @@ static void finish_page(struct service *service, struct request *request,
 		.gap = !reset && range->direction == STORE_AFTER &&
 		       range->id < found->removed,
 		.reset = reset,
-		.ephemeral = settings_is_ephemeral(service->settings,
-		                                   request->route.room.string),
+		.ephemeral = pattern_list_matches(
+			&service->settings->rooms.ephemeral,
+			request->route.room.string),
 	};
 	/* Of the messages as they are: others may have changed them. The cursor is
 	 * no part of it, for it moves with what is said elsewhere. */

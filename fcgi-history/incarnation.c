@@ -16,7 +16,7 @@ static int complain(const char *why)
 int incarnation_begin(const struct settings *settings)
 {
 	struct buffer error = {0};
-	struct store *store = store_new(settings, STORE_WRITE, &error);
+	struct store *store = store_new(&settings->store, STORE_WRITE, &error);
 	struct log_end end;
 	int status = EXIT_SUCCESS;
 
@@ -27,7 +27,7 @@ int incarnation_begin(const struct settings *settings)
 		status = complain(store_error(store));
 	else
 		printf("%s: incarnation %08" PRIx32 " begins after msg_id=%" PRId64
-		       "\n", settings->store_url, end.log, end.newest);
+		       "\n", settings->store.url, end.log, end.newest);
 	store_free(store);
 	buffer_release(&error);
 	return status;

@@ -18,7 +18,7 @@ enum {
 
 int64_t intake_body_limit(const struct settings *settings)
 {
-	return 6 * settings->limits_content + BODY_OVERHEAD;
+	return 6 * settings->limits.content + BODY_OVERHEAD;
 }
 
 /* Nothing is written but where there is room for it, so writing takes no time; if

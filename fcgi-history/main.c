@@ -102,7 +102,7 @@ static int answer_as_cgi(const struct history *history)
 static size_t reserved_descriptors(const struct settings *settings)
 {
 	return RESERVED_DESCRIPTORS +
-	       DESCRIPTORS_PER_THREAD * (size_t)settings->history_threads;
+	       DESCRIPTORS_PER_THREAD * (size_t)settings->history.threads;
 }
 
 /* As many requests may be under way as there are descriptors. */
@@ -112,7 +112,7 @@ static size_t request_limit(const struct settings *settings)
 
 	/* One whose token waits to be verified takes another, and a fourth part of
 	 * them may. */
-	if (settings->auth_mode == AUTH_TOKEN)
+	if (settings->auth.mode == AUTH_TOKEN)
 		limit -= limit / 5;
 	return limit < MOST_REQUESTS ? limit : MOST_REQUESTS;
 }
@@ -151,7 +151,7 @@ static void read_settings_again(const struct history *history)
 	if (command_line_read_again(history->argc, history->argv, program,
 	                            history->settings, &fresh, &keyring))
 		access_use_keys(history->access,
-		                live_settings_replace(history->live, &fresh),
+		                &live_settings_replace(history->live, &fresh)->auth,
 		                keyring);
 }
 
@@ -221,10 +221,10 @@ static bool start_listening(struct history *history, struct buffer *error)
 	} else if (gateway_has_listener()) {
 		fcntl(LISTENER_BY_PARENT, F_SETFL, O_NONBLOCK);
 		*endpoint = (struct endpoint){.fd = LISTENER_BY_PARENT};
-	} else if (!endpoint_open(endpoint, settings->history_listen, error)) {
+	} else if (!endpoint_open(endpoint, settings->history.listen, error)) {
 		return false;
 	}
-	if (settings->auth_mode != AUTH_OPEN ||
+	if (settings->auth.mode != AUTH_OPEN ||
 	    endpoint_descriptor_is_local(endpoint->fd))
 		return true;
 	buffer_add_string(error, "with auth.mode = open only loopback and unix "
@@ -256,7 +256,7 @@ static int serve(struct history *history)
 		return complain(&error);
 	/* Before all else: the bus has threads of its own. */
 	catch_signals();
-	saver = saver_new(settings, settings->bus_publish, &error);
+	saver = saver_new(settings, settings->bus.publish, &error);
 	if (saver == NULL)
 		return complain(&error);
 	if (!saver_start(saver)) {
@@ -304,7 +304,7 @@ int main(int argc, char **argv)
 		.live = live_settings_new(&settings),
 	};
 	history.settings = live_settings_hold(history.live);
-	history.access = access_new(history.settings, &error);
+	history.access = access_new(&history.settings->auth, &error);
 	status = history.access == NULL                ? complain(&error)
 	         : !gateway_has_listener() && is_cgi() ? answer_as_cgi(&history)
 	                                               : serve(&history);

@@ -63,7 +63,7 @@ bool reads_admit(struct reads *reads, const struct settings *settings,
 {
 	pthread_mutex_lock(&reads->lock);
 	bool has_room = reads->queued < reads->queue_limit;
-	bool good = has_room && is_within_limit(reads, settings->limits_user_reads,
+	bool good = has_room && is_within_limit(reads, settings->limits.user_reads,
 	                                        request);
 	pthread_mutex_unlock(&reads->lock);
 	if (!has_room) {

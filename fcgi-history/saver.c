@@ -30,7 +30,7 @@ struct saver *saver_new(const struct settings *settings, const char *bus_address
 	struct saver *saver = memory_get(sizeof *saver);
 
 	saver->settings = settings;
-	saver->store = store_new(settings, STORE_WRITE, error);
+	saver->store = store_new(&settings->store, STORE_WRITE, error);
 	if (saver->store != NULL && bus_address[0] != '\0')
 		saver->bus = bus_publish_on(bus_address, error);
 	if (error->size == 0)
@@ -69,7 +69,7 @@ void saver_check(struct saver *saver)
 
 	if (failing && !saver->failing)
 		journal_error("can't open the database %s: %s",
-		              saver->settings->store_url,
+		              saver->settings->store.url,
 		              store_error(saver->store));
 	note_success(saver, !failing);
 	if (!failing)

@@ -6,6 +6,7 @@
 #include "intake.h"
 #include "journal.h"
 #include "number.h"
+#include "pattern.h"
 #include "send_limits.h"
 #include "submission.h"
 
@@ -45,7 +46,7 @@ static bool read_submission(const struct settings *settings,
 		.content_type = gateway_variable(gateway, "CONTENT_TYPE"),
 		.idempotency_key = gateway_variable(gateway,
 		                                    "HTTP_IDEMPOTENCY_KEY"),
-		.content_limit = (size_t)settings->limits_content,
+		.content_limit = (size_t)settings->limits.content,
 	};
 	struct problem wrong = submission_check_type(source.content_type);
 
@@ -193,9 +194,9 @@ void send_message(struct service *service, struct request *request)
 	}
 	request->save = (struct save){
 		.message = &request->message,
-		.ephemeral = settings_is_ephemeral(settings,
-		                                   request->route.room.string),
-		.reject_unsaved = settings->history_on_save_failure ==
+		.ephemeral = pattern_list_matches(&settings->rooms.ephemeral,
+		                                  request->route.room.string),
+		.reject_unsaved = settings->history.on_save_failure ==
 		                  ON_SAVE_FAILURE_REJECT,
 		.context = request,
 	};

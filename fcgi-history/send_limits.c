@@ -62,10 +62,10 @@ bool send_limits_take(struct send_limits *limits, const struct settings *setting
                       struct text user_id, const struct room_name *room,
                       struct buffer *headers)
 {
-	struct bucket_rule user_rule = {settings->limits_user_sends,
-	                                settings->limits_user_burst};
-	struct bucket_rule room_rule = {settings->limits_room_sends,
-	                                settings->limits_room_burst};
+	struct bucket_rule user_rule = {settings->limits.user_sends,
+	                                settings->limits.user_burst};
+	struct bucket_rule room_rule = {settings->limits.room_sends,
+	                                settings->limits.room_burst};
 	int64_t now_us = clock_monotonic_us();
 
 	pthread_mutex_lock(&limits->lock);

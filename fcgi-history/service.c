@@ -12,7 +12,7 @@ bool service_init(struct service *service, const struct settings *settings,
 {
 	*service = (struct service){
 		.shared = shared,
-		.store = store_new(settings, STORE_READ, error),
+		.store = store_new(&settings->store, STORE_READ, error),
 	};
 	return service->store != NULL;
 }

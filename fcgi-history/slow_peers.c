@@ -247,7 +247,7 @@ static struct request *take_overdue(struct slow_peers *peers, struct side *side,
 static size_t bytes_limit(struct slow_peers *peers)
 {
 	const struct settings *settings = live_settings_hold(peers->plan.live);
-	size_t limit = (size_t)settings->limits_unread;
+	size_t limit = (size_t)settings->limits.unread;
 
 	live_settings_release(peers->plan.live, settings);
 	return limit;

@@ -375,7 +375,7 @@ static struct slow_peers *start_slow_peers(struct workers *workers,
 {
 	struct slow_peers_plan plan = {
 		.live = shared->live,
-		.request_timeout_ms = settings->history_request_timeout,
+		.request_timeout_ms = settings->history.request_timeout,
 		.most = most,
 		.whole = is_whole,
 		.broken = is_broken,
@@ -479,7 +479,7 @@ struct workers *workers_start(const struct settings *settings,
                               struct save_queue *saved, size_t request_limit,
                               struct buffer *error)
 {
-	size_t threads = (size_t)settings->history_threads;
+	size_t threads = (size_t)settings->history.threads;
 	size_t part = request_limit / PARTS;
 
 	shared->reads = reads_new(threads, part);

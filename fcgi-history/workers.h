@@ -10,7 +10,7 @@
 
 struct workers;
 
-/* Starts settings.history_threads workers and the finisher, which takes what is
+/* Starts settings.history.threads workers and the finisher, which takes what is
  * in the queue `saved`. Borrows everything, and sets shared->reads. At most
  * request_limit requests, of which there are at least four, are under way at the
  * same time, those that wait to be saved among them. NULL: *error says why. */

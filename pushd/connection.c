@@ -152,12 +152,12 @@ static void finish_request(struct connection *c)
 /* Memory for answers is bounded: whoever has read nothing for longest gives way. */
 static void cut_slowest_readers(struct server *server)
 {
-	if (server->unread.bytes > server->settings->limits_unread)
+	if (server->unread.bytes > server->settings->limits.unread)
 		complaint_warn(&server->about_unread,
 		               "limits.unread: cutting off who reads too "
 		               "slowly, at %zu connections",
 		               server->count);
-	while (server->unread.bytes > server->settings->limits_unread) {
+	while (server->unread.bytes > server->settings->limits.unread) {
 		struct unread_reader *slowest = unread_slowest(&server->unread);
 
 		metrics_add(METRIC_PUSHD_CUT_UNREAD, 1);
@@ -309,7 +309,7 @@ static struct answer *challenge(const struct connection *c,
 {
 	struct buffer headers = {0};
 
-	access_add_challenge(c->server->settings, problem, &headers);
+	access_add_challenge(&c->server->settings->auth, problem, &headers);
 	struct answer *challenging =
 		answer_with_headers(answer, buffer_text(&headers));
 	buffer_release(&headers);
@@ -451,7 +451,7 @@ static struct problem check_request(const struct connection *c,
 static bool has_too_many_polls(const struct server *server,
                                const struct user *user)
 {
-	int64_t limit = server->settings->limits_user_polls;
+	int64_t limit = server->settings->limits.user_polls;
 
 	return user != NULL && limit > 0 && (int64_t)user->polls >= limit;
 }
@@ -494,12 +494,12 @@ static struct problem let_in(struct connection *c,
 	struct grant grant;
 
 	credentials.proof = proof;
-	if (c->head.is_ambiguous && server->settings->auth_mode != AUTH_OPEN)
+	if (c->head.is_ambiguous && server->settings->auth.mode != AUTH_OPEN)
 		return (struct problem){PROBLEM_BAD_REQUEST,
 		                        "a header is given twice"};
-	struct problem wrong = access_ask(server->access, server->settings,
-	                                  &credentials, &request->room,
-	                                  ACCESS_READ, &now, &grant);
+	struct problem wrong =
+		access_ask(server->access, &server->settings->auth, &credentials,
+	                   &request->room, ACCESS_READ, &now, &grant);
 	if (grant.unverified.size > 0)
 		return begin_verifying(c, grant.unverified);
 	if (wrong.type != PROBLEM_NONE)
@@ -531,7 +531,7 @@ static struct problem check_all(struct connection *c,
 static bool is_preflight(const struct connection *c)
 {
 	return c->parser.method == HTTP_OPTIONS && !has_body(&c->parser) &&
-	       access_is_listed(c->server->settings,
+	       access_is_listed(&c->server->settings->auth,
 	                        request_head_part(&c->head, HEAD_ORIGIN));
 }
 
@@ -550,7 +550,7 @@ static void answer_preflight(struct connection *c)
 /* What would have to be another for somebody else to ask the same. */
 static struct text bearing_credential(const struct connection *c)
 {
-	if (c->server->settings->auth_mode != AUTH_TOKEN)
+	if (c->server->settings->auth.mode != AUTH_TOKEN)
 		return (struct text){NULL, 0};
 	return request_head_part(&c->head, HEAD_AUTHORIZATION);
 }
@@ -633,7 +633,7 @@ static bool let_in_alike(struct server *server, struct text token,
 	struct moment now = server_now(server);
 	struct grant grant;
 
-	if (!access_ask_for_token(server->access, server->settings, token,
+	if (!access_ask_for_token(server->access, &server->settings->auth, token,
 	                          &memo->request.room, ACCESS_READ, &now, &grant))
 		return false;
 	*pass = (struct pass){.headers = memo->pass.headers,
@@ -669,7 +669,7 @@ static bool repeat_request(struct connection *c, struct text data)
 		return ask_alike(c, &memo->pass);
 	token = request_memo_token(memo, data);
 	if (token.size == 0 ||
-	    data.size > (size_t)server->settings->limits_request_head ||
+	    data.size > (size_t)server->settings->limits.request_head ||
 	    !let_in_alike(server, token, &pass))
 		return false;
 	bool asked = ask_alike(c, &pass);
@@ -726,7 +726,7 @@ static const struct http_parser_settings parser_settings = {
 /* Parses as much of data as belongs to one request; returns how much it was. */
 static size_t parse(struct connection *c, struct text data)
 {
-	size_t limit = (size_t)c->server->settings->limits_request_head;
+	size_t limit = (size_t)c->server->settings->limits.request_head;
 	/* It may have been more a moment ago (SIGHUP). */
 	size_t left = (size_t)c->head_size < limit ? limit - (size_t)c->head_size
 	                                           : 1;
@@ -758,7 +758,7 @@ static size_t parse(struct connection *c, struct text data)
 /* Keeps for later what comes while the client has an answer to get. */
 static void keep_input(struct connection *c, struct text data)
 {
-	size_t limit = (size_t)c->server->settings->limits_request_head;
+	size_t limit = (size_t)c->server->settings->limits.request_head;
 
 	if (c->input.size + data.size > limit) {
 		metrics_add(METRIC_PUSHD_CUT_FLOOD, 1);

@@ -58,7 +58,7 @@ static void drain(struct ev_loop *loop, struct ev_signal *signal, int events)
 	}
 	journal_info("ending: answering who waits");
 	ev_timer_set(&pushd->too_long,
-	             (double)pushd->settings.limits_write_timeout / 1000.0, 0.0);
+	             (double)pushd->settings.limits.write_timeout / 1000.0, 0.0);
 	ev_timer_start(loop, &pushd->too_long);
 	server_drain(&pushd->server);
 }
@@ -86,8 +86,8 @@ static void read_settings_again(struct ev_loop *loop, struct ev_signal *signal,
 	}
 	settings_release(&pushd->settings);
 	pushd->settings = fresh;
-	hub_set_window(&pushd->hub, pushd->settings.push_window);
-	pushd->hub.reads_limit = pushd->settings.limits_reads;
+	hub_set_window(&pushd->hub, pushd->settings.push.window);
+	pushd->hub.reads_limit = pushd->settings.limits.reads;
 }
 
 /* SIGHUP is kept back from the first moment on, until it can be heeded. */
@@ -135,22 +135,22 @@ static int serve(struct pushd *pushd)
 	    !inherited_take(&pushd->inherited, &error))
 		return complain(&error);
 	pushd->loop = ev_default_loop(EVFLAG_AUTO);
-	pushd->access = access_new(settings, &error);
+	pushd->access = access_new(&settings->auth, &error);
 	if (pushd->access == NULL)
 		return complain(&error);
-	struct store *store = store_new(settings, STORE_READ, &error);
+	struct store *store = store_new(&settings->store, STORE_READ, &error);
 	if (store == NULL)
 		return complain(&error);
-	pushd->bus = bus_subscribe_to(&settings->bus_subscribe, &error);
+	pushd->bus = bus_subscribe_to(&settings->bus.subscribe, &error);
 	if (pushd->bus == NULL) {
 		store_free(store);
 		return complain(&error);
 	}
 	pushd->reader = log_reader_start(pushd->loop, store);
-	hub_init(&pushd->hub, settings->push_window, pushd->reader,
+	hub_init(&pushd->hub, settings->push.window, pushd->reader,
 	         connection_answered);
-	pushd->hub.reads_limit = settings->limits_reads;
-	pushd->hub.ephemeral = &settings->rooms_ephemeral;
+	pushd->hub.reads_limit = settings->limits.reads;
+	pushd->hub.ephemeral = &settings->rooms.ephemeral;
 	if (server_init(&pushd->server, pushd->loop, settings, pushd->inherited,
 	                &pushd->hub, pushd->access, &error))
 		run(pushd);

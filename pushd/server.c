@@ -243,13 +243,13 @@ static void change_patience(struct server *server, enum deadline_kind kind,
 static void set_patience(struct server *server, const struct settings *settings)
 {
 	change_patience(server, DEADLINE_IDLE, CONNECTION_IDLE,
-	                settings->limits_idle_timeout);
+	                settings->limits.idle_timeout);
 	change_patience(server, DEADLINE_HEAD, CONNECTION_HEAD,
-	                settings->limits_head_timeout);
+	                settings->limits.head_timeout);
 	change_patience(server, DEADLINE_VERIFY, CONNECTION_VERIFYING,
-	                settings->limits_head_timeout);
+	                settings->limits.head_timeout);
 	change_patience(server, DEADLINE_WRITE, CONNECTION_WRITING,
-	                settings->limits_write_timeout);
+	                settings->limits.write_timeout);
 }
 
 static void init_deadlines(struct server *server)
@@ -276,7 +276,7 @@ size_t server_least_descriptors(void)
 static bool set_limits(struct server *server, const struct settings *settings,
                        struct buffer *error)
 {
-	size_t wanted = (size_t)settings->push_max_connections;
+	size_t wanted = (size_t)settings->push.max_connections;
 	size_t kept = RESERVED_DESCRIPTORS + SURPLUS_CONNECTIONS;
 	size_t files = descriptors_raise_limit();
 
@@ -296,7 +296,7 @@ static bool set_limits(struct server *server, const struct settings *settings,
 static bool is_allowed(const struct server *server,
                        const struct endpoint *endpoint, struct buffer *error)
 {
-	if (server->settings->auth_mode != AUTH_OPEN ||
+	if (server->settings->auth.mode != AUTH_OPEN ||
 	    endpoint_descriptor_is_local(endpoint->fd))
 		return true;
 	buffer_printf(error, "%s: with auth.mode = open only loopback and unix "
@@ -311,7 +311,7 @@ static bool open_listener(struct server *server, struct endpoint *endpoint,
 {
 	if (!is_inherited)
 		return endpoint_open(endpoint,
-		                     server->settings->push_listen.words[number],
+		                     server->settings->push.listen.words[number],
 		                     error);
 	*endpoint = (struct endpoint){.fd = INHERITED_FIRST + (int)number,
 	                              .outlives_us = true};
@@ -322,7 +322,7 @@ static bool listen_on_all(struct server *server, size_t inherited,
                           struct buffer *error)
 {
 	size_t count = inherited > 0 ? inherited
-	                             : server->settings->push_listen.count;
+	                             : server->settings->push.listen.count;
 
 	server->listeners = memory_get(count * sizeof *server->listeners);
 	for (; server->listener_count < count; server->listener_count++) {
@@ -350,20 +350,20 @@ static bool listen_on_all(struct server *server, size_t inherited,
 static void set_head_limit(const struct settings *settings)
 {
 	http_parser_set_max_header_size(
-		(uint32_t)settings->limits_request_head + 1);
+		(uint32_t)settings->limits.request_head + 1);
 }
 
 /* Answers are shared, so what depends on a page's origin is rendered once. */
 static void render_headers(struct server *server)
 {
-	const struct word_list *origins = &server->settings->auth_origins;
+	const struct word_list *origins = &server->settings->auth.origins;
 
 	server->headers = memory_get((origins->count + 1) *
 	                             sizeof *server->headers);
 	for (size_t i = 0; i <= origins->count; i++) {
 		struct buffer b = {0};
 
-		access_add_cors(server->settings,
+		access_add_cors(&server->settings->auth,
 		                text_of(i > 0 ? origins->words[i - 1] : ""), &b);
 		server->headers[i] = buffer_text(&b);
 	}
@@ -371,7 +371,7 @@ static void render_headers(struct server *server)
 
 static void free_headers(struct server *server)
 {
-	size_t count = server->settings->auth_origins.count + 1;
+	size_t count = server->settings->auth.origins.count + 1;
 
 	for (size_t i = 0; i < count; i++)
 		free((char *)server->headers[i].data);
@@ -380,7 +380,7 @@ static void free_headers(struct server *server)
 
 const struct text *server_headers(const struct server *server, struct text origin)
 {
-	const struct word_list *origins = &server->settings->auth_origins;
+	const struct word_list *origins = &server->settings->auth.origins;
 
 	for (size_t i = 0; i < origins->count; i++)
 		if (text_is(origin, origins->words[i]))
@@ -430,7 +430,7 @@ bool server_init(struct server *server, struct ev_loop *loop,
 	ev_init(&server->share, take_share);
 	server->share.data = server;
 	set_head_limit(settings);
-	if (settings->auth_mode == AUTH_TOKEN)
+	if (settings->auth.mode == AUTH_TOKEN)
 		server->verifier = verifier_start(loop, access,
 		                                  connection_verified);
 	return set_limits(server, settings, error) &&
@@ -445,7 +445,7 @@ bool server_change_settings(struct server *server, const struct settings *fresh,
 		keyring_free(keyring);
 		return false;
 	}
-	access_use_keys(server->access, server->settings, keyring);
+	access_use_keys(server->access, &server->settings->auth, keyring);
 	set_patience(server, fresh);
 	set_head_limit(fresh);
 	/* It may be longer than what is allowed now, and whose it is has to be

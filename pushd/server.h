@@ -71,7 +71,7 @@ struct server {
 size_t server_least_descriptors(void);
 
 /* Listens on the sockets that were handed over (inherited.h), or, if there are
- * none, on all addresses of settings.push_listen. False: *error says why not;
+ * none, on all addresses of settings.push.listen. False: *error says why not;
  * the server can be released all the same. Borrows the rest. */
 bool server_init(struct server *server, struct ev_loop *loop,
                  const struct settings *settings, size_t inherited,

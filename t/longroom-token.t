@@ -346,9 +346,11 @@ subtest 'the verdict of inspect' => sub {
 
     Longroom::spew("$DIR/conf", "[auth]\nmode = token\nkeys = $DIR/visitors\nissuer = x\n");
     is token([ 'inspect', '-c', "$DIR/conf" ], stdin => signed(iss => 'x'))->{status}, 0, 'by a file of settings';
-    is token([ 'inspect', '-c', "$DIR/conf" ], stdin => signed())->{status}, 1, '... all of which count';
+    is token([ 'inspect', '-c', "$DIR/conf" ], stdin => signed())->{status}, 1, '... which counts';
     like token([ 'inspect', '-c', "$DIR/conf", '-o', 'auth.mode=nginx' ], stdin => signed(iss => 'x'))->{stdout},
         qr/^refused: auth\.mode is not token$/m, 'where no tokens are taken, none is good';
+    is inspect(signed(), '-o', 'history.listen=no-host.invalid:1', '-o', 'store.url=elsewhere:', '-o', 'auth.mode=token')->{status}, 0,
+        'of the settings only those of [auth] count, and no host is looked up';
     is_refused(inspect(signed(), '-o', "auth.keys=$DIR/no"), 1, "auth.keys: $DIR/no: No such file", 'a key that is not there');
     is_refused(inspect(signed(), '-o', "auth.keys=$DIR/pair"), 1, 'give only the public one', 'a private key');
     is_refused(token([ 'inspect', '-c', "$DIR/no" ]), 1, "$DIR/no: No such file", 'settings that are not there');

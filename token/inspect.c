@@ -124,14 +124,14 @@ static enum token_verdict judge(const struct keyring *keyring,
 	enum token_verdict verdict;
 
 	if (keyring->count > 0 || header == NULL)
-		verdict = token_verify(keyring, settings, token, now_s,
-		                       &identity, expires_s, why);
+		verdict = token_verify(keyring, &settings->auth, token,
+		                       now_s, &identity, expires_s, why);
 	else
 		verdict = token_judge_claims(
 			text_of(claims != NULL
 		                        ? json_object_to_json_string(claims)
 		                        : ""),
-			settings, now_s, &identity, expires_s, why);
+			&settings->auth, now_s, &identity, expires_s, why);
 	identity_release(&identity);
 	return verdict;
 }
@@ -165,7 +165,7 @@ static int inspect_token(const struct keyring *keyring,
 	token_read(token, &header, &claims);
 	print_part("header", header);
 	print_part("claims", claims);
-	if (settings->file == NULL || settings->auth_mode == AUTH_TOKEN)
+	if (settings->file == NULL || settings->auth.mode == AUTH_TOKEN)
 		verdict = judge(keyring, settings, token, header, claims,
 		                &expires_s, &why);
 	json_object_put(header);
@@ -177,7 +177,7 @@ int inspect(const struct options *options)
 {
 	struct buffer input = {0}, error = {0};
 	struct text token = text_of(options->word);
-	struct keyring *keyring = keyring_read(&options->settings, &error);
+	struct keyring *keyring = keyring_read(&options->settings.auth, &error);
 	int status = EXIT_FAILURE;
 
 	if (keyring == NULL) {

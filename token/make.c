@@ -38,7 +38,7 @@ static void add_patterns(struct buffer *json, const char *name,
 
 static void add_rights(struct buffer *json, const struct options *options)
 {
-	buffer_add_json(json, text_of(options->settings.auth_claim));
+	buffer_add_json(json, text_of(options->settings.auth.claim));
 	buffer_add_string(json, ":{");
 	add_optional(json, "sender_type", options->type);
 	add_patterns(json, "read", &options->read);
@@ -53,8 +53,8 @@ static void add_claims(struct buffer *json, const struct options *options,
 	buffer_add_string(json, "{");
 	add_member(json, "sub", options->user);
 	add_optional(json, "name", options->name);
-	add_optional(json, "aud", options->settings.auth_audience);
-	add_optional(json, "iss", options->settings.auth_issuer);
+	add_optional(json, "aud", options->settings.auth.audience);
+	add_optional(json, "iss", options->settings.auth.issuer);
 	buffer_add_string(json, "\"iat\":");
 	buffer_add_integer(json, now_s);
 	buffer_add_string(json, ",\"exp\":");
@@ -64,7 +64,8 @@ static void add_claims(struct buffer *json, const struct options *options,
 	buffer_add_string(json, "}");
 }
 
-static bool would_be_taken(struct text claims, const struct settings *settings,
+static bool would_be_taken(struct text claims,
+                           const struct auth_settings *settings,
                            int64_t now_s)
 {
 	struct identity identity;
@@ -110,8 +111,8 @@ static bool make_with(const struct options *options, const struct key *key)
 	struct buffer claims = {0}, token = {0};
 
 	add_claims(&claims, options, now_s);
-	bool good = would_be_taken(buffer_text(&claims), &options->settings,
-	                           now_s) &&
+	bool good = would_be_taken(buffer_text(&claims),
+	                           &options->settings.auth, now_s) &&
 	            sign(options, key, buffer_text(&claims), &token);
 	if (good)
 		printf("%.*s\n", TEXT_ARGS(buffer_text(&token)));

@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 
+#include "auth_check.h"
 #include "command_line.h"
 #include "journal.h"
 
@@ -119,7 +120,7 @@ static bool read_settings(struct settings *settings, const char *file,
                           struct buffer *error)
 {
 	return (file == NULL || settings_read_file(settings, file, error)) &&
-	       settings_check(settings, error);
+	       auth_check(settings, error);
 }
 
 bool options_read(int argc, char **argv, enum verb verb,

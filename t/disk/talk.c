@@ -118,7 +118,7 @@ static void checkpoint(const struct settings *settings)
 {
 	sqlite3 *db;
 
-	if (sqlite3_open(strchr(settings->store_url, '/'), &db) == SQLITE_OK)
+	if (sqlite3_open(strchr(settings->store.url, '/'), &db) == SQLITE_OK)
 		sqlite3_exec(db, "PRAGMA wal_checkpoint", NULL, NULL, NULL);
 	sqlite3_close(db);
 }
@@ -325,7 +325,7 @@ static void check_database(const struct settings *settings, struct buffer *error
 		" WHERE room_id NOT IN (SELECT room_id FROM rooms)";
 	sqlite3 *db;
 
-	if (sqlite3_open(strchr(settings->store_url, '/'), &db) != SQLITE_OK ||
+	if (sqlite3_open(strchr(settings->store.url, '/'), &db) != SQLITE_OK ||
 	    sqlite3_exec(db, queries, check_row, error, NULL) != SQLITE_OK)
 		buffer_printf(error, "%s\n", sqlite3_errmsg(db));
 	sqlite3_close(db);

@@ -327,7 +327,7 @@ static void open_connection(struct world *world, unsigned how)
 	                          .hub = &world->hub,
 	                          .headers = &no_headers,
 	                          .limit = how & SURPLUS ? 0 : 1};
-	server->access = accesses[world->settings.auth_mode];
+	server->access = accesses[world->settings.auth.mode];
 	server->verifier = &world->verifier;
 	users_init(&server->users);
 	list_init(&server->connections);
@@ -337,7 +337,7 @@ static void open_connection(struct world *world, unsigned how)
 	deadlines_init(&server->deadlines, 0);
 	CLAIM(poller_init(&server->poller, loop, connection_ready));
 	http_parser_set_max_header_size(
-		(uint32_t)world->settings.limits_request_head + 1);
+		(uint32_t)world->settings.limits.request_head + 1);
 	CLAIM(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) == 0);
 	if (how & SLOW_READER)
 		setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &few, sizeof few);
@@ -350,12 +350,12 @@ static void open_connection(struct world *world, unsigned how)
 static void begin(struct world *world, enum auth_mode mode, unsigned how)
 {
 	*world = (struct world){0};
-	world->settings.limits_unread = 1 << 30;
-	world->settings.auth_mode = mode;
-	world->settings.auth_claim = "longroom";
-	world->settings.auth_audience = world->settings.auth_issuer = "";
-	world->settings.auth_cookie = "token";
-	world->settings.limits_request_head = how & SHORT_HEAD ? 256 : 16384;
+	world->settings.limits.unread = 1 << 30;
+	world->settings.auth.mode = mode;
+	world->settings.auth.claim = "longroom";
+	world->settings.auth.audience = world->settings.auth.issuer = "";
+	world->settings.auth.cookie = "token";
+	world->settings.limits.request_head = how & SHORT_HEAD ? 256 : 16384;
 	world->reader.last = &world->reader.first;
 	world->reader.broken = how & BROKEN_LOG;
 	world->silent = !(how & TALK);
@@ -589,23 +589,23 @@ static struct access *token_access(void)
 {
 	char path[] = "/tmp/longroom-fuzz.XXXXXX";
 	int fd = mkstemp(path);
-	struct settings settings = {.auth_mode = AUTH_TOKEN};
+	struct auth_settings settings = {.mode = AUTH_TOKEN};
 	struct buffer error = {0};
 
 	CLAIM(fd >= 0);
 	CLAIM(write(fd, secret, strlen(secret)) == (ssize_t)strlen(secret));
 	close(fd);
-	word_list_add(&settings.auth_keys, path);
+	word_list_add(&settings.keys, path);
 	struct access *access = access_new(&settings, &error);
 	CLAIM(access != NULL);
-	word_list_release(&settings.auth_keys);
+	word_list_release(&settings.keys);
 	unlink(path);
 	return access;
 }
 
 static void prepare(void)
 {
-	struct settings nginx = {.auth_mode = AUTH_NGINX};
+	struct auth_settings nginx = {.mode = AUTH_NGINX};
 	struct buffer error = {0};
 
 	loop = ev_loop_new(EVFLAG_AUTO);

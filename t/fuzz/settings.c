@@ -5,7 +5,8 @@
  * down; -o wins whichever comes first; what is refused is explained. No name is
  * looked up: the program is linked with -Wl,--wrap=getaddrinfo. */
 #define _GNU_SOURCE
-#include "settings.h"
+#include "pattern.h"
+#include "settings_check.h"
 
 #include <netdb.h>
 #include <stdio.h>
@@ -28,10 +29,9 @@ struct row {
 static const struct row rows[SETTING_COUNT] = {
 #define SETTING(section, name, kind, when, initial, least, most, choices, \
                 meaning)   \
-	{#section, #name, kind, offsetof(struct settings, section##_##name),   \
+	{#section, #name, kind, offsetof(struct settings, section.name),   \
 	 least, most, choices},
 #include "settings.def"
-#undef SETTING
 };
 
 int __real_getaddrinfo(const char *host, const char *port,
@@ -208,13 +208,13 @@ static void check_together(const struct settings *s)
 
 	CLAIM(good == (error.size == 0));
 	if (good) {
-		CLAIM(s->auth_mode != AUTH_TOKEN || s->auth_keys.count > 0);
-		CLAIM(s->push_listen.count > 0);
-		check_address(s->history_listen);
-		for (size_t i = 0; i < s->push_listen.count; i++)
-			check_address(s->push_listen.words[i]);
+		CLAIM(s->auth.mode != AUTH_TOKEN || s->auth.keys.count > 0);
+		CLAIM(s->push.listen.count > 0);
+		check_address(s->history.listen);
+		for (size_t i = 0; i < s->push.listen.count; i++)
+			check_address(s->push.listen.words[i]);
 	}
-	settings_is_ephemeral(s, "room_26");
+	pattern_list_matches(&s->rooms.ephemeral, "room_26");
 	buffer_release(&error);
 }
 

@@ -175,7 +175,7 @@ static enum token_verdict verify(struct text token, struct identity *identity)
 	int64_t expires_s = 0;
 	const char *why = NULL;
 	enum token_verdict verdict = token_verify(
-		&keyring, &settings, token, NOW_S, identity, &expires_s, &why);
+		&keyring, &settings.auth, token, NOW_S, identity, &expires_s, &why);
 
 	if (verdict == TOKEN_GOOD)
 		check_good(identity, expires_s);
@@ -202,7 +202,7 @@ static enum token_verdict judge(struct text claims)
 	int64_t expires_s = 0;
 	const char *why = NULL;
 	enum token_verdict verdict = token_judge_claims(
-		claims, &settings, NOW_S, &identity, &expires_s, &why);
+		claims, &settings.auth, NOW_S, &identity, &expires_s, &why);
 
 	if (verdict == TOKEN_GOOD) {
 		check_json(claims, &identity);

@@ -233,7 +233,7 @@ struct fixture {
 static struct store *open_store(struct fixture *f, enum store_access access)
 {
 	struct buffer error = {0};
-	struct store *store = store_new(&f->settings, access, &error);
+	struct store *store = store_new(&f->settings.store, access, &error);
 
 	expect(store != NULL, "%.*s", TEXT_ARGS(buffer_text(&error)));
 	return store;
@@ -248,7 +248,7 @@ static int set_up(void **state)
 	f->path = path_in(f->folder, "longroom.db");
 	f->record_path = path_in(f->folder, "longroom.db-acknowledged");
 	settings_init(&f->settings);
-	f->settings.store_busy_timeout = 100;
+	f->settings.store.busy_timeout = 100;
 	buffer_printf(&assignment, "store.url=sqlite:%s", f->path);
 	buffer_add(&assignment, "", 1);
 	assert_true(settings_override(&f->settings, assignment.data, &error));

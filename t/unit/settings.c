@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "settings.h"
+#include "pattern.h"
+#include "settings_check.h"
 
 /* Settings, a file for them, and the last error. */
 struct place {
@@ -117,16 +118,16 @@ static void defaults_are_those_of_the_manual(void **state)
 	struct place *place = *state;
 	const struct settings *s = &place->settings;
 
-	assert_string_equal(s->store_url,
+	assert_string_equal(s->store.url,
 	                    "sqlite:/var/lib/longroom/longroom.db");
-	assert_int_equal(s->store_busy_timeout, 5000);
-	assert_int_equal(s->history_threads, 8);
-	assert_int_equal(s->history_on_save_failure, ON_SAVE_FAILURE_BROADCAST);
-	assert_int_equal(s->push_window, 64 << 20);
-	assert_words(&s->push_listen, "unix:/run/longroom/push.sock", NULL);
-	assert_words(&s->rooms_ephemeral, "general", NULL);
-	assert_int_equal(s->limits_content, 16384);
-	assert_int_equal(s->auth_mode, AUTH_NGINX);
+	assert_int_equal(s->store.busy_timeout, 5000);
+	assert_int_equal(s->history.threads, 8);
+	assert_int_equal(s->history.on_save_failure, ON_SAVE_FAILURE_BROADCAST);
+	assert_int_equal(s->push.window, 64 << 20);
+	assert_words(&s->push.listen, "unix:/run/longroom/push.sock", NULL);
+	assert_words(&s->rooms.ephemeral, "general", NULL);
+	assert_int_equal(s->limits.content, 16384);
+	assert_int_equal(s->auth.mode, AUTH_NGINX);
 	assert_null(s->file);
 }
 
@@ -149,13 +150,13 @@ static void a_file_sets_every_kind(void **state)
 	                             "window = 128K\n"
 	                             "[auth]\n"
 	                             "mode = open"));
-	assert_string_equal(s->store_url, "sqlite:/tmp/a b.db");
-	assert_int_equal(s->store_busy_timeout, 250);
-	assert_int_equal(s->history_threads, 4);
-	assert_int_equal(s->history_on_save_failure, ON_SAVE_FAILURE_REJECT);
-	assert_words(&s->push_listen, "unix:/a", "127.0.0.1:0");
-	assert_int_equal(s->push_window, 131072);
-	assert_int_equal(s->auth_mode, AUTH_OPEN);
+	assert_string_equal(s->store.url, "sqlite:/tmp/a b.db");
+	assert_int_equal(s->store.busy_timeout, 250);
+	assert_int_equal(s->history.threads, 4);
+	assert_int_equal(s->history.on_save_failure, ON_SAVE_FAILURE_REJECT);
+	assert_words(&s->push.listen, "unix:/a", "127.0.0.1:0");
+	assert_int_equal(s->push.window, 131072);
+	assert_int_equal(s->auth.mode, AUTH_OPEN);
 	assert_string_equal(s->file, place->path);
 	assert_int_equal(place->error.size, 0);
 }
@@ -232,15 +233,15 @@ static void numbers_take_their_units(void **state)
 			       TEXT_ARGS(buffer_text(&place->error)));
 			continue;
 		}
-		expect((strstr(row, "window") ? s->push_window
-		        : strstr(row, "idle") ? s->limits_idle_timeout
-		        : strstr(row, "thre") ? s->history_threads
-		        : strstr(row, "max_") ? s->push_max_connections
-		        : strstr(row, "mode") ? s->auth_mode
-		        : strstr(row, "skew") ? s->auth_clock_skew
-		        : strstr(row, "busy") ? s->store_busy_timeout
-		        : strstr(row, "sends") ? s->limits_user_sends
-		                              : s->history_on_save_failure) ==
+		expect((strstr(row, "window") ? s->push.window
+		        : strstr(row, "idle") ? s->limits.idle_timeout
+		        : strstr(row, "thre") ? s->history.threads
+		        : strstr(row, "max_") ? s->push.max_connections
+		        : strstr(row, "mode") ? s->auth.mode
+		        : strstr(row, "skew") ? s->auth.clock_skew
+		        : strstr(row, "busy") ? s->store.busy_timeout
+		        : strstr(row, "sends") ? s->limits.user_sends
+		                              : s->history.on_save_failure) ==
 		               rows[i].value,
 		       "%s", row);
 		assert_int_equal(place->error.size, 0);
@@ -250,7 +251,7 @@ static void numbers_take_their_units(void **state)
 static void lists_add_up(void **state)
 {
 	struct place *place = *state;
-	const struct word_list *list = &place->settings.rooms_ephemeral;
+	const struct word_list *list = &place->settings.rooms.ephemeral;
 
 	assert_true(read_file(place, "[rooms]\nephemeral = a\n"
 	                             "ephemeral = b\n"));
@@ -268,15 +269,15 @@ static void ephemeral_rooms_are_patterns(void **state)
 	struct place *place = *state;
 	const struct settings *s = &place->settings;
 
-	assert_true(settings_is_ephemeral(s, "general"));
-	assert_false(settings_is_ephemeral(s, "general2"));
+	assert_true(pattern_list_matches(&s->rooms.ephemeral, "general"));
+	assert_false(pattern_list_matches(&s->rooms.ephemeral, "general2"));
 	assert_true(override(place, "rooms.ephemeral=tmp-* room_?"));
-	assert_false(settings_is_ephemeral(s, "general"));
-	assert_true(settings_is_ephemeral(s, "tmp-"));
-	assert_true(settings_is_ephemeral(s, "tmp-a.b"));
-	assert_true(settings_is_ephemeral(s, "room_7"));
-	assert_false(settings_is_ephemeral(s, "room_17"));
-	assert_false(settings_is_ephemeral(s, "xtmp-a"));
+	assert_false(pattern_list_matches(&s->rooms.ephemeral, "general"));
+	assert_true(pattern_list_matches(&s->rooms.ephemeral, "tmp-"));
+	assert_true(pattern_list_matches(&s->rooms.ephemeral, "tmp-a.b"));
+	assert_true(pattern_list_matches(&s->rooms.ephemeral, "room_7"));
+	assert_false(pattern_list_matches(&s->rooms.ephemeral, "room_17"));
+	assert_false(pattern_list_matches(&s->rooms.ephemeral, "xtmp-a"));
 }
 
 /* ---- Where a value comes from ---- */
@@ -297,8 +298,8 @@ static void the_command_line_wins_over_the_file(void **state)
 		assert_true(override(place, "rooms.ephemeral=c"));
 		if (!file_first)
 			assert_true(read_file(place, file_text));
-		assert_int_equal(s->history_threads, 8);
-		assert_words(&s->rooms_ephemeral, "c", NULL);
+		assert_int_equal(s->history.threads, 8);
+		assert_words(&s->rooms.ephemeral, "c", NULL);
 	}
 }
 
@@ -308,7 +309,7 @@ static void the_last_of_two_on_the_command_line_wins(void **state)
 
 	assert_true(override(place, "history.threads=8"));
 	assert_true(override(place, "history.threads=9"));
-	assert_int_equal(place->settings.history_threads, 9);
+	assert_int_equal(place->settings.history.threads, 9);
 }
 
 static void a_value_may_have_dots_and_equals_signs(void **state)
@@ -316,7 +317,7 @@ static void a_value_may_have_dots_and_equals_signs(void **state)
 	struct place *place = *state;
 
 	assert_true(override(place, "store.url=sqlite:/a.b=c"));
-	assert_string_equal(place->settings.store_url, "sqlite:/a.b=c");
+	assert_string_equal(place->settings.store.url, "sqlite:/a.b=c");
 }
 
 static void what_is_no_assignment_is_refused(void **state)
@@ -418,7 +419,7 @@ static void without_a_word_nginx_says_who_is_there(void **state)
 	struct place *place = *state;
 
 	assert_true(stands(place));
-	assert_int_equal(place->settings.auth_mode, AUTH_NGINX);
+	assert_int_equal(place->settings.auth.mode, AUTH_NGINX);
 }
 
 static void tokens_need_keys(void **state)
@@ -552,7 +553,7 @@ static void what_a_start_decides_is_kept(void **state)
 	struct buffer differing = {0};
 
 	settings_init(&used);
-	used.push_window = 1;
+	used.push.window = 1;
 	assert_true(read_file(place, "[store]\nurl = sqlite:/other\n"
 	                             "busy_timeout = 5s\n"
 	                             "[history]\nthreads = 7\n"
@@ -562,13 +563,13 @@ static void what_a_start_decides_is_kept(void **state)
 	settings_keep_started(&place->settings, &used, &differing);
 	assert_text(buffer_text(&differing),
 	            "store.url, history.threads, push.listen");
-	assert_string_equal(place->settings.store_url, used.store_url);
-	assert_int_equal(place->settings.history_threads, 8);
-	assert_words(&place->settings.push_listen,
+	assert_string_equal(place->settings.store.url, used.store.url);
+	assert_int_equal(place->settings.history.threads, 8);
+	assert_words(&place->settings.push.listen,
 	             "unix:/run/longroom/push.sock", NULL);
-	assert_words(&place->settings.rooms_ephemeral, "lobby", NULL);
-	assert_int_equal(place->settings.limits_content, 5);
-	assert_int_equal(place->settings.push_window, 64 << 20);
+	assert_words(&place->settings.rooms.ephemeral, "lobby", NULL);
+	assert_int_equal(place->settings.limits.content, 5);
+	assert_int_equal(place->settings.push.window, 64 << 20);
 	buffer_clear(&differing);
 	settings_keep_started(&place->settings, &used, &differing);
 	assert_int_equal(differing.size, 0);

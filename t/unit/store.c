@@ -24,7 +24,7 @@ struct fixture;
 /* What the tests of all back-ends need beside store.h. */
 struct backend {
 	const char *name;
-	/* Sets settings.store_url to a store of the fixture's own. */
+	/* Sets settings.store.url to a store of the fixture's own. */
 	void (*choose_url)(struct fixture *f);
 	/* Runs SQL on the store as somebody else's program does. */
 	void (*execute)(struct fixture *f, const char *sql);
@@ -91,7 +91,7 @@ static void file_read(const char *path, struct buffer *bytes)
 static struct store *open_store(struct fixture *f, enum store_access access)
 {
 	struct buffer error = {0};
-	struct store *store = store_new(&f->settings, access, &error);
+	struct store *store = store_new(&f->settings.store, access, &error);
 
 	expect(store != NULL, "%.*s", TEXT_ARGS(buffer_text(&error)));
 	return store;
@@ -105,7 +105,7 @@ static int set_up(void **state)
 	f->folder = folder_make();
 	f->path = path_in(f->folder, "longroom.db");
 	settings_init(&f->settings);
-	f->settings.store_busy_timeout = BUSY_MS;
+	f->settings.store.busy_timeout = BUSY_MS;
 	f->backend->choose_url(f);
 	f->writer = open_store(f, STORE_WRITE);
 	f->reader = open_store(f, STORE_READ);
@@ -848,9 +848,9 @@ static void what_is_no_store_is_refused(void **state)
 		char url[64];
 
 		snprintf(url, sizeof url, "%s", urls[i]);
-		other.store_url = url;
+		other.store.url = url;
 		buffer_clear(&error);
-		expect(store_new(&other, STORE_READ, &error) == NULL, "%s",
+		expect(store_new(&other.store, STORE_READ, &error) == NULL, "%s",
 		       url);
 		expect(error.size > 0, "%s", url);
 	}

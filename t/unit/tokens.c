@@ -193,8 +193,8 @@ static int set_up_cache(void **state)
 	struct cached *c = memory_get(sizeof *c);
 
 	settings_init(&c->settings);
-	c->settings.auth_clock_skew = 0;
-	c->cache = token_cache_new(&c->settings, keyring_with(one_secret));
+	c->settings.auth.clock_skew = 0;
+	c->cache = token_cache_new(&c->settings.auth, keyring_with(one_secret));
 	make_key(&c->key, one_secret);
 	*state = c;
 	return 0;
@@ -234,12 +234,12 @@ static struct token_entry *ask_at(struct cached *c, const struct buffer *token,
 	const char *why = NULL;
 	enum token_verdict found_so;
 
-	if (!token_cache_recall(c->cache, &c->settings, text, &now, &found_so,
+	if (!token_cache_recall(c->cache, &c->settings.auth, text, &now, &found_so,
 	                        &entry, &why)) {
 		struct token_proof proof;
 
 		token_cache_prove(c->cache, text, &proof);
-		found_so = token_cache_admit(c->cache, &c->settings, text,
+		found_so = token_cache_admit(c->cache, &c->settings.auth, text,
 		                             &proof, &now, &entry, &why);
 		c->verified++;
 	}
@@ -319,11 +319,11 @@ static void other_keys_end_it(void **state)
 
 	make_token(c, 1, LATER_S, &token);
 	struct token_entry *entry = ask(c, &token, NOW_S, TOKEN_GOOD);
-	token_cache_renew(c->cache, &c->settings, keyring_with(other_secret));
+	token_cache_renew(c->cache, &c->settings.auth, keyring_with(other_secret));
 	ask(c, &token, NOW_S, TOKEN_BAD);
 	assert_string_equal(entry->identity.user_id, "1");
 	assert_int_equal(entry->holders, 1);
-	token_cache_renew(c->cache, &c->settings, keyring_with(one_secret));
+	token_cache_renew(c->cache, &c->settings.auth, keyring_with(one_secret));
 	struct token_entry *fresh = ask(c, &token, NOW_S, TOKEN_GOOD);
 	assert_ptr_not_equal(entry, fresh);
 	token_cache_give_back(entry);
@@ -335,7 +335,7 @@ static void other_keys_end_it(void **state)
 static void what_is_good_by_other_settings_is_not_kept(void **state)
 {
 	struct cached *c = *state;
-	struct settings others = c->settings;
+	struct auth_settings others = c->settings.auth;
 	struct buffer token = {0};
 
 	token_cache_renew(c->cache, &others, keyring_with(one_secret));
@@ -389,7 +389,7 @@ static void a_bad_token_is_verified_once(void **state)
 	ask(c, &token, NOW_S, TOKEN_BAD);
 	assert_int_equal(c->verified, 3);
 	/* With other keys it may be good. */
-	token_cache_renew(c->cache, &c->settings, keyring_with(one_secret));
+	token_cache_renew(c->cache, &c->settings.auth, keyring_with(one_secret));
 	ask(c, &token, NOW_S, TOKEN_BAD);
 	assert_int_equal(c->verified, 4);
 	buffer_release(&token);
@@ -458,15 +458,15 @@ static void what_was_proven_with_other_keys_is_not_kept(void **state)
 	const char *why;
 
 	make_token(c, 1, LATER_S, &token);
-	token_cache_renew(c->cache, &c->settings, keyring_with(other_secret));
+	token_cache_renew(c->cache, &c->settings.auth, keyring_with(other_secret));
 	for (int good = 0; good < 2; good++) {
 		token_cache_prove(c->cache, buffer_text(&token), &proof);
 		assert_true(token_cache_is_current(c->cache, &proof));
-		token_cache_renew(c->cache, &c->settings,
+		token_cache_renew(c->cache, &c->settings.auth,
 		                  keyring_with(good ? other_secret : one_secret));
 		assert_false(token_cache_is_current(c->cache, &proof));
 		enum token_verdict verdict = token_cache_admit(
-			c->cache, &c->settings, buffer_text(&token), &proof,
+			c->cache, &c->settings.auth, buffer_text(&token), &proof,
 			&now, &entry, &why);
 		assert_int_equal(verdict, good ? TOKEN_GOOD : TOKEN_BAD);
 		if (entry != NULL)
