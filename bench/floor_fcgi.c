@@ -15,10 +15,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "endpoint.h"
+#include "base/memory.h"
 #include "floor_message.h"
-#include "memory.h"
-#include "thread.h"
+#include "os/endpoint.h"
+#include "os/thread.h"
 
 enum {
 	THREADS_MAX = 1024,

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#include "buffer.h"
+#include "base/buffer.h"
 
 /* The room's name in a target such as /rooms/room_26/poll; empty if there is
  * none. */

@@ -20,10 +20,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "descriptors.h"
-#include "endpoint.h"
+#include "base/memory.h"
 #include "floor_message.h"
-#include "memory.h"
+#include "os/descriptors.h"
+#include "os/endpoint.h"
 
 enum {
 	LISTENERS_MAX = 8,

@@ -53,7 +53,7 @@ static void step(struct floor *floor, sqlite3_stmt *statement)
 		give_up(floor);
 }
 
-/* What sqlite_append.c says for each message, less what it asks before. */
+/* What common/store/sqlite/append.c says for each message, less what it asks before. */
 static void open_database(struct floor *floor, const char *path)
 {
 	if (sqlite3_open_v2(path, &floor->db,

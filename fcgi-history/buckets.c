@@ -3,8 +3,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "hash.h"
-#include "memory.h"
+#include "base/hash.h"
+#include "base/memory.h"
 
 enum { SECOND_US = 1000000 };
 

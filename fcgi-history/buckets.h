@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#include "text.h"
+#include "base/text.h"
 
 enum {
 	BUCKETS_WAYS = 8,

@@ -1,7 +1,7 @@
 #include "cgi_arguments.h"
 
-#include "buffer.h"
-#include "params.h"
+#include "base/buffer.h"
+#include "codec/params.h"
 
 static const char end_of_options[] = "--";
 

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "room_name.h"
+#include "codec/room_name.h"
 
 enum { COMPLAINTS_ROOMS = 16, COMPLAINTS_QUIET_MS = 10000 };
 

@@ -8,7 +8,7 @@
 #ifndef LONGROOM_FASTCGI_SCAN_H
 #define LONGROOM_FASTCGI_SCAN_H
 
-#include "buffer.h"
+#include "base/buffer.h"
 
 struct fastcgi_limits {
 	size_t parameters; /* bytes of them all, and more than these break it */

@@ -7,7 +7,7 @@
 #ifndef LONGROOM_GATEWAY_H
 #define LONGROOM_GATEWAY_H
 
-#include "buffer.h"
+#include "base/buffer.h"
 
 struct gateway;
 

@@ -1,7 +1,7 @@
 #include "guard.h"
 
-#include "clock.h"
-#include "metrics.h"
+#include "base/clock.h"
+#include "metrics/metrics.h"
 
 /* What nginx says has names of its own. What a client sends has HTTP_ before
  * it, however it is spelled, and is not looked at for that. */

@@ -3,7 +3,7 @@
 #ifndef LONGROOM_GUARD_H
 #define LONGROOM_GUARD_H
 
-#include "access.h"
+#include "auth/access.h"
 #include "service.h"
 
 /* True: he may, and request->sender says who it is. False: the error is in

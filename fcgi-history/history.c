@@ -3,11 +3,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "hash.h"
-#include "metrics.h"
-#include "page.h"
-#include "pattern.h"
-#include "query.h"
+#include "base/hash.h"
+#include "codec/page.h"
+#include "codec/pattern.h"
+#include "codec/query.h"
+#include "metrics/metrics.h"
 
 struct wanted {
 	struct store_range range;

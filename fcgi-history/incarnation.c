@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "journal.h"
-#include "store.h"
+#include "base/journal.h"
+#include "store/store.h"
 
 static int complain(const char *why)
 {

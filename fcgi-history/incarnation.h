@@ -3,7 +3,7 @@
 #ifndef LONGROOM_INCARNATION_H
 #define LONGROOM_INCARNATION_H
 
-#include "settings.h"
+#include "config/settings.h"
 
 /* Begins an incarnation of the log, and says so in one line, or why not. Returns
  * the exit status. */

@@ -3,8 +3,8 @@
 #ifndef LONGROOM_INTAKE_H
 #define LONGROOM_INTAKE_H
 
+#include "config/settings.h"
 #include "request.h"
-#include "settings.h"
 
 enum {
 	/* The shipped nginx sends 64 KiB at most (nginx.conf). */

@@ -10,9 +10,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "journal.h"
-#include "memory.h"
-#include "metrics.h"
+#include "base/journal.h"
+#include "base/memory.h"
+#include "metrics/metrics.h"
 
 /* Between looks, when no descriptor is left, or at the end. */
 enum { PAUSE_MS = 10 };

@@ -4,7 +4,7 @@
 #ifndef LONGROOM_LISTENER_H
 #define LONGROOM_LISTENER_H
 
-#include "endpoint.h"
+#include "os/endpoint.h"
 
 struct listener;
 

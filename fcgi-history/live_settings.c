@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "memory.h"
+#include "base/memory.h"
 
 struct version {
 	struct settings settings; /* first: held by its address */

@@ -4,7 +4,7 @@
 #ifndef LONGROOM_LIVE_SETTINGS_H
 #define LONGROOM_LIVE_SETTINGS_H
 
-#include "settings.h"
+#include "config/settings.h"
 
 struct live_settings;
 

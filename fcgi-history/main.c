@@ -11,16 +11,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "access.h"
+#include "auth/access.h"
+#include "base/journal.h"
 #include "cgi_arguments.h"
-#include "command_line.h"
-#include "descriptors.h"
-#include "endpoint.h"
 #include "incarnation.h"
-#include "inherited.h"
-#include "journal.h"
 #include "listener.h"
 #include "live_settings.h"
+#include "os/descriptors.h"
+#include "os/endpoint.h"
+#include "os/inherited.h"
+#include "program/command_line.h"
 #include "response.h"
 #include "send_limits.h"
 #include "workers.h"

@@ -1,6 +1,6 @@
 #include "operator.h"
 
-#include "metrics.h"
+#include "metrics/metrics.h"
 
 static const char *word(bool claim)
 {

@@ -8,8 +8,8 @@
 #ifndef LONGROOM_READS_H
 #define LONGROOM_READS_H
 
+#include "config/settings.h"
 #include "request.h"
-#include "settings.h"
 
 struct reads;
 

@@ -3,8 +3,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "memory.h"
-#include "metrics.h"
+#include "base/memory.h"
+#include "metrics/metrics.h"
 
 struct requests {
 	pthread_mutex_t lock;

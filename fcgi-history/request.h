@@ -5,14 +5,14 @@
 #ifndef LONGROOM_REQUEST_H
 #define LONGROOM_REQUEST_H
 
+#include "base/list.h"
+#include "base/users.h"
+#include "codec/route.h"
 #include "fastcgi_scan.h"
 #include "gateway.h"
-#include "list.h"
 #include "response.h"
-#include "route.h"
 #include "saver.h"
 #include "submission.h"
-#include "users.h"
 #include "verifications.h"
 
 struct service;

@@ -1,6 +1,6 @@
 #include "response.h"
 
-#include "metrics.h"
+#include "metrics/metrics.h"
 
 enum { KEPT_BYTES = 256 * 1024 };
 

@@ -2,9 +2,9 @@
 #ifndef LONGROOM_RESPONSE_H
 #define LONGROOM_RESPONSE_H
 
+#include "codec/message.h"
+#include "codec/problem.h"
 #include "gateway.h"
-#include "message.h"
-#include "problem.h"
 
 struct response {
 	int status;

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "memory.h"
-#include "thread.h"
+#include "base/memory.h"
+#include "os/thread.h"
 
 struct save_queue {
 	pthread_mutex_t lock;

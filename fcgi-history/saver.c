@@ -3,14 +3,14 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "bus.h"
-#include "clock.h"
+#include "base/clock.h"
+#include "base/journal.h"
+#include "base/memory.h"
+#include "bus/bus.h"
+#include "codec/frame.h"
 #include "complaints.h"
-#include "frame.h"
-#include "journal.h"
-#include "memory.h"
-#include "metrics.h"
-#include "store.h"
+#include "metrics/metrics.h"
+#include "store/store.h"
 
 struct saver {
 	const struct settings *settings;

@@ -5,9 +5,9 @@
 #ifndef LONGROOM_SAVER_H
 #define LONGROOM_SAVER_H
 
-#include "buffer.h"
-#include "message.h"
-#include "settings.h"
+#include "base/buffer.h"
+#include "codec/message.h"
+#include "config/settings.h"
 
 struct saver;
 

@@ -2,11 +2,11 @@
 
 #include <inttypes.h>
 
-#include "clock.h"
+#include "base/clock.h"
+#include "base/journal.h"
+#include "base/number.h"
+#include "codec/pattern.h"
 #include "intake.h"
-#include "journal.h"
-#include "number.h"
-#include "pattern.h"
 #include "send_limits.h"
 #include "submission.h"
 

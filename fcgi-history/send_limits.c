@@ -4,9 +4,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
+#include "base/memory.h"
 #include "buckets.h"
-#include "clock.h"
-#include "memory.h"
 
 struct send_limits {
 	pthread_mutex_t lock;

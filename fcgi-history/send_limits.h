@@ -3,8 +3,8 @@
 #ifndef LONGROOM_SEND_LIMITS_H
 #define LONGROOM_SEND_LIMITS_H
 
-#include "room_name.h"
-#include "settings.h"
+#include "codec/room_name.h"
+#include "config/settings.h"
 
 struct send_limits;
 

@@ -1,9 +1,9 @@
 #include "service.h"
 
+#include "base/journal.h"
 #include "guard.h"
 #include "history.h"
-#include "journal.h"
-#include "metrics.h"
+#include "metrics/metrics.h"
 #include "operator.h"
 #include "send.h"
 

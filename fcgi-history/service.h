@@ -6,7 +6,7 @@
 #include "live_settings.h"
 #include "reads.h"
 #include "request.h"
-#include "store.h"
+#include "store/store.h"
 #include "writer.h"
 
 /* What all services have in common. */

@@ -8,12 +8,12 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "complaint.h"
+#include "base/clock.h"
+#include "base/complaint.h"
+#include "base/memory.h"
 #include "intake.h"
-#include "memory.h"
-#include "metrics.h"
-#include "thread.h"
+#include "metrics/metrics.h"
+#include "os/thread.h"
 
 enum {
 	LOOK_MS = 250, /* between looks at the time, while anybody is slow */

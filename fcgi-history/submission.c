@@ -2,9 +2,9 @@
 
 #include <strings.h>
 
-#include "json_reader.h"
-#include "params.h"
-#include "utf8.h"
+#include "base/utf8.h"
+#include "codec/json_reader.h"
+#include "codec/params.h"
 
 static const struct problem fine = {PROBLEM_NONE, NULL};
 

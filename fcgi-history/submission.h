@@ -2,8 +2,8 @@
 #ifndef LONGROOM_SUBMISSION_H
 #define LONGROOM_SUBMISSION_H
 
-#include "message.h"
-#include "problem.h"
+#include "codec/message.h"
+#include "codec/problem.h"
 
 enum submission_field {
 	SUBMISSION_CONTENT,

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "clock.h"
-#include "memory.h"
-#include "metrics.h"
-#include "thread.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include "metrics/metrics.h"
+#include "os/thread.h"
 
 enum {
 	TURN_US = TURN_MS * 1000,

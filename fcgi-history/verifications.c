@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-#include "memory.h"
-#include "thread.h"
+#include "base/memory.h"
+#include "os/thread.h"
 
 struct verifications {
 	struct access *access;

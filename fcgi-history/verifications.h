@@ -6,7 +6,7 @@
 #ifndef LONGROOM_VERIFICATIONS_H
 #define LONGROOM_VERIFICATIONS_H
 
-#include "access.h"
+#include "auth/access.h"
 
 enum { VERIFICATIONS_MAX = 256 };
 

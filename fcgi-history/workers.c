@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "base/clock.h"
+#include "base/memory.h"
 #include "intake.h"
-#include "memory.h"
-#include "metrics.h"
+#include "metrics/metrics.h"
+#include "os/thread.h"
 #include "slow_peers.h"
-#include "thread.h"
 #include "turns.h"
 
 enum {

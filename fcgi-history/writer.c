@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 
-#include "memory.h"
-#include "metrics.h"
-#include "thread.h"
+#include "base/memory.h"
+#include "metrics/metrics.h"
+#include "os/thread.h"
 
 enum {
 	BATCH_MAX = 1024, /* messages a commit */

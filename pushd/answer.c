@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "memory.h"
+#include "base/memory.h"
 
 /* RFC 9110 section 6.6.1: a server with a clock sends it. */
 static void add_date(struct buffer *head)

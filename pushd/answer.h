@@ -2,8 +2,8 @@
 #ifndef LONGROOM_ANSWER_H
 #define LONGROOM_ANSWER_H
 
-#include "buffer.h"
-#include "problem.h"
+#include "base/buffer.h"
+#include "codec/problem.h"
 
 enum { ANSWER_VARIANTS = 2 }; /* pages of few origins wait in a room */
 

@@ -5,8 +5,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "memory.h"
-#include "metrics.h"
+#include "base/memory.h"
+#include "metrics/metrics.h"
 #include "operator.h"
 #include "server.h"
 

@@ -12,13 +12,13 @@
 
 #include <http_parser.h>
 
-#include "clock.h"
+#include "base/clock.h"
+#include "base/users.h"
 #include "deadlines.h"
 #include "head_check.h"
 #include "poller.h"
 #include "request_head.h"
 #include "unread.h"
-#include "users.h"
 #include "verifier.h"
 #include "waiter.h"
 

@@ -3,12 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "clock.h"
-#include "complaint.h"
-#include "frame.h"
-#include "journal.h"
-#include "memory.h"
-#include "metrics.h"
+#include "base/clock.h"
+#include "base/complaint.h"
+#include "base/journal.h"
+#include "base/memory.h"
+#include "codec/frame.h"
+#include "metrics/metrics.h"
 #include "turn.h"
 
 enum {

@@ -8,7 +8,7 @@
 #ifndef LONGROOM_FOLLOWER_H
 #define LONGROOM_FOLLOWER_H
 
-#include "bus.h"
+#include "bus/bus.h"
 #include "hub.h"
 
 struct follower;

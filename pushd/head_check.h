@@ -7,7 +7,7 @@
 #ifndef LONGROOM_HEAD_CHECK_H
 #define LONGROOM_HEAD_CHECK_H
 
-#include "text.h"
+#include "base/text.h"
 
 /* {0} is one that has seen nothing. */
 struct head_check {

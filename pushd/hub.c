@@ -5,12 +5,12 @@
 #include <inttypes.h>
 #include <sys/random.h>
 
-#include "clock.h"
-#include "journal.h"
-#include "metrics.h"
+#include "base/clock.h"
+#include "base/journal.h"
+#include "codec/page.h"
+#include "codec/pattern.h"
+#include "metrics/metrics.h"
 #include "news.h"
-#include "page.h"
-#include "pattern.h"
 #include "turn.h"
 
 /* PROTOCOL section 6. Those who come back while a restart lasts have to fit the

@@ -14,7 +14,7 @@
 #ifndef LONGROOM_HUB_H
 #define LONGROOM_HUB_H
 
-#include "complaint.h"
+#include "base/complaint.h"
 #include "log_reader.h"
 #include "waiter.h"
 #include "window.h"

@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "memory.h"
-#include "metrics.h"
-#include "page.h"
-#include "thread.h"
+#include "base/memory.h"
+#include "codec/page.h"
+#include "metrics/metrics.h"
+#include "os/thread.h"
 
 /* Reads that were done and wait for the loop: each may hold a page or more. */
 enum {

@@ -7,7 +7,7 @@
 
 #include <ev.h>
 
-#include "store.h"
+#include "store/store.h"
 
 enum log_read_kind {
 	READ_TAIL, /* where the newest messages begin */

@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "access.h"
-#include "command_line.h"
-#include "descriptors.h"
+#include "auth/access.h"
+#include "base/journal.h"
 #include "follower.h"
-#include "inherited.h"
-#include "journal.h"
+#include "os/descriptors.h"
+#include "os/inherited.h"
+#include "program/command_line.h"
 #include "server.h"
 
 static const char program[] = "longroom-pushd";

@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "cursor.h"
+#include "codec/cursor.h"
 #include "window.h"
 
 /* Valid until the room gets an entry or loses one. */

@@ -2,8 +2,8 @@
 
 #include <inttypes.h>
 
-#include "clock.h"
-#include "metrics.h"
+#include "base/clock.h"
+#include "metrics/metrics.h"
 #include "server.h"
 
 /* A look at the log that is so late is no hiccup of the disk any more. */

@@ -3,7 +3,7 @@
 #define LONGROOM_PUSHD_OPERATOR_H
 
 #include "answer.h"
-#include "route.h"
+#include "codec/route.h"
 
 struct server;
 

@@ -1,6 +1,6 @@
 #include "poll_request.h"
 
-#include "query.h"
+#include "codec/query.h"
 
 struct problem poll_request_read(struct text target, struct poll_request *request)
 {

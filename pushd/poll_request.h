@@ -5,10 +5,10 @@
 #ifndef LONGROOM_POLL_REQUEST_H
 #define LONGROOM_POLL_REQUEST_H
 
-#include "cursor.h"
-#include "problem.h"
-#include "room_name.h"
-#include "route.h"
+#include "codec/cursor.h"
+#include "codec/problem.h"
+#include "codec/room_name.h"
+#include "codec/route.h"
 
 enum {
 	POLL_DEFAULT_SECONDS = 25,

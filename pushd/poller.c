@@ -4,7 +4,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "turn.h"
 
 /* So many are asked for at once: those that are left until the next turn stay with

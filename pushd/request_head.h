@@ -3,8 +3,8 @@
 #ifndef LONGROOM_REQUEST_HEAD_H
 #define LONGROOM_REQUEST_HEAD_H
 
-#include "access.h"
-#include "buffer.h"
+#include "auth/access.h"
+#include "base/buffer.h"
 
 enum head_part {
 	HEAD_TARGET,

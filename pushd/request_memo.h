@@ -11,9 +11,9 @@
 #ifndef LONGROOM_REQUEST_MEMO_H
 #define LONGROOM_REQUEST_MEMO_H
 
-#include "clock.h"
+#include "base/clock.h"
+#include "base/users.h"
 #include "poll_request.h"
-#include "users.h"
 
 enum { REQUEST_MEMO_MAX = 2048 };
 

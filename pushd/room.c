@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
-#include "memory.h"
+#include "base/clock.h"
+#include "base/memory.h"
 
 /* A room begins with its name, so that a name alone will do to look for it. */
 static int compare_names(const void *a, const void *b)

@@ -7,8 +7,8 @@
 #define LONGROOM_ROOM_H
 
 #include "answer.h"
-#include "list.h"
-#include "room_name.h"
+#include "base/list.h"
+#include "codec/room_name.h"
 #include "sequence.h"
 
 enum {

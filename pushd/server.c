@@ -7,11 +7,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "descriptors.h"
-#include "inherited.h"
-#include "memory.h"
-#include "metrics.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include "metrics/metrics.h"
+#include "os/descriptors.h"
+#include "os/inherited.h"
 
 enum {
 	/* For the log, the bus, the standard streams. */

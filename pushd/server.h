@@ -3,10 +3,10 @@
 #ifndef LONGROOM_SERVER_H
 #define LONGROOM_SERVER_H
 
-#include "complaint.h"
+#include "base/complaint.h"
 #include "connection.h"
-#include "endpoint.h"
 #include "hub.h"
+#include "os/endpoint.h"
 #include "poller.h"
 #include "request_memo.h"
 #include "turn.h"

@@ -5,7 +5,7 @@
 #define LONGROOM_UNREAD_H
 
 #include "answer.h"
-#include "list.h"
+#include "base/list.h"
 
 struct unread_reader {
 	struct list link; /* in unread.readers while it reads */

@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 
-#include "list.h"
-#include "memory.h"
-#include "thread.h"
+#include "base/list.h"
+#include "base/memory.h"
+#include "os/thread.h"
 
 struct verification {
 	struct list link; /* in the verifier's asked or answered, or in none */

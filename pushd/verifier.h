@@ -10,7 +10,7 @@
 
 #include <ev.h>
 
-#include "access.h"
+#include "auth/access.h"
 
 enum { VERIFIER_MAX = 256 }; /* tokens under way */
 

@@ -12,7 +12,7 @@
 #ifndef LONGROOM_WAITER_H
 #define LONGROOM_WAITER_H
 
-#include "cursor.h"
+#include "codec/cursor.h"
 #include "room.h"
 
 enum waiter_state {

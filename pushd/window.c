@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "memory.h"
+#include "base/memory.h"
 
 void window_init(struct window *window, int64_t limit_bytes)
 {

@@ -88,7 +88,7 @@ subtest 'a file that can not be read' => sub {
 subtest 'longroom.conf has every setting, in the order of the table, with its default' => sub {
     my $source = Longroom::source_dir();
     my (@table, @shipped, $section);
-    my $rows = Longroom::slurp("$source/common/settings.def");
+    my $rows = Longroom::slurp("$source/common/config/settings.def");
     push @table, "$1.$2 = $3" =~ s/ \z//r
         while $rows =~ /^SETTING\((\w+), (\w+), \w+, \w+,\s+"([^"]*)"/mg;
     for (split /\n/, Longroom::slurp("$source/etc/longroom.conf")) {

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "journal.h"
-#include "token.h"
+#include "auth/token.h"
+#include "base/clock.h"
+#include "base/journal.h"
 
 /* ---- The token ---- */
 

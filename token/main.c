@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "command_line.h"
+#include "base/journal.h"
 #include "inspect.h"
-#include "journal.h"
 #include "make.h"
 #include "new_key.h"
+#include "base/exit_status.h"
 
 static char program[] = "longroom-token";
 

@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "clock.h"
-#include "command_line.h"
-#include "journal.h"
-#include "token.h"
-#include "utf8.h"
+#include "auth/token.h"
+#include "base/clock.h"
+#include "base/journal.h"
+#include "base/utf8.h"
+#include "base/exit_status.h"
 
 static void add_member(struct buffer *json, const char *name, const char *value)
 {

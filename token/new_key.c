@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "journal.h"
-#include "key.h"
+#include "auth/key.h"
+#include "base/journal.h"
 
 enum { SECRET_BYTES = 32, PRIVATE_MODE = 0600, PUBLIC_MODE = 0644 };
 

@@ -3,9 +3,9 @@
 #include <getopt.h>
 #include <stdlib.h>
 
-#include "auth_check.h"
-#include "command_line.h"
-#include "journal.h"
+#include "auth/auth_check.h"
+#include "base/journal.h"
+#include "base/exit_status.h"
 
 #define HOUR_MS INT64_C(3600000)
 #define FOR_LEAST_MS INT64_C(1000)

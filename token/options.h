@@ -2,7 +2,7 @@
 #ifndef LONGROOM_TOKEN_OPTIONS_H
 #define LONGROOM_TOKEN_OPTIONS_H
 
-#include "settings.h"
+#include "config/settings.h"
 
 enum verb { VERB_KEY, VERB_MAKE, VERB_INSPECT };
 

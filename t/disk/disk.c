@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "memory.h"
+#include "base/memory.h"
 
 enum { SECTOR = 512, FILES_MAX = 4096, NAMES_MAX = 8, NO_FILE = 0 };
 

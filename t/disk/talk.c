@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "memory.h"
-#include "store.h"
+#include "base/memory.h"
+#include "store/store.h"
 
 /* ---- What is sent ---- */
 

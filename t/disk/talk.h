@@ -4,9 +4,9 @@
 #ifndef LONGROOM_DISK_TALK_H
 #define LONGROOM_DISK_TALK_H
 
-#include "buffer.h"
-#include "message.h"
-#include "settings.h"
+#include "base/buffer.h"
+#include "codec/message.h"
+#include "config/settings.h"
 
 enum { TALK_MESSAGES = 200 };
 

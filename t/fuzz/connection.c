@@ -17,10 +17,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/journal.h"
+#include "base/memory.h"
+#include "codec/page.h"
 #include "fuzz.h"
-#include "journal.h"
-#include "memory.h"
-#include "page.h"
 #include "server.h"
 
 enum { LOG = 0x5f3a9c01, EPOCH = 0x9be01d22, NEWEST = 3 };

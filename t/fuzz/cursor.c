@@ -1,6 +1,6 @@
 /* Fuzzes common/cursor: what parses has one text and one meaning, and every
  * cursor that can be made parses to itself. */
-#include "cursor.h"
+#include "codec/cursor.h"
 
 #include "fuzz.h"
 

@@ -1,6 +1,6 @@
 /* Fuzzes common/frame and common/message: whatever decodes is safe to render,
  * and framed again it decodes to the same. */
-#include "frame.h"
+#include "codec/frame.h"
 
 #include "fuzz.h"
 

@@ -8,7 +8,7 @@
 #include <json.h>
 #include <stdint.h>
 
-#include "buffer.h"
+#include "base/buffer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,7 +3,7 @@
  * It is read to its end if, and only if, the strict reader finds one JSON text
  * there, nested no deeper than is allowed and without \u0000; and both find the
  * same members in the outermost object, with the same strings. */
-#include "json_reader.h"
+#include "codec/json_reader.h"
 
 #include "fuzz.h"
 #include "rfc8259.h"

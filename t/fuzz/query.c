@@ -1,10 +1,10 @@
 /* Fuzzes common/route, common/params, common/query and pushd/poll_request: the
  * target of a request, which is the whole input. */
+#include "codec/params.h"
+#include "codec/query.h"
+#include "codec/route.h"
 #include "fuzz.h"
-#include "params.h"
 #include "poll_request.h"
-#include "query.h"
-#include "route.h"
 
 static void add_encoded(struct buffer *b, struct text text)
 {

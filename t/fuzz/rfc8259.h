@@ -3,7 +3,7 @@
 #ifndef LONGROOM_FUZZ_RFC8259_H
 #define LONGROOM_FUZZ_RFC8259_H
 
-#include "buffer.h"
+#include "base/buffer.h"
 
 /* A member of the outermost object, in order; value.data is NULL if it is not a
  * string. An unpaired surrogate escape is U+FFFD. */

@@ -1,5 +1,5 @@
 /* Fuzzes common/room_name beside the rule of PROTOCOL section 2. */
-#include "room_name.h"
+#include "codec/room_name.h"
 
 #include "fuzz.h"
 

@@ -5,8 +5,8 @@
  * down; -o wins whichever comes first; what is refused is explained. No name is
  * looked up: the program is linked with -Wl,--wrap=getaddrinfo. */
 #define _GNU_SOURCE
-#include "pattern.h"
-#include "settings_check.h"
+#include "codec/pattern.h"
+#include "program/settings_check.h"
 
 #include <netdb.h>
 #include <stdio.h>
@@ -31,7 +31,7 @@ static const struct row rows[SETTING_COUNT] = {
                 meaning)   \
 	{#section, #name, kind, offsetof(struct settings, section.name),   \
 	 least, most, choices},
-#include "settings.def"
+#include "config/settings.def"
 };
 
 int __real_getaddrinfo(const char *host, const char *port,

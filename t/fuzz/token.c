@@ -7,16 +7,16 @@
  *
  * Signed or not, claims are judged alike; what is good is what a strict reader
  * finds in them, and within PROTOCOL's limits. */
-#include "token.h"
+#include "auth/token.h"
 
 #include <openssl/hmac.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
+#include "codec/pattern.h"
+#include "auth/strict_json.h"
 #include "fuzz.h"
-#include "memory.h"
-#include "pattern.h"
 #include "rfc8259.h"
-#include "strict_json.h"
 
 enum { NOW_S = 1700000000, SKEW_S = 30, DEPTH_MAX = 32 };
 

@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cursor.h"
-#include "number.h"
-#include "params.h"
-#include "problem.h"
-#include "route.h"
-#include "utf8.h"
+#include "base/number.h"
+#include "base/utf8.h"
+#include "codec/cursor.h"
+#include "codec/params.h"
+#include "codec/problem.h"
+#include "codec/route.h"
 
 /* ---- UTF-8 ---- */
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frame.h"
-#include "memory.h"
+#include "base/memory.h"
+#include "codec/frame.h"
 
 enum { LOG = 0x5f3a9c01, SEED = 20261122 };
 

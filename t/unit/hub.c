@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "hub.h"
-#include "memory.h"
 
 enum {
 	LOG = 0x5f3a9c01,

@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "acknowledged_file.h"
-#include "memory.h"
-#include "store.h"
+#include "base/memory.h"
+#include "store/acknowledged_file.h"
+#include "store/store.h"
 
 /* ---- The list ---- */
 

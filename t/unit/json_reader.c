@@ -1,7 +1,7 @@
 /* Tests of JSON, token by token (RFC 8259). */
 #include "unit.h"
 
-#include "json_reader.h"
+#include "codec/json_reader.h"
 
 /* A text, and its tokens: a letter each; names and strings in angle brackets. */
 struct row {

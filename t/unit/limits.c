@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/users.h"
 #include "buckets.h"
 #include "request_head.h"
-#include "users.h"
 
 /* ---- Buckets ---- */
 

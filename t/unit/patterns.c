@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pattern.h"
+#include "codec/pattern.h"
 
 static bool matches(const char *pattern, const char *name)
 {

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "message.h"
-#include "page.h"
+#include "codec/message.h"
+#include "codec/page.h"
 
 #define REPLACEMENT "\xef\xbf\xbd"
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pattern.h"
-#include "settings_check.h"
+#include "codec/pattern.h"
+#include "program/settings_check.h"
 
 /* Settings, a file for them, and the last error. */
 struct place {

@@ -11,11 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "folder.h"
-#include "memory.h"
-#include "store.h"
-#include "thread.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include "os/folder.h"
+#include "os/thread.h"
+#include "store/store.h"
 
 enum { BUSY_MS = 100 };
 

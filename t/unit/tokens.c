@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base64url.h"
-#include "memory.h"
-#include "strict_json.h"
-#include "token_cache.h"
+#include "auth/token_cache.h"
+#include "base/memory.h"
+#include "codec/base64url.h"
+#include "auth/strict_json.h"
 
 /* ---- base64url ---- */
 

@@ -12,8 +12,8 @@
 #include <cmocka.h>
 #include <json.h>
 
-#include "buffer.h"
-#include "room_name.h"
+#include "base/buffer.h"
+#include "codec/room_name.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof(array)[0])
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "memory.h"
-#include "sqlite_wal.h"
+#include "base/memory.h"
+#include "store/sqlite/wal.h"
 
 /* ---- Marks ---- */
 

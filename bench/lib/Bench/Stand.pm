@@ -196,7 +196,7 @@ sub straight_url { return $_[0]->url }
 sub load_options {
     my ($self) = @_;
     my $room = 'bench-' . ++$self->{rooms_used};
-    # The place from where followers start (load_nchan.h).
+    # The place from where followers start (load/nchan.h).
     my $answer = $self->request(
         POST    => "/rooms/$room/messages",
         headers => { 'Content-Type' => 'application/json' },

@@ -1,0 +1,470 @@
+#include "auth/access.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+#include "auth/token_cache.h"
+#include "base/memory.h"
+#include "base/utf8.h"
+#include "codec/message.h"
+#include "codec/params.h"
+#include "codec/pattern.h"
+
+static const struct problem fine = {PROBLEM_NONE, NULL};
+static const struct identity nobody;
+static const struct grant nothing = {.identity = &nobody,
+                                     .expires = {INT64_MAX, INT64_MAX}};
+
+/* ---- What nginx hands over ---- */
+
+/* Decodes a name that nginx hands over; NULL: it is none. */
+static char *take_name(struct text encoded)
+{
+	struct buffer decoded = {0};
+	bool good = percent_decode(encoded, false, &decoded);
+	struct text name = buffer_text(&decoded);
+	char *copy = NULL;
+
+	if (good && utf8_valid(name) && message_is_name(name))
+		copy = memory_copy(name.data, name.size);
+	buffer_release(&decoded);
+	return copy;
+}
+
+static char *take_name_or(struct text encoded, const char *initial)
+{
+	return encoded.size > 0 ? take_name(encoded)
+	                        : memory_copy(initial, strlen(initial));
+}
+
+/* What is wrong with a list, for people; NULL: nothing. */
+static const char *take_patterns(struct text encoded, struct word_list *patterns)
+{
+	char *words = memory_copy(encoded.data != NULL ? encoded.data : "",
+	                          encoded.size);
+	bool good = strlen(words) == encoded.size;
+
+	word_list_add(patterns, words);
+	free(words);
+	if (patterns->count > PATTERN_LIST_MAX)
+		return "the site gives you more than 256 patterns for rooms";
+	switch (pattern_list_check(patterns)) {
+	case PATTERN_TOO_STARRY:
+		return "among the rooms that the site gives you is a pattern "
+		       "with more than 8 stars";
+	case PATTERN_NO_NAME:
+		good = false;
+		break;
+	case PATTERN_GOOD:
+		break;
+	}
+	return good ? NULL : "among the rooms that the site gives you is one "
+	                     "that can have no such name";
+}
+
+/* Who is let in by mistake can't be put out again: what is not understood
+ * lets nobody in. */
+static struct problem take_from_nginx(const struct credentials *credentials,
+                                      struct grant *grant)
+{
+	struct identity *own = &grant->own;
+
+	if (credentials->user_id.size == 0)
+		return fine;
+	own->is_known = true;
+	own->user_id = take_name(credentials->user_id);
+	if (own->user_id != NULL)
+		own->username = take_name_or(credentials->username,
+		                             own->user_id);
+	own->sender_type = take_name_or(credentials->sender_type, "user");
+	if (own->user_id == NULL || own->username == NULL ||
+	    own->sender_type == NULL)
+		return (struct problem){PROBLEM_FORBIDDEN,
+		                        "the site's name or type for you can "
+		                        "be none: UTF-8, with %XX for what is "
+		                        "not ASCII"};
+	const char *why = take_patterns(credentials->read, &own->read);
+	if (why == NULL)
+		why = take_patterns(credentials->write, &own->write);
+	if (why != NULL)
+		return (struct problem){PROBLEM_FORBIDDEN, why};
+	grant->identity = own;
+	return fine;
+}
+
+/* ---- Tokens ---- */
+
+struct access {
+	struct token_cache *tokens; /* NULL: the mode has none */
+};
+
+bool access_read_keys(const struct auth_settings *settings, struct keyring **keyring,
+                      struct buffer *error)
+{
+	*keyring = settings->mode == AUTH_TOKEN
+	                   ? keyring_read(settings, error)
+	                   : NULL;
+	return *keyring != NULL || settings->mode != AUTH_TOKEN;
+}
+
+struct access *access_new(const struct auth_settings *settings, struct buffer *error)
+{
+	struct keyring *keyring;
+
+	if (!access_read_keys(settings, &keyring, error))
+		return NULL;
+	struct access *access = memory_get(sizeof *access);
+	if (keyring != NULL)
+		access->tokens = token_cache_new(settings, keyring);
+	return access;
+}
+
+void access_use_keys(struct access *access, const struct auth_settings *settings,
+                     struct keyring *keyring)
+{
+	if (access->tokens != NULL)
+		token_cache_renew(access->tokens, settings, keyring);
+}
+
+void access_free(struct access *access)
+{
+	if (access == NULL)
+		return;
+	if (access->tokens != NULL)
+		token_cache_free(access->tokens);
+	free(access);
+}
+
+void access_give_back(struct grant *grant)
+{
+	identity_release(&grant->own);
+	if (grant->held != NULL)
+		token_cache_give_back(grant->held);
+	grant->held = NULL;
+}
+
+/* RFC 6750 section 2.1; other schemes are not for us. */
+static struct text find_bearer(struct text header)
+{
+	static const char scheme[] = "Bearer ";
+	struct text token = {NULL, 0};
+
+	if (header.size < sizeof scheme - 1 ||
+	    strncasecmp(header.data, scheme, sizeof scheme - 1) != 0)
+		return token;
+	token = (struct text){header.data + sizeof scheme - 1,
+	                      header.size - (sizeof scheme - 1)};
+	while (token.size > 0 && token.data[0] == ' ') {
+		token.data++;
+		token.size--;
+	}
+	return token;
+}
+
+/* The first of that name: browsers send the one that is most at home first
+ * (RFC 6265 section 5.4). */
+static struct text find_cookie(struct text header, const char *name)
+{
+	size_t size = strlen(name);
+
+	while (size > 0 && header.size > 0) {
+		const char *end = memchr(header.data, ';', header.size);
+		size_t length = end != NULL ? (size_t)(end - header.data)
+		                            : header.size;
+
+		if (length > size && memcmp(header.data, name, size) == 0 &&
+		    header.data[size] == '=')
+			return (struct text){header.data + size + 1,
+			                     length - size - 1};
+		length += end != NULL;
+		header.data += length;
+		header.size -= length;
+		while (header.size > 0 && header.data[0] == ' ') {
+			header.data++;
+			header.size--;
+		}
+	}
+	return (struct text){NULL, 0};
+}
+
+static void hold(struct token_entry *entry, struct grant *grant)
+{
+	grant->held = entry;
+	grant->identity = &entry->identity;
+	grant->expires = entry->expires;
+}
+
+static struct text find_token(const struct auth_settings *settings,
+                              const struct credentials *credentials,
+                              struct grant *grant)
+{
+	struct text token = find_bearer(credentials->authorization);
+
+	if (token.size > 0)
+		return token;
+	grant->is_by_cookie = true;
+	return find_cookie(credentials->cookie, settings->cookie);
+}
+
+/* Of another token it proves nothing: auth.cookie may have changed meanwhile, and a
+ * request may have a cookie of either name. */
+static bool is_proof_of(const struct token_proof *proof, struct text token)
+{
+	return proof != NULL && text_equal(token, proof->token);
+}
+
+/* What is known of a token, by the proof if it has one. */
+static struct problem take_token(struct access *access,
+                                 const struct auth_settings *settings,
+                                 struct text token, struct token_proof *proof,
+                                 const struct moment *now, struct grant *grant)
+{
+	struct token_cache *tokens = access->tokens;
+	enum token_verdict verdict;
+	struct token_entry *entry;
+	const char *why;
+
+	if (is_proof_of(proof, token)) {
+		verdict = token_cache_admit(tokens, settings, token, proof, now,
+		                            &entry, &why);
+	} else if (!token_cache_recall(tokens, settings, token, now, &verdict,
+	                               &entry, &why)) {
+		grant->unverified = token;
+		return fine;
+	}
+	switch (verdict) {
+	case TOKEN_GOOD:
+		hold(entry, grant);
+		return fine;
+	case TOKEN_EXPIRED:
+		return (struct problem){PROBLEM_TOKEN_EXPIRED, why};
+	case TOKEN_BAD:
+		break;
+	}
+	return (struct problem){PROBLEM_UNAUTHORIZED, why};
+}
+
+/* ---- Whose page asks ---- */
+
+bool access_is_listed(const struct auth_settings *settings, struct text origin)
+{
+	const struct word_list *origins = &settings->origins;
+
+	for (size_t i = 0; i < origins->count; i++)
+		if (text_is(origin, origins->words[i]))
+			return true;
+	return false;
+}
+
+/* http's and https's ports are as good as none (RFC 6454 section 4). */
+static struct text without_default_port(struct text host)
+{
+	static const char *const ports[] = {":443", ":80"};
+
+	for (size_t i = 0; i < sizeof ports / sizeof ports[0]; i++) {
+		size_t size = strlen(ports[i]);
+
+		if (host.size > size &&
+		    memcmp(host.data + host.size - size, ports[i], size) == 0)
+			return (struct text){host.data, host.size - size};
+	}
+	return host;
+}
+
+/* Whether an origin names the host that was asked. Its scheme is not known
+ * here, for TLS may end at nginx or before it. */
+static bool is_of_host(struct text origin, struct text host)
+{
+	size_t at = 0;
+
+	while (at + 3 <= origin.size && memcmp(origin.data + at, "://", 3) != 0)
+		at++;
+	at += 3;
+	if (at >= origin.size)
+		return false;
+	origin = without_default_port(
+		(struct text){origin.data + at, origin.size - at});
+	host = without_default_port(host);
+	return origin.size == host.size &&
+	       strncasecmp(origin.data, host.data, host.size) == 0;
+}
+
+/* Browsers send cookies along whichever site's page makes the request, and a
+ * form needs no leave to do so. Only the browser can write these headers; who
+ * sends neither is no browser (of this decade). */
+static bool is_from_foreign_page(const struct auth_settings *settings,
+                                 const struct credentials *credentials)
+{
+	struct text origin = credentials->origin, site = credentials->fetch_site;
+
+	if (access_is_listed(settings, origin))
+		return false;
+	if (site.size > 0)
+		return !text_is(site, "same-origin") && !text_is(site, "none");
+	return origin.size > 0 && !is_of_host(origin, credentials->host);
+}
+
+void access_add_cors(const struct auth_settings *settings, struct text origin,
+                     struct buffer *headers)
+{
+	if (settings->origins.count == 0)
+		return;
+	buffer_add_string(headers, "Vary: Origin\r\n");
+	if (!access_is_listed(settings, origin))
+		return;
+	buffer_add_string(headers, "Access-Control-Allow-Origin: ");
+	buffer_add_text(headers, origin);
+	buffer_add_string(headers,
+	                  "\r\nAccess-Control-Allow-Credentials: true\r\n"
+	                  "Access-Control-Expose-Headers: ETag, Link, Location, "
+	                  "RateLimit-Limit, RateLimit-Remaining, "
+	                  "RateLimit-Reset, Retry-After, WWW-Authenticate\r\n");
+}
+
+void access_add_preflight(const char *methods, struct buffer *headers)
+{
+	buffer_add_string(headers, "Access-Control-Allow-Methods: ");
+	buffer_add_string(headers, methods);
+	buffer_add_string(headers,
+	                  "\r\nAccess-Control-Allow-Headers: Authorization, "
+	                  "Content-Type, Idempotency-Key, If-None-Match\r\n"
+	                  "Access-Control-Max-Age: 600\r\n");
+}
+
+/* ---- The decision ---- */
+
+static bool may(const struct auth_settings *settings, const struct identity *identity,
+                const struct room_name *room, enum access_right right)
+{
+	if (right == ACCESS_WRITE)
+		return identity_may_write(identity, room);
+	return identity_may_read(identity, room) ||
+	       pattern_list_matches(&settings->anonymous_read,
+	                            room->string);
+}
+
+static struct problem identify(struct access *access,
+                               const struct auth_settings *settings,
+                               const struct credentials *credentials,
+                               const struct moment *now, struct grant *grant)
+{
+	if (settings->mode == AUTH_TOKEN) {
+		struct text token = find_token(settings, credentials, grant);
+
+		return token.size > 0 ? take_token(access, settings, token,
+		                                   credentials->proof, now,
+		                                   grant)
+		                      : fine;
+	}
+	/* It may know by a cookie. */
+	grant->is_by_cookie = true;
+	return take_from_nginx(credentials, grant);
+}
+
+static const char no_token[] =
+	"there is no token: send it as Authorization: Bearer TOKEN";
+
+/* Who has forgotten something is to see what it was. */
+static struct problem not_known(const struct auth_settings *settings)
+{
+	return (struct problem){PROBLEM_UNAUTHORIZED,
+	                        settings->mode == AUTH_TOKEN
+	                        ? no_token
+	                        : "the site does not say who you are: log in "
+	                          "there"};
+}
+
+/* Nothing here depends on whether there is such a room. */
+static struct problem check_right(const struct auth_settings *settings,
+                                  const struct credentials *credentials,
+                                  const struct room_name *room,
+                                  enum access_right right,
+                                  const struct grant *grant)
+{
+	if (!may(settings, grant->identity, room, right))
+		return grant->identity->is_known
+		               ? (struct problem){PROBLEM_FORBIDDEN,
+		                                  "this room is not for you"}
+		               : not_known(settings);
+	if (right == ACCESS_WRITE && grant->is_by_cookie &&
+	    is_from_foreign_page(settings, credentials))
+		return (struct problem){PROBLEM_FORBIDDEN,
+		                        "this page's origin is not in "
+		                        "auth.origins"};
+	return fine;
+}
+
+struct problem access_ask(struct access *access, const struct auth_settings *settings,
+                          const struct credentials *credentials,
+                          const struct room_name *room, enum access_right right,
+                          const struct moment *now, struct grant *grant)
+{
+	*grant = nothing;
+	if (settings->mode == AUTH_OPEN)
+		return fine;
+	struct problem wrong =
+		identify(access, settings, credentials, now, grant);
+	if (credentials->proof != NULL)
+		access_drop_proof(access, credentials->proof);
+	if (grant->unverified.size > 0)
+		return fine;
+	if (wrong.type == PROBLEM_NONE)
+		wrong = check_right(settings, credentials, room, right, grant);
+	if (wrong.type != PROBLEM_NONE)
+		access_give_back(grant);
+	return wrong;
+}
+
+void access_prove(struct access *access, struct text token,
+                  struct token_proof *proof)
+{
+	token_cache_prove(access->tokens, token, proof);
+}
+
+void access_drop_proof(struct access *access, struct token_proof *proof)
+{
+	token_cache_drop(access->tokens, proof);
+}
+
+bool access_is_current(struct access *access, const struct token_proof *proof)
+{
+	return token_cache_is_current(access->tokens, proof);
+}
+
+bool access_ask_for_token(struct access *access, const struct auth_settings *settings,
+                          struct text token, const struct room_name *room,
+                          enum access_right right, const struct moment *now,
+                          struct grant *grant)
+{
+	struct token_entry *entry = token_cache_find(access->tokens, token, now);
+
+	*grant = nothing;
+	if (entry == NULL)
+		return false;
+	hold(entry, grant);
+	if (may(settings, grant->identity, room, right))
+		return true;
+	access_give_back(grant);
+	return false;
+}
+
+void access_add_challenge(const struct auth_settings *settings,
+                          struct problem problem, struct buffer *headers)
+{
+	if (problem_status(problem.type) != 401)
+		return;
+	/* How to log in is the site's matter with mode = nginx, and no browser is
+	 * to ask for a password. */
+	if (settings->mode != AUTH_TOKEN) {
+		buffer_add_string(headers,
+		                  "WWW-Authenticate: Site realm=\"longroom\"\r\n");
+		return;
+	}
+	buffer_add_string(headers, "WWW-Authenticate: Bearer realm=\"longroom\"");
+	/* RFC 6750 section 3.1: an error is of a token that there is. */
+	if (problem.detail != no_token)
+		buffer_add_string(headers, ", error=\"invalid_token\"");
+	if (problem.type == PROBLEM_TOKEN_EXPIRED)
+		buffer_add_string(headers, ", error_description=\"expired\"");
+	buffer_add_string(headers, "\r\n");
+}

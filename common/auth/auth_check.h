@@ -1,0 +1,14 @@
+/* Whether the settings of [auth] can stand together. */
+#ifndef LONGROOM_AUTH_CHECK_H
+#define LONGROOM_AUTH_CHECK_H
+
+#include "config/settings.h"
+
+/* False: *error says what is wrong, and in which line. */
+bool auth_check(const struct settings *s, struct buffer *error);
+
+/* The same of one setting that is a list of patterns. */
+bool auth_check_patterns(const struct settings *s, enum setting_index index,
+                         const struct word_list *list, struct buffer *error);
+
+#endif

@@ -1,0 +1,21 @@
+/* Who somebody is, and which rooms are for him. Pure. */
+#ifndef LONGROOM_IDENTITY_H
+#define LONGROOM_IDENTITY_H
+
+#include "base/word_list.h"
+#include "codec/room_name.h"
+
+struct identity {
+	char *user_id, *username, *sender_type;
+	struct word_list read, write; /* patterns */
+	bool is_known;                /* else nobody, who may do nothing */
+};
+
+void identity_release(struct identity *identity);
+
+bool identity_may_read(const struct identity *identity,
+                       const struct room_name *room);
+bool identity_may_write(const struct identity *identity,
+                        const struct room_name *room);
+
+#endif

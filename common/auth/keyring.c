@@ -1,0 +1,282 @@
+#include "auth/keyring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/journal.h"
+#include "base/memory.h"
+#include "auth/strict_json.h"
+
+enum {
+	FILE_MAX = 64 * 1024, /* bytes */
+	READ_SIZE = 4096,
+	SECRET_MODE_MOST = 0640,
+};
+
+struct key_file {
+	struct buffer bytes;
+	mode_t mode;
+};
+
+/* ---- Files ---- */
+
+static bool read_all(int fd, struct buffer *bytes, const char **why)
+{
+	ssize_t got;
+
+	/* At once: growing would leave parts of a secret behind. */
+	buffer_reserve(bytes, FILE_MAX + READ_SIZE);
+	do {
+		got = read(fd, buffer_reserve(bytes, READ_SIZE), READ_SIZE);
+		if (got > 0)
+			bytes->size += (size_t)got;
+	} while (got > 0 && bytes->size <= FILE_MAX);
+	*why = got < 0 ? strerror(errno) : "it is longer than 64 KiB";
+	return got == 0;
+}
+
+/* The mode is that of the file that is read, whatever happens to its name. */
+static bool read_file(int fd, struct key_file *file, const char **why)
+{
+	struct stat status;
+
+	*why = "it is no regular file";
+	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
+		return false;
+	file->mode = status.st_mode & 0777;
+	return read_all(fd, &file->bytes, why);
+}
+
+static bool open_file(const char *path, struct key_file *file, const char **why)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	bool good;
+
+	*file = (struct key_file){0};
+	if (fd < 0) {
+		*why = strerror(errno);
+		return false;
+	}
+	good = read_file(fd, file, why);
+	close(fd);
+	if (!good)
+		key_release_bytes(&file->bytes);
+	return good;
+}
+
+/* No reason not to work: it is the operator's to decide who is on his machine. */
+static void warn_if_open(const struct key_file *file, const char *path)
+{
+	if ((file->mode & ~(mode_t)SECRET_MODE_MOST) != 0)
+		journal_warning("%s is a secret, and its mode is %04o: whoever "
+		                "reads it can be anybody; make it 0640 or less",
+		                path, (unsigned int)file->mode);
+}
+
+/* ---- What is in them ---- */
+
+static struct text without_newline(struct text text)
+{
+	if (text.size > 0 && text.data[text.size - 1] == '\n')
+		text.size--;
+	if (text.size > 0 && text.data[text.size - 1] == '\r')
+		text.size--;
+	return text;
+}
+
+static bool is_pem(struct text text)
+{
+	static const char begin[] = "-----BEGIN ";
+
+	return text.size >= sizeof begin - 1 &&
+	       memcmp(text.data, begin, sizeof begin - 1) == 0;
+}
+
+static bool is_json(struct text text)
+{
+	static const char white[] = {' ', '\t', '\r', '\n'};
+	size_t at = 0;
+
+	while (at < text.size &&
+	       memchr(white, text.data[at], sizeof white) != NULL)
+		at++;
+	return at < text.size && text.data[at] == '{';
+}
+
+/* A place for one more key; it is counted when there is one. */
+static struct key *next_key(struct keyring *keyring, const char **why)
+{
+	*why = "there are more than 64 keys";
+	if (keyring->count == KEYRING_MAX)
+		return NULL;
+	return &keyring->keys[keyring->count];
+}
+
+static bool add_jwk(struct keyring *keyring, json_object *jwk, const char **why)
+{
+	struct key *key = next_key(keyring, why);
+
+	if (key == NULL)
+		return false;
+	switch (key_from_jwk(jwk, key, why)) {
+	case JWK_TAKEN:
+		keyring->count++;
+		keyring->has_names |= key->kid != NULL;
+		return true;
+	case JWK_OTHER:
+		return true;
+	case JWK_WRONG:
+		break;
+	}
+	return false;
+}
+
+static bool add_jwk_set(struct keyring *keyring, const struct key_file *file,
+                        const char **why)
+{
+	json_object *set = strict_json_parse(buffer_text(&file->bytes));
+	json_object *keys = json_object_object_get(set, "keys");
+	size_t before = keyring->count;
+	bool good = json_object_is_type(keys, json_type_array);
+
+	*why = "it is no JWK Set: an object with the array keys";
+	for (size_t i = 0; good && i < json_object_array_length(keys); i++)
+		good = add_jwk(keyring, json_object_array_get_idx(keys, i), why);
+	json_object_put(set);
+	if (good && keyring->count == before) {
+		*why = "none of its keys can verify a token here";
+		good = false;
+	}
+	return good;
+}
+
+static bool add_file(struct keyring *keyring, const struct key_file *file,
+                     const char **why)
+{
+	struct text text = buffer_text(&file->bytes);
+	struct key *key = next_key(keyring, why);
+	bool good;
+
+	if (is_json(text))
+		return add_jwk_set(keyring, file, why);
+	if (key == NULL)
+		return false;
+	good = is_pem(text) ? key_from_public_pem(text, key, why)
+	                    : key_from_secret(without_newline(text), key, why);
+	keyring->count += good;
+	return good;
+}
+
+static bool has_secret(const struct keyring *keyring, size_t from)
+{
+	for (size_t i = from; i < keyring->count; i++)
+		if (keyring->keys[i].kind == KEY_SECRET)
+			return true;
+	return false;
+}
+
+static bool add_path(struct keyring *keyring, const char *path, const char **why)
+{
+	struct key_file file;
+	size_t before = keyring->count;
+	bool good = open_file(path, &file, why) && add_file(keyring, &file, why);
+
+	if (good && has_secret(keyring, before))
+		warn_if_open(&file, path);
+	key_release_bytes(&file.bytes);
+	return good;
+}
+
+static bool has_same_name(const struct key *one, const struct key *other)
+{
+	if (one->kid == NULL || other->kid == NULL)
+		return one->kid == other->kid;
+	return strcmp(one->kid, other->kid) == 0;
+}
+
+/* No reason not to work: those that are tried first do. */
+static void warn_if_untried(const struct keyring *keyring, size_t which)
+{
+	const struct key *key = &keyring->keys[which];
+	const char *algorithm = key->algorithm != NULL
+	                                ? key->algorithm
+	                                : key_usual_algorithm(key);
+	size_t before = 0;
+
+	for (size_t i = 0; i < which; i++)
+		before += has_same_name(&keyring->keys[i], key) &&
+		          key_is_for(&keyring->keys[i], algorithm);
+	/* Once, whatever their number. */
+	if (before == KEYRING_TRIED_MAX)
+		journal_warning("auth.keys: more than %d keys for %s have %s: "
+		                "only the first %d are tried; let each have a "
+		                "kid of its own, in a JWK Set",
+		                KEYRING_TRIED_MAX, algorithm,
+		                key->kid != NULL ? "the same kid" : "no kid",
+		                KEYRING_TRIED_MAX);
+}
+
+static void say(struct buffer *error, const char *path, const char *why)
+{
+	buffer_printf(error, "%s: %s", path, why);
+}
+
+struct keyring *keyring_read(const struct auth_settings *settings,
+                             struct buffer *error)
+{
+	const struct word_list *paths = &settings->keys;
+	struct keyring *keyring = memory_get(sizeof *keyring);
+	bool good = true;
+
+	keyring->keys = memory_get(KEYRING_MAX * sizeof *keyring->keys);
+	for (size_t i = 0; good && i < paths->count; i++) {
+		const char *why;
+
+		good = add_path(keyring, paths->words[i], &why);
+		if (!good) {
+			buffer_add_string(error, "auth.keys: ");
+			say(error, paths->words[i], why);
+		}
+	}
+	for (size_t i = 0; good && i < keyring->count; i++)
+		warn_if_untried(keyring, i);
+	if (good)
+		return keyring;
+	keyring_free(keyring);
+	return NULL;
+}
+
+void keyring_free(struct keyring *keyring)
+{
+	if (keyring == NULL)
+		return;
+	for (size_t i = 0; i < keyring->count; i++)
+		key_release(&keyring->keys[i]);
+	free(keyring->keys);
+	free(keyring);
+}
+
+bool keyring_read_signer(const char *path, struct key *key,
+                         struct buffer *error)
+{
+	struct key_file file;
+	const char *why;
+	bool good = open_file(path, &file, &why);
+
+	if (good) {
+		struct text text = buffer_text(&file.bytes);
+
+		good = is_pem(text)
+		               ? key_from_private_pem(text, key, &why)
+		               : key_from_secret(without_newline(text), key, &why);
+	}
+	if (good)
+		warn_if_open(&file, path);
+	key_release_bytes(&file.bytes);
+	if (!good)
+		say(error, path, why);
+	return good;
+}

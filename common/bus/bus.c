@@ -1,0 +1,148 @@
+#include "bus/bus.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <nanomsg/nn.h>
+#include <nanomsg/pubsub.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "os/thread.h"
+
+enum {
+	/* Frames wait here while the event loop is busy elsewhere. */
+	RECEIVE_BUFFER_BYTES = 8 * 1024 * 1024,
+	/* A frame holds at most one message more than FRAME_FULL_BYTES. */
+	LARGEST_FRAME_BYTES = 4 * 1024 * 1024,
+};
+
+static const char ipc[] = "ipc://";
+
+struct bus {
+	int socket;
+	int descriptor;
+};
+
+static struct bus *complain(struct bus *bus, const char *address,
+                            struct buffer *error)
+{
+	buffer_printf(error, "bus %s: %s", address, nn_strerror(nn_errno()));
+	bus_free(bus);
+	return NULL;
+}
+
+/* NULL: nanomsg could not start its thread. */
+static struct bus *bus_new(int protocol, struct buffer *error)
+{
+	if (!thread_can_start(error))
+		return NULL;
+	struct bus *bus = memory_get(sizeof *bus);
+
+	bus->socket = nn_socket(AF_SP, protocol);
+	bus->descriptor = -1;
+	return bus;
+}
+
+void bus_free(struct bus *bus)
+{
+	if (bus == NULL)
+		return;
+	if (bus->socket >= 0)
+		nn_close(bus->socket);
+	free(bus);
+}
+
+/* nanomsg removes the socket of a dead publisher, and aborts if it may not. */
+static bool can_replace(const char *address)
+{
+	struct stat status;
+
+	if (strncmp(address, ipc, sizeof ipc - 1) != 0 ||
+	    lstat(address + sizeof ipc - 1, &status) != 0)
+		return true;
+	char *path = memory_copy(address + sizeof ipc - 1,
+	                         strlen(address + sizeof ipc - 1));
+	bool can = access(dirname(path), W_OK | X_OK) == 0;
+	free(path);
+	return can;
+}
+
+struct bus *bus_publish_on(const char *address, struct buffer *error)
+{
+	struct bus *bus = bus_new(NN_PUB, error);
+
+	if (bus == NULL)
+		return NULL;
+	if (!can_replace(address)) {
+		buffer_printf(error, "bus %s: %s", address, strerror(errno));
+		bus_free(bus);
+		return NULL;
+	}
+	if (bus->socket < 0 || nn_bind(bus->socket, address) < 0)
+		return complain(bus, address, error);
+	return bus;
+}
+
+static bool set_up_subscriber(struct bus *bus)
+{
+	int buffer = RECEIVE_BUFFER_BYTES, largest = LARGEST_FRAME_BYTES;
+	size_t size = sizeof bus->descriptor;
+
+	return bus->socket >= 0 &&
+	       nn_setsockopt(bus->socket, NN_SUB, NN_SUB_SUBSCRIBE, "", 0) == 0 &&
+	       nn_setsockopt(bus->socket, NN_SOL_SOCKET, NN_RCVBUF, &buffer,
+	                     sizeof buffer) == 0 &&
+	       nn_setsockopt(bus->socket, NN_SOL_SOCKET, NN_RCVMAXSIZE, &largest,
+	                     sizeof largest) == 0 &&
+	       nn_getsockopt(bus->socket, NN_SOL_SOCKET, NN_RCVFD,
+	                     &bus->descriptor, &size) == 0;
+}
+
+struct bus *bus_subscribe_to(const struct word_list *addresses,
+                             struct buffer *error)
+{
+	struct bus *bus = bus_new(NN_SUB, error);
+
+	if (bus == NULL)
+		return NULL;
+	if (!set_up_subscriber(bus))
+		return complain(bus, "subscriber", error);
+	for (size_t i = 0; i < addresses->count; i++)
+		if (nn_connect(bus->socket, addresses->words[i]) < 0)
+			return complain(bus, addresses->words[i], error);
+	return bus;
+}
+
+void bus_send(struct bus *bus, struct text frame)
+{
+	/* Whatever becomes of it: the log repairs. */
+	nn_send(bus->socket, frame.data, frame.size, NN_DONTWAIT);
+}
+
+bool bus_is_connected(struct bus *bus)
+{
+	return nn_get_statistic(bus->socket, NN_STAT_CURRENT_CONNECTIONS) > 0;
+}
+
+int bus_descriptor(struct bus *bus)
+{
+	return bus->descriptor;
+}
+
+bool bus_receive(struct bus *bus, struct text *frame)
+{
+	void *data = NULL;
+	int size = nn_recv(bus->socket, &data, NN_MSG, NN_DONTWAIT);
+
+	if (size < 0)
+		return false;
+	*frame = (struct text){data, (size_t)size};
+	return true;
+}
+
+void bus_release_frame(struct text *frame)
+{
+	nn_freemsg((void *)frame->data);
+}

@@ -1,0 +1,54 @@
+/* JSON as RFC 8259 has it, to the letter, read once from front to back (a pull
+ * reader). Pure.
+ *
+ * Nothing is built: the caller sees one token after the other and stops at the
+ * first that it can't use, so that what is behind it costs nothing. Memory is
+ * needed only for strings, and is the caller's. Members of the same name are the
+ * caller's matter. */
+#ifndef LONGROOM_JSON_READER_H
+#define LONGROOM_JSON_READER_H
+
+#include "base/buffer.h"
+
+enum { JSON_DEPTH_MAX = 32 }; /* of objects and arrays in each other */
+
+enum json_token {
+	JSON_FAULT, /* for good: fault says which */
+	JSON_END,   /* of a whole text, for good */
+	JSON_OBJECT_BEGIN,
+	JSON_OBJECT_END,
+	JSON_ARRAY_BEGIN,
+	JSON_ARRAY_END,
+	JSON_NAME, /* of a member, with the colon behind it; its value is next */
+	JSON_STRING,
+	JSON_NUMBER, /* as it was written, in the reader's number */
+	JSON_TRUE,
+	JSON_FALSE,
+	JSON_NULL,
+};
+
+enum json_fault {
+	JSON_FINE,
+	JSON_SYNTAX,   /* it is no JSON text */
+	JSON_TOO_DEEP, /* or may be one, but not for us */
+	JSON_NUL,      /* a string has \u0000 */
+};
+
+struct json_reader {
+	struct text rest;   /* what was not read yet */
+	struct text number; /* borrowed from the text */
+	enum json_fault fault;
+	int expected;     /* what may be next; the reader's own */
+	int depth;        /* objects and arrays that are open */
+	uint32_t objects; /* bit by bit, which of them are objects */
+};
+
+/* The text is valid UTF-8 (utf8.h), and stays while it is read. */
+void json_reader_init(struct json_reader *reader, struct text text);
+
+/* The next token. The characters of a name or a string replace what *string has,
+ * in UTF-8, where an unpaired surrogate is U+FFFD; of other tokens, and of a
+ * fault, its content has no meaning. */
+enum json_token json_next(struct json_reader *reader, struct buffer *string);
+
+#endif

@@ -1,0 +1,44 @@
+/* A page of messages as JSON (PROTOCOL section 5): what history and poll both
+ * answer. Pure. The order of calls is page_begin, then the messages with
+ * page_separate before each, then page_end:
+ *
+ *     {"room_id":"room_26","count":2,"messages":[...],"cursor":"...",
+ *      "earliest":12,"more":false}
+ *
+ * count stands before the messages but is known after them: page_end makes room
+ * for it. */
+#ifndef LONGROOM_PAGE_H
+#define LONGROOM_PAGE_H
+
+#include "codec/cursor.h"
+#include "codec/room_name.h"
+
+enum {
+	PAGE_DEFAULT = 10,        /* messages */
+	PAGE_MAX = 1000,          /* messages */
+	PAGE_MAX_BYTES = 1 << 20, /* a page ends after passing it */
+};
+
+struct page {
+	struct buffer *buffer;
+	size_t count_at; /* where the count goes */
+	int64_t count;
+};
+
+struct page_end {
+	struct cursor cursor;
+	int64_t earliest; /* 0: the room has no message */
+	bool more;
+	bool gap;
+	bool reset;
+	bool ephemeral;   /* the room's messages are never stored */
+	int64_t retry_ms; /* how long to wait before asking again; 0: not at all */
+};
+
+void page_begin(struct page *page, struct buffer *buffer,
+                const struct room_name *room);
+/* Counts the next message, which the caller adds to page->buffer. */
+void page_separate(struct page *page);
+void page_end(struct page *page, const struct page_end *end);
+
+#endif

@@ -1,0 +1,74 @@
+/* The settings of both programs: one INI file, and -o section.name=value.
+ *
+ * What is known here is what a value may be by itself: whether settings can stand
+ * together is for settings_check.h.
+ *
+ * Every function that can fail says why in *error, as one line for the
+ * operator: with the file and the line where there is one. */
+#ifndef LONGROOM_SETTINGS_H
+#define LONGROOM_SETTINGS_H
+
+#include "base/buffer.h"
+#include "base/word_list.h"
+
+/* The values of the CHOICE settings. */
+enum on_save_failure { ON_SAVE_FAILURE_BROADCAST, ON_SAVE_FAILURE_REJECT };
+enum auth_mode { AUTH_NGINX, AUTH_TOKEN, AUTH_OPEN };
+
+#define SETTING_C_TEXT char *
+#define SETTING_C_LIST struct word_list
+#define SETTING_C_INTEGER int64_t
+#define SETTING_C_SIZE int64_t   /* bytes */
+#define SETTING_C_TIME int64_t   /* milliseconds */
+#define SETTING_C_CHOICE int64_t /* which, from 0 */
+
+enum setting_index {
+#define SETTING(section, name, ...) SETTING_##section##_##name,
+#include "config/settings.def"
+	SETTING_COUNT
+};
+
+/* A struct for each section, which is all that a module is given of them:
+ * struct store_settings has the member url, of store.url. */
+#define SECTION(section) struct section##_settings {
+#define SETTING(section, name, kind, ...) SETTING_C_##kind name;
+#define SECTION_END(section) };
+#include "config/settings.def"
+
+struct settings {
+#define SECTION(section) struct section##_settings section;
+#define SECTION_END(section)
+#define SETTING(...)
+#include "config/settings.def"
+	char *file;               /* NULL: none was read */
+	int lines[SETTING_COUNT]; /* 0: the default, -1: from -o */
+};
+
+/* The defaults. */
+void settings_init(struct settings *s);
+void settings_release(struct settings *s);
+
+/* A time as settings have it ("90s", "1h"), in milliseconds. False unless value
+ * is one, from least to most. */
+bool settings_read_time(const char *value, int64_t least_ms, int64_t most_ms,
+                        int64_t *time_ms);
+
+/* What -o says; wins over the file whichever comes first. */
+bool settings_override(struct settings *s, const char *assignment,
+                       struct buffer *error);
+
+bool settings_read_file(struct settings *s, const char *path,
+                        struct buffer *error);
+
+/* Begins an error of a setting that is wrong beside others only: with where it
+ * comes from, and its name. */
+void settings_blame(const struct settings *s, enum setting_index index,
+                    struct buffer *error);
+
+/* Makes of settings that were read and checked while others are used the next to
+ * use: those that only a start can change stay as they are. The names of these,
+ * where there are any, are added to *differing. */
+void settings_keep_started(struct settings *fresh, const struct settings *used,
+                           struct buffer *differing);
+
+#endif

@@ -1,0 +1,13 @@
+/* The limit of open files. */
+#ifndef LONGROOM_DESCRIPTORS_H
+#define LONGROOM_DESCRIPTORS_H
+
+#include "base/buffer.h"
+
+/* Raises it as far as allowed; returns it, at most 2^30. */
+size_t descriptors_raise_limit(void);
+
+/* Raises it, and says whether it allows so many; if not, *error says what does. */
+bool descriptors_require(size_t needed, struct buffer *error);
+
+#endif

@@ -1,0 +1,111 @@
+#include "os/folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/journal.h"
+#include "base/memory.h"
+
+enum {
+	PAUSE_NS = 20000000, /* between two tries for a lock */
+	TELL_MS = 1000,      /* of waiting; then the operator should know */
+};
+
+static int open_folder(const char *path)
+{
+	char *copy = memory_copy(path, strlen(path));
+	int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	free(copy);
+	return fd;
+}
+
+static void tell_folder(const char *path, bool given_up, int64_t waited_ms,
+                        struct buffer *error)
+{
+	char *copy = memory_copy(path, strlen(path));
+	const char *folder = dirname(copy);
+
+	if (given_up)
+		buffer_printf(error,
+		              "another process keeps the folder %s locked (flock; "
+		              "lslocks tells which): given up after %" PRId64 " ms",
+		              folder, waited_ms);
+	else
+		journal_warning("waiting for the lock on the folder %s: another "
+		                "process has it (lslocks tells which)", folder);
+	free(copy);
+}
+
+/* Of a program that keeps these signals for later. */
+static bool is_told_to_end(void)
+{
+	sigset_t pending;
+
+	return sigpending(&pending) == 0 && (sigismember(&pending, SIGTERM) == 1 ||
+	                                     sigismember(&pending, SIGINT) == 1);
+}
+
+/* Tries again and again: a call of flock() that waits has no timeout. */
+static bool wait_for_lock(int lock, const char *path, int64_t patience_ms,
+                          struct buffer *error)
+{
+	const struct timespec pause = {.tv_nsec = PAUSE_NS};
+	int64_t began_ms = clock_monotonic_ms();
+	bool told = false;
+
+	while (flock(lock, LOCK_EX | LOCK_NB) != 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return true; /* no file system for locks: nobody has one */
+		int64_t waited_ms = clock_monotonic_ms() - began_ms;
+		if (waited_ms >= patience_ms || is_told_to_end()) {
+			tell_folder(path, true, waited_ms, error);
+			return false;
+		}
+		if (waited_ms >= TELL_MS && !told) {
+			tell_folder(path, false, waited_ms, error);
+			told = true;
+		}
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
+bool folder_lock(const char *path, int64_t patience_ms, int *lock,
+                 struct buffer *error)
+{
+	*lock = open_folder(path);
+	if (*lock < 0 || wait_for_lock(*lock, path, patience_ms, error))
+		return true;
+	folder_unlock(*lock);
+	*lock = -1;
+	return false;
+}
+
+void folder_unlock(int lock)
+{
+	if (lock >= 0)
+		close(lock);
+}
+
+bool folder_sync(const char *path)
+{
+	int fd = open_folder(path);
+
+	if (fd < 0)
+		return true;
+	bool good = fsync(fd) == 0 || errno == EINVAL;
+	int why = errno;
+	close(fd);
+	errno = why;
+	return good;
+}

@@ -1,0 +1,86 @@
+#include "program/settings_check.h"
+
+#include "auth/auth_check.h"
+#include "os/endpoint.h"
+#include "store/store.h"
+
+static bool check_address(const struct settings *s, enum setting_index index,
+                          const char *address, struct buffer *error)
+{
+	struct buffer why = {0};
+	bool good = endpoint_check(address, &why);
+
+	if (!good) {
+		settings_blame(s, index, error);
+		buffer_add_text(error, buffer_text(&why));
+	} else if (s->auth.mode == AUTH_OPEN && !endpoint_is_local(address)) {
+		settings_blame(s, index, error);
+		buffer_printf(error,
+		              "%s is neither loopback nor a unix socket, and "
+		              "auth.mode = open lets anyone in",
+		              address);
+		good = false;
+	}
+	buffer_release(&why);
+	return good;
+}
+
+static bool check_store(const struct settings *s, struct buffer *error)
+{
+	struct buffer why = {0};
+	bool good = store_check_url(s->store.url, &why);
+
+	if (!good) {
+		settings_blame(s, SETTING_store_url, error);
+		buffer_add_text(error, buffer_text(&why));
+	}
+	buffer_release(&why);
+	return good;
+}
+
+static bool check_bus(const struct settings *s, enum setting_index index,
+                      const char *address, struct buffer *error)
+{
+	if (strncmp(address, "ipc:///", 7) == 0 ||
+	    strncmp(address, "tcp://", 6) == 0)
+		return true;
+	settings_blame(s, index, error);
+	buffer_printf(error, "'%s' is neither ipc:///path nor tcp://host:port",
+	              address);
+	return false;
+}
+
+static bool check_buses(const struct settings *s, struct buffer *error)
+{
+	if (s->bus.publish[0] != '\0' &&
+	    !check_bus(s, SETTING_bus_publish, s->bus.publish, error))
+		return false;
+	for (size_t i = 0; i < s->bus.subscribe.count; i++)
+		if (!check_bus(s, SETTING_bus_subscribe,
+		               s->bus.subscribe.words[i], error))
+			return false;
+	return true;
+}
+
+static bool check_listeners(const struct settings *s, struct buffer *error)
+{
+	if (!check_address(s, SETTING_history_listen, s->history.listen, error))
+		return false;
+	for (size_t i = 0; i < s->push.listen.count; i++)
+		if (!check_address(s, SETTING_push_listen,
+		                   s->push.listen.words[i], error))
+			return false;
+	if (s->push.listen.count > 0)
+		return true;
+	settings_blame(s, SETTING_push_listen, error);
+	buffer_add_string(error, "needs at least one address");
+	return false;
+}
+
+bool settings_check(const struct settings *s, struct buffer *error)
+{
+	return check_store(s, error) && check_buses(s, error) &&
+	       auth_check_patterns(s, SETTING_rooms_ephemeral,
+	                           &s->rooms.ephemeral, error) &&
+	       auth_check(s, error) && check_listeners(s, error);
+}

@@ -1,0 +1,87 @@
+/* What is said of the log, by whoever asks for it (store.h) and by those who keep
+ * it (store_backend.h). */
+#ifndef LONGROOM_LOG_H
+#define LONGROOM_LOG_H
+
+#include "codec/incarnations.h"
+#include "codec/message.h"
+
+enum store_access {
+	STORE_READ,
+	STORE_WRITE, /* creates the database where there is none, and updates
+	              * an older one */
+};
+
+/* Where the log ends. */
+struct log_end {
+	uint32_t log;   /* the tag of its newest incarnation */
+	int64_t newest; /* the highest id ever given out; 0: none yet */
+	int64_t changes; /* grows when messages are changed or removed, by SQL */
+	int64_t upheavals; /* ... and it can't be told where; counted in changes */
+};
+
+enum append_outcome {
+	APPEND_SAVED,
+	APPEND_REPEATED, /* the sender's client_id came before, with this content */
+	APPEND_CONFLICT, /* the same with another content */
+	APPEND_REFUSED,  /* the database takes others, but not this one: what
+	                  * somebody else has put there is in its way */
+};
+
+struct append {
+	struct message *message; /* gets its id; that of the first one if
+	                          * APPEND_REPEATED */
+	enum append_outcome outcome;
+	char why[120]; /* APPEND_REFUSED */
+};
+
+/* Gets messages one by one, each valid during the call. */
+typedef void store_visit(void *context, const struct message *message);
+
+enum store_direction { STORE_NEWEST, STORE_BEFORE, STORE_AFTER };
+
+struct store_range {
+	enum store_direction direction;
+	int64_t id;    /* for BEFORE and AFTER */
+	int64_t limit; /* messages, at least 1 */
+	int64_t bytes; /* no more once so many have come, as JSON; 0: no limit */
+};
+
+/* Where a room begins. */
+struct room_state {
+	int64_t earliest; /* the room's oldest id; 0: it is empty */
+	int64_t pruned;   /* the highest id that was ever removed from the room;
+	                   * 0: none */
+};
+
+/* A room of which messages were changed or removed. */
+struct room_change {
+	struct room_name room;
+	struct room_state state;
+	bool edited; /* more than its oldest messages were removed */
+};
+
+struct store_page {
+	struct log_end end;
+	struct room_state state;
+	int64_t first, last;   /* of the page; 0: it is empty */
+	int64_t count;         /* those passed over included */
+	bool more;             /* in the direction of reading */
+	int64_t removed; /* AFTER: the highest id removed from the room up to where
+	                  * the page ends; 0: none. A reader that comes from below
+	                  * it can't have all that was there */
+};
+
+struct log_page {
+	struct log_end end;
+	int64_t upto; /* all that the log has up to here was read */
+};
+
+/* Rows that others have written may be longer than any message: such are passed
+ * over, and so are those without a room or with an id below 1. */
+enum { STORE_ROW_BYTES_MAX = 4 << 20 };
+
+/* Why nothing can be saved any more once log_end.newest is the highest number. */
+extern const char store_no_id_left[];
+
+#endif

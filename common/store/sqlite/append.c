@@ -1,0 +1,335 @@
+/* Messages into the log. */
+#include "store/sqlite/private.h"
+
+#include <stdio.h>
+
+static bool add_numbered_room(struct sqlite_store *s, const struct room_name *room)
+{
+	sqlite3_stmt *statement = sqlite_prepare(s, ADD_NUMBERED_ROOM);
+
+	if (statement == NULL)
+		return false;
+	sqlite3_bind_int64(statement, 1, room->number);
+	sqlite_bind_text(statement, 2, room_name_text(room));
+	bool good = sqlite3_step(statement) == SQLITE_DONE;
+	sqlite3_reset(statement);
+	return good;
+}
+
+static bool add_named_room(struct sqlite_store *s, const struct room_name *room,
+                           int64_t *id)
+{
+	sqlite3_stmt *statement = sqlite_prepare(s, ADD_NAMED_ROOM);
+
+	if (statement == NULL)
+		return false;
+	sqlite_bind_text(statement, 1, room_name_text(room));
+	bool good = sqlite3_step(statement) == SQLITE_ROW;
+	if (good)
+		*id = sqlite3_column_int64(statement, 0);
+	sqlite3_reset(statement);
+	return good;
+}
+
+static bool find_or_add_room(struct sqlite_store *s, const struct room_name *room,
+                             int64_t *id)
+{
+	if (room->number > 0) {
+		*id = room->number;
+		return add_numbered_room(s, room);
+	}
+	return sqlite_find_room(s, room, id) &&
+	       (*id != 0 || add_named_room(s, room, id));
+}
+
+/* Looks whether the sender's client_id came before. */
+static bool find_repeated(struct sqlite_store *s, struct append *append,
+                          int64_t room_id, bool *found)
+{
+	const struct message *m = append->message;
+
+	*found = false;
+	if (m->client_id.data == NULL)
+		return true;
+	sqlite3_stmt *statement = sqlite_prepare(s, FIND_REPEATED);
+	if (statement == NULL)
+		return false;
+	sqlite3_bind_int64(statement, 1, room_id);
+	sqlite_bind_text(statement, 2, m->sender_id);
+	sqlite_bind_text(statement, 3, m->client_id);
+	sqlite_bind_text(statement, 4, m->content);
+	int code = sqlite3_step(statement);
+	if (code == SQLITE_ROW) {
+		*found = true;
+		append->message->id = sqlite3_column_int64(statement, 0);
+		append->outcome = sqlite3_column_int(statement, 1)
+		                          ? APPEND_REPEATED
+		                          : APPEND_CONFLICT;
+	}
+	sqlite3_reset(statement);
+	return code == SQLITE_ROW || code == SQLITE_DONE;
+}
+
+static bool insert(struct sqlite_store *s, struct append *append, int64_t room_id)
+{
+	struct message *m = append->message;
+	sqlite3_stmt *statement = sqlite_prepare(s, INSERT);
+
+	if (statement == NULL)
+		return false;
+	sqlite3_bind_int64(statement, 1, room_id);
+	sqlite_bind_text(statement, 2, m->sender_id);
+	sqlite_bind_text(statement, 3, m->sender_name);
+	sqlite_bind_text(statement, 4, m->sender_type);
+	sqlite_bind_text(statement, 5, m->content);
+	sqlite_bind_text(statement, 6, m->client_id);
+	sqlite3_bind_int64(statement, 7, m->sent_ms);
+	/* A trigger of somebody else's may leave the row out without an error. */
+	bool good = sqlite3_step(statement) == SQLITE_DONE &&
+	            sqlite3_changes(s->db) > 0;
+	/* The texts are the caller's and may be gone by the next call. */
+	sqlite3_reset(statement);
+	sqlite3_clear_bindings(statement);
+	append->outcome = APPEND_SAVED;
+	m->id = good ? sqlite3_last_insert_rowid(s->db) : 0;
+	return good;
+}
+
+static bool append_one(struct sqlite_store *s, struct append *append)
+{
+	int64_t room_id;
+	bool found;
+
+	return find_or_add_room(s, &append->message->room, &room_id) &&
+	       find_repeated(s, append, room_id, &found) &&
+	       (found || insert(s, append, room_id));
+}
+
+static bool insert_all(struct sqlite_store *s, struct append *appends,
+                       size_t count)
+{
+	bool good = sqlite_run(s, BEGIN_WRITE) && sqlite_know_newest(s);
+
+	for (size_t i = 0; good && i < count; i++)
+		good = append_one(s, &appends[i]);
+	return good;
+}
+
+/* ---- When one of them can't be saved, and others may ---- */
+
+/* Whether the last failure is the message's own, and not the disk's, a lock's or
+ * the connection's. Without an error a trigger has left the row out. */
+static bool is_its_own(const struct sqlite_store *s)
+{
+	if (s->is_set_back)
+		return false;
+	switch (sqlite3_errcode(s->db) & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_DONE:
+	case SQLITE_CONSTRAINT:
+	case SQLITE_MISMATCH:
+	case SQLITE_TOOBIG:
+	case SQLITE_ERROR: /* in a trigger; or in the schema, see insert_each() */
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void refuse(struct sqlite_store *s, struct append *append)
+{
+	int code = sqlite3_errcode(s->db) & 0xff;
+	bool is_left_out = code == SQLITE_OK || code == SQLITE_DONE;
+
+	s->has_refused_by_error |= code == SQLITE_ERROR;
+	append->message->id = 0;
+	append->outcome = APPEND_REFUSED;
+	snprintf(append->why, sizeof append->why, "%s",
+	         is_left_out ? "a trigger has left it out"
+	                     : sqlite3_errmsg(s->db));
+}
+
+/* Whether there still is a transaction: RAISE(ROLLBACK) in a trigger ends it. */
+static bool is_in_transaction(const struct sqlite_store *s)
+{
+	return !sqlite3_get_autocommit(s->db);
+}
+
+/* A message that is refused leaves nothing behind: neither its room nor an id
+ * that is used up, nor the row that RAISE(FAIL) would leave. */
+static bool insert_or_refuse(struct sqlite_store *s, struct append *append)
+{
+	if (!sqlite_run(s, MARK))
+		return false;
+	if (append_one(s, append))
+		return sqlite_run(s, KEEP_SINCE_MARK);
+	if (!is_its_own(s))
+		return false;
+	refuse(s, append);
+	return is_in_transaction(s) && sqlite_run(s, UNDO_SINCE_MARK) &&
+	       sqlite_run(s, KEEP_SINCE_MARK);
+}
+
+/* Those that were not refused so far. */
+static bool insert_rest(struct sqlite_store *s, struct append *appends,
+                        size_t count)
+{
+	bool good = sqlite_run(s, BEGIN_WRITE) && sqlite_know_newest(s);
+
+	for (size_t i = 0; good && i < count; i++)
+		good = appends[i].outcome == APPEND_REFUSED ||
+		       insert_or_refuse(s, &appends[i]);
+	return good;
+}
+
+/* Tries each in a transaction of its own that comes to nothing: the work does
+ * not grow with the square of those that would end a common one. */
+static bool sift(struct sqlite_store *s, struct append *appends, size_t count)
+{
+	bool good = true;
+
+	for (size_t i = 0; good && i < count; i++) {
+		if (appends[i].outcome == APPEND_REFUSED)
+			continue;
+		good = sqlite_run(s, BEGIN_WRITE);
+		if (good && !append_one(s, &appends[i])) {
+			good = is_its_own(s);
+			if (good)
+				refuse(s, &appends[i]);
+		}
+		if (good)
+			sqlite_end_transaction(s);
+	}
+	return good;
+}
+
+static size_t count_refused(const struct append *appends, size_t count)
+{
+	size_t refused = 0;
+
+	for (size_t i = 0; i < count; i++)
+		refused += appends[i].outcome == APPEND_REFUSED;
+	return refused;
+}
+
+/* False: it is no matter of single messages, which may show late: that SQLite
+ * can't do with the schema it tells by the code of an error in a trigger. Then
+ * none can be saved, and it is asked once more what is wrong. */
+static bool insert_each(struct sqlite_store *s, struct append *appends,
+                        size_t count)
+{
+	sqlite_end_transaction(s);
+	s->has_refused_by_error = false;
+	for (size_t i = 0; i < count; i++)
+		appends[i].outcome = APPEND_SAVED;
+	if (!insert_rest(s, appends, count) &&
+	    (is_in_transaction(s) || !sift(s, appends, count) ||
+	     !insert_rest(s, appends, count)))
+		return false;
+	if (count_refused(appends, count) < count || !s->has_refused_by_error)
+		return true;
+	sqlite_end_transaction(s);
+	return insert_all(s, appends, count);
+}
+
+/* A commit that fails in its last step, the sync, stands in the WAL whole. This
+ * connection knows that it is void; but whoever is the first to open the
+ * database after a crash, or after a close that can't empty the WAL, would take
+ * it for good. So another commit is written over its begin. If its sync fails
+ * too, no harm is done: whoever takes that one for good finds no message in it. */
+static bool write_over_failed_commit(struct sqlite_store *s)
+{
+	bool good = sqlite_commit_mark(s);
+
+	sqlite_end_transaction(s);
+	return good;
+}
+
+/* Of those that are new; 0: none is. */
+static int64_t highest_id(const struct append *appends, size_t count)
+{
+	int64_t highest = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (appends[i].outcome == APPEND_SAVED)
+			highest = appends[i].message->id;
+	return highest;
+}
+
+static void note_saved(struct sqlite_store *s, const struct append *appends,
+                       size_t count, uint32_t *log)
+{
+	*log = s->log;
+	/* Before anything else reads: another may commit from now on. */
+	sqlite_note_version(s);
+	/* data_version does not move for one's own commits. */
+	s->data_version = -1;
+	s->is_locked = false;
+	sqlite_acknowledge(s, highest_id(appends, count));
+	sqlite_mark_committed(s);
+	sqlite_checkpoint_if_due(s);
+}
+
+/* Says in *again whether another try can't save a message twice. */
+static bool append_all(struct sqlite_store *s, struct append *appends,
+                       size_t count, uint32_t *log, bool *again)
+{
+	sqlite3_busy_timeout(s->db, s->is_locked ? 0 : s->busy_timeout_ms);
+	bool all_inserted = (insert_all(s, appends, count) ||
+	                     (is_its_own(s) && insert_each(s, appends, count))) &&
+	                    sqlite_mark_if_due(s);
+	if (all_inserted && sqlite_run(s, COMMIT)) {
+		note_saved(s, appends, count, log);
+		return true;
+	}
+	for (size_t i = 0; i < count; i++)
+		appends[i].message->id = 0;
+	if (s->is_set_back) {
+		sqlite_end_transaction(s);
+		*again = true;
+		return false;
+	}
+	s->is_locked = sqlite_is_locked_out(s);
+	sqlite_note_error(s);
+	/* SQLite calls it full. */
+	if ((sqlite3_errcode(s->db) & 0xff) == SQLITE_FULL)
+		sqlite_has_ids_left(s);
+	sqlite_end_transaction(s);
+	if (s->is_locked)
+		return false;
+	*again = !all_inserted || write_over_failed_commit(s);
+	sqlite_close_in_order(s);
+	return false;
+}
+
+static bool try_append(struct sqlite_store *s, struct append *appends,
+                       size_t count, uint32_t *log, bool *again)
+{
+	*again = false;
+	return sqlite_enter(s) &&
+	       sqlite_leave(s, append_all(s, appends, count, log, again));
+}
+
+/* What a new connection may better is tried on one at once: the database may
+ * have been read-only, or full, when this one was opened. */
+bool sqlite_append(void *connection, struct append *appends, size_t count,
+                          uint32_t *log)
+{
+	struct sqlite_store *s = connection;
+	bool again;
+
+	return try_append(s, appends, count, log, &again) ||
+	       (again && try_append(s, appends, count, log, &again));
+}
+
+bool sqlite_probe(void *connection)
+{
+	struct sqlite_store *s = connection;
+
+	if (!sqlite_enter(s))
+		return false;
+	sqlite3_busy_timeout(s->db, s->is_locked ? 0 : s->busy_timeout_ms);
+	return sqlite_leave(s, (sqlite_commit_mark(s) ||
+	                        sqlite_fail_by_database(s)) &&
+	                               sqlite_has_ids_left(s));
+}

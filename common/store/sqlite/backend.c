@@ -1,0 +1,108 @@
+/* The log in an SQLite database: the back-end's row, and its life. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "store/sqlite/place.h"
+#include "store/sqlite/private.h"
+
+/* Nobody asks how much memory SQLite has, and counting it takes a lock that all
+ * threads would share. Has no effect once SQLite is in use. */
+static void configure_library(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
+static void *sqlite_open(const struct store_settings *settings, const char *address,
+                         enum store_access access)
+{
+	struct sqlite_store *s = memory_get(sizeof *s);
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, configure_library);
+	s->path = memory_copy(address, strlen(address));
+	s->access = access;
+	s->busy_timeout_ms = (int)settings->busy_timeout;
+	s->wal_warning_bytes = settings->wal_warning;
+	pthread_mutex_init(&s->use, NULL);
+	sqlite_paths_find(&s->paths, s->path);
+	sqlite_place_join(s);
+	return s;
+}
+
+/* In good order a writer leaves an empty WAL, and SQLite none if it was the last
+ * to have the database open. */
+static void end_connection(struct sqlite_store *s)
+{
+	pthread_mutex_lock(&s->use);
+	if (s->access == STORE_WRITE && s->db != NULL && sqlite_is_in_place(s))
+		sqlite_finish_wal(s);
+	sqlite_close_in_order(s);
+	pthread_mutex_unlock(&s->use);
+}
+
+static void sqlite_close(void *connection)
+{
+	struct sqlite_store *s = connection;
+
+	end_connection(s);
+	incarnations_release(&s->incarnations);
+	sqlite_place_leave(s);
+	sqlite_paths_release(&s->paths);
+	pthread_mutex_destroy(&s->use);
+	free(s->path);
+	free(s);
+}
+
+static const char *sqlite_error(const void *connection)
+{
+	const struct sqlite_store *s = connection;
+
+	return s->error;
+}
+
+static const struct incarnations *sqlite_incarnations(const void *connection)
+{
+	const struct sqlite_store *s = connection;
+
+	return &s->incarnations;
+}
+
+static bool sqlite_is_hopeless(const void *connection)
+{
+	const struct sqlite_store *s = connection;
+
+	return s->hopeless;
+}
+
+/* A relative path would follow the folder that a program is started in; a name
+ * like :memory: is none. */
+static bool sqlite_check_address(const char *address, struct buffer *error)
+{
+	if (address[0] != '/')
+		buffer_printf(error, "%s is not an absolute path", address);
+	return address[0] == '/';
+}
+
+const struct store_backend store_sqlite = {
+	.scheme = "sqlite:",
+	.open = sqlite_open,
+	.close = sqlite_close,
+	.error = sqlite_error,
+	.connect = sqlite_connect,
+	.is_hopeless = sqlite_is_hopeless,
+	.check_address = sqlite_check_address,
+	.log_end = sqlite_log_end,
+	.incarnations = sqlite_incarnations,
+	.begin_incarnation = sqlite_begin_incarnation,
+	.append = sqlite_append,
+	.probe = sqlite_probe,
+	.tend = sqlite_tend,
+	.read_room = sqlite_read_room,
+	.read_states = sqlite_read_states,
+	.read_changes = sqlite_read_changes,
+	.read_one = sqlite_read_one,
+	.read_log = sqlite_read_log,
+	.find_tail = sqlite_find_tail,
+};

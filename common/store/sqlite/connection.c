@@ -1,0 +1,303 @@
+#include "store/sqlite/private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "os/folder.h"
+#include "store/sqlite/place.h"
+
+#define COLUMNS \
+	"m.id, m.sender_id, m.sender_name, m.sender_type, m.content," \
+	" m.client_id, m.sent_ms"
+
+static const char *const statements[STATEMENT_COUNT] = {
+	[BEGIN_READ] = "BEGIN",
+	[BEGIN_WRITE] = "BEGIN IMMEDIATE",
+	[COMMIT] = "COMMIT",
+	[ROLLBACK] = "ROLLBACK",
+	[MARK] = "SAVEPOINT message",
+	[KEEP_SINCE_MARK] = "RELEASE message",
+	[UNDO_SINCE_MARK] = "ROLLBACK TO message",
+	[DATA_VERSION] = "PRAGMA data_version",
+	[LOG_END] =
+		"SELECT coalesce((SELECT seq FROM sqlite_sequence"
+		" WHERE name = 'messages'), 0), changes, upheavals, tag"
+		" FROM change_count, newest_incarnation",
+	[INCARNATIONS] = "SELECT tag, began FROM incarnations ORDER BY number",
+	/* Other ids are those of numbered rooms, whatever name they are given. */
+	[FIND_ROOM] = "SELECT room_id FROM rooms WHERE name = ?1 AND room_id < 0",
+	[ADD_NUMBERED_ROOM] =
+		"INSERT OR IGNORE INTO rooms (room_id, name) VALUES (?1, ?2)",
+	[ADD_NAMED_ROOM] =
+		/* Nobody counts from what somebody else has put at the lower end. */
+		"INSERT INTO rooms (room_id, name)"
+		" VALUES (min(0, coalesce((SELECT min(room_id) FROM rooms"
+		"  WHERE room_id > -4611686018427387904), 0)) - 1, ?1)"
+		" RETURNING room_id",
+	[FIND_REPEATED] = "SELECT id, content = ?4 FROM messages"
+	                  " WHERE room_id = ?1 AND sender_id = ?2"
+	                  " AND client_id = ?3 AND id > 0",
+	[INSERT] = "INSERT INTO messages (room_id, sender_id, sender_name,"
+	           " sender_type, content, client_id, sent_ms)"
+	           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+	[ROOM_STATE] =
+		"SELECT (SELECT min(id) FROM messages"
+		" WHERE room_id = ?1 AND id > 0),"
+		" (SELECT max(id) FROM holes WHERE room_id = ?1 AND id <= ?2)",
+	[LAST_HOLE] = "SELECT max(id) FROM holes WHERE room_id = ?1 AND id <= ?2",
+	[LOWEST_ID] = "SELECT min(id) FROM messages",
+	[ROOMS_CHANGED] =
+		"SELECT c.room_id, r.name, c.changed, c.edited > ?1"
+		" FROM changed_rooms AS c LEFT JOIN rooms AS r USING (room_id)"
+		" WHERE c.changed > ?1 ORDER BY c.changed LIMIT ?2",
+	/* Where the page begins is found backwards in the index alone; from there
+	 * it is read forwards, so that nothing has to be sorted. */
+	[PAGE_NEWEST] = "SELECT " COLUMNS " FROM messages AS m"
+	                " WHERE m.room_id = ?1 AND m.id >= coalesce("
+	                "(SELECT id FROM messages WHERE room_id = ?1 AND id > 0"
+	                " ORDER BY id DESC LIMIT 1 OFFSET ?2 - 1), 1)"
+	                " ORDER BY m.id",
+	[PAGE_BEFORE] = "SELECT " COLUMNS " FROM messages AS m"
+	                " WHERE m.room_id = ?1 AND m.id < ?3 AND m.id >= coalesce("
+	                "(SELECT id FROM messages WHERE room_id = ?1 AND id > 0"
+	                " AND id < ?3 ORDER BY id DESC LIMIT 1 OFFSET ?2 - 1), 1)"
+	                " ORDER BY m.id",
+	/* One more than the limit, to see whether there is more. */
+	[PAGE_AFTER] = "SELECT " COLUMNS " FROM messages AS m"
+	               " WHERE m.room_id = ?1 AND m.id > ?3"
+	               " ORDER BY m.id LIMIT ?2 + 1",
+	/* What is passed over has no size; json_quote() takes no BLOB. */
+	[SIZES_BEFORE] = "SELECT CASE WHEN length(CAST(content AS BLOB)) > 4194304"
+	                 " THEN 0 ELSE length(CAST("
+	                 "json_quote(CAST(content AS TEXT)) AS BLOB)) END"
+	                 " FROM messages WHERE room_id = ?1 AND id < ?3 AND id > 0"
+	                 " ORDER BY id DESC LIMIT ?2",
+	[ONE] = "SELECT " COLUMNS " FROM messages AS m"
+	        " WHERE m.id = ?2 AND m.room_id = ?1",
+	[LOG_AFTER] = "SELECT " COLUMNS ", m.room_id, r.name"
+	              " FROM messages AS m LEFT JOIN rooms AS r USING (room_id)"
+	              " WHERE m.id > ?1 ORDER BY m.id LIMIT ?2",
+	[LOG_BACKWARDS] = "SELECT id, length(CAST(content AS BLOB))"
+	                  " + length(sender_name) + length(sender_id)"
+	                  " FROM messages WHERE id > 0 ORDER BY id DESC",
+	[READ_MARK] = ("SELECT mark, (SELECT rootpage FROM sqlite_schema"
+	               " WHERE name = 'life') FROM life"),
+	[WRITE_MARK] = "UPDATE life SET mark = ?1",
+};
+
+static void end_connection(struct sqlite_store *s, bool leaves_wal)
+{
+	for (size_t i = 0; i < STATEMENT_COUNT; i++) {
+		sqlite3_finalize(s->prepared[i]);
+		s->prepared[i] = NULL;
+	}
+	if (s->db != NULL)
+		sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
+		                  leaves_wal, NULL);
+	sqlite3_close(s->db);
+	s->db = NULL;
+	acknowledged_file_close(s->acknowledged);
+	s->acknowledged = NULL;
+	s->is_set_back = false;
+}
+
+void sqlite_disconnect(struct sqlite_store *s)
+{
+	end_connection(s, true);
+}
+
+void sqlite_close_in_order(struct sqlite_store *s)
+{
+	end_connection(s, s->db == NULL || !sqlite_is_in_place(s));
+}
+
+bool sqlite_fail(struct sqlite_store *s, const char *why)
+{
+	snprintf(s->error, sizeof s->error, "%s", why);
+	return false;
+}
+
+bool sqlite_note_error(struct sqlite_store *s)
+{
+	int code = sqlite3_errcode(s->db) & 0xff;
+	const char *unwritable;
+
+	sqlite_fail(s, sqlite3_errmsg(s->db));
+	if (sqlite_is_damage(code))
+		sqlite_place_damage(s->place, s->error);
+	if (code != SQLITE_READONLY && code != SQLITE_CANTOPEN)
+		return false;
+	s->wants_all_anew = s->access == STORE_WRITE;
+	unwritable = sqlite_paths_unwritable(&s->paths);
+	if (unwritable != NULL)
+		snprintf(s->error, sizeof s->error,
+		         "%s may not be written: give it to our user, or our "
+		         "group mode 0660: %s", unwritable,
+		         sqlite3_errmsg(s->db));
+	return false;
+}
+
+bool sqlite_is_locked_out(const struct sqlite_store *s)
+{
+	return (sqlite3_errcode(s->db) & 0xff) == SQLITE_BUSY;
+}
+
+void sqlite_end_transaction(struct sqlite_store *s)
+{
+	for (size_t i = 0; i < STATEMENT_COUNT; i++)
+		if (s->prepared[i] != NULL)
+			sqlite3_reset(s->prepared[i]);
+	if (!sqlite3_get_autocommit(s->db))
+		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+bool sqlite_fail_by_database(struct sqlite_store *s)
+{
+	bool is_kept = sqlite_is_locked_out(s);
+
+	sqlite_note_error(s);
+	sqlite_end_transaction(s);
+	if (!is_kept)
+		sqlite_close_in_order(s);
+	return false;
+}
+
+sqlite3_stmt *sqlite_prepare(struct sqlite_store *s, enum statement which)
+{
+	sqlite3_stmt **prepared = &s->prepared[which];
+
+	if (*prepared == NULL &&
+	    sqlite3_prepare_v3(s->db, statements[which], -1,
+	                       SQLITE_PREPARE_PERSISTENT, prepared,
+	                       NULL) != SQLITE_OK)
+		return NULL;
+	sqlite3_reset(*prepared);
+	return *prepared;
+}
+
+bool sqlite_run(struct sqlite_store *s, enum statement which)
+{
+	sqlite3_stmt *statement = sqlite_prepare(s, which);
+
+	if (statement == NULL || sqlite3_step(statement) != SQLITE_DONE)
+		return false;
+	return sqlite3_reset(statement) == SQLITE_OK;
+}
+
+bool sqlite_query_number(struct sqlite_store *s, const char *sql, int64_t *number)
+{
+	sqlite3_stmt *statement = NULL;
+	bool good = sqlite3_prepare_v2(s->db, sql, -1, &statement, NULL) ==
+	                    SQLITE_OK &&
+	            sqlite3_step(statement) == SQLITE_ROW;
+
+	if (good)
+		*number = sqlite3_column_int64(statement, 0);
+	return sqlite3_finalize(statement) == SQLITE_OK && good;
+}
+
+bool sqlite_execute(struct sqlite_store *s, const char *sql)
+{
+	return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK;
+}
+
+/* A start is patient and then fails. Later whoever sends waits no longer than for
+ * any other lock, and once: until it is gone nobody waits for it again. */
+bool sqlite_lock_folder(struct sqlite_store *s, int *lock)
+{
+	struct buffer error = {0};
+	int64_t patience_ms = !s->was_open      ? FOLDER_PATIENCE_MS
+	                      : s->folder_is_kept ? 0
+	                                        : s->busy_timeout_ms;
+
+	s->folder_is_kept = !folder_lock(s->path, patience_ms, lock, &error);
+	if (!s->folder_is_kept)
+		return true;
+	buffer_add(&error, "", 1);
+	sqlite_fail(s, error.data);
+	s->hopeless = true;
+	buffer_release(&error);
+	return false;
+}
+
+/* Others are waited for before the folder is locked, as that may take long. Nobody
+ * waits for that lock while it uses its connection: it is ours when we look at
+ * theirs. */
+static bool open_database(struct sqlite_store *s)
+{
+	int lock;
+
+	if (s->wants_all_anew)
+		sqlite_place_revoke(s);
+	s->wants_all_anew = false;
+	sqlite_place_drop_stale(s);
+	if (!sqlite_lock_folder(s, &lock))
+		return false;
+	bool good = sqlite_open_database(s) &&
+	            (s->access == STORE_READ || sqlite_recognise(s));
+	folder_unlock(lock);
+	return good;
+}
+
+static bool recognise_again(struct sqlite_store *s)
+{
+	int lock;
+
+	if (!sqlite_lock_folder(s, &lock))
+		return false;
+	bool good = sqlite_recognise(s);
+	folder_unlock(lock);
+	return good;
+}
+
+/* Connections are made one after the other. A writer then settles, which may
+ * take as long as somebody else holds a lock: by then others may connect. */
+static bool connect_anew(struct sqlite_store *s)
+{
+	bool good = true, is_fresh;
+
+	sqlite_places_lock();
+	s->is_taken = true;
+	if (s->db != NULL && !sqlite_is_in_place(s))
+		sqlite_let_go(s);
+	is_fresh = s->db == NULL;
+	if (is_fresh)
+		good = open_database(s);
+	else if (s->is_set_back)
+		good = recognise_again(s);
+	s->is_taken = false;
+	pthread_mutex_lock(&s->use);
+	sqlite_places_unlock();
+	if (good && (is_fresh || s->is_set_back) && s->access == STORE_WRITE)
+		good = sqlite_settle(s) && sqlite_begin_if_due(s);
+	s->was_open = s->was_open || good;
+	if (good)
+		return true;
+	sqlite_disconnect(s);
+	pthread_mutex_unlock(&s->use);
+	return false;
+}
+
+bool sqlite_enter(struct sqlite_store *s)
+{
+	pthread_mutex_lock(&s->use);
+	if (!s->is_taken && s->db != NULL && !s->is_set_back &&
+	    sqlite_is_in_place(s))
+		return true;
+	pthread_mutex_unlock(&s->use);
+	return connect_anew(s);
+}
+
+bool sqlite_leave(struct sqlite_store *s, bool good)
+{
+	pthread_mutex_unlock(&s->use);
+	return good;
+}
+
+bool sqlite_connect(void *connection)
+{
+	struct sqlite_store *s = connection;
+
+	return sqlite_enter(s) && sqlite_leave(s, true);
+}

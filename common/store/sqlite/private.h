@@ -1,0 +1,349 @@
+/* The log in an SQLite database: what the files of this back-end share. This room
+ * alone knows SQLite; HACKING says which file does what.
+ *
+ * WAL with synchronous=FULL: a commit is on disk when it returns, and readers
+ * never wait for the writer. AUTOINCREMENT: ids ascend with commits (there is
+ * one writer at a time) and none comes twice, even after a DELETE.
+ *
+ * A database that is removed or replaced while it is open would go on being
+ * written to, unseen, and one that is written over would be mixed with what its
+ * WAL has. So every use looks at the three files (one stat each). If the database
+ * is another, or the WAL or its index are, it is opened anew; if it was written
+ * to, be it by a checkpoint, its mark is compared (wal.h). */
+#ifndef LONGROOM_SQLITE_PRIVATE_H
+#define LONGROOM_SQLITE_PRIVATE_H
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdint.h>
+
+#include "store/acknowledged_file.h"
+#include "store/sqlite/files.h"
+#include "store/sqlite/wal.h"
+#include "store/store_backend.h"
+
+enum statement {
+	BEGIN_READ,
+	BEGIN_WRITE,
+	COMMIT,
+	ROLLBACK,
+	MARK,
+	KEEP_SINCE_MARK,
+	UNDO_SINCE_MARK,
+	DATA_VERSION,
+	LOG_END,
+	INCARNATIONS,
+	FIND_ROOM,
+	ADD_NUMBERED_ROOM,
+	ADD_NAMED_ROOM,
+	FIND_REPEATED,
+	INSERT,
+	ROOM_STATE,
+	LAST_HOLE,
+	LOWEST_ID,
+	ROOMS_CHANGED,
+	PAGE_NEWEST,
+	PAGE_BEFORE,
+	PAGE_AFTER,
+	SIZES_BEFORE,
+	ONE,
+	LOG_AFTER,
+	LOG_BACKWARDS,
+	READ_MARK,
+	WRITE_MARK,
+	STATEMENT_COUNT
+};
+
+/* The files as they were when they were last known to belong together. */
+struct sqlite_seen {
+	struct file_look database, wal, shm;
+};
+
+/* What a writer knows of the WAL. Frames are counted from its begin. */
+struct sqlite_wal {
+	struct life own;     /* what this connection has drawn last */
+	bool touch_is_due;   /* the WAL begins, or may: the next commit touches it */
+	bool draw_is_due;    /* the next commit draws another, for a checkpoint
+	                      * follows it */
+	bool is_drawn;       /* the last commit was one that drew */
+	bool is_written;     /* the commit under way has a mark */
+	uint8_t salts[WAL_SALTS_BYTES]; /* of the WAL that has the mark */
+	int frames;          /* as of our last commit */
+	int checkpoint_from; /* so many frames make the next checkpoint due */
+	int64_t held_since_ms; /* a checkpoint can't end since then, for somebody
+	                        * reads what was before; 0: none is held up */
+	bool is_told;        /* that it is large */
+};
+
+struct sqlite_place;
+
+struct sqlite_store {
+	char *path;
+	struct sqlite_paths paths;
+	enum store_access access;
+	int busy_timeout_ms;
+	int64_t wal_warning_bytes;
+	struct sqlite_place *place;
+	struct sqlite_store *next; /* at the same place */
+	/* The thread that has the places' lock is at it, without its `use`; written
+	 * under both, or by the store's own thread under the first. */
+	bool is_taken;
+	/* Held by sqlite_enter() until sqlite_leave(). What follows is under it. */
+	pthread_mutex_t use;
+	sqlite3 *db; /* NULL: not connected */
+	struct sqlite_seen seen;
+	struct life file_life;   /* the mark that the database file had last */
+	uint32_t mark_page;
+	uint32_t pager_version;  /* a writer's: of the file, as `log` is that of */
+	int64_t seen_version;    /* PRAGMA data_version when it was compared last */
+	struct sqlite_wal wal;   /* a writer's */
+	sqlite3_stmt *prepared[STATEMENT_COUNT];
+	uint32_t first; /* the log's first tag */
+	uint32_t log;   /* its newest, as of the last look at the log's end */
+	struct incarnations incarnations; /* ... which ends with it */
+	struct acknowledged_file *acknowledged; /* a writer's */
+	const char *why_to_begin; /* another incarnation; NULL: there is no need */
+	bool wants_all_anew; /* the next connection can't share what the others of
+	                      * this process have: they end too */
+	/* A lock has outlasted busy_timeout: until it is gone nobody waits for it
+	 * again, lest all who come stand in line. */
+	bool is_locked;
+	bool folder_is_kept; /* the same for the lock of its folder */
+	bool was_open;
+	bool has_refused_by_error; /* a message, in this batch */
+	bool is_set_back; /* a writer's: the log is to be recognised anew */
+	/* What the last look at the log's end found, and the version it saw. */
+	int64_t data_version;
+	struct log_end end;
+	bool hopeless; /* the last failure is */
+	char error[256];
+};
+
+/* ---- connection.c ---- */
+
+/* A use of the connection: it is there, and its files are what they were. Only if
+ * true, sqlite_leave() has to follow; it returns what it is given. */
+bool sqlite_enter(struct sqlite_store *s);
+bool sqlite_leave(struct sqlite_store *s, bool good);
+
+/* As store_connect(). */
+bool sqlite_connect(void *connection);
+/* Leaves the WAL as it is. */
+void sqlite_disconnect(struct sqlite_store *s);
+/* Lets SQLite empty and remove the WAL, if this is the last connection and the
+ * files are what they were. */
+void sqlite_close_in_order(struct sqlite_store *s);
+
+/* Takes the folder's lock, for folder_unlock(). */
+bool sqlite_lock_folder(struct sqlite_store *s, int *lock);
+
+/* Both return false. The second keeps SQLite's reason, and drops a connection
+ * that a new one may better: one that is locked out is none of those. */
+bool sqlite_fail(struct sqlite_store *s, const char *why);
+bool sqlite_fail_by_database(struct sqlite_store *s);
+
+/* Keeps SQLite's reason, tells the place if it is damage, and names the file if
+ * one of them may not be written. Returns false. */
+bool sqlite_note_error(struct sqlite_store *s);
+
+/* Whether a code says so; without its extension. */
+static inline bool sqlite_is_damage(int code)
+{
+	return code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+}
+
+/* Whether the last failure is a lock, which passes by itself. */
+bool sqlite_is_locked_out(const struct sqlite_store *s);
+
+void sqlite_end_transaction(struct sqlite_store *s);
+
+/* Returns a statement that is reset; NULL: SQLite has an error. */
+sqlite3_stmt *sqlite_prepare(struct sqlite_store *s, enum statement which);
+/* Runs a statement that gives no rows. */
+bool sqlite_run(struct sqlite_store *s, enum statement which);
+/* The same for SQL that is needed once. */
+bool sqlite_execute(struct sqlite_store *s, const char *sql);
+bool sqlite_query_number(struct sqlite_store *s, const char *sql,
+                         int64_t *number);
+
+/* A text without data is NULL in SQL. Borrowed until the statement is reset. Both
+ * are here to be inlined: a page of ten messages calls them a hundred times. */
+static inline void sqlite_bind_text(sqlite3_stmt *statement, int at,
+                                    struct text text)
+{
+	if (text.data == NULL)
+		sqlite3_bind_null(statement, at);
+	else
+		sqlite3_bind_text(statement, at, text.data, (int)text.size,
+		                  SQLITE_STATIC);
+}
+
+static inline struct text sqlite_column_text(sqlite3_stmt *statement, int column)
+{
+	struct text text;
+
+	text.data = (const char *)sqlite3_column_text(statement, column);
+	text.size = (size_t)sqlite3_column_bytes(statement, column);
+	return text;
+}
+
+/* ---- schema.c ---- */
+
+/* Looks whose file it is before anything in it is changed; a writer then makes
+ * the tables, or updates them. Says through s->hopeless what can't be mended by
+ * trying again. */
+bool sqlite_set_up_schema(struct sqlite_store *s);
+
+/* Whether a database file that begins like this is, or was, a log. */
+bool sqlite_is_our_application(const uint8_t *head);
+
+/* ---- open.c: with the places locked, and the store taken ---- */
+
+/* Opens the database in its place, once it is known whose the side files are. Under
+ * the folder's lock. */
+bool sqlite_open_database(struct sqlite_store *s);
+/* Ends a connection to a database that was moved, replaced or written over, or is
+ * damaged. A writer first brings what it has in the WAL into the database that it
+ * belongs to, if that is still there, and clears the place. */
+void sqlite_let_go(struct sqlite_store *s);
+
+/* ---- life.c ---- */
+
+/* Whether the files are still those that were opened: see above. False also: the
+ * place is damaged, and this connection is the one that has to say when it is no
+ * longer. */
+bool sqlite_is_in_place(struct sqlite_store *s);
+/* Whether another file stands under one of their names now. */
+bool sqlite_files_differ(const struct sqlite_store *s, struct sqlite_seen *now);
+/* Whether this connection has to have a damaged place checked. */
+bool sqlite_has_to_check(const struct sqlite_store *s);
+/* What the open database file has become. */
+enum own_file {
+	FILE_IS_OWN,
+	FILE_IS_FOREIGN, /* it has no mark that may follow the one it had */
+	FILE_IS_UNKNOWN, /* it can't be read now */
+};
+enum own_file sqlite_is_own_file(struct sqlite_store *s);
+/* Remembers the files as they are. */
+void sqlite_see_files(struct sqlite_store *s);
+
+/* Within a transaction that is about to be committed: draws or touches the mark
+ * if that is due. */
+bool sqlite_mark_if_due(struct sqlite_store *s);
+/* After the commit. */
+void sqlite_mark_committed(struct sqlite_store *s);
+/* Reads the mark that the log has: for a writer that has just connected. */
+bool sqlite_read_mark(struct sqlite_store *s, struct mark *mark);
+
+/* Commits a mark alone: a change that nobody sees but the disk does. */
+bool sqlite_commit_mark(struct sqlite_store *s);
+
+/* ---- checkpoint.c: a writer's ---- */
+
+/* No checkpoints but ours. */
+void sqlite_watch_wal(struct sqlite_store *s);
+/* All that is in the WAL goes into the database, and the WAL begins anew. */
+bool sqlite_settle(struct sqlite_store *s);
+/* After a commit: a checkpoint if one is due. */
+void sqlite_checkpoint_if_due(struct sqlite_store *s);
+/* As store_tend(). */
+void sqlite_tend(void *connection);
+/* By a handle whose file is no longer in its place: all that is in the WAL goes
+ * into that. False: a part of it does not. */
+bool sqlite_empty_wal(struct sqlite_store *s);
+/* Before a connection ends in good order. */
+void sqlite_finish_wal(struct sqlite_store *s);
+
+/* ---- incarnation.c ---- */
+
+/* Has a writer that has just opened the database, or found it set back, look
+ * whether it has all that was acknowledged. Under the folder's lock. */
+bool sqlite_recognise(struct sqlite_store *s);
+/* If not, begins a new incarnation: after sqlite_settle(). */
+bool sqlite_begin_if_due(struct sqlite_store *s);
+
+/* Within a transaction that writes: s->log is the newest incarnation's tag, be it
+ * that another has begun one. False also: another program has set the log back, as
+ * the shell's .restore does, and s->is_set_back says so: the next sqlite_enter()
+ * recognises it. */
+bool sqlite_know_newest(struct sqlite_store *s);
+/* It is, as the last transaction was: nothing is to be read again until somebody
+ * else has committed. */
+void sqlite_note_version(struct sqlite_store *s);
+
+/* The log was committed up to this id, and that is about to be told. */
+void sqlite_acknowledge(struct sqlite_store *s, int64_t id);
+
+/* As in store.h. */
+bool sqlite_begin_incarnation(void *connection, struct log_end *end);
+
+/* ---- append.c, as in store.h ---- */
+
+bool sqlite_append(void *connection, struct append *appends, size_t count,
+                   uint32_t *log);
+bool sqlite_probe(void *connection);
+
+/* ---- changes.c ---- */
+
+/* Finds the highest id removed from the room up to an id; 0: none. */
+bool sqlite_find_hole(struct sqlite_store *s, int64_t room_id, int64_t upto,
+                      int64_t *id);
+
+/* As in store.h. */
+bool sqlite_read_changes(void *connection, int64_t since,
+                         struct room_change *rooms, size_t most, size_t *count,
+                         int64_t *upto, struct log_end *end);
+
+/* ---- foreign.c ---- */
+
+/* Tells the operator, once, of a row that nobody can be given. */
+void sqlite_pass_over(int64_t id, const char *why);
+
+/* Fills in all but the room, borrowed from the row. False: it is passed over. */
+bool sqlite_read_message(sqlite3_stmt *row, struct message *m);
+
+/* Of what is in two columns. False: no client could have asked for this room. */
+bool sqlite_read_room_name(sqlite3_stmt *row, int id_column, int name_column,
+                           struct room_name *room);
+
+/* Tells of rows before the log's begin. False: SQLite has an error. */
+bool sqlite_look_for_low_ids(struct sqlite_store *s);
+
+/* False, and why: the highest id there can be was given out. */
+bool sqlite_has_ids_left(struct sqlite_store *s);
+
+/* ---- read.c ---- */
+
+/* Reads the log's end within the caller's transaction, and its incarnations
+ * if there are others by now. */
+bool sqlite_read_end(struct sqlite_store *s, struct log_end *end);
+
+/* The parts of a read that is of one moment. */
+bool sqlite_begin_read(struct sqlite_store *s, struct log_end *end);
+bool sqlite_finish_read(struct sqlite_store *s, bool good);
+
+/* Of a log that ends there: ids may have been set back. */
+bool sqlite_read_room_state(struct sqlite_store *s, int64_t room_id,
+                            const struct log_end *end,
+                            struct room_state *state);
+
+/* Finds a room's id: *id is 0 if the room does not exist. */
+bool sqlite_find_room(struct sqlite_store *s, const struct room_name *room,
+                      int64_t *id);
+
+/* As in store.h. */
+bool sqlite_log_end(void *connection, struct log_end *end);
+bool sqlite_read_room(void *connection, const struct room_name *room,
+                      const struct store_range *range, store_visit *visit,
+                      void *context, struct store_page *page);
+bool sqlite_read_states(void *connection, const struct room_name *rooms,
+                        size_t count, struct room_state *states,
+                        struct log_end *end);
+bool sqlite_read_one(void *connection, const struct room_name *room, int64_t id,
+                     store_visit *visit, void *context, struct log_end *end,
+                     bool *found);
+bool sqlite_read_log(void *connection, int64_t id, int64_t limit, int64_t bytes,
+                     store_visit *visit, void *context, struct log_page *page);
+bool sqlite_find_tail(void *connection, int64_t bytes, int64_t *id);
+
+#endif

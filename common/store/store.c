@@ -1,0 +1,156 @@
+#include "store/store.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "store/store_backend.h"
+
+static const struct store_backend *const backends[] = {&store_sqlite};
+
+const char store_no_id_left[] =
+	"no id is left: the table messages has, or had, one of 9223372036854775807";
+
+struct store {
+	const struct store_backend *backend;
+	void *connection;
+};
+
+/* Finds the back-end of a url and cuts its scheme off. */
+static const struct store_backend *find_backend(const char **url,
+                                                struct buffer *error)
+{
+	for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++) {
+		size_t size = strlen(backends[i]->scheme);
+
+		if (strncmp(*url, backends[i]->scheme, size) == 0) {
+			*url += size;
+			return backends[i];
+		}
+	}
+	if ((*url)[0] == '/')
+		buffer_printf(error, "%s: add the scheme: sqlite:%s", *url, *url);
+	else
+		buffer_printf(error, "%s: write sqlite: and an absolute path", *url);
+	return NULL;
+}
+
+bool store_check_url(const char *url, struct buffer *error)
+{
+	const struct store_backend *backend = find_backend(&url, error);
+
+	return backend != NULL && backend->check_address(url, error);
+}
+
+struct store *store_new(const struct store_settings *settings,
+                        enum store_access access, struct buffer *error)
+{
+	const char *address = settings->url;
+	const struct store_backend *backend = find_backend(&address, error);
+	struct store *store;
+
+	if (backend == NULL)
+		return NULL;
+	store = memory_get(sizeof *store);
+	store->backend = backend;
+	store->connection = backend->open(settings, address, access);
+	return store;
+}
+
+void store_free(struct store *store)
+{
+	if (store == NULL)
+		return;
+	store->backend->close(store->connection);
+	free(store);
+}
+
+const char *store_error(const struct store *store)
+{
+	return store->backend->error(store->connection);
+}
+
+bool store_connect(struct store *store)
+{
+	return store->backend->connect(store->connection);
+}
+
+bool store_is_hopeless(const struct store *store)
+{
+	return store->backend->is_hopeless(store->connection);
+}
+
+bool store_log_end(struct store *store, struct log_end *end)
+{
+	return store->backend->log_end(store->connection, end);
+}
+
+const struct incarnations *store_incarnations(const struct store *store)
+{
+	return store->backend->incarnations(store->connection);
+}
+
+bool store_begin_incarnation(struct store *store, struct log_end *end)
+{
+	return store->backend->begin_incarnation(store->connection, end);
+}
+
+bool store_append(struct store *store, struct append *appends, size_t count,
+                  uint32_t *log)
+{
+	return store->backend->append(store->connection, appends, count, log);
+}
+
+bool store_probe(struct store *store)
+{
+	return store->backend->probe(store->connection);
+}
+
+void store_tend(struct store *store)
+{
+	store->backend->tend(store->connection);
+}
+
+bool store_read_room(struct store *store, const struct room_name *room,
+                     const struct store_range *range, store_visit *visit,
+                     void *context, struct store_page *page)
+{
+	return store->backend->read_room(store->connection, room, range, visit,
+	                                 context, page);
+}
+
+bool store_read_states(struct store *store, const struct room_name *rooms,
+                       size_t count, struct room_state *states,
+                       struct log_end *end)
+{
+	return store->backend->read_states(store->connection, rooms, count,
+	                                   states, end);
+}
+
+bool store_read_changes(struct store *store, int64_t since,
+                        struct room_change *rooms, size_t most, size_t *count,
+                        int64_t *upto, struct log_end *end)
+{
+	return store->backend->read_changes(store->connection, since, rooms,
+	                                    most, count, upto, end);
+}
+
+bool store_read_one(struct store *store, const struct room_name *room,
+                    int64_t id, store_visit *visit, void *context,
+                    struct log_end *end, bool *found)
+{
+	return store->backend->read_one(store->connection, room, id, visit,
+	                                context, end, found);
+}
+
+bool store_read_log(struct store *store, int64_t id, int64_t limit,
+                    int64_t bytes, store_visit *visit, void *context,
+                    struct log_page *page)
+{
+	return store->backend->read_log(store->connection, id, limit, bytes,
+	                                visit, context, page);
+}
+
+bool store_find_tail(struct store *store, int64_t bytes, int64_t *id)
+{
+	return store->backend->find_tail(store->connection, bytes, id);
+}

@@ -1,0 +1,45 @@
+/* What a back-end gives store.c. The functions are those of store.h, with the
+ * back-end's own connection in place of the store. */
+#ifndef LONGROOM_STORE_BACKEND_H
+#define LONGROOM_STORE_BACKEND_H
+
+#include "config/settings.h"
+#include "store/log.h"
+
+struct store_backend {
+	const char *scheme; /* of store.url, with the colon */
+	void *(*open)(const struct store_settings *settings, const char *address,
+	              enum store_access access);
+	void (*close)(void *connection);
+	const char *(*error)(const void *connection);
+	bool (*connect)(void *connection);
+	bool (*is_hopeless)(const void *connection);
+	bool (*check_address)(const char *address, struct buffer *error);
+	bool (*log_end)(void *connection, struct log_end *end);
+	const struct incarnations *(*incarnations)(const void *connection);
+	bool (*begin_incarnation)(void *connection, struct log_end *end);
+	bool (*append)(void *connection, struct append *appends, size_t count,
+	               uint32_t *log);
+	bool (*probe)(void *connection);
+	void (*tend)(void *connection);
+	bool (*read_room)(void *connection, const struct room_name *room,
+	                  const struct store_range *range, store_visit *visit,
+	                  void *context, struct store_page *page);
+	bool (*read_states)(void *connection, const struct room_name *rooms,
+	                    size_t count, struct room_state *states,
+	                    struct log_end *end);
+	bool (*read_changes)(void *connection, int64_t since,
+	                     struct room_change *rooms, size_t most,
+	                     size_t *count, int64_t *upto, struct log_end *end);
+	bool (*read_one)(void *connection, const struct room_name *room,
+	                 int64_t id, store_visit *visit, void *context,
+	                 struct log_end *end, bool *found);
+	bool (*read_log)(void *connection, int64_t id, int64_t limit,
+	                 int64_t bytes, store_visit *visit, void *context,
+	                 struct log_page *page);
+	bool (*find_tail)(void *connection, int64_t bytes, int64_t *id);
+};
+
+extern const struct store_backend store_sqlite;
+
+#endif

@@ -1,0 +1,30 @@
+/* An HTTP answer's head and body, from the bytes received so far. Pure: it
+ * keeps nothing between calls, so a part that was not enough is simply given
+ * again with more behind it.
+ *
+ * It knows what nginx and longroom-pushd send: HTTP/1.x, a body with
+ * Content-Length, chunked, or up to the end of the connection. No 1xx. */
+#ifndef LONGROOM_LOAD_ANSWER_H
+#define LONGROOM_LOAD_ANSWER_H
+
+#include <stdbool.h>
+
+#include "base/text.h"
+
+enum answer_state { ANSWER_PARTIAL, ANSWER_WHOLE, ANSWER_BAD };
+
+struct answer {
+	int status;
+	bool closes;      /* the other side takes no more requests here */
+	struct text body; /* inside the data given */
+	size_t expected;  /* bytes of the whole answer; 0: not known yet */
+	struct text last_modified, etag; /* these headers; empty: not there */
+};
+
+/* ended: nothing more will come. The pieces of a chunked body are moved
+ * together in place once all are there. Bytes behind the answer make it bad:
+ * nobody asked for them. */
+enum answer_state answer_parse(char *data, size_t size, bool ended,
+                               struct answer *answer);
+
+#endif

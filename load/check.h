@@ -1,0 +1,79 @@
+/* Is every delivery right? Judges what followers are shown against what was
+ * sent, and counts.
+ *
+ * Followers 0 to readers-1 are the rooms' histories, read at the end; behind
+ * them come the waiters. Where a follower stands is the ledger's business; here
+ * it is about contents, rooms, latencies and words for what is wrong. */
+#ifndef LONGROOM_LOAD_CHECK_H
+#define LONGROOM_LOAD_CHECK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "latency.h"
+#include "ledger.h"
+#include "mark.h"
+#include "options.h"
+#include "page.h"
+#include "schedule.h"
+
+/* A message of the run. All 0: not sent yet. */
+struct message {
+	int64_t sent_ns; /* the first time */
+	int64_t id;      /* as far as known, else 0 */
+	uint32_t sender;
+	uint32_t sequence;
+};
+
+struct check {
+	const struct options *options;
+	struct schedule *schedule; /* is told of deliveries */
+	struct mark_style style;
+	struct ledger ledger;
+	struct message *messages;
+	uint32_t readers, waiters;
+	unsigned char **unsaved_seen; /* a waiter's bits; NULL: none so far */
+
+	uint64_t deliveries;  /* to waiters, each once */
+	uint64_t full_answers; /* polls that brought messages */
+	uint64_t from_history; /* messages that readers saw */
+	uint64_t unsaved, foreign;
+	uint64_t doubled, out_of_order, damaged, gaps, resets;
+	int64_t last_delivery_ns;
+	struct latency latency;
+	int complaints;
+};
+
+void check_init(struct check *check, const struct options *options,
+                struct schedule *schedule, uint32_t tag);
+void check_release(struct check *check);
+
+/* Says on stderr what went wrong, the first few times. */
+void check_complain(struct check *check, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Call it before the message's first POST. Later calls change nothing: a POST
+ * that is repeated must have the same content. */
+void check_sending(struct check *check, uint32_t number, uint32_t sender,
+                   uint32_t sequence, int64_t now_ns);
+
+/* Writes the message's content; as mark_write. */
+size_t check_content(const struct check *check, uint32_t number, char *content);
+
+/* The POST was answered with this id. */
+void check_posted(struct check *check, uint32_t number, int64_t id);
+
+/* The follower begins behind this page. */
+void check_joined(struct check *check, uint32_t follower,
+                  const struct page *page);
+
+/* A reader follows from here on, from where it joined. */
+void check_reads(struct check *check, uint32_t reader);
+
+void check_page(struct check *check, uint32_t follower, const struct page *page,
+                int64_t received_ns);
+
+/* Says some of what is lost. */
+void check_complain_lost(struct check *check);
+
+#endif

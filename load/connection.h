@@ -1,0 +1,109 @@
+/* One HTTP connection that asks and is answered, one request at a time, and the
+ * loop that drives all of them.
+ *
+ * A connection that waits for its answer holds no buffers: requests are sent
+ * from the caller's memory, answers are read into one buffer that all share.
+ * Only what does not fit at once (a large answer, a full socket) is kept aside.
+ *
+ * When it fails it is closed and its owner is told; whether to try again, and
+ * with what, is the owner's decision. */
+#ifndef LONGROOM_LOAD_CONNECTION_H
+#define LONGROOM_LOAD_CONNECTION_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "answer.h"
+#include "target.h"
+#include "timer.h"
+
+enum connection_state {
+	CONNECTION_CLOSED,
+	CONNECTION_OPENING,
+	CONNECTION_IDLE,
+	CONNECTION_ASKED,
+};
+
+enum failure {
+	FAILED_CONNECT,  /* nothing was sent */
+	FAILED_BROKEN,   /* it ended before the answer did */
+	FAILED_SILENT,   /* no answer in time */
+	FAILED_NOT_HTTP, /* the answer can't be read */
+	FAILURE_KINDS,
+};
+
+struct network;
+struct connection;
+
+struct connection_events {
+	/* It is IDLE: the owner may ask. */
+	void (*ready)(struct connection *connection);
+	/* The answer is valid during the call. The connection is IDLE, or CLOSED
+	 * if the other side wants no more. */
+	void (*answered)(struct connection *connection,
+	                 const struct answer *answer);
+	/* It is CLOSED. */
+	void (*failed)(struct connection *connection, enum failure failure);
+};
+
+/* Must stay where it is: timers and epoll point to it. */
+struct connection {
+	struct timer timer; /* first: the loop finds the connection by it */
+	struct network *network;
+	const struct connection_events *events;
+	const struct target *target;
+	char *held;   /* the part of an answer that has come; NULL: none */
+	char *unsent; /* the part of a request that has not gone; NULL: none */
+	uint32_t held_size, held_room, unsent_size, unsent_at;
+	int fd;
+	uint32_t source; /* which address it comes from; see target_connect */
+	uint8_t state;   /* enum connection_state */
+	uint8_t tries;   /* since it last worked */
+};
+
+struct network {
+	int epoll;
+	struct timer_wheel wheel;
+	int64_t now_ns; /* when the answer, or the timer, at hand came up */
+	uint64_t random;
+	uint32_t sources; /* addresses to come from; 0: any */
+	uint32_t next_source;
+	char *buffer;
+	uint64_t opened;
+	uint64_t failures[FAILURE_KINDS];
+	int last_errno; /* of a connection that could not be made or broke; or 0 */
+};
+
+/* False with errno. seed: of the back-off's jitter; not 0. */
+bool network_init(struct network *network, uint32_t sources, uint64_t seed);
+void network_release(struct network *network);
+
+/* Waits for what happens next, until a timer's tick or until_ns, and handles
+ * it. While it waits, `mask` is the mask of signals. */
+void network_turn(struct network *network, int64_t until_ns,
+                  const sigset_t *mask);
+
+void connection_init(struct connection *connection, struct network *network,
+                     const struct connection_events *events,
+                     const struct target *target);
+
+/* Forgets an answer that is due, and any wait. It can be used again. */
+void connection_close(struct connection *connection);
+
+/* ready() will be called when it can be asked: at once if it is IDLE. */
+void connection_want(struct connection *connection);
+
+/* The same after a time. */
+void connection_want_in(struct connection *connection, int64_t ns);
+
+/* The same after a short, random wait that grows with each try. */
+void connection_want_later(struct connection *connection);
+
+/* Sends a request; it must be IDLE. answered() or failed() follows, never during
+ * the call. */
+void connection_ask(struct connection *connection, const char *request,
+                    size_t size, int64_t timeout_ns);
+
+#endif

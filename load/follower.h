@@ -1,0 +1,52 @@
+/* Clients that follow rooms: the waiters, who join and then poll after their
+ * cursor for ever, and the readers, who mark the end of each room's history at
+ * the start and read what came behind it at the end.
+ *
+ * Errors are survived as PROTOCOL says: wait a moment, repeat with the same
+ * cursor. What the pages hold is the check's business. */
+#ifndef LONGROOM_LOAD_FOLLOWER_H
+#define LONGROOM_LOAD_FOLLOWER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "check.h"
+#include "connection.h"
+#include "nchan.h"
+#include "options.h"
+#include "page.h"
+
+struct follower_client;
+
+struct followers {
+	const struct options *options;
+	struct network *network;
+	struct check *check;
+	struct follower_client *list; /* numbered as in the check */
+	uint32_t count, readers;
+	uint32_t started, joined;
+	uint32_t waiters_joined; /* of those that joined */
+	uint32_t done; /* readers that have read all */
+	struct page page;
+	char place[NCHAN_PLACE_SIZE]; /* what page.cursor points to, with nchan */
+
+	uint64_t polls, answers, empty;
+	uint64_t early;         /* empty answers long before the time was up */
+	uint64_t server_errors; /* 5xx */
+	uint64_t refused;       /* other answers that are no page */
+	uint64_t stuck;         /* polls without an answer in time */
+};
+
+void followers_init(struct followers *followers, const struct options *options,
+                    struct network *network, struct check *check);
+void followers_release(struct followers *followers);
+
+/* Starts as many as may join now. Call it until all have joined. */
+void followers_join_more(struct followers *followers);
+bool followers_have_joined(const struct followers *followers);
+
+/* Sets the readers to work. */
+void followers_read(struct followers *followers);
+bool followers_have_read(const struct followers *followers);
+
+#endif

@@ -1,0 +1,43 @@
+/* The JSON of Longroom's answers: a page of messages, or one message. Pure.
+ *
+ * A small reader made for this shape: strict about JSON's structure, members in
+ * any order, unknown ones skipped. Texts point into the JSON and are as they
+ * stand there, escapes included. */
+#ifndef LONGROOM_LOAD_PAGE_H
+#define LONGROOM_LOAD_PAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/text.h"
+
+struct item {
+	int64_t id; /* 0: null, it is in no log */
+	bool unsaved;
+	struct text room;
+	struct text content;
+};
+
+struct page {
+	struct text room;
+	struct text cursor;
+	bool more, gap, reset;
+	int64_t retry_ms; /* 0: none */
+	size_t count;
+	struct item *items;
+	size_t items_room; /* allocated; kept from page to page */
+};
+
+/* {0} is an empty page. False: this is no page; it may hold anything then.
+ * A page without a cursor that could stand in a URL, and one whose "count" is
+ * not the number of its messages, are none. */
+bool page_parse(struct page *page, struct text json);
+
+/* The same of messages alone, one a line; sets neither room nor cursor. */
+bool page_parse_lines(struct page *page, struct text lines);
+
+void page_release(struct page *page);
+
+bool item_parse(struct item *item, struct text json);
+
+#endif

@@ -1,0 +1,13 @@
+/* What a run says at its end: a table for people, an object for programs. */
+#ifndef LONGROOM_LOAD_REPORT_H
+#define LONGROOM_LOAD_REPORT_H
+
+#include <stdio.h>
+
+#include "run.h"
+
+void report_table(const struct run *run, const struct verdict *verdict,
+                  FILE *to);
+void report_json(const struct run *run, const struct verdict *verdict, FILE *to);
+
+#endif
