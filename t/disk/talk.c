@@ -71,7 +71,7 @@ static struct store *open_store(const struct settings *settings,
                                 enum store_access access)
 {
 	struct buffer error = {0};
-	struct store *store = store_new(settings, access, &error);
+	struct store *store = store_new(&settings->store, access, &error);
 
 	if (store == NULL)
 		abort();
