@@ -8,6 +8,9 @@ use warnings;
 
 use Cwd            ();
 use File::Basename ();
+use FindBin        ();
+use lib "$FindBin::Bin/lib";
+use Skipped        ();
 use File::Temp     ();
 use Test::More;
 

@@ -6,6 +6,9 @@ use warnings;
 
 use Cwd            ();
 use File::Basename ();
+use FindBin        ();
+use lib "$FindBin::Bin/lib";
+use Skipped        ();
 use Test::More;
 
 my $source = $ENV{LONGROOM_SOURCE} || Cwd::abs_path(File::Basename::dirname(__FILE__) . '/..');

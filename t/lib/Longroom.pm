@@ -33,6 +33,7 @@ use JSON::PP       ();
 use IPC::Open2     qw(open2);
 use POSIX          qw(WNOHANG);
 use Scalar::Util   qw(weaken);
+use Skipped        ();
 use Socket         qw(SOMAXCONN);
 use Test::More     ();
 use Time::HiRes    qw(sleep time);
