@@ -308,6 +308,8 @@ subtest 'longroom-history on a disk that fails' => sub {
         is join(' ', grep { !/^(?:20[01]|202|503)$/ || $_ == ($reject ? 202 : 503) } keys %status), '',
             '... as the settings say';
         is $answers->{199}{status}, 201, '... and in the end with 201' if $fault !~ /-:/;
+        like $l->log('history'), qr/Failed to save message to database: .*: Input\/output error: room_id=/,
+            '... and the log has what the system said' if $fault =~ /write.*EIO/;
         $l->stop_program('history');
         $l->start_program('history');
         is_as_answered($l, $answers, '... and after a restart it has kept its word');

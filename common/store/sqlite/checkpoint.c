@@ -4,6 +4,7 @@
  * nobody sends a message then. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -164,6 +165,13 @@ void sqlite_tend(void *connection)
 	sqlite_leave(s, true);
 }
 
+static bool fail_to_sync(struct sqlite_store *s)
+{
+	snprintf(s->error, sizeof s->error, "can't sync the folder of %s: %s",
+	         s->paths.database, strerror(errno));
+	return false;
+}
+
 /* What a process that died, or a sync that failed, has left in the WAL can be
  * read, but is perhaps not on disk, and no later sync of the WAL need bring it
  * there; yet whatever is appended to the WAL would stand on it, and a repeated
@@ -190,7 +198,7 @@ bool sqlite_settle(struct sqlite_store *s)
 	s->wal.held_since_ms = code == SQLITE_OK ? 0 : clock_monotonic_ms();
 	sqlite3_busy_timeout(s->db, s->busy_timeout_ms);
 	if (!folder_sync(s->paths.database))
-		return sqlite_fail(s, strerror(errno));
+		return fail_to_sync(s);
 	return sqlite_is_in_place(s) ||
 	       sqlite_fail(s, "the database was replaced a moment ago");
 }

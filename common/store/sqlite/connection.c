@@ -118,12 +118,27 @@ bool sqlite_fail(struct sqlite_store *s, const char *why)
 	return false;
 }
 
+/* SQLite's words need not be the system's: "unable to open database file". */
+static bool fail_as_told(struct sqlite_store *s)
+{
+	int code = sqlite3_errcode(s->db) & 0xff;
+	int why = code == SQLITE_CANTOPEN || code == SQLITE_IOERR
+	                  ? sqlite3_system_errno(s->db)
+	                  : 0;
+
+	if (why == 0)
+		return sqlite_fail(s, sqlite3_errmsg(s->db));
+	snprintf(s->error, sizeof s->error, "%s: %s", sqlite3_errmsg(s->db),
+	         strerror(why));
+	return false;
+}
+
 bool sqlite_note_error(struct sqlite_store *s)
 {
 	int code = sqlite3_errcode(s->db) & 0xff;
 	const char *unwritable;
 
-	sqlite_fail(s, sqlite3_errmsg(s->db));
+	fail_as_told(s);
 	if (sqlite_is_damage(code))
 		sqlite_place_damage(s->place, s->error);
 	if (code != SQLITE_READONLY && code != SQLITE_CANTOPEN)

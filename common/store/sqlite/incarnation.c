@@ -169,16 +169,23 @@ bool sqlite_know_newest(struct sqlite_store *s)
 	       sqlite_fail(s, "another program has set the log back");
 }
 
+static bool fail_beside(struct sqlite_store *s, const char *what)
+{
+	snprintf(s->error, sizeof s->error, "%s-acknowledged %s: %s", s->path,
+	         what, strerror(errno));
+	return false;
+}
+
 static bool begin_alone(struct sqlite_store *s, struct log_end *end)
 {
 	s->acknowledged = acknowledged_file_open(s->path);
 	if (!acknowledged_file_is_there(s->acknowledged))
-		return sqlite_fail(s, "the file beside it can't be opened");
+		return fail_beside(s, "can't be opened");
 	if (!acknowledged_file_claim(s->acknowledged))
-		return sqlite_fail(
-			s, errno == EAGAIN || errno == EACCES
-			           ? "another writer has the log open: end it first"
-			           : strerror(errno));
+		return errno == EAGAIN || errno == EACCES
+		               ? sqlite_fail(s, "another writer has the log open: "
+		                                "end it first")
+		               : fail_beside(s, "can't be locked");
 	sqlite_places_lock();
 	bool good = sqlite_open_database(s);
 	sqlite_places_unlock();

@@ -142,8 +142,8 @@ bool sqlite_lock_folder(struct sqlite_store *s, int *lock);
 bool sqlite_fail(struct sqlite_store *s, const char *why);
 bool sqlite_fail_by_database(struct sqlite_store *s);
 
-/* Keeps SQLite's reason, tells the place if it is damage, and names the file if
- * one of them may not be written. Returns false. */
+/* Keeps SQLite's reason, with errno's where it has one, tells the place if it is
+ * damage, and names the file if one of them may not be written. Returns false. */
 bool sqlite_note_error(struct sqlite_store *s);
 
 /* Whether a code says so; without its extension. */

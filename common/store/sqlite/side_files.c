@@ -271,6 +271,11 @@ static int take_line(void *why, int columns, char **values, char **names)
 	return 0;
 }
 
+static bool is_by_system(int code)
+{
+	return (code & 0xff) == SQLITE_CANTOPEN || (code & 0xff) == SQLITE_IOERR;
+}
+
 enum check side_files_check_database(const struct sqlite_paths *paths,
                                      struct buffer *why)
 {
@@ -284,6 +289,8 @@ enum check side_files_check_database(const struct sqlite_paths *paths,
 		                    NULL);
 	if (code != SQLITE_OK)
 		buffer_add_string(why, sqlite3_errmsg(db));
+	if (is_by_system(code))
+		buffer_printf(why, ": %s", strerror(sqlite3_system_errno(db)));
 	sqlite3_close(db);
 	if (code == SQLITE_OK)
 		return why->size == 0 ? CHECK_SOUND : CHECK_DAMAGED;
