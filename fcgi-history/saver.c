@@ -52,6 +52,12 @@ void saver_free(struct saver *saver)
 
 bool saver_start(struct saver *saver)
 {
+	struct buffer found = {0};
+	bool is_worth_it = store_is_worth_a_start(saver->store, &found);
+
+	buffer_release(&found);
+	if (!is_worth_it)
+		return false;
 	saver_check(saver);
 	return !saver->failing || !store_is_hopeless(saver->store);
 }

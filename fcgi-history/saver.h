@@ -39,9 +39,9 @@ void saver_free(struct saver *saver);
  * each save says) and sets each outcome. */
 void saver_save(struct saver *saver, struct save **saves, size_t count);
 
-/* Opens the database. False: there is none and none can be made, or it is not
- * ours, so that there is no use in starting; any other failure is told to the operator, and mended
- * by a later saver_check() or saver_save(). */
+/* Opens the database. False: no later try will help, so that there is no use in
+ * starting. Any other failure may be mended by a later saver_check() or saver_save().
+ * The operator is told of both. */
 bool saver_start(struct saver *saver);
 
 /* Whether a message could be saved now; adds to *why if not. */

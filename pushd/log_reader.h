@@ -42,7 +42,7 @@ struct log_read {
 	void *context;
 	/* What was found. */
 	bool good;
-	char error[256]; /* if not good */
+	char error[STORE_ERROR_MAX]; /* if not good */
 	struct log_end end;
 	struct incarnations incarnations; /* READ_TAIL: of the log; they end
 	                                   * with end.log */

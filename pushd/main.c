@@ -124,6 +124,18 @@ static void run(struct pushd *pushd)
 	follower_stop(pushd->follower);
 }
 
+/* False: the store is freed. */
+static bool is_worth_a_start(struct store *store)
+{
+	struct buffer found = {0};
+	bool good = store_is_worth_a_start(store, &found);
+
+	buffer_release(&found);
+	if (!good)
+		store_free(store);
+	return good;
+}
+
 static int serve(struct pushd *pushd)
 {
 	const struct settings *settings = &pushd->settings;
@@ -141,6 +153,8 @@ static int serve(struct pushd *pushd)
 	struct store *store = store_new(&settings->store, STORE_READ, &error);
 	if (store == NULL)
 		return complain(&error);
+	if (!is_worth_a_start(store))
+		return EXIT_FAILURE;
 	pushd->bus = bus_subscribe_to(&settings->bus.subscribe, &error);
 	if (pushd->bus == NULL) {
 		store_free(store);

@@ -12,6 +12,15 @@ enum store_access {
 	              * an older one */
 };
 
+/* What can be expected of a store at its address. */
+enum store_prospect {
+	STORE_USABLE,   /* a log, or where one can begin */
+	STORE_UNSURE,   /* not now, but that may pass: it is away, for one */
+	STORE_UNUSABLE, /* no later try will help: it is not ours, or not for us */
+};
+
+enum { STORE_ERROR_MAX = 640 }; /* bytes; a path is in it */
+
 /* Where the log ends. */
 struct log_end {
 	uint32_t log;   /* the tag of its newest incarnation */

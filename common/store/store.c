@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/journal.h"
 #include "base/memory.h"
 #include "store/store_backend.h"
 
@@ -13,6 +14,7 @@ const char store_no_id_left[] =
 struct store {
 	const struct store_backend *backend;
 	void *connection;
+	const char *url; /* borrowed */
 };
 
 /* Finds the back-end of a url and cuts its scheme off. */
@@ -52,6 +54,7 @@ struct store *store_new(const struct store_settings *settings,
 		return NULL;
 	store = memory_get(sizeof *store);
 	store->backend = backend;
+	store->url = settings->url;
 	store->connection = backend->open(settings, address, access);
 	return store;
 }
@@ -72,6 +75,15 @@ const char *store_error(const struct store *store)
 bool store_connect(struct store *store)
 {
 	return store->backend->connect(store->connection);
+}
+
+bool store_is_worth_a_start(struct store *store, struct buffer *found)
+{
+	if (store->backend->examine(store->connection, found) != STORE_UNUSABLE)
+		return true;
+	journal_error("can't open the database %s: %.*s", store->url,
+	              TEXT_ARGS(buffer_text(found)));
+	return false;
 }
 
 bool store_is_hopeless(const struct store *store)

@@ -36,6 +36,11 @@ const char *store_error(const struct store *store);
  * another one by now. Every call below does so by itself. */
 bool store_connect(struct store *store);
 
+/* Looks without changing or making anything, and adds to *found what is there. False:
+ * it is unusable, and the operator has been told why. For a process that has not
+ * connected yet. */
+bool store_is_worth_a_start(struct store *store, struct buffer *found);
+
 /* Whether the last failure is one that no later try will mend: there is no
  * database and none can be made, or what is there is not ours. */
 bool store_is_hopeless(const struct store *store);

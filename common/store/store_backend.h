@@ -13,6 +13,9 @@ struct store_backend {
 	void (*close)(void *connection);
 	const char *(*error)(const void *connection);
 	bool (*connect)(void *connection);
+	/* Adds to *found what is there, or why it can't be used, and changes and makes
+	 * nothing. For a process that has not connected. */
+	enum store_prospect (*examine)(void *connection, struct buffer *found);
 	bool (*is_hopeless)(const void *connection);
 	bool (*check_address)(const char *address, struct buffer *error);
 	bool (*log_end)(void *connection, struct log_end *end);

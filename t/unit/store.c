@@ -873,7 +873,7 @@ static void a_reader_waits_for_the_database(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_fails_with(f->reader, "unable to open");
+	assert_fails_with(f->reader, "there is none yet");
 	assert_true(store_is_hopeless(f->reader));
 	assert_int_not_equal(access(f->path, F_OK), 0);
 	file_write(f->path, text_of(""));
@@ -1007,7 +1007,7 @@ static void a_removed_database_is_made_anew(void **state)
 	append_ten(f);
 	struct log_end before = log_end_of(f, f->reader);
 	remove_database(f);
-	assert_fails_with(f->reader, "unable to open");
+	assert_fails_with(f->reader, "there is none yet");
 	assert_int_equal(append(f, "room_1", "a"), 1);
 	struct log_end after = log_end_of(f, f->reader);
 	assert_int_equal(after.newest, 1);

@@ -91,6 +91,7 @@ const struct store_backend store_sqlite = {
 	.close = sqlite_close,
 	.error = sqlite_error,
 	.connect = sqlite_connect,
+	.examine = sqlite_examine,
 	.is_hopeless = sqlite_is_hopeless,
 	.check_address = sqlite_check_address,
 	.log_end = sqlite_log_end,

@@ -133,10 +133,27 @@ static bool fail_as_told(struct sqlite_store *s)
 	return false;
 }
 
+static enum store_prospect find_refusal(struct sqlite_store *s)
+{
+	struct buffer why = {0};
+	enum store_prospect prospect = sqlite_find_refusal(s, &why);
+
+	if (prospect != STORE_USABLE)
+		snprintf(s->error, sizeof s->error, "%.*s",
+		         TEXT_ARGS(buffer_text(&why)));
+	s->hopeless |= prospect == STORE_UNUSABLE;
+	buffer_release(&why);
+	return prospect;
+}
+
+bool sqlite_is_let_in(struct sqlite_store *s)
+{
+	return find_refusal(s) != STORE_UNUSABLE;
+}
+
 bool sqlite_note_error(struct sqlite_store *s)
 {
 	int code = sqlite3_errcode(s->db) & 0xff;
-	const char *unwritable;
 
 	fail_as_told(s);
 	if (sqlite_is_damage(code))
@@ -144,12 +161,7 @@ bool sqlite_note_error(struct sqlite_store *s)
 	if (code != SQLITE_READONLY && code != SQLITE_CANTOPEN)
 		return false;
 	s->wants_all_anew = s->access == STORE_WRITE;
-	unwritable = sqlite_paths_unwritable(&s->paths);
-	if (unwritable != NULL)
-		snprintf(s->error, sizeof s->error,
-		         "%s may not be written: give it to our user, or our "
-		         "group mode 0660: %s", unwritable,
-		         sqlite3_errmsg(s->db));
+	find_refusal(s);
 	return false;
 }
 

@@ -162,14 +162,3 @@ void sqlite_paths_mend_modes(const struct sqlite_paths *paths)
 	mend_mode(paths->wal, status.st_mode & 0666);
 	mend_mode(paths->shm, status.st_mode & 0666);
 }
-
-const char *sqlite_paths_unwritable(const struct sqlite_paths *paths)
-{
-	const char *const all[] = {paths->database, paths->wal, paths->shm};
-
-	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-		if (faccessat(AT_FDCWD, all[i], W_OK, AT_EACCESS) != 0 &&
-		    errno != ENOENT)
-			return all[i];
-	return NULL;
-}

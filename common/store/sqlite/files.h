@@ -49,8 +49,4 @@ bool file_set_aside(const char *path, const char *tag, const char *why);
  * writable by: SQLite gives them its mode only when it makes them. */
 void sqlite_paths_mend_modes(const struct sqlite_paths *paths);
 
-/* The first of the files that is there and may not be written by us; NULL: all
- * may be. */
-const char *sqlite_paths_unwritable(const struct sqlite_paths *paths);
-
 #endif

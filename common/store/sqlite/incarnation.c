@@ -202,6 +202,8 @@ bool sqlite_begin_incarnation(void *connection, struct log_end *end)
 	struct sqlite_store *s = connection;
 	int lock;
 
+	if (!sqlite_is_let_in(s))
+		return false;
 	if (access(s->path, F_OK) != 0)
 		return sqlite_fail(s, strerror(errno));
 	if (!sqlite_lock_folder(s, &lock))

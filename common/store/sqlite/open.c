@@ -191,24 +191,15 @@ static bool clear_as_writer(struct sqlite_store *s)
 	return good;
 }
 
-/* To open a fifo would wait for somebody at its other end. */
-static bool is_special(const struct sqlite_store *s)
-{
-	struct stat status;
-
-	return stat(s->paths.database, &status) == 0 && !S_ISREG(status.st_mode);
-}
-
+/* To open a fifo would wait for somebody at its other end. And where we may not read
+ * the database we can't tell whose the files beside it are. */
 static bool prepare_place(struct sqlite_store *s)
 {
 	struct file_look database = file_look_at(s->paths.database);
 	pid_t holder;
 
-	if (is_special(s)) {
-		s->hopeless = true;
-		return sqlite_fail(s, "it is no regular file");
-	}
-
+	if (!sqlite_is_let_in(s))
+		return false;
 	if (database.is_there && sqlite_place_shares(s, &database))
 		return true;
 	if (sqlite_place_is_busy(s))
@@ -326,7 +317,7 @@ static bool open_it(struct sqlite_store *s)
 
 	if (sqlite3_open_v2(s->paths.database, &s->db, flags, NULL) != SQLITE_OK) {
 		sqlite_note_error(s);
-		s->hopeless = is_missing(s);
+		s->hopeless |= is_missing(s);
 		return false;
 	}
 	if (s->access == STORE_WRITE)

@@ -116,7 +116,7 @@ struct sqlite_store {
 	int64_t data_version;
 	struct log_end end;
 	bool hopeless; /* the last failure is */
-	char error[256];
+	char error[STORE_ERROR_MAX];
 };
 
 /* ---- connection.c ---- */
@@ -143,8 +143,10 @@ bool sqlite_fail(struct sqlite_store *s, const char *why);
 bool sqlite_fail_by_database(struct sqlite_store *s);
 
 /* Keeps SQLite's reason, with errno's where it has one, tells the place if it is
- * damage, and names the file if one of them may not be written. Returns false. */
+ * damage, and says in full what refuses us if something does. Returns false. */
 bool sqlite_note_error(struct sqlite_store *s);
+/* False: what refuses us is in s->error, and no later try will help. */
+bool sqlite_is_let_in(struct sqlite_store *s);
 
 /* Whether a code says so; without its extension. */
 static inline bool sqlite_is_damage(int code)
@@ -196,6 +198,21 @@ bool sqlite_set_up_schema(struct sqlite_store *s);
 
 /* Whether a database file that begins like this is, or was, a log. */
 bool sqlite_is_our_application(const uint8_t *head);
+/* What a database file that begins like this is worth; adds it to *found in words.
+ * size is less than SCHEMA_HEAD_BYTES if the file has no more. */
+enum { SCHEMA_HEAD_BYTES = 108 };
+enum store_prospect sqlite_judge_head(const uint8_t *head, size_t size,
+                                      enum store_access access,
+                                      struct buffer *found);
+
+/* ---- examine.c ---- */
+
+/* As in store_backend.h. Opens the database as a file. */
+enum store_prospect sqlite_examine(void *connection, struct buffer *found);
+/* The same without a look into the files: adds to *why what refuses us, if
+ * anything does. Opens nothing. */
+enum store_prospect sqlite_find_refusal(const struct sqlite_store *s,
+                                        struct buffer *why);
 
 /* ---- open.c: with the places locked, and the store taken ---- */
 

@@ -162,13 +162,84 @@ static const char *const migrations[SCHEMA_VERSION] = {
 	" 0000000000000000.00000000 00000000 00000000', random()));",
 };
 
+/* Where SQLite has them in a database's first page. */
+enum {
+	VERSION_AT = 60,
+	APPLICATION_AT = 68,
+	TABLES_PAGE_AT = 100, /* of the schema's table */
+	TABLES_COUNT_AT = 103,
+	LEAF_OF_TABLE = 0x0d,
+};
+
+static uint32_t big_32(const uint8_t *at)
+{
+	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 |
+	       (uint32_t)at[2] << 8 | at[3];
+}
+
 bool sqlite_is_our_application(const uint8_t *head)
 {
-	enum { APPLICATION_AT = 68 };
-	const uint8_t *at = head + APPLICATION_AT;
+	return big_32(head + APPLICATION_AT) == APPLICATION_ID;
+}
 
-	return ((uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 |
-	        (uint32_t)at[2] << 8 | at[3]) == APPLICATION_ID;
+static bool has_tables(const uint8_t *head)
+{
+	return head[TABLES_PAGE_AT] != LEAF_OF_TABLE ||
+	       head[TABLES_COUNT_AT] != 0 || head[TABLES_COUNT_AT + 1] != 0;
+}
+
+static const char foreign_file[] = "the file is not a Longroom database";
+#define NEWER_DATABASE \
+	"the database is of a newer version: %u; this program knows up to %d"
+
+static enum store_prospect judge_empty(enum store_access access,
+                                       struct buffer *found)
+{
+	buffer_add_string(found, access == STORE_WRITE
+	                         ? "it is empty: a log begins in it"
+	                         : "it is empty: longroom-history begins a log");
+	return access == STORE_WRITE ? STORE_USABLE : STORE_UNSURE;
+}
+
+static enum store_prospect judge_version(uint32_t version,
+                                         enum store_access access,
+                                         struct buffer *found)
+{
+	if (version > SCHEMA_VERSION) {
+		buffer_printf(found, NEWER_DATABASE, (unsigned)version,
+		              SCHEMA_VERSION);
+		return STORE_UNUSABLE;
+	}
+	buffer_printf(found, "a log of version %u", (unsigned)version);
+	if (version == SCHEMA_VERSION)
+		return STORE_USABLE;
+	if (access == STORE_WRITE)
+		buffer_printf(found, ": the start updates it to %d",
+		              SCHEMA_VERSION);
+	else
+		buffer_add_string(found, ": longroom-history updates it");
+	return access == STORE_WRITE ? STORE_USABLE : STORE_UNSURE;
+}
+
+enum store_prospect sqlite_judge_head(const uint8_t *head, size_t size,
+                                      enum store_access access,
+                                      struct buffer *found)
+{
+	struct database_head known;
+
+	if (size == 0)
+		return judge_empty(access, found);
+	if (size < SCHEMA_HEAD_BYTES || !database_head_read(head, &known)) {
+		buffer_add_string(found, "the file is not a database: put the "
+		                         "right one in its place");
+		return STORE_UNUSABLE;
+	}
+	if (sqlite_is_our_application(head))
+		return judge_version(big_32(head + VERSION_AT), access, found);
+	if (big_32(head + APPLICATION_AT) == 0 && !has_tables(head))
+		return judge_empty(access, found);
+	buffer_add_string(found, foreign_file);
+	return STORE_UNUSABLE;
 }
 
 /* Says through s->error and s->hopeless what can't be mended by trying again. */
@@ -182,9 +253,12 @@ static bool read_schema_version(struct sqlite_store *s, int64_t *version)
 		return sqlite_note_error(s);
 	s->hopeless = true;
 	if (application != APPLICATION_ID && (application != 0 || tables > 0))
-		return sqlite_fail(s, "the file is not a Longroom database");
-	if (*version > SCHEMA_VERSION)
-		return sqlite_fail(s, "the database is from a newer version");
+		return sqlite_fail(s, foreign_file);
+	if (*version > SCHEMA_VERSION) {
+		snprintf(s->error, sizeof s->error, NEWER_DATABASE,
+		         (unsigned)*version, SCHEMA_VERSION);
+		return false;
+	}
 	s->hopeless = false;
 	return true;
 }

@@ -167,6 +167,51 @@ enum side_files side_files_examine(const struct sqlite_paths *paths,
 	return found;
 }
 
+/* Of the last commit that has the first page. */
+static bool find_head_in(int wal, uint8_t *head, size_t size)
+{
+	uint8_t bytes[WAL_HEADER_BYTES], latest[WAL_PAGE_MIN];
+	struct wal_walk walk;
+	enum wal_frame kind;
+	bool is_latest = false, found = false;
+
+	if (!read_at(wal, 0, bytes, sizeof bytes) ||
+	    !wal_walk_begin(&walk, bytes))
+		return false;
+	size_t frame_size = WAL_FRAME_BYTES + walk.page_bytes;
+	uint8_t *frame = memory_get(frame_size);
+	for (uint64_t at = WAL_HEADER_BYTES;
+	     read_at(wal, at, frame, frame_size) &&
+	     (kind = wal_walk_frame(&walk, frame)) != WAL_FRAME_END;
+	     at += frame_size) {
+		if (wal_frame_page(frame) == 1) {
+			memcpy(latest, frame + WAL_FRAME_BYTES, sizeof latest);
+			is_latest = true;
+		}
+		if (kind == WAL_FRAME_COMMIT && is_latest) {
+			memcpy(head, latest, size);
+			found = true;
+		}
+	}
+	free(frame);
+	return found;
+}
+
+bool side_files_find_head(const struct sqlite_paths *paths, uint8_t *head,
+                          size_t size)
+{
+	struct buffer tag = {0};
+	bool is_foreign = side_files_examine(paths, &tag) == SIDE_FILES_FOREIGN;
+	int wal = is_foreign ? -1
+	                     : open(paths->wal, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	bool found = wal >= 0 && find_head_in(wal, head, size);
+
+	buffer_release(&tag);
+	if (wal >= 0)
+		close(wal);
+	return found;
+}
+
 /* Whether the WAL has both, and the older one behind the newer. */
 static bool goes_back(int wal, struct wal_walk *walk, struct life newer,
                       struct life older)

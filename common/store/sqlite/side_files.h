@@ -20,7 +20,13 @@ enum side_files {
 enum side_files side_files_examine(const struct sqlite_paths *paths,
                                    struct buffer *tag);
 
-/* The same of an open database that has this head and this mark, and had the mark
+/* The database's first bytes, at most a page of the smallest size, as the WAL beside
+ * it has them. False: it has none, or belongs to another. Opens the database as a
+ * file. */
+bool side_files_find_head(const struct sqlite_paths *paths, uint8_t *head,
+                          size_t size);
+
+/* The same as the first of an open database that has this head and this mark, and had the mark
  * `before` when it was looked at last: a file does not go back to an earlier one. */
 enum side_files side_files_examine_open(const struct sqlite_paths *paths,
                                         const struct database_head *head,

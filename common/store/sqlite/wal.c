@@ -166,10 +166,15 @@ bool wal_walk_begin(struct wal_walk *walk, const uint8_t head[WAL_HEADER_BYTES])
 	       is_page_size(walk->page_bytes) && sums_are(walk, head + 24);
 }
 
+uint32_t wal_frame_page(const uint8_t *frame)
+{
+	return big_32(frame);
+}
+
 enum wal_frame wal_walk_frame(struct wal_walk *walk, const uint8_t *frame)
 {
 	const uint8_t *page = frame + WAL_FRAME_BYTES;
-	uint32_t number = big_32(frame), pages = big_32(frame + 4);
+	uint32_t number = wal_frame_page(frame), pages = big_32(frame + 4);
 	struct mark mark;
 
 	add_up(walk, frame, 8);

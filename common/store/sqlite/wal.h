@@ -92,6 +92,9 @@ enum wal_frame {
 /* Takes the next frame: its header and its page. */
 enum wal_frame wal_walk_frame(struct wal_walk *walk, const uint8_t *frame);
 
+/* The number of the page that is in a frame. */
+uint32_t wal_frame_page(const uint8_t *frame);
+
 /* The same walk over a rollback journal's beginning: whether SQLite would roll
  * it back, and whether it can be what a change of the journal mode has left
  * beside the database with this first page. `size` is the journal's whole size;
