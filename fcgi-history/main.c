@@ -287,7 +287,8 @@ int main(int argc, char **argv)
 	/* No client is to do this. */
 	bool begins_incarnation =
 		!is_cgi() && command_line_take_verb(&argc, argv, "--new-incarnation");
-	if (!command_line_read(argc, argv, program, &settings, &status))
+	if (!command_line_read(argc, argv, program, STORE_WRITE, &settings,
+	                       &status))
 		return status;
 	/* The database and the bus are for us and our group, in which the web
 	 * server and longroom-pushd may be. */

@@ -184,7 +184,8 @@ int main(int argc, char **argv)
 
 	journal_name(program);
 	mask_hang_up(SIG_BLOCK);
-	if (!command_line_read(argc, argv, program, &pushd.settings, &status))
+	if (!command_line_read(argc, argv, program, STORE_READ, &pushd.settings,
+	                       &status))
 		return status;
 	status = serve(&pushd);
 	if (pushd.loop != NULL)

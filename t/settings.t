@@ -100,7 +100,8 @@ subtest 'longroom.conf has every setting, in the order of the table, with its de
     my $copy = "$place/shipped.conf";
     Longroom::spew($copy, Longroom::slurp("$source/etc/longroom.conf") =~ s/^#(\w+ =)/$1/gmr);
     for my $program (@PROGRAMS) {
-        my $run = run_program($program, '-t', '-c', $copy);
+        # Not the folder of an installed one.
+        my $run = run_program($program, '-t', '-c', $copy, '-o', "store.url=sqlite:$place/longroom.db");
         is $run->{status}, 0, "$program takes all of it, as it would be without comment signs"
             or diag $run->{stderr};
     }

@@ -1,7 +1,7 @@
 # A database that can never work (longroom-history(8), longroom-pushd(8)): both
-# programs refuse to start on it, and the reason is whole: what refuses whom. What may
-# pass is started on all the same. Each row is a place for a database, and a start that
-# is refused leaves it as it is.
+# programs refuse to start on it, -t says so, and the reason is whole: what refuses
+# whom. What may pass is started on all the same. Each row is a place for a database;
+# -t leaves it as it is, and so does a start that is refused.
 
 use strict;
 use warnings;
@@ -170,12 +170,19 @@ for (@never) {
         my %words = (history => $history, pushd => $pushd);
         for my $program (qw(history pushd)) {
             my $before = snapshot($place);
+            my $run = run_as($l, $program, '-t');
             if (!$words{$program}) {
+                is $run->{status}, 0, "$program -t takes it, for it may pass" or diag $run->{stderr};
+                like $run->{stdout}, qr/may not be|there is none yet/, '... and says what is in the way'
+                    if $title !~ /may be read/;
                 starts($l, $program);
                 next;
             }
             my $reason = $words{$program}->($place);
-            my $run = run_as($l, $program);
+            is $run->{status}, 1, "$program -t ends with status 1";
+            like $run->{stderr}, qr/error: can't open the database \S+: .*$reason/, '... and says why';
+            unlike $run->{stdout}, qr/good/, '... and not that anything is good';
+            $run = run_as($l, $program);
             is $run->{status} // 'still running', 1, "$program does not start";
             like $run->{stderr}, qr/error: can't open the database \S+: .*$reason/, '... and says why';
             unlike $run->{stderr}, qr/serving/, '... and never that it serves';
@@ -196,7 +203,7 @@ subtest 'a store of no known kind' => sub {
     my ($l) = place();
     $l->{settings}{'store.url'} = 'postgresql://localhost/longroom';
     for my $program (qw(history pushd)) {
-        for my $run (run_as($l, $program)) {
+        for my $run (run_as($l, $program, '-t'), run_as($l, $program)) {
             is $run->{status} // 'still running', 1, "$program refuses it";
             like $run->{stderr}, qr{store\.url: .*postgresql://localhost/longroom: write sqlite:}, '... and says what there is';
         }
@@ -263,6 +270,15 @@ for (@may_pass) {
             $l->stop;
             plan skip_all => 'mounting a small file system is not allowed here';
         }
+        my %words = (history => $history, pushd => $pushd);
+        for my $program (qw(pushd history)) {
+            my $before = snapshot($place);
+            my $run = run_as($l, $program, '-t');
+            is $run->{status}, 0, "$program -t takes it" or diag $run->{stderr};
+            like $run->{stdout}, qr/the settings are good/, '... and the settings';
+            like "$run->{stdout}$run->{stderr}", $words{$program}, '... and says what it is';
+            is_deeply snapshot($place), $before, '... and leaves all as it was';
+        }
         starts($l, 'pushd');
         $l->_spawn('history');
         ok $l->wait_log('history', qr/serving; pid/, 20), 'history starts' or diag $l->log('history');
@@ -280,11 +296,14 @@ subtest 'a program that runs goes on' => sub {
     my $l = Longroom->start(as => USER, operator => 1);
     my $file = $l->database;
     is $l->post('room_26', 'before')->{status}, 201, 'a message is saved';
+    like run_as($l, 'history', '-t')->{stdout}, qr/a log of version/, '-t takes a log in use';
+    is $l->post('room_26', 'beside')->{status}, 201, '... and takes no lock of it away';
     # Another file under its name, so that it is opened anew.
     shell("cp -p $file $file.copy; chown root: $file.copy; chmod 0600 $file.copy; mv $file.copy $file");
     ok $l->eventually(10, sub { $l->post('room_26', 'unsaved')->{status} == 202 }), 'what can not be saved is broadcast';
     ok $l->wait_log('history', refused($file, 'read'), 10), '... and the log says why in full';
     is $l->operator('history/healthz')->{status}, 503, '... and so does /healthz';
+    is run_as($l, 'history', '-t')->{status}, 1, '-t refuses it';
     $l->set_in_file('');
     like $l->log($_), qr/longroom\.conf: read again/, "SIGHUP to $_ is heeded" for qw(history pushd);
     chown USER, USER, $file;

@@ -7,6 +7,7 @@
 #include "auth/access.h"
 #include "base/journal.h"
 #include "program/settings_check.h"
+#include "store/store.h"
 
 static const char *known_verb; /* NULL: the program has none */
 
@@ -143,27 +144,46 @@ static bool read_all(int argc, char **argv, const char *program,
 	return good;
 }
 
-/* The exit status of -t. */
-static int check_all(const struct settings *settings, const char *file)
+/* What the program would find in its store now, or why it would not start. */
+static bool try_store(const struct settings *settings, enum store_access access,
+                      struct buffer *found)
 {
+	struct store *store = store_new(&settings->store, access, found);
+	/* Of a known kind, as the settings were checked. */
+	bool good = store != NULL && store_is_worth_a_start(store, found);
+
+	store_free(store);
+	return good;
+}
+
+/* The exit status of -t. */
+static int check_all(const struct settings *settings, enum store_access access,
+                     const char *file)
+{
+	struct buffer found = {0};
 	struct keyring *keyring;
 
 	if (!read_keys(settings, &keyring))
 		return EXIT_SETTINGS;
 	keyring_free(keyring);
-	printf("%s: the settings are good\n", file);
-	return EXIT_SUCCESS;
+	bool good = try_store(settings, access, &found);
+	if (good)
+		printf("%s: the settings are good\n%s: %.*s\n", file,
+		       settings->store.url, TEXT_ARGS(buffer_text(&found)));
+	buffer_release(&found);
+	return good ? EXIT_SUCCESS : EXIT_SETTINGS;
 }
 
 bool command_line_read(int argc, char **argv, const char *program,
-                       struct settings *settings, int *exit_status)
+                       enum store_access access, struct settings *settings,
+                       int *exit_status)
 {
 	struct wishes wishes = {default_file(), false};
 	bool go_on = read_all(argc, argv, program, settings, &wishes,
 	                      exit_status);
 
 	if (go_on && wishes.only_check) {
-		*exit_status = check_all(settings, wishes.file);
+		*exit_status = check_all(settings, access, wishes.file);
 		go_on = false;
 	}
 	if (!go_on)

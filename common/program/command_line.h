@@ -3,7 +3,8 @@
  *     -c FILE   settings (default: the environment's LONGROOM_CONF, else
  *               longroom.conf in the system's configuration folder)
  *     -o section.name=value   wins over the file; repeatable
- *     -t        check the settings, and the keys that they name, and exit
+ *     -t        check the settings, the keys that they name and the store, and
+ *               exit
  *     -V        print the version and exit
  *     -h        (or --help) print the usage and exit
  *
@@ -14,6 +15,7 @@
 #include "auth/keyring.h"
 #include "base/exit_status.h"
 #include "config/settings.h"
+#include "store/log.h"
 
 /* Takes the verb out of the arguments, wherever it stands among the options. False:
  * it is not there. From then on the usage tells of it. Borrows it for the life of
@@ -21,9 +23,10 @@
 bool command_line_take_verb(int *argc, char **argv, const char *verb);
 
 /* True: go on with settings, which the caller releases. False: leave with
- * *exit_status; everything has been said. */
+ * *exit_status; everything has been said. The program will use the store so. */
 bool command_line_read(int argc, char **argv, const char *program,
-                       struct settings *settings, int *exit_status);
+                       enum store_access access, struct settings *settings,
+                       int *exit_status);
 
 /* Reads the settings again, of the same command line, and their keys, while others
  * are used. True: *fresh and *keyring (NULL if the mode has none) are to be used
