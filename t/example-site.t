@@ -66,17 +66,17 @@ my $http = HTTP::Tiny->new(max_redirect => 0, timeout => 70);
 ok Longroom::eventually(undef, SECONDS, sub { $http->get("$url/rooms/lobby/poll?timeout=0")->{status} == 401 }),
     'the site is there, and lets nobody in' or diag Longroom::slurp("$dir/site.log");
 
-# README's lines, as pasted.
+# The lines of doc/private-rooms.md, as pasted.
 SKIP: {
     skip 'curl is not installed', 1 if system('command -v curl >/dev/null') != 0;
-    my ($lines) = Longroom::slurp(Longroom::source_dir() . '/README')
+    my ($lines) = Longroom::slurp(Longroom::source_dir() . '/doc/private-rooms.md')
         =~ /Without a browser, in another terminal:\n\n(.*?)\n\n(?! )/s;
     $lines =~ s{http://127\.0\.0\.1:8080}{$url}g;
     $lines =~ s{run/jar}{$dir/jar}g;
     my $told = Longroom::run([ 'sh', '-e', '-c', $lines ], seconds => SECONDS)->{stdout};
     like $told, qr/\AHTTP\/1\.1\ 401.*?"unauthorized".*?"room_id":"team_red","count":0,.*?
         "type":"chat_message".*?"username":"Ann\ B\.".*?"content":"Hello".*?"type":"forbidden"/msx,
-        'README\'s curl lines log in, send, and are refused in the other team\'s room';
+        'the page\'s curl lines log in, send, and are refused in the other team\'s room';
 }
 
 # Somebody without a browser, who is logged in.

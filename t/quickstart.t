@@ -1,6 +1,6 @@
 # ./quickstart as a person uses it: it comes up, stays up when a program dies,
-# says what is wrong when it can't, and leaves nothing behind. And the README's
-# curl lines, as pasted.
+# says what is wrong when it can't, and leaves nothing behind. And the commands of
+# README and doc/private-rooms.md, as pasted.
 #
 # Every process of a run holds the lock of its folder. So "no process is left"
 # is tested by taking that lock.
@@ -173,17 +173,27 @@ like(slurp("/proc/@{[pid_of($run, 'pushd')]}/cmdline"), qr/-o\0limits\.idle_time
 
 # ------------------------------------------------------------ the README
 
-# What quickstart installs, by names that packages have; among it what the README's
-# commands call, where no minimal Debian has it.
+# What quickstart installs, by names that packages have; among them those of the
+# commands in README and in the pages that are read beside it, where no minimal
+# Debian has them.
 my ($packages) = slurp($QUICKSTART) =~ /^run_packages='([^']*)'/m;
 is_deeply([ grep { !/\A[a-z0-9][a-z0-9.+-]+\z/ } split ' ', $packages ],
     [], 'quickstart installs nothing that can be no package');
-my %commands = map { $_ => 1 } slurp(Longroom::source_dir() . '/README')
-    =~ /^    .*?\b(curl|openssl|make|sqlite3|jq|php|python3)\s/mg;
+my @documents = ('README', map {"doc/$_.md"} qw(browser install performance private-rooms));
+my %commands = map { $_ => 1 } map {
+    slurp(Longroom::source_dir() . "/$_")
+        =~ /^    .*?\b(curl|openssl|make|sqlite3|jq|php|python3)\s/mg
+} @documents;
+cmp_ok(keys %commands, '>=', 3, 'the documents call commands');
 for my $command (sort keys %commands) {
     my $package = $command eq 'make' ? 'build-essential' : $command;
-    like(" $packages ", qr/\s$package\s/, "the README calls $command, which quickstart installs");
+    like(" $packages ", qr/\s$package\s/, "the documents call $command, which quickstart installs");
 }
+
+# Every page that README links to is there, and README links to every page.
+my %linked = map { $_ => 1 } slurp(Longroom::source_dir() . '/README') =~ /\]\((doc\/[^)]*)\)/g;
+my @pages = map {s{^\Q@{[Longroom::source_dir()]}\E/}{}r} glob Longroom::source_dir() . '/doc/*.md';
+is_deeply([ sort keys %linked ], [ sort @pages ], 'README links to the pages in doc/, and to no others');
 
 my ($section) = slurp(Longroom::source_dir() . '/README') =~ /^With curl\n-+\n(.*?)\n\n\n/ms;
 my @pasted = map {s/^    //mgr} grep {/curl/} split /\n\n(?!    )|\n\n(?=    )/, $section // '';
@@ -230,12 +240,12 @@ SKIP: {
 SKIP: {
     skip 'curl is not installed', 1 if system('command -v curl >/dev/null') != 0;
     my $keys = Longroom::fresh_dir();
-    my ($part) = slurp(Longroom::source_dir() . '/README') =~ /^(    build\/longroom-token key .*?)^The last line/ms;
+    my ($part) = slurp(Longroom::source_dir() . '/doc/private-rooms.md') =~ /^(    build\/longroom-token key .*?)^The last line/ms;
     $part //= '';
     $part =~ s{build/longroom-token}{Longroom::program('longroom-token')}ge;
     $part =~ s{(?:\$PWD/)?build/site\.key}{$keys/site.key}g;
     my ($make_key, $quickstart, $rest) = $part =~ m{\A    ([^\n]*)\n    \./quickstart ([^\n]*)\n(.*)}s;
-    is(Longroom::run([ 'sh', '-c', $make_key // 'false' ])->{status}, 0, 'the README\'s key is made');
+    is(Longroom::run([ 'sh', '-c', $make_key // 'false' ])->{status}, 0, 'the key of doc/private-rooms.md is made');
     my $private = start(arguments => [ '--workers', 1, map {s/"//gr} split ' ', $quickstart // '' ]);
     my $lines = join "\n", grep {/^    /} split /\n/, $rest // '';
     $lines =~ s{http://127\.0\.0\.1:8080}{url($private, '')}e;
