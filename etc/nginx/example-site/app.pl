@@ -1,13 +1,13 @@
 #!/usr/bin/perl
 # The application of the example site: a log-in form, sessions in cookies, and a
-# private room for each team. It tells nginx who somebody is (/longroom-access);
-# all else about chat is Longroom's. Perl's own modules are all that it needs.
+# private room for each team. It identifies the user for nginx (/longroom-access);
+# Longroom does everything else about chat. It needs only Perl's own modules.
 #
 #     app.pl SOCKET       listens there for nginx, until SIGTERM
 #
-# It is an example: passwords stand here for all to read, sessions are gone with
-# the process, and it answers one request at a time (nginx hands them over whole,
-# so that nobody can keep it waiting).
+# It is an example: passwords are in the source, sessions end with the process, and
+# it answers one request at a time. (nginx sends requests only when they are
+# complete, so a slow client cannot block it.)
 
 use strict;
 use warnings;
@@ -43,15 +43,15 @@ sub session_id {
     return $id;
 }
 
-# The name of who is logged in, or undef.
+# The id of the user who is logged in, or undef.
 sub user_of {
     my ($request) = @_;
     my $session = $sessions{ session_id($request) // '' };
     return $session && $session->{until} > time ? $session->{user} : undef;
 }
 
-# Whether a page of another site has made the browser ask: it could log somebody
-# in under a name that is not theirs, or out.
+# Whether a page of another site made the browser send the request: it could log the
+# user out, or in as another user.
 sub is_from_elsewhere {
     my ($request) = @_;
     my ($host, $origin, $site) = @{ $request->{headers} }{qw(host origin sec-fetch-site)};
@@ -67,8 +67,8 @@ sub cookie {
 
 # ---- Answers ----
 
-# nginx asks this before each request for a room. Whoever is not logged in gets an
-# empty answer: Longroom then says 401, or lets them read what all may.
+# nginx asks this before each request for a room. Without a log-in the answer is
+# empty: Longroom then answers 401, or serves the rooms that everyone may read.
 sub tell_access {
     my ($request) = @_;
     my $user = user_of($request) // return answer('204 No Content');
@@ -183,7 +183,7 @@ sub form {
     return %form;
 }
 
-# As nginx sends it: whole, and soon.
+# nginx sends the request complete and without delay.
 sub read_request {
     my ($client) = @_;
     my $bytes = '';
@@ -226,7 +226,7 @@ my ($socket) = @ARGV;
 die "usage: app.pl SOCKET\n" if @ARGV != 1;
 $SIG{PIPE} = 'IGNORE';
 unlink $socket;
-umask 0007;    # for nginx, and for nobody else
+umask 0007;    # for nginx only
 my $listener = IO::Socket::UNIX->new(Local => $socket, Listen => 128) or die "can't listen at $socket: $!\n";
 while (1) {
     my $client = $listener->accept or next;
