@@ -207,7 +207,7 @@ subtest 'who is not known is told what is missing' => sub {
     }
 };
 
-# In the server, as README says, or in a file that the locations include.
+# In the server, as doc/private-rooms.md says, or in a file that the locations include.
 for my $where ('server', 'longroom-auth-basic.conf') {
     subtest "nginx may know by itself: $where" => sub {
         my $dir = Longroom::fresh_dir();
