@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "awaited.h"
 #include "base/clock.h"
 #include "base/complaint.h"
 #include "base/journal.h"
@@ -13,7 +14,7 @@
 
 enum {
 	FRAMES_PER_TURN = 64, /* then others have their turn in the loop */
-	LONELY_SECONDS = 3,   /* a restart of the publisher takes less */
+	LONELY_MS = 2500,     /* a restart of the publisher takes less */
 	STATES_MAX = 10000,   /* rooms; a tenth of a second or less */
 	READ_BYTES_MAX = 4 * 1024 * 1024,
 	READ_BYTES_MIN = 64 * 1024,
@@ -39,7 +40,10 @@ struct follower {
 	int64_t upheavals;   /* ... as of the tail */
 	int64_t distrusted;  /* frames up to this id may be of before a change */
 	struct complaint about_frames;
-	int lonely;          /* seconds without a publisher on the bus */
+	bool failure_is_told;
+	struct awaited first_log;      /* that longroom-history is to make */
+	struct awaited publisher;      /* on the bus */
+	bool had_publisher;
 };
 
 static void tail_was_read(void *context, struct log_read *read);
@@ -98,11 +102,32 @@ static void end_look(struct follower *follower)
 		read_on(follower);
 }
 
-static void fail(struct follower *follower, const struct log_read *read)
+/* Either program may be started first. */
+static void await_log(struct follower *follower)
 {
-	if (!follower->hub->failing)
+	awaited_miss(&follower->first_log);
+	if (awaited_may_tell(&follower->first_log, 0))
+		journal_info("waiting for longroom-history: there is no log yet");
+	if (awaited_may_warn(&follower->first_log))
+		journal_warning("there is no log yet, for %d s: is longroom-history "
+		                "running, with the same store.url?",
+		                AWAITED_PATIENCE_MS / 1000);
+}
+
+static void tell_failure(struct follower *follower, const struct log_read *read)
+{
+	if (!follower->failure_is_told)
 		journal_error("can't read the log: %s; trying again",
 		              read->error);
+	follower->failure_is_told = true;
+}
+
+static void fail(struct follower *follower, const struct log_read *read)
+{
+	if (read->is_awaited)
+		await_log(follower);
+	else
+		tell_failure(follower, read);
 	follower->reading = false;
 	follower->look_again = false;
 	follower->looks++;
@@ -113,8 +138,10 @@ static void recover(struct follower *follower, const struct log_end *end)
 {
 	struct hub *hub = follower->hub;
 
-	if (hub->failing)
+	if (follower->failure_is_told)
 		journal_info("the log can be read again");
+	follower->failure_is_told = false;
+	awaited_came(&follower->first_log);
 	hub->failing = false;
 	snprintf(hub->trouble, sizeof hub->trouble, "%s",
 	         end->newest == INT64_MAX ? store_no_id_left : "");
@@ -377,18 +404,33 @@ static void take_frames(struct ev_loop *loop, struct ev_io *watcher, int events)
 	hub_deliver(follower->hub);
 }
 
+/* The first publisher may come later than we do, one that was there is soon back. */
+static bool may_warn_of_bus(struct follower *follower)
+{
+	struct awaited *publisher = &follower->publisher;
+
+	if (follower->had_publisher)
+		return awaited_may_tell(publisher, LONELY_MS);
+	if (awaited_may_tell(publisher, LONELY_MS))
+		journal_info("waiting for longroom-history: nobody publishes on "
+		             "the bus yet");
+	return awaited_may_warn(publisher);
+}
+
 static void watch_bus(struct follower *follower)
 {
 	bool connected = bus_is_connected(follower->bus);
 
 	metrics_set(METRIC_PUSHD_BUS, connected);
 	if (connected) {
-		if (follower->lonely >= LONELY_SECONDS)
-			journal_info("the bus is connected again");
-		follower->lonely = 0;
+		if (awaited_came(&follower->publisher))
+			journal_info("the bus is connected%s",
+			             follower->had_publisher ? " again" : "");
+		follower->had_publisher = true;
 		return;
 	}
-	if (++follower->lonely == LONELY_SECONDS)
+	awaited_miss(&follower->publisher);
+	if (may_warn_of_bus(follower))
 		journal_warning("nobody publishes on the bus: messages come from "
 		                "the log, up to a second late, and unsaved ones "
 		                "not at all");

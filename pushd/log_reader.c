@@ -166,9 +166,10 @@ static void perform(struct store *store, struct log_read *read)
 		read->good = read_changes(store, read);
 		break;
 	}
-	if (!read->good)
-		snprintf(read->error, sizeof read->error, "%s",
-		         store_error(store));
+	if (read->good)
+		return;
+	read->is_awaited = store_is_awaited(store);
+	snprintf(read->error, sizeof read->error, "%s", store_error(store));
 }
 
 static struct log_read *wait_for_read(struct log_reader *reader)

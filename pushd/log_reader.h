@@ -43,6 +43,7 @@ struct log_read {
 	/* What was found. */
 	bool good;
 	char error[STORE_ERROR_MAX]; /* if not good */
+	bool is_awaited; /* ... and only because there is no log yet */
 	struct log_end end;
 	struct incarnations incarnations; /* READ_TAIL: of the log; they end
 	                                   * with end.log */

@@ -91,6 +91,11 @@ bool store_is_hopeless(const struct store *store)
 	return store->backend->is_hopeless(store->connection);
 }
 
+bool store_is_awaited(const struct store *store)
+{
+	return store->backend->is_awaited(store->connection);
+}
+
 bool store_log_end(struct store *store, struct log_end *end)
 {
 	return store->backend->log_end(store->connection, end);

@@ -45,6 +45,11 @@ bool store_is_worth_a_start(struct store *store, struct buffer *found);
  * database and none can be made, or what is there is not ours. */
 bool store_is_hopeless(const struct store *store);
 
+/* Whether the last failure is that there is no log yet, in a place where this
+ * process has seen none: a reader that was started first waits for one that
+ * writes. */
+bool store_is_awaited(const struct store *store);
+
 /* Whether it is the address of a store; *error says why not. */
 bool store_check_url(const char *url, struct buffer *error);
 

@@ -17,6 +17,7 @@ struct store_backend {
 	 * nothing. For a process that has not connected. */
 	enum store_prospect (*examine)(void *connection, struct buffer *found);
 	bool (*is_hopeless)(const void *connection);
+	bool (*is_awaited)(const void *connection);
 	bool (*check_address)(const char *address, struct buffer *error);
 	bool (*log_end)(void *connection, struct log_end *end);
 	const struct incarnations *(*incarnations)(const void *connection);

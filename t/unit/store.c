@@ -875,13 +875,16 @@ static void a_reader_waits_for_the_database(void **state)
 
 	assert_fails_with(f->reader, "there is none yet");
 	assert_true(store_is_hopeless(f->reader));
+	assert_true(store_is_awaited(f->reader));
 	assert_int_not_equal(access(f->path, F_OK), 0);
 	file_write(f->path, text_of(""));
 	assert_false(store_connect(f->reader));
 	assert_false(store_is_hopeless(f->reader));
 	assert_fails_with(f->reader, "not set up yet");
+	assert_true(store_is_awaited(f->reader));
 	append(f, "room_1", "a");
 	assert_int_equal(log_end_of(f, f->reader).newest, 1);
+	assert_false(store_is_awaited(f->reader));
 }
 
 static void a_reader_cannot_write(void **state)

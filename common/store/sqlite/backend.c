@@ -76,6 +76,13 @@ static bool sqlite_is_hopeless(const void *connection)
 	return s->hopeless;
 }
 
+static bool sqlite_is_awaited(const void *connection)
+{
+	const struct sqlite_store *s = connection;
+
+	return s->is_awaited && !s->place->had_log;
+}
+
 /* A relative path would follow the folder that a program is started in; a name
  * like :memory: is none. */
 static bool sqlite_check_address(const char *address, struct buffer *error)
@@ -93,6 +100,7 @@ const struct store_backend store_sqlite = {
 	.connect = sqlite_connect,
 	.examine = sqlite_examine,
 	.is_hopeless = sqlite_is_hopeless,
+	.is_awaited = sqlite_is_awaited,
 	.check_address = sqlite_check_address,
 	.log_end = sqlite_log_end,
 	.incarnations = sqlite_incarnations,

@@ -63,7 +63,8 @@ static bool begin_log(struct sqlite_store *s)
  * reader must not have SQLite open it: it would remove the WAL. */
 static bool take_empty_file(struct sqlite_store *s)
 {
-	if (s->access == STORE_READ)
+	s->is_awaited = s->access == STORE_READ;
+	if (s->is_awaited)
 		return sqlite_fail(s, "the database is not set up yet: it is "
 		                      "empty");
 	if (s->place->had_log)
@@ -317,6 +318,7 @@ static bool open_it(struct sqlite_store *s)
 
 	if (sqlite3_open_v2(s->paths.database, &s->db, flags, NULL) != SQLITE_OK) {
 		sqlite_note_error(s);
+		s->is_awaited = is_missing(s) && errno == ENOENT;
 		s->hopeless |= is_missing(s);
 		return false;
 	}
@@ -327,7 +329,7 @@ static bool open_it(struct sqlite_store *s)
 
 bool sqlite_open_database(struct sqlite_store *s)
 {
-	s->hopeless = false;
+	s->hopeless = s->is_awaited = false;
 	sqlite_paths_find(&s->paths, s->path);
 	bool good = prepare_place(s) && pass_check(s) && open_it(s);
 	if (good)

@@ -116,6 +116,7 @@ struct sqlite_store {
 	int64_t data_version;
 	struct log_end end;
 	bool hopeless; /* the last failure is */
+	bool is_awaited; /* a reader's: ... is that no writer has been here */
 	char error[STORE_ERROR_MAX];
 };
 

@@ -314,7 +314,8 @@ bool sqlite_set_up_schema(struct sqlite_store *s)
 		return sqlite_note_error(s);
 	if (version == SCHEMA_VERSION)
 		return true;
-	if (s->access == STORE_READ)
+	s->is_awaited = s->access == STORE_READ;
+	if (s->is_awaited)
 		return sqlite_fail(s, "the database is not set up yet");
 	return migrate(s);
 }

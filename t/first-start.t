@@ -1,0 +1,88 @@
+# A first start: longroom-history and longroom-pushd come in either order, or at
+# once, and what one of them has still to make is no failure to the other.
+
+use strict;
+use warnings;
+
+use FindBin ();
+use lib "$FindBin::Bin/lib";
+use Longroom;
+use Test::More;
+
+# What quickstart writes: see there.
+sub quickstart_settings { return Longroom::settings_text($_[0]) }
+
+# The sample, in a folder of the test's: every default that is a path there.
+sub default_settings {
+    my ($dir) = @_;
+    my $text = Longroom::slurp(Longroom::source_dir() . '/etc/longroom.conf');
+    my $changed = $text =~ s{^#(\w+ = \S*?)(?:/var/lib|/run)/longroom/}{$1$dir/}gm;
+    is $changed, 5, 'the sample has five paths';
+    return $text;
+}
+
+# Both programs installed, and none of them started yet.
+sub fresh {
+    my ($settings) = @_;
+    my $l = Longroom->start(without => [qw(nginx history pushd)]);
+    Longroom::spew($l->dir . '/longroom.conf', $settings->($l->dir));
+    return $l;
+}
+
+sub lines_like { my ($l, $name, $pattern) = @_; return scalar grep { $_ =~ $pattern } split /\n/, $l->log($name) }
+
+sub failures { my ($l) = @_; return [ map { grep {/ (?:warning|error): /} split /\n/, $l->log($_) } qw(history pushd) ] }
+
+sub works {
+    my ($l, $title) = @_;
+    ok $l->wait_log('history', qr/info: serving/),        "$title: longroom-history serves";
+    ok $l->wait_log('pushd',   qr/info: following the log/), "$title: longroom-pushd follows the log";
+    is_deeply failures($l), [], "$title: neither program tells of a failure";
+    $l->stop;
+    return;
+}
+
+my %settings = (
+    'the defaults'            => \&default_settings,
+    'the settings of quickstart' => \&quickstart_settings,
+);
+
+for my $which (sort keys %settings) {
+    subtest "longroom-pushd first, $which" => sub {
+        my $l = fresh($settings{$which});
+        $l->start_program('pushd');
+        ok $l->wait_log('pushd', qr/info: waiting for longroom-history: there is no log yet$/m), 'it waits for the log';
+        ok $l->wait_log('pushd', qr/info: waiting for longroom-history: nobody publishes on the bus yet$/m),
+            'and for the bus';
+        $l->start_program('history');
+        ok $l->wait_log('pushd', qr/info: the bus is connected$/m), 'the bus comes';
+        is lines_like($l, 'pushd', qr/waiting for longroom-history/), 2, 'each is said once';
+        works($l, $which);
+    };
+    subtest "longroom-history first, $which" => sub {
+        my $l = fresh($settings{$which});
+        $l->start_program($_) for qw(history pushd);
+        works($l, $which);
+    };
+    subtest "both at once, $which" => sub {
+        my $l = fresh($settings{$which});
+        $l->_spawn($_) for qw(pushd history);
+        works($l, $which);
+    };
+}
+
+subtest 'a log that does not come' => sub {
+    my $l = fresh(\&quickstart_settings);
+    $l->start_program('pushd');
+    ok $l->wait_log('pushd', qr/warning: there is no log yet, for 10 s: /), 'is a warning after a while';
+    ok $l->wait_log('pushd', qr/warning: nobody publishes on the bus: /),  'as is a bus';
+    is lines_like($l, 'pushd', qr/there is no log yet, for/), 1, 'once';
+    is lines_like($l, 'pushd', qr/ error: /), 0, 'and is not told as an error';
+    $l->start_program('history');
+    ok $l->wait_log('pushd', qr/info: following the log/), 'when it comes, it is followed';
+    ok $l->wait_log('pushd', qr/info: the bus is connected/), 'and the bus is heard';
+    is lines_like($l, 'pushd', qr/ error: /), 0, 'without an error';
+    $l->stop;
+};
+
+done_testing;
