@@ -1,17 +1,14 @@
-/* For the locks of descriptors, F_OFD_SETLK. */
-#define _GNU_SOURCE
 #include "store/acknowledged_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/buffer.h"
 #include "base/journal.h"
 #include "base/memory.h"
+#include "os/beside.h"
 
 /* The bytes that are locked: behind the record, where nothing is. */
 enum { HELD_AT = 1024, WRITTEN_AT = 1025 };
@@ -19,24 +16,14 @@ enum { HELD_AT = 1024, WRITTEN_AT = 1025 };
 /* Whoever writes it takes microseconds. */
 enum { WRITE_TRIES = 50, WRITE_TRY_MS = 2 };
 
+static const char suffix[] = "-acknowledged";
+
 struct acknowledged_file {
-	char *database, *path;
-	int fd; /* -1: not open */
-	dev_t device;
-	ino_t inode;
+	struct beside beside;
 	bool is_held;
 	bool failing; /* said so already */
 	char line[ACKNOWLEDGED_SIZE]; /* the last that was written here */
 };
-
-static char *path_of(const char *database)
-{
-	struct buffer path = {0};
-
-	buffer_printf(&path, "%s-acknowledged", database);
-	buffer_add(&path, "", 1);
-	return path.data;
-}
 
 /* One byte more than a record has, to see whether the file has more. */
 enum { LINE_ROOM = ACKNOWLEDGED_SIZE + 1 };
@@ -50,7 +37,7 @@ static struct text read_line(int fd, char line[LINE_ROOM])
 
 bool acknowledged_file_read(const char *database, struct acknowledged *record)
 {
-	char *path = path_of(database);
+	char *path = beside_path(database, suffix);
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	char line[LINE_ROOM];
 	bool found = fd >= 0 && acknowledged_parse(read_line(fd, line), record);
@@ -61,82 +48,22 @@ bool acknowledged_file_read(const char *database, struct acknowledged *record)
 	return found;
 }
 
-/* Whatever the umask is; and for the database's user, who need not be the one
- * who restores it. */
-static void give_to_owner(const struct acknowledged_file *file, int fd)
+static bool open_file(struct acknowledged_file *file)
 {
-	struct stat database;
-	bool done = fchmod(fd, 0660) == 0;
-
-	if (geteuid() == 0 && stat(file->database, &database) == 0)
-		done = fchown(fd, database.st_uid, database.st_gid) == 0;
-	/* If not, those who can't open it will say so. */
-	(void)done;
-}
-
-static int make(const struct acknowledged_file *file)
-{
-	int fd = open(file->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0660);
-
-	if (fd >= 0)
-		give_to_owner(file, fd);
-	return fd;
-}
-
-/* Another's file that we may not write to is replaced by one of ours: the folder
- * is ours to write to, or SQLite could not work in it. */
-static int open_or_make(const struct acknowledged_file *file)
-{
-	int fd = open(file->path, O_RDWR | O_CLOEXEC);
-
-	if (fd < 0 && (errno == EACCES || errno == EPERM) &&
-	    unlink(file->path) != 0)
-		return -1;
-	if (fd < 0)
-		fd = make(file);
-	/* Somebody else has just made it. */
-	if (fd < 0 && errno == EEXIST)
-		fd = open(file->path, O_RDWR | O_CLOEXEC);
-	return fd;
-}
-
-static bool lock_byte(int fd, short kind, off_t at)
-{
-	struct flock lock = {
-		.l_type = kind, .l_whence = SEEK_SET, .l_start = at, .l_len = 1};
-
-	return fcntl(fd, F_OFD_SETLK, &lock) == 0;
-}
-
-static void close_file(struct acknowledged_file *file)
-{
-	if (file->fd >= 0)
-		close(file->fd);
-	file->fd = -1;
-}
-
-static void open_file(struct acknowledged_file *file)
-{
-	struct stat status;
-
-	file->fd = open_or_make(file);
-	if (file->fd < 0)
-		return;
-	if (fstat(file->fd, &status) == 0) {
-		file->device = status.st_dev;
-		file->inode = status.st_ino;
-	}
+	if (!beside_open(&file->beside))
+		return false;
 	if (file->is_held)
-		lock_byte(file->fd, F_RDLCK, HELD_AT);
+		beside_lock(&file->beside, F_RDLCK, HELD_AT);
+	return true;
 }
 
 static void note_result(struct acknowledged_file *file, bool good)
 {
 	if (!good && !file->failing)
 		journal_error("can't write %s: %s: a restored backup may not be "
-		              "noticed", file->path, strerror(errno));
+		              "noticed", file->beside.path, strerror(errno));
 	if (good && file->failing)
-		journal_info("%s can be written again", file->path);
+		journal_info("%s can be written again", file->beside.path);
 	file->failing = !good;
 }
 
@@ -144,10 +71,8 @@ struct acknowledged_file *acknowledged_file_open(const char *database)
 {
 	struct acknowledged_file *file = memory_get(sizeof *file);
 
-	file->database = memory_copy(database, strlen(database));
-	file->path = path_of(database);
-	open_file(file);
-	if (file->fd < 0)
+	beside_init(&file->beside, database, suffix);
+	if (!open_file(file))
 		note_result(file, false);
 	return file;
 }
@@ -156,50 +81,37 @@ void acknowledged_file_close(struct acknowledged_file *file)
 {
 	if (file == NULL)
 		return;
-	close_file(file);
-	free(file->database);
-	free(file->path);
+	beside_release(&file->beside);
 	free(file);
 }
 
 bool acknowledged_file_is_there(const struct acknowledged_file *file)
 {
-	return file->fd >= 0;
+	return file->beside.fd >= 0;
 }
 
 void acknowledged_file_hold(struct acknowledged_file *file)
 {
 	file->is_held = true;
-	if (file->fd >= 0)
-		lock_byte(file->fd, F_RDLCK, HELD_AT);
+	if (file->beside.fd >= 0)
+		beside_lock(&file->beside, F_RDLCK, HELD_AT);
 }
 
 bool acknowledged_file_claim(struct acknowledged_file *file)
 {
-	return file->fd >= 0 && lock_byte(file->fd, F_WRLCK, HELD_AT);
-}
-
-/* The file may have been removed, or another put in its place. */
-static void find_again(struct acknowledged_file *file)
-{
-	struct stat status;
-
-	if (file->fd >= 0 && stat(file->path, &status) == 0 &&
-	    status.st_dev == file->device && status.st_ino == file->inode)
-		return;
-	close_file(file);
-	open_file(file);
+	return file->beside.fd >= 0 &&
+	       beside_lock(&file->beside, F_WRLCK, HELD_AT);
 }
 
 /* Nobody's answer waits for long for somebody who holds the lock and stands
  * still. */
-static bool lock_to_write(int fd)
+static bool lock_to_write(const struct beside *beside)
 {
 	static const struct timespec pause = {
 		.tv_nsec = WRITE_TRY_MS * 1000000L};
 
 	for (int i = 0; i < WRITE_TRIES; i++) {
-		if (lock_byte(fd, F_WRLCK, WRITTEN_AT))
+		if (beside_lock(beside, F_WRLCK, WRITTEN_AT))
 			return true;
 		if (errno != EAGAIN && errno != EACCES)
 			return false;
@@ -213,7 +125,7 @@ static bool write_record(struct acknowledged_file *file,
                          const struct acknowledged *now)
 {
 	acknowledged_render(now, file->line);
-	ssize_t size = pwrite(file->fd, file->line, ACKNOWLEDGED_SIZE, 0);
+	ssize_t size = pwrite(file->beside.fd, file->line, ACKNOWLEDGED_SIZE, 0);
 	if (size >= 0 && size < ACKNOWLEDGED_SIZE)
 		errno = ENOSPC;
 	return size == ACKNOWLEDGED_SIZE;
@@ -225,7 +137,7 @@ static bool is_further_on(const struct acknowledged_file *file,
                           const struct incarnations *list)
 {
 	char line[LINE_ROOM];
-	struct text text = read_line(file->fd, line);
+	struct text text = read_line(file->beside.fd, line);
 	struct acknowledged was;
 
 	/* Nearly always it is our own, of the commit before. */
@@ -233,7 +145,7 @@ static bool is_further_on(const struct acknowledged_file *file,
 		return false;
 	if (acknowledged_parse(text, &was))
 		return !acknowledged_follows(&was, now, list);
-	int ignored = ftruncate(file->fd, 0);
+	int ignored = ftruncate(file->beside.fd, 0);
 	(void)ignored;
 	return false;
 }
@@ -242,11 +154,11 @@ static bool raise_record(struct acknowledged_file *file,
                          const struct acknowledged *now,
                          const struct incarnations *list)
 {
-	if (!lock_to_write(file->fd))
+	if (!lock_to_write(&file->beside))
 		return false;
 	bool good = is_further_on(file, now, list) || write_record(file, now);
 	int why = errno;
-	lock_byte(file->fd, F_UNLCK, WRITTEN_AT);
+	beside_lock(&file->beside, F_UNLCK, WRITTEN_AT);
 	errno = why;
 	return good;
 }
@@ -255,6 +167,7 @@ void acknowledged_file_raise(struct acknowledged_file *file,
                              const struct acknowledged *now,
                              const struct incarnations *list)
 {
-	find_again(file);
-	note_result(file, file->fd >= 0 && raise_record(file, now, list));
+	bool is_open = beside_is_in_place(&file->beside) || open_file(file);
+
+	note_result(file, is_open && raise_record(file, now, list));
 }
