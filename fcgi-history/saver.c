@@ -7,6 +7,7 @@
 #include "base/journal.h"
 #include "base/memory.h"
 #include "bus/bus.h"
+#include "bus/bus_watch.h"
 #include "codec/frame.h"
 #include "complaints.h"
 #include "metrics/metrics.h"
@@ -16,6 +17,8 @@ struct saver {
 	const struct settings *settings;
 	struct store *store;
 	struct bus *bus; /* NULL: none */
+	const char *bus_address;
+	struct bus_watch *watch; /* for others; NULL: there is no bus */
 	uint32_t log;    /* of the last commit */
 	struct buffer frame;
 	struct append *appends;
@@ -30,9 +33,13 @@ struct saver *saver_new(const struct settings *settings, const char *bus_address
 	struct saver *saver = memory_get(sizeof *saver);
 
 	saver->settings = settings;
+	saver->bus_address = bus_address;
 	saver->store = store_new(&settings->store, STORE_WRITE, error);
 	if (saver->store != NULL && bus_address[0] != '\0')
 		saver->bus = bus_publish_on(bus_address, error);
+	if (saver->bus != NULL)
+		saver->watch = bus_watch_new(&settings->bus.subscribe,
+		                             bus_address);
 	if (error->size == 0)
 		return saver;
 	saver_free(saver);
@@ -45,6 +52,7 @@ void saver_free(struct saver *saver)
 		return;
 	store_free(saver->store);
 	bus_free(saver->bus);
+	bus_watch_free(saver->watch);
 	buffer_release(&saver->frame);
 	free(saver->appends);
 	free(saver);
@@ -69,6 +77,13 @@ static void note_success(struct saver *saver, bool good)
 	saver->failing = !good;
 }
 
+static void look_for_others(struct saver *saver)
+{
+	if (saver->watch != NULL && bus_watch_is_due(saver->watch))
+		store_visit_buses(saver->store, saver->bus_address,
+		                  bus_watch_see, saver->watch);
+}
+
 void saver_check(struct saver *saver)
 {
 	bool failing = !store_connect(saver->store);
@@ -78,8 +93,10 @@ void saver_check(struct saver *saver)
 		              saver->settings->store.url,
 		              store_error(saver->store));
 	note_success(saver, !failing);
-	if (!failing)
-		store_tend(saver->store);
+	if (failing)
+		return;
+	store_tend(saver->store);
+	look_for_others(saver);
 }
 
 bool saver_probe(struct saver *saver, struct buffer *why)
@@ -229,4 +246,7 @@ void saver_save(struct saver *saver, struct save **saves, size_t count)
 	set_outcomes(saver, saves, count, saved);
 	publish(saver, saves, count);
 	count_outcomes(saves, count);
+	/* A writer without idle times looks too. */
+	if (appends > 0 && saved)
+		look_for_others(saver);
 }

@@ -30,7 +30,7 @@ struct save {
 };
 
 /* NULL, and *error says why, if there is no such store or bus. Without a bus
- * (address empty) nothing is broadcast. Borrows the settings. */
+ * (address empty) nothing is broadcast. Borrows the settings and the address. */
 struct saver *saver_new(const struct settings *settings, const char *bus_address,
                         struct buffer *error);
 void saver_free(struct saver *saver);

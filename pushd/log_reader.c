@@ -22,7 +22,8 @@ struct queue {
 struct log_reader {
 	struct ev_loop *loop;
 	struct ev_async wake;
-	struct store *store; /* the thread's */
+	struct store *store;     /* the thread's */
+	struct bus_watch *watch; /* ... too */
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t filled;
@@ -196,6 +197,9 @@ static void *read_until_stopped(void *argument)
 
 	while ((read = wait_for_read(reader)) != NULL) {
 		perform(reader->store, read);
+		if (read->good && bus_watch_is_due(reader->watch))
+			store_visit_buses(reader->store, NULL, bus_watch_see,
+			                  reader->watch);
 		pthread_mutex_lock(&reader->lock);
 		queue_put(read->kind == READ_ROOM ? &reader->answered
 		                                  : &reader->followed, read);
@@ -275,12 +279,14 @@ static void give_back(struct ev_loop *loop, struct ev_async *wake, int events)
 	give_back_rooms(reader);
 }
 
-struct log_reader *log_reader_start(struct ev_loop *loop, struct store *store)
+struct log_reader *log_reader_start(struct ev_loop *loop, struct store *store,
+                                    struct bus_watch *watch)
 {
 	struct log_reader *reader = memory_get(sizeof *reader);
 
 	reader->loop = loop;
 	reader->store = store;
+	reader->watch = watch;
 	queue_init(&reader->urgent);
 	queue_init(&reader->asked);
 	queue_init(&reader->followed);
@@ -319,6 +325,7 @@ void log_reader_stop(struct log_reader *reader)
 	pthread_cond_destroy(&reader->filled);
 	pthread_mutex_destroy(&reader->lock);
 	store_free(reader->store);
+	bus_watch_free(reader->watch);
 	free(reader);
 }
 

@@ -7,6 +7,7 @@
 
 #include <ev.h>
 
+#include "bus/bus_watch.h"
 #include "store/store.h"
 
 enum log_read_kind {
@@ -61,8 +62,9 @@ struct log_read {
 
 struct log_reader;
 
-/* Takes the store. */
-struct log_reader *log_reader_start(struct ev_loop *loop, struct store *store);
+/* Takes the store, and what watches for writers that nobody hears. */
+struct log_reader *log_reader_start(struct ev_loop *loop, struct store *store,
+                                    struct bus_watch *watch);
 
 /* Ends the thread; reads that have not come back are dropped. */
 void log_reader_stop(struct log_reader *reader);

@@ -160,7 +160,8 @@ static int serve(struct pushd *pushd)
 		store_free(store);
 		return complain(&error);
 	}
-	pushd->reader = log_reader_start(pushd->loop, store);
+	pushd->reader = log_reader_start(
+		pushd->loop, store, bus_watch_new(&settings->bus.subscribe, NULL));
 	hub_init(&pushd->hub, settings->push.window, pushd->reader,
 	         connection_answered);
 	pushd->hub.reads_limit = settings->limits.reads;

@@ -18,7 +18,7 @@ enum {
 	LARGEST_FRAME_BYTES = 4 * 1024 * 1024,
 };
 
-static const char ipc[] = "ipc://";
+static const char ipc[] = "ipc://", tcp[] = "tcp://";
 
 struct bus {
 	int socket;
@@ -113,6 +113,39 @@ struct bus *bus_subscribe_to(const struct word_list *addresses,
 		if (nn_connect(bus->socket, addresses->words[i]) < 0)
 			return complain(bus, addresses->words[i], error);
 	return bus;
+}
+
+static bool begins_with(const char *address, const char *scheme)
+{
+	return strncmp(address, scheme, strlen(scheme)) == 0;
+}
+
+/* A publisher's tcp address may name an interface, or all of them. */
+static bool is_same_port(const char *a, const char *b)
+{
+	const char *port_a = strrchr(a, ':'), *port_b = strrchr(b, ':');
+
+	return strcmp(port_a, port_b) == 0;
+}
+
+static bool is_same_file(const char *a, const char *b)
+{
+	struct stat status_a, status_b;
+
+	return stat(a + sizeof ipc - 1, &status_a) == 0 &&
+	       stat(b + sizeof ipc - 1, &status_b) == 0 &&
+	       status_a.st_dev == status_b.st_dev &&
+	       status_a.st_ino == status_b.st_ino;
+}
+
+bool bus_meets(const char *subscribed, const char *published)
+{
+	if (begins_with(subscribed, tcp) && begins_with(published, tcp))
+		return is_same_port(subscribed, published);
+	if (begins_with(subscribed, ipc) && begins_with(published, ipc) &&
+	    is_same_file(subscribed, published))
+		return true;
+	return strcmp(subscribed, published) == 0;
 }
 
 void bus_send(struct bus *bus, struct text frame)

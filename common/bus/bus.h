@@ -17,6 +17,10 @@ struct bus *bus_publish_on(const char *address, struct buffer *error);
 struct bus *bus_subscribe_to(const struct word_list *addresses,
                              struct buffer *error);
 
+/* Whether a subscriber to one address hears the publisher on the other, as far as
+ * addresses tell: by the port, or by the file. */
+bool bus_meets(const char *subscribed, const char *published);
+
 void bus_free(struct bus *bus);
 
 /* Hands a frame to whoever is subscribed; never blocks. */

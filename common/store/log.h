@@ -47,6 +47,9 @@ struct append {
 /* Gets messages one by one, each valid during the call. */
 typedef void store_visit(void *context, const struct message *message);
 
+/* Gets the addresses of buses. */
+typedef void store_visit_bus(void *context, const char *address);
+
 enum store_direction { STORE_NEWEST, STORE_BEFORE, STORE_AFTER };
 
 struct store_range {

@@ -122,6 +122,12 @@ bool store_probe(struct store *store)
 	return store->backend->probe(store->connection);
 }
 
+void store_visit_buses(struct store *store, const char *published,
+                       store_visit_bus *visit, void *context)
+{
+	store->backend->visit_buses(store->connection, published, visit, context);
+}
+
 void store_tend(struct store *store)
 {
 	store->backend->tend(store->connection);

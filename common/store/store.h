@@ -72,6 +72,12 @@ bool store_append(struct store *store, struct append *appends, size_t count,
 /* Whether a message could be saved now: commits a change that nobody sees. */
 bool store_probe(struct store *store);
 
+/* Visits the addresses on which other processes publish what they save to this log
+ * now, as far as that can be known. published: where this one does, NULL if it does
+ * not; others see it from now on, for the life of the store. */
+void store_visit_buses(struct store *store, const char *published,
+                       store_visit_bus *visit, void *context);
+
 /* For a writer's idle times: what keeping the log takes beside saving. */
 void store_tend(struct store *store);
 

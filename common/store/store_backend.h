@@ -25,6 +25,8 @@ struct store_backend {
 	bool (*append)(void *connection, struct append *appends, size_t count,
 	               uint32_t *log);
 	bool (*probe)(void *connection);
+	void (*visit_buses)(void *connection, const char *published,
+	                    store_visit_bus *visit, void *context);
 	void (*tend)(void *connection);
 	bool (*read_room)(void *connection, const struct room_name *room,
 	                  const struct store_range *range, store_visit *visit,

@@ -26,6 +26,7 @@ static void *sqlite_open(const struct store_settings *settings, const char *addr
 	s->busy_timeout_ms = (int)settings->busy_timeout;
 	s->wal_warning_bytes = settings->wal_warning;
 	pthread_mutex_init(&s->use, NULL);
+	s->writers = writers_file_new();
 	sqlite_paths_find(&s->paths, s->path);
 	sqlite_place_join(s);
 	return s;
@@ -49,6 +50,7 @@ static void sqlite_close(void *connection)
 	end_connection(s);
 	incarnations_release(&s->incarnations);
 	sqlite_place_leave(s);
+	writers_file_free(s->writers);
 	sqlite_paths_release(&s->paths);
 	pthread_mutex_destroy(&s->use);
 	free(s->path);
@@ -83,6 +85,15 @@ static bool sqlite_is_awaited(const void *connection)
 	return s->is_awaited && !s->place->had_log;
 }
 
+static void sqlite_visit_buses(void *connection, const char *published,
+                               store_visit_bus *visit, void *context)
+{
+	struct sqlite_store *s = connection;
+
+	writers_file_look(s->writers, s->paths.database, published, visit,
+	                  context);
+}
+
 /* A relative path would follow the folder that a program is started in; a name
  * like :memory: is none. */
 static bool sqlite_check_address(const char *address, struct buffer *error)
@@ -107,6 +118,7 @@ const struct store_backend store_sqlite = {
 	.begin_incarnation = sqlite_begin_incarnation,
 	.append = sqlite_append,
 	.probe = sqlite_probe,
+	.visit_buses = sqlite_visit_buses,
 	.tend = sqlite_tend,
 	.read_room = sqlite_read_room,
 	.read_states = sqlite_read_states,

@@ -21,6 +21,7 @@
 #include "store/sqlite/files.h"
 #include "store/sqlite/wal.h"
 #include "store/store_backend.h"
+#include "store/writers_file.h"
 
 enum statement {
 	BEGIN_READ,
@@ -83,6 +84,7 @@ struct sqlite_store {
 	enum store_access access;
 	int busy_timeout_ms;
 	int64_t wal_warning_bytes;
+	struct writers_file *writers; /* its own thread's */
 	struct sqlite_place *place;
 	struct sqlite_store *next; /* at the same place */
 	/* The thread that has the places' lock is at it, without its `use`; written
