@@ -85,4 +85,33 @@ subtest 'a log that does not come' => sub {
     $l->stop;
 };
 
+subtest 'a folder that nobody has made' => sub {
+    my $l = fresh(\&quickstart_settings);
+    my $folder = $l->dir . '/run';
+    my %socket = (
+        pushd   => ['push.listen'    => "unix:$folder/push.sock"],
+        history => ['history.listen' => "unix:$folder/history.sock"],
+        bus     => ['bus.publish'    => "ipc://$folder/bus.ipc"],
+    );
+    for my $which (sort keys %socket) {
+        my ($name, $address) = @{ $socket{$which} };
+        my $program = $which eq 'pushd' ? 'pushd' : 'history';
+        my $result = Longroom::run([Longroom::program("longroom-$program"), '-c', $l->dir . '/longroom.conf',
+                '-o', "$name=$address"]);
+        is $result->{status}, 1, "$name: the program does not start";
+        like $result->{stderr}, qr/ error: (?:bus )?\Q$address\E: .*No such file or directory: make the folder \Q$folder\E, for our user$/m,
+            '... and says what to do';
+    }
+    # Nobody is there yet, so there is none.
+    $l->{settings}{'bus.subscribe'} = "ipc://$folder/bus.ipc";
+    $l->start_program('pushd');
+    ok $l->wait_log('pushd', qr/info: waiting for longroom-history: nobody publishes/), 'the bus that pushd is to hear is waited for';
+    is_deeply failures($l), [], '... which is no failure';
+    mkdir $folder or die "mkdir: $!\n";
+    $l->{settings}{'bus.publish'} = "ipc://$folder/bus.ipc";
+    $l->start_program('history');
+    ok $l->wait_log('pushd', qr/info: the bus is connected$/m), 'and connected';
+    $l->stop;
+};
+
 done_testing;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "os/folder.h"
 #include "os/thread.h"
 
 enum {
@@ -25,10 +26,19 @@ struct bus {
 	int descriptor;
 };
 
+static bool begins_with(const char *address, const char *scheme)
+{
+	return strncmp(address, scheme, strlen(scheme)) == 0;
+}
+
 static struct bus *complain(struct bus *bus, const char *address,
                             struct buffer *error)
 {
-	buffer_printf(error, "bus %s: %s", address, nn_strerror(nn_errno()));
+	int why = nn_errno();
+
+	buffer_printf(error, "bus %s: %s", address, nn_strerror(why));
+	if (begins_with(address, ipc))
+		folder_advise(address + sizeof ipc - 1, why, error);
 	bus_free(bus);
 	return NULL;
 }
@@ -59,7 +69,7 @@ static bool can_replace(const char *address)
 {
 	struct stat status;
 
-	if (strncmp(address, ipc, sizeof ipc - 1) != 0 ||
+	if (!begins_with(address, ipc) ||
 	    lstat(address + sizeof ipc - 1, &status) != 0)
 		return true;
 	char *path = memory_copy(address + sizeof ipc - 1,
@@ -113,11 +123,6 @@ struct bus *bus_subscribe_to(const struct word_list *addresses,
 		if (nn_connect(bus->socket, addresses->words[i]) < 0)
 			return complain(bus, addresses->words[i], error);
 	return bus;
-}
-
-static bool begins_with(const char *address, const char *scheme)
-{
-	return strncmp(address, scheme, strlen(scheme)) == 0;
 }
 
 /* A publisher's tcp address may name an interface, or all of them. */

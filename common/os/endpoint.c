@@ -127,7 +127,12 @@ bool endpoint_is_passing(int error)
 
 static bool complain(const char *address, const char *what, struct buffer *error)
 {
-	buffer_printf(error, "%s: %s: %s", address, what, strerror(errno));
+	const char *path = unix_path(address);
+	int why = errno;
+
+	buffer_printf(error, "%s: %s: %s", address, what, strerror(why));
+	if (path != NULL)
+		folder_advise(path, why, error);
 	return false;
 }
 

@@ -97,6 +97,15 @@ void folder_unlock(int lock)
 		close(lock);
 }
 
+void folder_advise(const char *path, int why, struct buffer *error)
+{
+	if (why != ENOENT)
+		return;
+	char *copy = memory_copy(path, strlen(path));
+	buffer_printf(error, ": make the folder %s, for our user", dirname(copy));
+	free(copy);
+}
+
 bool folder_sync(const char *path)
 {
 	int fd = open_folder(path);

@@ -24,6 +24,10 @@ void folder_unlock(int lock);
 /* The patience of a program that starts. */
 enum { FOLDER_PATIENCE_MS = 10000 };
 
+/* Adds to *error what to do about a file that couldn't be made, if `why` (an
+ * errno) is that its folder is not there. */
+void folder_advise(const char *path, int why, struct buffer *error);
+
 /* Has the names of the files in the folder of path on disk. False, and errno
  * says why; true where it can't be done at all, for the folder may not be read
  * or its file system has no such thing. */
