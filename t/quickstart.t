@@ -256,6 +256,56 @@ SKIP: {
     signal_is_good($private, 'TERM', 'SIGTERM with private rooms');
 }
 
+# Indented lines that a shell is to be given, in a page from one line to another.
+sub commands_between {
+    my ($page, $from, $to) = @_;
+    my ($part) = slurp(Longroom::source_dir() . "/doc/$page.md") =~ /^\Q$from\E(.*?)^\Q$to\E/ms;
+    return join "\n", map {s/^ +//r} grep {/^    +\S/} split /\n/, $part // '';
+}
+
+# The example site: two lines for one terminal, of which the first builds; the rest for
+# another.
+SKIP: {
+    skip 'curl is not installed', 1 if system('command -v curl >/dev/null') != 0;
+    my ($run, $lines) = map { commands_between(@$_) }
+        ['private-rooms', 'The example site has', 'Open http'],
+        ['private-rooms', 'Without a browser', 'Choose a mode'];
+    is($run, "./quickstart build\netc/nginx/example-site/run", 'the example site is built and run');
+    my $folder = Longroom::fresh_dir();
+    my $port   = free_port();
+    my $site   = fork // die "fork: $!\n";
+    if (!$site) {
+        setpgrp 0, 0;
+        open STDOUT, '>', "$folder/log" or POSIX::_exit(126);
+        open STDERR, '>&', \*STDOUT     or POSIX::_exit(126);
+        exec Longroom::source_dir() . '/etc/nginx/example-site/run', '--port', $port, '--dir', "$folder/run"
+            or POSIX::_exit(127);
+    }
+    $running{$site} = 1;
+    ok(eventually(sub { slurp("$folder/log") =~ /^ready /m }), 'it gets ready') || diag(slurp("$folder/log"));
+    $lines =~ s{http://127\.0\.0\.1:8080}{http://127.0.0.1:$port}g;
+    $lines =~ s{run/jar}{$folder/jar}g;
+    my $told = Longroom::run([ 'bash', '-c', $lines ], seconds => $SECONDS)->{stdout};
+    like($told, qr/\AHTTP\/1\.1\ 401\ .*"type":"unauthorized".*"count":0,.*
+        "type":"chat_message".*"content":"Hello".*"type":"forbidden"/msx,
+        'and lets its users into their rooms') || diag($told);
+    kill TERM => $site;
+    waitpid $site, 0;
+    delete $running{$site};
+}
+
+# The installation is for root and for the whole machine, so it is not done here: but
+# what is copied has to be there to be copied, and what is pasted next finds the clone.
+my $install = commands_between('install', 'Build and install', 'This installs');
+like($install, qr/^\(cd build\/system && .* && make install\)$/m, 'an installation stays in the clone');
+my $pages = join '', map { slurp(Longroom::source_dir() . "/$_") } @documents;
+unlike($pages, qr/^    +(?:.*&& *)?cd /m, 'and no other command leaves it');
+my ($shipped) = slurp(Longroom::source_dir() . '/Makefile.am') =~ /^dist_example_DATA = ((?:.*\\\n)*.*)/m;
+my %shipped = map { s{.*/}{}r => 1 } grep { $_ ne '\\' } split ' ', $shipped // '';
+my @copied = $pages =~ m{/share/doc/longroom/examples/(\S+)}g;
+cmp_ok(@copied, '>=', 4, 'files are copied from the examples');
+is_deeply([ grep { !$shipped{$_} } @copied ], [], 'which are installed there');
+
 # --------------------------------------------------- a program that dies
 
 for my $name (@NAMES) {
