@@ -27,7 +27,8 @@ static const struct row rows[SETTING_COUNT] = {
 #define SETTING(section, name, kind, when, initial, least, most, choices, \
                 meaning)                                                  \
 	{#section, #name, kind, when,                                     \
-	 offsetof(struct settings, section.name),                     \
+	 offsetof(struct settings, section) +                             \
+	         offsetof(struct section##_settings, name),               \
 	 initial, least, most, choices},
 #include "config/settings.def"
 };

@@ -28,8 +28,10 @@ struct row {
 
 static const struct row rows[SETTING_COUNT] = {
 #define SETTING(section, name, kind, when, initial, least, most, choices, \
-                meaning)   \
-	{#section, #name, kind, offsetof(struct settings, section.name),   \
+                meaning)                                                  \
+	{#section, #name, kind,                                           \
+	 offsetof(struct settings, section) +                             \
+	         offsetof(struct section##_settings, name),               \
 	 least, most, choices},
 #include "config/settings.def"
 };
