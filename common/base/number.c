@@ -17,6 +17,15 @@ bool number_parse(struct text text, int64_t least, int64_t most, int64_t *number
 	return value >= least && value <= most;
 }
 
+int number_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
 bool number_parse_hex8(struct text text, uint32_t *number)
 {
 	*number = 0;
@@ -24,15 +33,11 @@ bool number_parse_hex8(struct text text, uint32_t *number)
 		return false;
 	for (size_t i = 0; i < text.size; i++) {
 		char c = text.data[i];
-		uint32_t digit;
+		int digit = c >= 'A' && c <= 'F' ? -1 : number_hex_digit(c);
 
-		if (c >= '0' && c <= '9')
-			digit = (uint32_t)(c - '0');
-		else if (c >= 'a' && c <= 'f')
-			digit = (uint32_t)(c - 'a' + 10);
-		else
+		if (digit < 0)
 			return false;
-		*number = *number << 4 | digit;
+		*number = *number << 4 | (uint32_t)digit;
 	}
 	return true;
 }

@@ -1,5 +1,7 @@
 #include "codec/json_reader.h"
 
+#include "base/number.h"
+
 /* What may come, with white space before it. */
 enum expected {
 	EXPECT_VALUE,
@@ -133,15 +135,6 @@ static size_t plain_length(struct text text)
 	return size;
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* Four hexadecimal digits; -1: they are not there. */
 static int32_t unit_at(struct text text, size_t at)
 {
@@ -150,7 +143,7 @@ static int32_t unit_at(struct text text, size_t at)
 	if (text.size < at + 4)
 		return -1;
 	for (size_t i = at; i < at + 4; i++) {
-		int digit = hex_value(text.data[i]);
+		int digit = number_hex_digit(text.data[i]);
 
 		if (digit < 0)
 			return -1;

@@ -1,16 +1,16 @@
 #include "codec/params.h"
 
+#include "base/number.h"
 #include "base/utf8.h"
 
-static int hex_digit(char c)
+/* The byte that %XX stands for; -1: two digits do not follow. */
+static int escaped_byte(struct text text, size_t at)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
+	if (text.size - at <= 2)
+		return -1;
+	int high = number_hex_digit(text.data[at + 1]);
+	int low = number_hex_digit(text.data[at + 2]);
+	return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 
 bool percent_decode(struct text text, bool plus_is_space, struct buffer *decoded)
@@ -21,12 +21,11 @@ bool percent_decode(struct text text, bool plus_is_space, struct buffer *decoded
 		char c = text.data[i];
 
 		if (c == '%') {
-			int high = text.size - i > 2 ? hex_digit(text.data[i + 1]) : -1;
-			int low = text.size - i > 2 ? hex_digit(text.data[i + 2]) : -1;
+			int byte = escaped_byte(text, i);
 
-			if (high < 0 || low < 0)
+			if (byte < 0)
 				return false;
-			c = (char)(high << 4 | low);
+			c = (char)byte;
 			i += 2;
 		} else if (c == '+' && plus_is_space) {
 			c = ' ';
