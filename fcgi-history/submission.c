@@ -240,6 +240,7 @@ static struct problem read_json(struct text body, struct submission *submission)
 	case JSON_NUL:
 		return problem(PROBLEM_BAD_PARAMETER,
 		               "the body has a character U+0000");
+	case JSON_TWICE: /* the last counts, so it is none */
 	case JSON_TOO_DEEP:
 	case JSON_SYNTAX:
 		return wrong_at(body, reader.rest.data, PROBLEM_NOT_JSON,

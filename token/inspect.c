@@ -1,7 +1,6 @@
 #include "inspect.h"
 
 #include <errno.h>
-#include <json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -9,6 +8,7 @@
 #include "auth/token.h"
 #include "base/clock.h"
 #include "base/journal.h"
+#include "codec/json_value.h"
 
 /* ---- The token ---- */
 
@@ -74,39 +74,48 @@ static void print_date(int64_t time_s)
 	printf("%.19sZ", date);
 }
 
-static bool is_time(const char *name, json_object *value)
+static bool is_time(struct text name, const struct json_value *value,
+                    int64_t *time_s)
 {
-	return (strcmp(name, "exp") == 0 || strcmp(name, "nbf") == 0 ||
-	        strcmp(name, "iat") == 0) &&
-	       (json_object_is_type(value, json_type_int) ||
-	        json_object_is_type(value, json_type_double)) &&
-	       json_object_get_int64(value) >= 0;
+	return (text_is(name, "exp") || text_is(name, "nbf") ||
+	        text_is(name, "iat")) &&
+	       json_value_whole(value, time_s) && *time_s >= 0;
 }
 
-static void print_part(const char *title, json_object *part)
+static void print_member(struct text name, const struct json_value *value)
 {
+	struct buffer json = {0};
+	int64_t time_s;
+
+	buffer_add_json(&json, name);
+	buffer_add_string(&json, ": ");
+	json_value_render(value, &json);
+	printf("  ");
+	print_json(buffer_text(&json));
+	if (is_time(name, value, &time_s)) {
+		printf("  ");
+		print_date(time_s);
+	}
+	putchar('\n');
+	buffer_release(&json);
+}
+
+static void print_part(const char *title, struct text part)
+{
+	struct buffer name = {0}, string = {0};
+	struct json_reader reader;
+	struct json_value value;
+
 	puts(title);
-	if (part == NULL) {
+	if (part.size == 0) {
 		puts("  can't be read");
 		return;
 	}
-	json_object_object_foreach(part, name, value) {
-		struct buffer quoted = {0};
-
-		buffer_add_json(&quoted, text_of(name));
-		printf("  ");
-		print_json(buffer_text(&quoted));
-		printf(": ");
-		print_json(text_of(json_object_to_json_string_ext(
-			value, JSON_C_TO_STRING_PLAIN |
-		                       JSON_C_TO_STRING_NOSLASHESCAPE)));
-		if (is_time(name, value)) {
-			printf("  ");
-			print_date(json_object_get_int64(value));
-		}
-		putchar('\n');
-		buffer_release(&quoted);
-	}
+	json_value_open(part, &reader);
+	while (json_member_next(&reader, &name, &value, &string))
+		print_member(buffer_text(&name), &value);
+	buffer_release(&name);
+	buffer_release(&string);
 }
 
 /* ---- Whether it would be taken ---- */
@@ -114,24 +123,20 @@ static void print_part(const char *title, json_object *part)
 /* Without keys only what the token says is judged. */
 static enum token_verdict judge(const struct keyring *keyring,
                                 const struct settings *settings,
-                                struct text token,
-                                const json_object *header,
-                                json_object *claims, int64_t *expires_s,
+                                struct text token, bool has_header,
+                                struct text claims, int64_t *expires_s,
                                 const char **why)
 {
 	int64_t now_s = clock_wall_ms() / 1000;
 	struct identity identity;
 	enum token_verdict verdict;
 
-	if (keyring->count > 0 || header == NULL)
+	if (keyring->count > 0 || !has_header)
 		verdict = token_verify(keyring, &settings->auth, token,
 		                       now_s, &identity, expires_s, why);
 	else
-		verdict = token_judge_claims(
-			text_of(claims != NULL
-		                        ? json_object_to_json_string(claims)
-		                        : ""),
-			&settings->auth, now_s, &identity, expires_s, why);
+		verdict = token_judge_claims(claims, &settings->auth, now_s,
+		                             &identity, expires_s, why);
 	identity_release(&identity);
 	return verdict;
 }
@@ -157,19 +162,19 @@ static int say(enum token_verdict verdict, bool is_checked, int64_t expires_s,
 static int inspect_token(const struct keyring *keyring,
                          const struct settings *settings, struct text token)
 {
-	json_object *header, *claims;
+	struct buffer header = {0}, claims = {0};
 	int64_t expires_s = 0;
 	const char *why = "auth.mode is not token";
 	enum token_verdict verdict = TOKEN_BAD;
 
 	token_read(token, &header, &claims);
-	print_part("header", header);
-	print_part("claims", claims);
+	print_part("header", buffer_text(&header));
+	print_part("claims", buffer_text(&claims));
 	if (settings->file == NULL || settings->auth.mode == AUTH_TOKEN)
-		verdict = judge(keyring, settings, token, header, claims,
-		                &expires_s, &why);
-	json_object_put(header);
-	json_object_put(claims);
+		verdict = judge(keyring, settings, token, header.size > 0,
+		                buffer_text(&claims), &expires_s, &why);
+	buffer_release(&header);
+	buffer_release(&claims);
 	return say(verdict, keyring->count > 0, expires_s, why);
 }
 

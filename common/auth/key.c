@@ -1,6 +1,5 @@
 #include "auth/key.h"
 
-#include <json.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -14,6 +13,7 @@
 
 #include "base/memory.h"
 #include "codec/base64url.h"
+#include "codec/json_value.h"
 
 enum {
 	SECRET_LEAST = 32, /* bytes: RFC 7518 section 3.2, for HS256 */
@@ -296,28 +296,43 @@ bool key_from_private_pem(struct text pem, struct key *key, const char **why)
 
 /* ---- JWK ---- */
 
-/* Whether it is absent, or a string. */
-static bool may_be_string(json_object *jwk, const char *name)
-{
-	json_object *member = NULL;
+enum jwk_member {
+	JWK_KTY,
+	JWK_USE,
+	JWK_KEY_OPS,
+	JWK_ALG,
+	JWK_KID,
+	JWK_CRV,
+	JWK_X,
+	JWK_Y,
+	JWK_N,
+	JWK_E,
+	JWK_K,
+	JWK_D,
+	JWK_MEMBERS
+};
 
-	return !json_object_object_get_ex(jwk, name, &member) ||
-	       json_object_is_type(member, json_type_string);
+/* RFC 7517 section 4, RFC 7518 section 6, RFC 8037 section 2. */
+static const char *const jwk_names[JWK_MEMBERS] = {
+	[JWK_KTY] = "kty", [JWK_USE] = "use", [JWK_KEY_OPS] = "key_ops",
+	[JWK_ALG] = "alg", [JWK_KID] = "kid", [JWK_CRV] = "crv",
+	[JWK_X] = "x",     [JWK_Y] = "y",     [JWK_N] = "n",
+	[JWK_E] = "e",     [JWK_K] = "k",     [JWK_D] = "d",
+};
+
+static bool may_be_string(const struct json_value *member)
+{
+	return member->kind == JSON_FAULT || member->kind == JSON_STRING;
 }
 
-/* NULL if it is absent, or no string. Borrowed. */
-static const char *find_string(json_object *jwk, const char *name)
+static bool is_null_or_absent(const struct json_value *member)
 {
-	json_object *member = json_object_object_get(jwk, name);
-
-	return json_object_is_type(member, json_type_string)
-	               ? json_object_get_string(member)
-	               : NULL;
+	return member->kind == JSON_FAULT || member->kind == JSON_NULL;
 }
 
-static bool read_bytes(json_object *jwk, const char *name, struct buffer *bytes)
+static bool read_bytes(const struct json_value *member, struct buffer *bytes)
 {
-	const char *string = find_string(jwk, name);
+	const char *string = member->string;
 
 	return string != NULL && string[0] != '\0' &&
 	       base64url_decode(text_of(string), bytes);
@@ -346,12 +361,12 @@ static BIGNUM *to_number(const struct buffer *bytes)
 	                 NULL);
 }
 
-static EVP_PKEY *read_rsa(json_object *jwk)
+static EVP_PKEY *read_rsa(const struct json_value *jwk)
 {
 	struct buffer n = {0}, e = {0};
 	EVP_PKEY *pkey = NULL;
 
-	if (read_bytes(jwk, "n", &n) && read_bytes(jwk, "e", &e)) {
+	if (read_bytes(&jwk[JWK_N], &n) && read_bytes(&jwk[JWK_E], &e)) {
 		OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
 		BIGNUM *modulus = to_number(&n), *exponent = to_number(&e);
 
@@ -367,27 +382,25 @@ static EVP_PKEY *read_rsa(json_object *jwk)
 }
 
 /* NULL: it is on no curve that is known here. */
-static const struct curve *find_curve(json_object *jwk)
+static const struct curve *find_curve(const struct json_value *jwk)
 {
-	const char *name = find_string(jwk, "crv");
-
-	for (int i = 0; name != NULL && i < CURVES; i++)
-		if (strcmp(name, curves[i].jwk_name) == 0)
+	for (int i = 0; i < CURVES; i++)
+		if (json_value_is(&jwk[JWK_CRV], curves[i].jwk_name))
 			return &curves[i];
 	return NULL;
 }
 
 /* OpenSSL sees to it that the point is on the curve. */
-static EVP_PKEY *read_ec(json_object *jwk, const struct curve *curve)
+static EVP_PKEY *read_ec(const struct json_value *jwk, const struct curve *curve)
 {
 	struct buffer point = {0};
 	EVP_PKEY *pkey = NULL;
 
 	/* Not compressed: SEC 1 section 2.3.3. */
 	buffer_add(&point, "\x04", 1);
-	if (read_bytes(jwk, "x", &point) &&
+	if (read_bytes(&jwk[JWK_X], &point) &&
 	    point.size == 1 + curve->coordinate_size &&
-	    read_bytes(jwk, "y", &point) &&
+	    read_bytes(&jwk[JWK_Y], &point) &&
 	    point.size == 1 + 2 * curve->coordinate_size) {
 		OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
 
@@ -403,20 +416,12 @@ static EVP_PKEY *read_ec(json_object *jwk, const struct curve *curve)
 	return pkey;
 }
 
-/* RFC 8037 section 2. */
-static bool is_ed25519(json_object *jwk)
-{
-	const char *name = find_string(jwk, "crv");
-
-	return name != NULL && strcmp(name, "Ed25519") == 0;
-}
-
-static EVP_PKEY *read_ed25519(json_object *jwk)
+static EVP_PKEY *read_ed25519(const struct json_value *jwk)
 {
 	struct buffer x = {0};
 	EVP_PKEY *pkey = NULL;
 
-	if (read_bytes(jwk, "x", &x) && x.size == ED25519_SIZE)
+	if (read_bytes(&jwk[JWK_X], &x) && x.size == ED25519_SIZE)
 		pkey = EVP_PKEY_new_raw_public_key(
 			EVP_PKEY_ED25519, NULL, (const unsigned char *)x.data,
 			x.size);
@@ -424,10 +429,11 @@ static EVP_PKEY *read_ed25519(json_object *jwk)
 	return pkey;
 }
 
-static bool read_secret(json_object *jwk, struct key *key, const char **why)
+static bool read_secret(const struct json_value *jwk, struct key *key,
+                        const char **why)
 {
 	struct buffer bytes = {0};
-	bool good = read_bytes(jwk, "k", &bytes) &&
+	bool good = read_bytes(&jwk[JWK_K], &bytes) &&
 	            key_from_secret(buffer_text(&bytes), key, why);
 
 	key_release_bytes(&bytes);
@@ -435,53 +441,56 @@ static bool read_secret(json_object *jwk, struct key *key, const char **why)
 }
 
 /* RFC 7517 sections 4.2 and 4.3. */
-static bool is_for_signatures(json_object *jwk)
+static bool is_for_signatures(const struct json_value *jwk)
 {
-	json_object *operations = json_object_object_get(jwk, "key_ops");
-	const char *use = find_string(jwk, "use");
+	const struct json_value *operations = &jwk[JWK_KEY_OPS];
+	struct buffer string = {0};
+	struct json_reader reader;
+	struct json_value item;
+	bool verifies = false;
 
-	if (use != NULL && strcmp(use, "sig") != 0)
+	if (jwk[JWK_USE].string != NULL && !json_value_is(&jwk[JWK_USE], "sig"))
 		return false;
-	if (!json_object_is_type(operations, json_type_array))
-		return operations == NULL;
-	for (size_t i = 0; i < json_object_array_length(operations); i++) {
-		json_object *item = json_object_array_get_idx(operations, i);
-
-		if (json_object_is_type(item, json_type_string) &&
-		    strcmp(json_object_get_string(item), "verify") == 0)
-			return true;
-	}
-	return false;
+	if (operations->kind != JSON_ARRAY_BEGIN)
+		return is_null_or_absent(operations);
+	json_value_open(operations->written, &reader);
+	while (json_item_next(&reader, &item, &string))
+		verifies |= json_value_is(&item, "verify");
+	buffer_release(&string);
+	return verifies;
 }
 
 /* Whether it is of a type, and on a curve, that is known here. */
-static bool is_known(json_object *jwk, const char *type)
+static bool is_known(const struct json_value *jwk)
 {
-	return strcmp(type, "RSA") == 0 || strcmp(type, "oct") == 0 ||
-	       (strcmp(type, "EC") == 0 && find_curve(jwk) != NULL) ||
-	       (strcmp(type, "OKP") == 0 && is_ed25519(jwk));
+	const struct json_value *type = &jwk[JWK_KTY];
+
+	return json_value_is(type, "RSA") || json_value_is(type, "oct") ||
+	       (json_value_is(type, "EC") && find_curve(jwk) != NULL) ||
+	       (json_value_is(type, "OKP") &&
+	        json_value_is(&jwk[JWK_CRV], "Ed25519"));
 }
 
-static EVP_PKEY *read_public(json_object *jwk, const char *type)
+static EVP_PKEY *read_public(const struct json_value *jwk)
 {
-	if (strcmp(type, "RSA") == 0)
+	if (json_value_is(&jwk[JWK_KTY], "RSA"))
 		return read_rsa(jwk);
-	if (strcmp(type, "OKP") == 0)
+	if (json_value_is(&jwk[JWK_KTY], "OKP"))
 		return read_ed25519(jwk);
 	return read_ec(jwk, find_curve(jwk));
 }
 
-static bool read_jwk(json_object *jwk, const char *type, struct key *key,
+static bool read_key(const struct json_value *jwk, struct key *key,
                      const char **why)
 {
 	*why = "a member of the JWK is not as RFC 7518 or RFC 8037 has it";
-	if (strcmp(type, "oct") == 0)
+	if (json_value_is(&jwk[JWK_KTY], "oct"))
 		return read_secret(jwk, key, why);
-	if (json_object_object_get(jwk, "d") != NULL) {
+	if (!is_null_or_absent(&jwk[JWK_D])) {
 		*why = "it has a private key: give only the public one";
 		return false;
 	}
-	return take_pkey(read_public(jwk, type), key, why);
+	return take_pkey(read_public(jwk), key, why);
 }
 
 static char *copy_string(const char *string)
@@ -489,28 +498,39 @@ static char *copy_string(const char *string)
 	return string != NULL ? memory_copy(string, strlen(string)) : NULL;
 }
 
-enum jwk_outcome key_from_jwk(json_object *jwk, struct key *key,
-                              const char **why)
+static enum jwk_outcome take_jwk(const struct json_value *jwk, struct key *key,
+                                 const char **why)
 {
-	const char *type = find_string(jwk, "kty");
-	const char *algorithm = find_string(jwk, "alg");
+	const char *algorithm = jwk[JWK_ALG].string;
 
-	*key = (struct key){0};
 	*why = "a JWK has a kty, and its kid, use and alg are strings";
-	if (type == NULL || !may_be_string(jwk, "kid") ||
-	    !may_be_string(jwk, "use") || !may_be_string(jwk, "alg"))
+	if (jwk[JWK_KTY].kind != JSON_STRING || !may_be_string(&jwk[JWK_KID]) ||
+	    !may_be_string(&jwk[JWK_USE]) || !may_be_string(&jwk[JWK_ALG]))
 		return JWK_WRONG;
-	if (!is_known(jwk, type) || !is_for_signatures(jwk))
+	if (!is_known(jwk) || !is_for_signatures(jwk))
 		return JWK_OTHER;
-	if (!read_jwk(jwk, type, key, why))
+	if (!read_key(jwk, key, why))
 		return JWK_WRONG;
 	if (algorithm != NULL && !key_is_for(key, algorithm)) {
 		key_release(key);
 		return JWK_OTHER;
 	}
 	key->algorithm = copy_string(algorithm);
-	key->kid = copy_string(find_string(jwk, "kid"));
+	key->kid = copy_string(jwk[JWK_KID].string);
 	return JWK_TAKEN;
+}
+
+enum jwk_outcome key_from_jwk(struct text json, struct key *key, const char **why)
+{
+	struct json_value jwk[JWK_MEMBERS];
+	struct buffer strings = {0};
+
+	*key = (struct key){0};
+	/* What is no object has no kty. */
+	json_object_read(json, jwk_names, JWK_MEMBERS, jwk, &strings);
+	enum jwk_outcome outcome = take_jwk(jwk, key, why);
+	key_release_bytes(&strings);
+	return outcome;
 }
 
 /* ---- New ones ---- */

@@ -9,7 +9,6 @@
 #include "base/buffer.h"
 
 struct evp_pkey_st; /* EVP_PKEY */
-struct json_object;
 
 enum key_kind {
 	KEY_SECRET,
@@ -52,8 +51,7 @@ bool key_from_private_pem(struct text pem, struct key *key, const char **why);
 /* RFC 7517. JWK_OTHER: it is none of our concern, as keys for encryption, or
  * those of a kind that isn't known here. */
 enum jwk_outcome { JWK_TAKEN, JWK_OTHER, JWK_WRONG };
-enum jwk_outcome key_from_jwk(struct json_object *jwk, struct key *key,
-                              const char **why);
+enum jwk_outcome key_from_jwk(struct text json, struct key *key, const char **why);
 
 /* Adds a new key, KEY_EC_256 or KEY_ED25519, in PEM, or bytes that nobody can
  * guess. False if the system gives no random bytes. */

@@ -8,7 +8,7 @@
 
 #include "base/journal.h"
 #include "base/memory.h"
-#include "auth/strict_json.h"
+#include "codec/json_value.h"
 
 enum {
 	FILE_MAX = 64 * 1024, /* bytes */
@@ -115,7 +115,7 @@ static struct key *next_key(struct keyring *keyring, const char **why)
 	return &keyring->keys[keyring->count];
 }
 
-static bool add_jwk(struct keyring *keyring, json_object *jwk, const char **why)
+static bool add_jwk(struct keyring *keyring, struct text jwk, const char **why)
 {
 	struct key *key = next_key(keyring, why);
 
@@ -134,18 +134,34 @@ static bool add_jwk(struct keyring *keyring, json_object *jwk, const char **why)
 	return false;
 }
 
+static bool add_jwks(struct keyring *keyring, struct text keys, const char **why)
+{
+	struct buffer string = {0};
+	struct json_reader reader;
+	struct json_value jwk;
+	bool good = true;
+
+	json_value_open(keys, &reader);
+	while (good && json_item_next(&reader, &jwk, &string))
+		good = add_jwk(keyring, jwk.written, why);
+	buffer_release(&string);
+	return good;
+}
+
 static bool add_jwk_set(struct keyring *keyring, const struct key_file *file,
                         const char **why)
 {
-	json_object *set = strict_json_parse(buffer_text(&file->bytes));
-	json_object *keys = json_object_object_get(set, "keys");
+	static const char *const names[] = {"keys"};
+	struct buffer strings = {0};
+	struct json_value keys = {0};
 	size_t before = keyring->count;
-	bool good = json_object_is_type(keys, json_type_array);
 
 	*why = "it is no JWK Set: an object with the array keys";
-	for (size_t i = 0; good && i < json_object_array_length(keys); i++)
-		good = add_jwk(keyring, json_object_array_get_idx(keys, i), why);
-	json_object_put(set);
+	bool good = json_object_read(buffer_text(&file->bytes), names, 1, &keys,
+	                             &strings) &&
+	            keys.kind == JSON_ARRAY_BEGIN &&
+	            add_jwks(keyring, keys.written, why);
+	buffer_release(&strings);
 	if (good && keyring->count == before) {
 		*why = "none of its keys can verify a token here";
 		good = false;

@@ -1,15 +1,13 @@
 #include "auth/token.h"
 
-#include <json.h>
-#include <stdlib.h>
 #include <strings.h>
 
 #include "auth/signature.h"
 #include "base/memory.h"
 #include "codec/base64url.h"
+#include "codec/json_value.h"
 #include "codec/message.h"
 #include "codec/pattern.h"
-#include "auth/strict_json.h"
 
 /* ---- What a token is made of ---- */
 
@@ -36,35 +34,28 @@ static bool split(struct text token, struct text parts[static PARTS])
 	return true;
 }
 
-/* NULL if it is not one JSON object in base64url. */
-static json_object *read_part(struct text part)
+/* Empties what is not one JSON object in base64url. */
+static void read_part(struct text part, struct buffer *json)
 {
-	struct buffer bytes = {0};
-	json_object *object = NULL;
+	struct buffer strings = {0};
 
-	if (base64url_decode(part, &bytes))
-		object = strict_json_parse(buffer_text(&bytes));
-	buffer_release(&bytes);
-	return object;
+	if (!base64url_decode(part, json) ||
+	    !json_object_read(buffer_text(json), NULL, 0, NULL, &strings))
+		buffer_clear(json);
+	buffer_release(&strings);
 }
 
-void token_read(struct text token, json_object **header, json_object **claims)
+void token_read(struct text token, struct buffer *header, struct buffer *claims)
 {
 	struct text parts[PARTS];
 
-	*header = *claims = NULL;
 	if (token.size > TOKEN_MAX || !split(token, parts))
 		return;
-	*header = read_part(parts[HEADER]);
-	*claims = read_part(parts[CLAIMS]);
+	read_part(parts[HEADER], header);
+	read_part(parts[CLAIMS], claims);
 }
 
 /* ---- Signatures ---- */
-
-static bool is_string(json_object *value)
-{
-	return json_object_is_type(value, json_type_string);
-}
 
 static bool has_kid(const struct key *key, const char *kid)
 {
@@ -125,80 +116,110 @@ static bool is_typ(const char *typ)
 	       strcasecmp(typ, "application/at+jwt") == 0;
 }
 
+enum header_member { HEADER_ALG, HEADER_TYP, HEADER_KID, HEADER_CRIT, HEADER_MEMBERS };
+
+static const char *const header_names[HEADER_MEMBERS] = {
+	[HEADER_ALG] = "alg",
+	[HEADER_TYP] = "typ",
+	[HEADER_KID] = "kid",
+	[HEADER_CRIT] = "crit",
+};
+
+static bool is_given(const struct json_value *value)
+{
+	return value->kind != JSON_FAULT;
+}
+
+static bool may_be_string(const struct json_value *value)
+{
+	return !is_given(value) || value->kind == JSON_STRING;
+}
+
 /* RFC 7515 sections 4 and 5.2. What an extension that must be understood
  * (crit) means is not known here. */
-static bool check_header(const struct keyring *keyring, json_object *header,
+static bool check_header(const struct keyring *keyring,
+                         const struct json_value header[static HEADER_MEMBERS],
                          struct signing *signing, const char **why)
 {
-	json_object *algorithm = json_object_object_get(header, "alg");
-	json_object *typ = NULL, *kid = NULL;
-	bool names_typ = json_object_object_get_ex(header, "typ", &typ);
-	bool names_kid = json_object_object_get_ex(header, "kid", &kid);
+	const struct json_value *typ = &header[HEADER_TYP];
 
 	*why = "the token's header is not as it has to be";
-	if (!is_string(algorithm) || (names_kid && !is_string(kid)) ||
-	    json_object_object_get_ex(header, "crit", NULL))
+	if (header[HEADER_ALG].kind != JSON_STRING ||
+	    !may_be_string(&header[HEADER_KID]) || is_given(&header[HEADER_CRIT]))
 		return false;
 	*why = "the token's typ is not JWT, nor at+jwt";
-	if (names_typ &&
-	    (!is_string(typ) || !is_typ(json_object_get_string(typ))))
+	if (is_given(typ) && (typ->kind != JSON_STRING || !is_typ(typ->string)))
 		return false;
-	/* Who gives his only key as PEM can't say what its name is. */
-	if (!keyring->has_names)
-		kid = NULL;
-	signing->algorithm = json_object_get_string(algorithm);
-	signing->kid = json_object_get_string(kid);
+	signing->algorithm = header[HEADER_ALG].string;
+	/* Whose only key is a PEM file can't say what its name is. */
+	signing->kid = keyring->has_names ? header[HEADER_KID].string : NULL;
 	return is_signed(keyring, signing, why);
 }
 
 /* ---- Claims ---- */
 
-/* json-c puts U+FFFD for what it can't decode: two that differ could become the
+enum claim {
+	CLAIM_EXP,
+	CLAIM_NBF,
+	CLAIM_AUD,
+	CLAIM_ISS,
+	CLAIM_SUB,
+	CLAIM_NAME,
+	CLAIM_RIGHTS, /* its name is auth.claim */
+	CLAIM_COUNT
+};
+
+static bool read_claims(struct text json, const struct auth_settings *settings,
+                        struct json_value claims[static CLAIM_COUNT],
+                        struct buffer *strings)
+{
+	const char *const names[CLAIM_COUNT] = {
+		[CLAIM_EXP] = "exp",       [CLAIM_NBF] = "nbf",
+		[CLAIM_AUD] = "aud",       [CLAIM_ISS] = "iss",
+		[CLAIM_SUB] = "sub",       [CLAIM_NAME] = "name",
+		[CLAIM_RIGHTS] = settings->claim,
+	};
+
+	return json_object_read(json, names, CLAIM_COUNT, claims, strings);
+}
+
+/* The reader puts U+FFFD for half a character: two that differ could become the
  * same, and one user another. */
-static bool is_name(json_object *value)
+static bool is_name(const struct json_value *value)
 {
 	static const char replacement[] = "\xef\xbf\xbd";
-	const char *string = json_object_get_string(value);
 
-	if (!is_string(value))
-		return false;
-	return message_is_name(text_of(string)) &&
-	       strstr(string, replacement) == NULL;
+	return value->kind == JSON_STRING &&
+	       message_is_name(text_of(value->string)) &&
+	       strstr(value->string, replacement) == NULL;
 }
 
-static char *copy_name(json_object *value)
+static char *copy_name(const struct json_value *value)
 {
-	const char *name = json_object_get_string(value);
-
-	return memory_copy(name, strlen(name));
+	return memory_copy(value->string, strlen(value->string));
 }
 
-/* Seconds since 1970, until the end of the year 9999. json-c takes the fraction
- * off (RFC 7519 section 2 allows one), and makes a time that is too large or too
- * small the largest or smallest integer. */
-static bool read_time(json_object *value, int64_t *time_s)
+/* Seconds since 1970, until the end of the year 9999. RFC 7519 section 2 allows a
+ * fraction, which says nothing to us. */
+static bool read_time(const struct json_value *value, int64_t *time_s)
 {
-	if (!json_object_is_type(value, json_type_int) &&
-	    !json_object_is_type(value, json_type_double))
-		return false;
-	*time_s = json_object_get_int64(value);
-	return *time_s >= 0 && *time_s <= INT64_C(253402300799);
+	return json_value_whole(value, time_s) && *time_s >= 0 &&
+	       *time_s <= INT64_C(253402300799);
 }
 
-static enum token_verdict check_time(json_object *claims, int64_t skew_s,
-                                     int64_t now_s, int64_t *expires_s,
-                                     const char **why)
+static enum token_verdict check_time(const struct json_value *claims,
+                                     int64_t skew_s, int64_t now_s,
+                                     int64_t *expires_s, const char **why)
 {
-	json_object *nbf = NULL;
 	int64_t exp_s, nbf_s;
 
 	*why = "the token's exp is no time, or absent";
-	if (!read_time(json_object_object_get(claims, "exp"), &exp_s))
+	if (!read_time(&claims[CLAIM_EXP], &exp_s))
 		return TOKEN_BAD;
 	*expires_s = exp_s + skew_s;
-	if (json_object_object_get_ex(claims, "nbf", &nbf)) {
+	if (is_given(&claims[CLAIM_NBF])) {
 		*why = "the token's nbf is no time";
-		if (!read_time(nbf, &nbf_s))
+		if (!read_time(&claims[CLAIM_NBF], &nbf_s))
 			return TOKEN_BAD;
 		*why = "the token is not good yet";
 		if (nbf_s - skew_s > now_s)
@@ -209,112 +230,121 @@ static enum token_verdict check_time(json_object *claims, int64_t skew_s,
 }
 
 /* RFC 7519 section 4.1.3: a string, or an array of strings. */
-static bool is_among(json_object *audiences, const char *audience)
+static bool is_among(const struct json_value *audiences, const char *audience)
 {
-	bool found = false;
+	struct buffer string = {0};
+	struct json_reader reader;
+	struct json_value item;
+	bool found = false, are_strings = true;
 
-	if (is_string(audiences))
-		return strcmp(json_object_get_string(audiences), audience) == 0;
-	if (!json_object_is_type(audiences, json_type_array))
-		return false;
-	for (size_t i = 0; i < json_object_array_length(audiences); i++) {
-		json_object *item = json_object_array_get_idx(audiences, i);
-
-		if (!is_string(item))
-			return false;
-		found |= strcmp(json_object_get_string(item), audience) == 0;
+	if (audiences->kind != JSON_ARRAY_BEGIN)
+		return json_value_is(audiences, audience);
+	json_value_open(audiences->written, &reader);
+	while (are_strings && json_item_next(&reader, &item, &string)) {
+		are_strings = item.kind == JSON_STRING;
+		found |= json_value_is(&item, audience);
 	}
-	return found;
+	buffer_release(&string);
+	return found && are_strings;
 }
 
-static bool is_for_here(json_object *claims, const struct auth_settings *settings,
-                        const char **why)
+static bool is_for_here(const struct json_value *claims,
+                        const struct auth_settings *settings, const char **why)
 {
-	const char *audience = settings->audience;
-	const char *issuer = settings->issuer;
-	json_object *iss = json_object_object_get(claims, "iss");
-
 	*why = "the token's aud is another";
-	if (audience[0] != '\0' &&
-	    !is_among(json_object_object_get(claims, "aud"), audience))
+	if (settings->audience[0] != '\0' &&
+	    !is_among(&claims[CLAIM_AUD], settings->audience))
 		return false;
 	*why = "the token's iss is another";
-	return issuer[0] == '\0' ||
-	       (is_string(iss) &&
-	        strcmp(json_object_get_string(iss), issuer) == 0);
+	return settings->issuer[0] == '\0' ||
+	       json_value_is(&claims[CLAIM_ISS], settings->issuer);
 }
 
-static bool take_pattern(json_object *item, struct word_list *patterns,
-                         const char **why)
+static bool take_pattern(const struct json_value *item,
+                         struct word_list *patterns, const char **why)
 {
-	const char *pattern = json_object_get_string(item);
-	enum pattern_fault fault =
-		is_string(item) ? pattern_check(pattern) : PATTERN_NO_NAME;
+	enum pattern_fault fault = item->kind == JSON_STRING
+	                                   ? pattern_check(item->string)
+	                                   : PATTERN_NO_NAME;
 
 	if (fault == PATTERN_TOO_STARRY)
 		*why = "a pattern of the token has more than 8 stars";
-	if (fault == PATTERN_GOOD)
-		word_list_add(patterns, pattern);
-	return fault == PATTERN_GOOD;
-}
-
-static bool take_patterns(json_object *rights, const char *name,
-                          struct word_list *patterns, const char **why)
-{
-	json_object *list = NULL;
-
-	*why = "the token's read or write is no list of up to 256 patterns for "
-	       "names of rooms";
-	if (!json_object_object_get_ex(rights, name, &list))
-		return true;
-	if (!json_object_is_type(list, json_type_array) ||
-	    json_object_array_length(list) > PATTERN_LIST_MAX)
+	if (fault != PATTERN_GOOD || patterns->count == PATTERN_LIST_MAX)
 		return false;
-	for (size_t i = 0; i < json_object_array_length(list); i++)
-		if (!take_pattern(json_object_array_get_idx(list, i), patterns,
-		                  why))
-			return false;
+	word_list_add(patterns, item->string);
 	return true;
 }
 
-/* Who has the claim not at all has no rights. */
-static bool take_rights(json_object *claims, const struct auth_settings *settings,
-                        struct identity *identity, const char **why)
+static bool take_patterns(const struct json_value *list,
+                          struct word_list *patterns, const char **why)
 {
-	json_object *rights = NULL, *type = NULL;
+	struct buffer string = {0};
+	struct json_reader reader;
+	struct json_value item;
+	bool good = true;
+
+	*why = "the token's read or write is no list of up to 256 patterns for "
+	       "names of rooms";
+	if (!is_given(list))
+		return true;
+	if (list->kind != JSON_ARRAY_BEGIN)
+		return false;
+	json_value_open(list->written, &reader);
+	while (good && json_item_next(&reader, &item, &string))
+		good = take_pattern(&item, patterns, why);
+	buffer_release(&string);
+	return good;
+}
+
+enum right { RIGHT_SENDER_TYPE, RIGHT_READ, RIGHT_WRITE, RIGHTS };
+
+static const char *const right_names[RIGHTS] = {
+	[RIGHT_SENDER_TYPE] = "sender_type",
+	[RIGHT_READ] = "read",
+	[RIGHT_WRITE] = "write",
+};
+
+/* Who has the claim not at all has no rights. */
+static bool take_rights(const struct json_value *claim, struct identity *identity,
+                        const char **why)
+{
+	struct json_value rights[RIGHTS] = {0};
+	struct buffer strings = {0};
+	const struct json_value *type = &rights[RIGHT_SENDER_TYPE];
 
 	*why = "the token's claim of rights is no object";
-	if (json_object_object_get_ex(claims, settings->claim, &rights) &&
-	    !json_object_is_type(rights, json_type_object))
-		return false;
-	*why = "the token's sender_type is none";
-	if (!json_object_object_get_ex(rights, "sender_type", &type))
-		identity->sender_type = memory_copy("user", strlen("user"));
-	else if (is_name(type))
-		identity->sender_type = copy_name(type);
-	else
-		return false;
-	return take_patterns(rights, "read", &identity->read, why) &&
-	       take_patterns(rights, "write", &identity->write, why);
+	bool good = !is_given(claim) ||
+	            json_object_read(claim->written, right_names, RIGHTS, rights,
+	                             &strings);
+	if (good) {
+		*why = "the token's sender_type is none";
+		good = !is_given(type) || is_name(type);
+	}
+	if (good)
+		identity->sender_type = is_given(type)
+		                                ? copy_name(type)
+		                                : memory_copy("user", strlen("user"));
+	good = good && take_patterns(&rights[RIGHT_READ], &identity->read, why) &&
+	       take_patterns(&rights[RIGHT_WRITE], &identity->write, why);
+	buffer_release(&strings);
+	return good;
 }
 
 /* Who has no name may be given as one whose name is null, or empty. */
-static bool has_name(json_object *claims)
+static bool has_name(const struct json_value *name)
 {
-	json_object *name = json_object_object_get(claims, "name");
-
-	return name != NULL &&
-	       (!is_string(name) || json_object_get_string_len(name) > 0);
+	return is_given(name) && name->kind != JSON_NULL &&
+	       !json_value_is(name, "");
 }
 
-static bool take_identity(json_object *claims, const struct auth_settings *settings,
+static bool take_identity(const struct json_value *claims,
                           struct identity *identity, const char **why)
 {
-	json_object *sub = json_object_object_get(claims, "sub");
-	json_object *name = has_name(claims)
-	                            ? json_object_object_get(claims, "name")
-	                            : sub;
+	const struct json_value *sub = &claims[CLAIM_SUB];
+	const struct json_value *name = &claims[CLAIM_NAME];
 
+	if (!has_name(name))
+		name = sub;
 	*why = "the token's sub is no user id, or absent";
 	if (!is_name(sub))
 		return false;
@@ -324,24 +354,21 @@ static bool take_identity(json_object *claims, const struct auth_settings *setti
 	identity->is_known = true;
 	identity->user_id = copy_name(sub);
 	identity->username = copy_name(name);
-	return take_rights(claims, settings, identity, why);
+	return take_rights(&claims[CLAIM_RIGHTS], identity, why);
 }
 
-static enum token_verdict judge(json_object *claims,
+static enum token_verdict judge(const struct json_value *claims,
                                 const struct auth_settings *settings, int64_t now_s,
                                 struct identity *identity, int64_t *expires_s,
                                 const char **why)
 {
-	enum token_verdict verdict = TOKEN_BAD;
+	enum token_verdict verdict = check_time(claims, settings->clock_skew / 1000,
+	                                        now_s, expires_s, why);
 
-	*why = "the token's claims are not one JSON object, each given once";
-	if (claims != NULL)
-		verdict = check_time(claims, settings->clock_skew / 1000,
-		                     now_s, expires_s, why);
 	if (verdict != TOKEN_GOOD)
 		return verdict;
 	if (is_for_here(claims, settings, why) &&
-	    take_identity(claims, settings, identity, why))
+	    take_identity(claims, identity, why))
 		return TOKEN_GOOD;
 	identity_release(identity);
 	return TOKEN_BAD;
@@ -352,12 +379,15 @@ enum token_verdict token_judge_claims(struct text claims,
                                       int64_t now_s, struct identity *identity,
                                       int64_t *expires_s, const char **why)
 {
-	json_object *object = strict_json_parse(claims);
+	enum token_verdict verdict = TOKEN_BAD;
+	struct json_value values[CLAIM_COUNT];
+	struct buffer strings = {0};
 
 	*identity = (struct identity){0};
-	enum token_verdict verdict =
-		judge(object, settings, now_s, identity, expires_s, why);
-	json_object_put(object);
+	*why = "the token's claims are not one JSON object, each given once";
+	if (read_claims(claims, settings, values, &strings))
+		verdict = judge(values, settings, now_s, identity, expires_s, why);
+	buffer_release(&strings);
 	return verdict;
 }
 
@@ -374,11 +404,16 @@ static bool is_genuine(const struct keyring *keyring,
 		.text = {header->data, header->size + 1 + parts[CLAIMS].size},
 		.signature = signature,
 	};
-	json_object *object = read_part(*header);
+	struct json_value values[HEADER_MEMBERS];
+	struct buffer json = {0}, strings = {0};
 
 	*why = "the token's header is not one JSON object, each member given once";
-	bool good = object != NULL && check_header(keyring, object, &signing, why);
-	json_object_put(object);
+	bool good = base64url_decode(*header, &json) &&
+	            json_object_read(buffer_text(&json), header_names,
+	                             HEADER_MEMBERS, values, &strings) &&
+	            check_header(keyring, values, &signing, why);
+	buffer_release(&json);
+	buffer_release(&strings);
 	return good;
 }
 
@@ -404,12 +439,13 @@ enum token_verdict token_judge(struct text token, const struct auth_settings *se
                                int64_t *expires_s, const char **why)
 {
 	struct text parts[PARTS];
+	struct buffer json = {0};
 
-	*identity = (struct identity){0};
-	json_object *claims = split(token, parts) ? read_part(parts[CLAIMS]) : NULL;
-	enum token_verdict verdict =
-		judge(claims, settings, now_s, identity, expires_s, why);
-	json_object_put(claims);
+	if (!split(token, parts) || !base64url_decode(parts[CLAIMS], &json))
+		buffer_clear(&json);
+	enum token_verdict verdict = token_judge_claims(
+		buffer_text(&json), settings, now_s, identity, expires_s, why);
+	buffer_release(&json);
 	return verdict;
 }
 

@@ -1,5 +1,6 @@
 /* Tokens (JWT, RFC 7519): who somebody is, signed. What a token says is read from
- * the bytes that were signed, and in one way only (strict_json.h).
+ * the bytes that were signed, and in one way only: nothing in it is given twice
+ * (json_value.h).
  *
  * What a key is for is decided by the key, never by a token. A token that names a
  * key (kid) is verified with keys of that name only, if keys have names; another
@@ -10,8 +11,6 @@
 
 #include "auth/identity.h"
 #include "auth/keyring.h"
-
-struct json_object;
 
 enum {
 	TOKEN_MAX = 8192, /* bytes */
@@ -43,10 +42,9 @@ enum token_verdict token_judge_claims(struct text claims,
                                       int64_t now_s, struct identity *identity,
                                       int64_t *expires_s, const char **why);
 
-/* Reads what a token says, whoever says so; both may be NULL, if it can't be
- * read. The caller puts them. */
-void token_read(struct text token, struct json_object **header,
-                struct json_object **claims);
+/* Adds what a token says, whoever says so: the JSON of an object each that was
+ * checked, or nothing, if it can't be read. */
+void token_read(struct text token, struct buffer *header, struct buffer *claims);
 
 /* Adds a token; kid may be NULL. False if the key is not for the algorithm. */
 bool token_sign(const struct key *key, const char *algorithm, const char *kid,

@@ -15,6 +15,14 @@ void json_reader_init(struct json_reader *reader, struct text text)
 	*reader = (struct json_reader){.rest = text, .expected = EXPECT_VALUE};
 }
 
+void json_reader_init_strict(struct json_reader *reader, struct text text,
+                             struct json_names *names)
+{
+	json_reader_init(reader, text);
+	json_names_clear(names);
+	reader->names = names;
+}
+
 static enum json_token fail(struct json_reader *r, enum json_fault fault)
 {
 	r->fault = fault;
@@ -263,6 +271,8 @@ static enum json_token take_name(struct json_reader *r, struct buffer *string)
 {
 	if (take_string(r, string, JSON_NAME) == JSON_FAULT)
 		return JSON_FAULT;
+	if (r->names != NULL && !json_names_add(r->names, buffer_text(string)))
+		return fail(r, JSON_TWICE);
 	skip_white(r);
 	if (!take(r, ':'))
 		return fail(r, JSON_SYNTAX);
@@ -283,6 +293,8 @@ static enum json_token begin(struct json_reader *r, bool is_object)
 	r->objects &= ~(UINT32_C(1) << r->depth);
 	r->objects |= (uint32_t)is_object << r->depth;
 	r->depth++;
+	if (is_object && r->names != NULL)
+		json_names_open(r->names);
 	r->expected = is_object ? EXPECT_FIRST_NAME : EXPECT_FIRST_ITEM;
 	return is_object ? JSON_OBJECT_BEGIN : JSON_ARRAY_BEGIN;
 }
@@ -295,6 +307,8 @@ static enum json_token end(struct json_reader *r)
 	if (!take(r, is_object ? '}' : ']'))
 		return fail(r, JSON_SYNTAX);
 	r->depth--;
+	if (is_object && r->names != NULL)
+		json_names_close(r->names);
 	r->expected = EXPECT_MORE;
 	return is_object ? JSON_OBJECT_END : JSON_ARRAY_END;
 }

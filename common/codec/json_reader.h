@@ -3,14 +3,15 @@
  *
  * Nothing is built: the caller sees one token after the other and stops at the
  * first that it can't use, so that what is behind it costs nothing. Memory is
- * needed only for strings, and is the caller's. Members of the same name are the
- * caller's matter. */
+ * needed only for strings, and is the caller's.
+ *
+ * Whether an object may have a member twice is the caller's choice. RFC 8259
+ * (section 4) leaves it open, and readers differ in which of the two they take, so
+ * what is signed, or handed on, has each once. */
 #ifndef LONGROOM_JSON_READER_H
 #define LONGROOM_JSON_READER_H
 
-#include "base/buffer.h"
-
-enum { JSON_DEPTH_MAX = 32 }; /* of objects and arrays in each other */
+#include "codec/json_names.h"
 
 enum json_token {
 	JSON_FAULT, /* for good: fault says which */
@@ -32,6 +33,7 @@ enum json_fault {
 	JSON_SYNTAX,   /* it is no JSON text */
 	JSON_TOO_DEEP, /* or may be one, but not for us */
 	JSON_NUL,      /* a string has \u0000 */
+	JSON_TWICE,    /* an object has a member of the same name already */
 };
 
 struct json_reader {
@@ -41,10 +43,16 @@ struct json_reader {
 	int expected;     /* what may be next; the reader's own */
 	int depth;        /* objects and arrays that are open */
 	uint32_t objects; /* bit by bit, which of them are objects */
+	struct json_names *names; /* borrowed; NULL: members may come again */
 };
 
 /* The text is valid UTF-8 (utf8.h), and stays while it is read. */
 void json_reader_init(struct json_reader *reader, struct text text);
+
+/* The same for a text whose objects have each member once: another is a fault. Names
+ * are compared without their escapes. *names is emptied, and used until the end. */
+void json_reader_init_strict(struct json_reader *reader, struct text text,
+                             struct json_names *names);
 
 /* The next token. The characters of a name or a string replace what *string has,
  * in UTF-8, where an unpaired surrogate is U+FFFD; of other tokens, and of a

@@ -1,9 +1,14 @@
-/* Fuzzes common/json_reader: the input is a JSON text.
+/* Fuzzes common/codec/json_reader and json_value: the input is a JSON text.
  *
  * It is read to its end if, and only if, the strict reader finds one JSON text
  * there, nested no deeper than is allowed and without \u0000; and both find the
- * same members in the outermost object, with the same strings. */
-#include "codec/json_reader.h"
+ * same members in the outermost object, with the same strings.
+ *
+ * It is an object with each member once if, and only if, json-c, which keeps one of
+ * two members, has as many as there are names. Rendered again it is the same value. */
+#include "codec/json_value.h"
+
+#include <json_visit.h>
 
 #include "fuzz.h"
 #include "rfc8259.h"
@@ -29,8 +34,9 @@ static bool is_value(enum json_token token)
 	       token != JSON_FAULT;
 }
 
-/* Returns the first token. */
-static enum json_token read_all(struct json_reader *reader, struct buffer *found)
+/* Returns the first token, and counts the members of all objects. */
+static enum json_token read_all(struct json_reader *reader, struct buffer *found,
+                                size_t *members)
 {
 	struct buffer name = {0}, value = {0};
 	enum json_token first = json_next(reader, &value), token = first;
@@ -40,6 +46,7 @@ static enum json_token read_all(struct json_reader *reader, struct buffer *found
 
 		CLAIM(reader->depth <= JSON_DEPTH_MAX);
 		token = json_next(reader, &value);
+		*members += token == JSON_NAME;
 		if (is_member && token == JSON_NAME) {
 			buffer_clear(&name);
 			buffer_add_text(&name, buffer_text(&value));
@@ -59,21 +66,74 @@ static enum json_token read_all(struct json_reader *reader, struct buffer *found
 	return first;
 }
 
+/* For json_c_visit(), which comes to what has members a second time. */
+static int count_member(json_object *value, int flags, json_object *parent,
+                        /* NOLINTNEXTLINE(readability-non-const-parameter) */
+                        const char *name, size_t *index, void *count)
+{
+	(void)value;
+	(void)parent;
+	(void)index;
+	*(size_t *)count += name != NULL && flags != JSON_C_VISIT_SECOND;
+	return JSON_C_VISIT_RETURN_CONTINUE;
+}
+
+/* As deep as we read, and with white space around it. */
+static json_object *parse(struct text json)
+{
+	json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX + 1);
+	json_object *object =
+		json_tokener_parse_ex(tokener, json.data, (int)json.size);
+
+	CLAIM(json_object_is_type(object, json_type_object));
+	json_tokener_free(tokener);
+	return object;
+}
+
+static void check_rendered(struct text json, json_object *expected)
+{
+	const struct json_value value = {.kind = JSON_OBJECT_BEGIN, .written = json};
+	struct buffer rendered = {0};
+
+	json_value_render(&value, &rendered);
+	json_object *again = parse(buffer_text(&rendered));
+	CLAIM(json_object_equal(expected, again));
+	json_object_put(again);
+	buffer_release(&rendered);
+}
+
+/* An object that has so many members, some of them perhaps twice. */
+static void check_object(struct text json, size_t members)
+{
+	struct buffer strings = {0};
+	json_object *object = parse(json);
+	size_t kept = 0;
+
+	json_c_visit(object, 0, count_member, &kept);
+	CLAIM(json_object_read(json, NULL, 0, NULL, &strings) ==
+	      (kept == members));
+	check_rendered(json, object);
+	json_object_put(object);
+	buffer_release(&strings);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct text json = input_text(data, size);
 	struct buffer found = {0}, expected = {0};
 	struct json_reader reader;
+	size_t members = 0;
 	int depth = 0;
 
 	if (size == 0 || !is_utf8(json))
 		return 0;
 	json_reader_init(&reader, json);
-	enum json_token first = read_all(&reader, &found);
+	enum json_token first = read_all(&reader, &found, &members);
 	bool good = rfc8259_read(json, visit, &expected, &depth);
 	if (first == JSON_OBJECT_BEGIN && reader.fault == JSON_FINE) {
 		CLAIM(good && depth <= JSON_DEPTH_MAX + 1);
 		CLAIM(text_equal(buffer_text(&found), buffer_text(&expected)));
+		check_object(json, members);
 	}
 	CLAIM(!good || reader.fault != JSON_SYNTAX);
 	CLAIM(reader.fault != JSON_TOO_DEEP || !good || depth > JSON_DEPTH_MAX);

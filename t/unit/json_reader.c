@@ -1,7 +1,7 @@
 /* Tests of JSON, token by token (RFC 8259). */
 #include "unit.h"
 
-#include "codec/json_reader.h"
+#include "codec/json_value.h"
 
 /* A text, and its tokens: a letter each; names and strings in angle brackets. */
 struct row {
@@ -149,6 +149,127 @@ static void depth_and_nul_are_faults_of_their_own(void **state)
 	buffer_release(&found);
 }
 
+/* ---- What is wanted of it ---- */
+
+enum { A, B, A_AGAIN, NONE, WANTED };
+
+static const char *const wanted[WANTED] = {
+	[A] = "a", [B] = "b", [A_AGAIN] = "a", [NONE] = "c"};
+
+static void members_are_found_by_name(void **state)
+{
+	static const char json[] =
+		" { \"x\": [{\"a\":1}], \"b\" : [ 1 , {\"a\":2} ] , "
+		"\"\\u0061\":\"\\u00e9\" } ";
+	struct json_value values[WANTED];
+	struct buffer strings = {0};
+
+	(void)state;
+	assert_true(json_object_read(text_of(json), wanted, WANTED, values,
+	                             &strings));
+	assert_int_equal(values[A].kind, JSON_STRING);
+	assert_string_equal(values[A].string, "\xc3\xa9");
+	assert_text(values[A].written, "\"\\u00e9\"");
+	assert_true(json_value_is(&values[A_AGAIN], "\xc3\xa9"));
+	assert_int_equal(values[B].kind, JSON_ARRAY_BEGIN);
+	assert_text(values[B].written, "[ 1 , {\"a\":2} ]");
+	assert_null(values[B].string);
+	assert_int_equal(values[NONE].kind, JSON_FAULT);
+	/* Of what can't be read there is nothing. */
+	assert_false(json_object_read(text_of("{\"a\":1,\"b\":2,\"b\":3}"),
+	                              wanted, WANTED, values, &strings));
+	assert_int_equal(values[A].kind, JSON_FAULT);
+	buffer_release(&strings);
+}
+
+static void items_come_one_after_the_other(void **state)
+{
+	static const char json[] = " [ [1,2] ,\"a\", \"\",-1.50 ,{ } ] ";
+	static const char *const written[] = {"[1,2]", "\"a\"", "\"\"", "-1.50",
+	                                      "{ }"};
+	struct buffer string = {0};
+	struct json_reader reader;
+	struct json_value item;
+	size_t count = 0;
+
+	(void)state;
+	json_value_open(text_of(json), &reader);
+	while (json_item_next(&reader, &item, &string)) {
+		assert_true(count < LENGTH(written));
+		assert_text(item.written, written[count]);
+		assert_int_equal(json_value_is(&item, "a"), count == 1);
+		assert_int_equal(json_value_is(&item, ""), count == 2);
+		count++;
+	}
+	assert_int_equal(count, LENGTH(written));
+	buffer_release(&string);
+}
+
+/* Also of names of one size, and in objects that are closed already. */
+static void a_member_comes_once(void **state)
+{
+	struct buffer json = {0}, strings = {0};
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		buffer_printf(&json, "%s\"%03d\":{\"a\":[{\"a\":1}]}",
+		              i > 0 ? "," : "{", i * 7 % 1000);
+	size_t size = json.size;
+	for (int i = 0; i <= 1000; i++) {
+		json.size = size;
+		buffer_printf(&json, ",\"%03d\":1}", i);
+		assert_int_equal(json_object_read(buffer_text(&json), NULL, 0,
+		                                  NULL, &strings), i == 1000);
+	}
+	buffer_release(&json);
+	buffer_release(&strings);
+}
+
+static void a_number_has_a_whole_part(void **state)
+{
+	static const struct {
+		const char *json;
+		int64_t whole;
+	} rows[] = {
+		{"0", 0}, {"-0", 0}, {"17", 17}, {"-17", -17}, {"1.99", 1},
+		{"-1.5", -1}, {"-0.5", 0}, {"25e-1", 2}, {"1.5e9", 1500000000},
+		{"253402300799.9", INT64_C(253402300799)},
+		{"9223372036854775807", INT64_MAX},
+		{"9223372036854775808", INT64_MAX}, {"1e400", INT64_MAX},
+		{"-9223372036854775808", INT64_MIN}, {"-1e400", INT64_MIN},
+		{"1e-400", 0},
+	};
+	int64_t whole;
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		const struct json_value value = {.kind = JSON_NUMBER,
+		                                 .written = text_of(rows[i].json)};
+
+		assert_true(json_value_whole(&value, &whole));
+		expect(whole == rows[i].whole, "%s", rows[i].json);
+	}
+	assert_false(json_value_whole(
+		&(struct json_value){.kind = JSON_STRING,
+	                             .written = text_of("\"1\"")}, &whole));
+}
+
+static void a_value_is_rendered_without_white_space(void **state)
+{
+	static const char json[] =
+		"{ \"b\" : [ 1.50 , -0 , [ ] , { } , true , null ] ,\t"
+		"\"a\" : { \"\\u0061\\/\" : \"\\u001f\" } }";
+	const struct json_value value = {.kind = JSON_OBJECT_BEGIN,
+	                                 .written = text_of(json)};
+	struct buffer rendered = {0};
+
+	(void)state;
+	json_value_render(&value, &rendered);
+	assert_text(buffer_text(&rendered),
+	            "{\"b\":[1.50,-0,[],{},true,null],\"a\":{\"a/\":\"\\u001f\"}}");
+	buffer_release(&rendered);
+}
+
 int run_json_reader(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -158,6 +279,15 @@ int run_json_reader(void)
 	             faults_are_found_where_they_are),
 		TEST("nesting and U+0000 are faults of their own",
 	             depth_and_nul_are_faults_of_their_own),
+		TEST("members of an object are found by their names",
+	             members_are_found_by_name),
+		TEST("items of an array come one after the other",
+	             items_come_one_after_the_other),
+		TEST("a member that comes twice is found among a thousand",
+	             a_member_comes_once),
+		TEST("a number has a whole part", a_number_has_a_whole_part),
+		TEST("a value is rendered in its order, its numbers as they were",
+	             a_value_is_rendered_without_white_space),
 	};
 
 	return cmocka_run_group_tests_name("json reader", tests, NULL, NULL);
