@@ -240,7 +240,8 @@ static struct problem read_json(struct text body, struct submission *submission)
 	case JSON_NUL:
 		return problem(PROBLEM_BAD_PARAMETER,
 		               "the body has a character U+0000");
-	case JSON_TWICE: /* the last counts, so it is none */
+	case JSON_NOT_UTF8: /* is told before all else */
+	case JSON_TWICE:    /* the last counts, so it is none */
 	case JSON_TOO_DEEP:
 	case JSON_SYNTAX:
 		return wrong_at(body, reader.rest.data, PROBLEM_NOT_JSON,
@@ -303,29 +304,55 @@ static const char *first_bad(struct text text)
 	return text.data;
 }
 
+/* What a body of any kind may not be. */
+static struct problem check_body(struct text body, struct submission *submission)
+{
+	if (!utf8_valid(body))
+		return wrong_at(body, first_bad(body), PROBLEM_NOT_UTF8,
+		                "the body is not UTF-8", submission);
+	if (utf8_trim(body).size == 0)
+		return problem(PROBLEM_EMPTY_CONTENT, "the request has no body");
+	return fine;
+}
+
+/* The reader looks at each byte, so a body that it likes is UTF-8, and has something
+ * in it. What it does not like may be neither, which goes before all else. */
+static struct problem read_json_body(struct text body,
+                                     struct submission *submission)
+{
+	if (body.size == 0)
+		return check_body(body, submission);
+	struct problem wrong = read_json(body, submission);
+	struct buffer detail = submission->detail;
+	if (wrong.type == PROBLEM_NONE)
+		return fine;
+	submission->detail = (struct buffer){0};
+	struct problem first = check_body(body, submission);
+	if (first.type == PROBLEM_NONE) {
+		submission->detail = detail;
+		return wrong;
+	}
+	buffer_release(&detail);
+	return first;
+}
+
 static struct problem read_body(const struct submission_source *source,
                                 struct submission *submission)
 {
-	if (!utf8_valid(source->body))
-		return wrong_at(source->body, first_bad(source->body),
-		                PROBLEM_NOT_UTF8, "the body is not UTF-8",
-		                submission);
-	if (utf8_trim(source->body).size == 0)
-		return problem(PROBLEM_EMPTY_CONTENT, "the request has no body");
-	switch (read_media_type(source->content_type)) {
-	case MEDIA_JSON:
-		return read_json(source->body, submission);
-	case MEDIA_FORM:
+	enum media media = read_media_type(source->content_type);
+
+	if (media == MEDIA_JSON)
+		return read_json_body(source->body, submission);
+	struct problem wrong = check_body(source->body, submission);
+	if (wrong.type != PROBLEM_NONE)
+		return wrong;
+	if (media == MEDIA_FORM)
 		return read_form(source->body, submission);
-	case MEDIA_TEXT:
-		buffer_add_text(&submission->fields[SUBMISSION_CONTENT],
-		                source->body);
-		submission->given[SUBMISSION_CONTENT] = true;
-		return fine;
-	case MEDIA_OTHER:
-		break;
-	}
-	return submission_check_type(source->content_type);
+	if (media == MEDIA_OTHER)
+		return submission_check_type(source->content_type);
+	buffer_add_text(&submission->fields[SUBMISSION_CONTENT], source->body);
+	submission->given[SUBMISSION_CONTENT] = true;
+	return fine;
 }
 
 static struct problem check_content(struct buffer *content, size_t limit)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/plain.h"
 #include "base/utf8.h"
 
 enum { SMALLEST = 256 };
@@ -78,55 +79,32 @@ static void add_escaped(struct buffer *b, unsigned char c)
 		buffer_printf(b, "\\u%04x", c);
 }
 
-/* Whether 8 bytes go into a JSON string as they are: none is a control
- * character, a quote, a backslash, or beyond ASCII. Most of all text is such, and
- * this looks at 8 bytes for the price of two. */
-static bool are_plain(const char *data)
-{
-	const uint64_t ones = 0x0101010101010101, highs = ones * 0x80;
-	uint64_t word, quotes, backslashes;
-
-	memcpy(&word, data, sizeof word);
-	quotes = word ^ ones * '"';
-	backslashes = word ^ ones * '\\';
-	/* x - 1 borrows into the high bit where x is 0, and x - 0x20 where it is
-	 * less; a borrow from the byte below can only say "look closer". */
-	return ((word | (word - ones * 0x20) | (quotes - ones) |
-	         (backslashes - ones)) & highs) == 0;
-}
-
 void buffer_add_json(struct buffer *b, struct text text)
 {
 	/* NULL + 0 is undefined. */
 	const char *at = text.size > 0 ? text.data : "";
-	const char *end = at + text.size, *plain = at;
+	const char *end = at + text.size, *unwritten = at;
 
 	buffer_reserve(b, text.size + 2);
 	buffer_add(b, "\"", 1);
-	while (at < end) {
+	for (;;) {
+		at += plain_length((struct text){at, (size_t)(end - at)});
+		if (at == end)
+			break;
 		unsigned char c = (unsigned char)*at;
-
-		if (end - at >= 8 && are_plain(at)) {
-			at += 8;
-			continue;
-		}
-		if (c >= 0x20 && c < 0x80 && c != '"' && c != '\\') {
-			at++;
-			continue;
-		}
 		size_t length = c < 0x80 ? 0 : utf8_length(at, (size_t)(end - at));
 		if (length > 0) {
 			at += length;
 			continue;
 		}
-		buffer_add(b, plain, (size_t)(at - plain));
+		buffer_add(b, unwritten, (size_t)(at - unwritten));
 		if (c < 0x80)
 			add_escaped(b, c);
 		else
 			buffer_add_string(b, "\xef\xbf\xbd");
-		plain = ++at;
+		unwritten = ++at;
 	}
-	buffer_add(b, plain, (size_t)(at - plain));
+	buffer_add(b, unwritten, (size_t)(at - unwritten));
 	buffer_add(b, "\"", 1);
 }
 

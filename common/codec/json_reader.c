@@ -1,6 +1,8 @@
 #include "codec/json_reader.h"
 
 #include "base/number.h"
+#include "base/plain.h"
+#include "base/utf8.h"
 
 /* What may come, with white space before it. */
 enum expected {
@@ -112,35 +114,28 @@ static enum json_token take_word(struct json_reader *r, const char *word,
 	return is_at_boundary(r) ? token : fail(r, JSON_SYNTAX);
 }
 
-/* Each byte's highest bit says, if all bytes are ASCII, whether it is below
- * `limit`, of 1 to 128; after another that was, it may say so wrongly. */
-static uint64_t bytes_below(uint64_t word, unsigned limit)
+/* Returns where the characters beyond ASCII end that begin there. */
+static const char *pass_beyond_ascii(const char *at, const char *end)
 {
-	return (word - 0x0101010101010101 * limit) & ~word &
-	       0x8080808080808080;
-}
+	while (at < end && (unsigned char)*at >= 0x80) {
+		size_t size = utf8_length(at, (size_t)(end - at));
 
-static bool are_plain(const char *data)
-{
-	uint64_t word;
-
-	memcpy(&word, data, sizeof word);
-	return (bytes_below(word, 0x20) |
-	        bytes_below(word ^ 0x2222222222222222, 1) |
-	        bytes_below(word ^ 0x5c5c5c5c5c5c5c5c, 1)) == 0;
+		if (size == 0)
+			break;
+		at += size;
+	}
+	return at;
 }
 
 /* The length of what means itself, in a string. */
-static size_t plain_length(struct text text)
+static size_t literal_length(struct text text)
 {
-	size_t size = 0;
+	const char *end = text.data + text.size;
+	const char *at = text.data + plain_length(text), *from;
 
-	while (text.size - size >= 8 && are_plain(text.data + size))
-		size += 8;
-	while (size < text.size && (unsigned char)text.data[size] >= 0x20 &&
-	       text.data[size] != '"' && text.data[size] != '\\')
-		size++;
-	return size;
+	while ((from = pass_beyond_ascii(at, end)) > at)
+		at = from + plain_length((struct text){from, (size_t)(end - from)});
+	return (size_t)(at - text.data);
 }
 
 /* Four hexadecimal digits; -1: they are not there. */
@@ -249,10 +244,11 @@ static enum json_fault take_characters(struct json_reader *r,
 			fault = take_escape(r, string);
 			continue;
 		}
-		size_t plain = plain_length(r->rest);
-		buffer_add(string, r->rest.data, plain);
-		skip(r, plain);
-		fault = plain > 0 ? JSON_FINE : JSON_SYNTAX;
+		size_t literal = literal_length(r->rest);
+		buffer_add(string, r->rest.data, literal);
+		skip(r, literal);
+		if (literal == 0)
+			fault = peek(r) >= 0x80 ? JSON_NOT_UTF8 : JSON_SYNTAX;
 	}
 	return fault;
 }

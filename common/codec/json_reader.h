@@ -32,6 +32,7 @@ enum json_fault {
 	JSON_FINE,
 	JSON_SYNTAX,   /* it is no JSON text */
 	JSON_TOO_DEEP, /* or may be one, but not for us */
+	JSON_NOT_UTF8, /* a string has bytes that are none (utf8.h) */
 	JSON_NUL,      /* a string has \u0000 */
 	JSON_TWICE,    /* an object has a member of the same name already */
 };
@@ -46,7 +47,7 @@ struct json_reader {
 	struct json_names *names; /* borrowed; NULL: members may come again */
 };
 
-/* The text is valid UTF-8 (utf8.h), and stays while it is read. */
+/* The text may be any bytes, and stays while it is read. */
 void json_reader_init(struct json_reader *reader, struct text text);
 
 /* The same for a text whose objects have each member once: another is a fault. Names

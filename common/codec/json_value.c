@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "base/number.h"
-#include "base/utf8.h"
 
 /* Of what was begun, or of the text. */
 static bool is_end(enum json_token token)
@@ -125,7 +124,7 @@ bool json_object_read(struct text text, const char *const *names, size_t count,
 	buffer_clear(strings);
 	buffer_reserve(strings, text.size);
 	json_reader_init_strict(&reader, text, &seen);
-	bool good = utf8_valid(text) && read_members(&reader, &wanted);
+	bool good = read_members(&reader, &wanted);
 	json_names_release(&seen);
 	if (!good)
 		clear_values(&wanted);

@@ -9,7 +9,7 @@ bool message_is_name(struct text text)
 	       !utf8_has_control(text);
 }
 
-/* Written by hand, not with json-c: this runs for every message of every page
+/* Written by hand, not with a library: this runs for every message of every page
  * of history, and a tree of objects would cost more than the reading. */
 void message_render(const struct message *m, struct buffer *b)
 {

@@ -85,6 +85,8 @@ static void strings_are_decoded(void **state)
 	         "s<\xef\xbf\xbd\xf0\x9f\x98\x80\xef\xbf\xbdx>."},
 		{"\"0123456789abcdef\\n0123456\xc3\xa9\x7f\"",
 	         "s<0123456789abcdef\n0123456\xc3\xa9\x7f>."},
+		{"\"\xc3\xa9\xe2\x82\xac""0123456789\xf0\x9f\x98\x80\"",
+	         "s<\xc3\xa9\xe2\x82\xac""0123456789\xf0\x9f\x98\x80>."},
 	};
 
 	(void)state;
@@ -120,13 +122,16 @@ static void faults_are_found_where_they_are(void **state)
 		{"\"\\x\"", "!"},
 		{"\"\\u12g4\"", "!"},
 		{"\"\\ud800\\u00\"", "!"},
+		{"\"\xc3\xa9\xc3\"", "!"},
+		{"\"0123456\xff\"", "!"},
+		{"\xc3\xa9", "!"},
 	};
 
 	(void)state;
 	check_rows(rows, LENGTH(rows));
 }
 
-static void depth_and_nul_are_faults_of_their_own(void **state)
+static void what_is_json_but_not_for_us_is_a_fault_of_its_own(void **state)
 {
 	struct buffer json = {0}, found = {0};
 	static const char nul[] = "\"a\0b\"";
@@ -145,6 +150,8 @@ static void depth_and_nul_are_faults_of_their_own(void **state)
 	assert_int_equal(read_tokens(text_of("\"a\\u0000\""), &found), JSON_NUL);
 	assert_int_equal(read_tokens((struct text){nul, sizeof nul - 1}, &found),
 	                 JSON_SYNTAX);
+	assert_int_equal(read_tokens(text_of("\"a\xc3(\""), &found), JSON_NOT_UTF8);
+	assert_int_equal(read_tokens(text_of("\xff"), &found), JSON_SYNTAX);
 	buffer_release(&json);
 	buffer_release(&found);
 }
@@ -277,8 +284,8 @@ int run_json_reader(void)
 		TEST("strings are decoded", strings_are_decoded),
 		TEST("a fault is found where it is, and not before",
 	             faults_are_found_where_they_are),
-		TEST("nesting and U+0000 are faults of their own",
-	             depth_and_nul_are_faults_of_their_own),
+		TEST("nesting, U+0000 and what is not UTF-8 are faults of their own",
+	             what_is_json_but_not_for_us_is_a_fault_of_its_own),
 		TEST("members of an object are found by their names",
 	             members_are_found_by_name),
 		TEST("items of an array come one after the other",

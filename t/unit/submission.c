@@ -359,6 +359,7 @@ static void content_is_trimmed(void **state)
 		{JSON, "{}", PROBLEM_EMPTY_CONTENT, {0}},
 		{PLAIN, "", PROBLEM_EMPTY_CONTENT, {0}},
 		{JSON, "", PROBLEM_EMPTY_CONTENT, {0}},
+		{JSON, " \n", PROBLEM_EMPTY_CONTENT, {0}},
 		{FORM, "", PROBLEM_EMPTY_CONTENT, {0}},
 	};
 
@@ -398,6 +399,9 @@ static void bodies_that_are_not_utf8_are_refused(void **state)
 		{PLAIN, "\xc0\xaf", PROBLEM_NOT_UTF8, {0}},
 		{PLAIN, "\xed\xa0\x80", PROBLEM_NOT_UTF8, {0}},
 		{JSON, "{\"content\":\"\xff\"}", PROBLEM_NOT_UTF8, {0}},
+		{JSON, "{\"content\":\"a\"}\xff", PROBLEM_NOT_UTF8, {0}},
+		{JSON, "{\"content\":1,\"x\":\"\xff\"}", PROBLEM_NOT_UTF8, {0}},
+		{JSON, "[\xff", PROBLEM_NOT_UTF8, {0}},
 		{FORM, "content=\xff", PROBLEM_NOT_UTF8, {0}},
 	};
 
