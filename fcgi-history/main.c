@@ -4,7 +4,6 @@
  * waits for slow peers.
  * Started by a web server as CGI it answers the one request and ends. An operator
  * has it begin an incarnation of the log. */
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,9 +17,9 @@
 #include "listener.h"
 #include "live_settings.h"
 #include "os/descriptors.h"
-#include "os/endpoint.h"
 #include "os/inherited.h"
 #include "program/command_line.h"
+#include "program/listening.h"
 #include "response.h"
 #include "send_limits.h"
 #include "workers.h"
@@ -215,22 +214,13 @@ static bool start_listening(struct history *history, struct buffer *error)
 	const struct settings *settings = history->settings;
 	struct endpoint *endpoint = &history->endpoint;
 
-	if (history->inherited > 0) {
-		*endpoint = (struct endpoint){.fd = INHERITED_FIRST,
-		                              .outlives_us = true};
-	} else if (gateway_has_listener()) {
-		fcntl(LISTENER_BY_PARENT, F_SETFL, O_NONBLOCK);
-		*endpoint = (struct endpoint){.fd = LISTENER_BY_PARENT};
-	} else if (!endpoint_open(endpoint, settings->history.listen, error)) {
-		return false;
-	}
-	if (settings->auth.mode != AUTH_OPEN ||
-	    endpoint_descriptor_is_local(endpoint->fd))
-		return true;
-	buffer_add_string(error, "with auth.mode = open only loopback and unix "
-	                         "sockets are served");
-	endpoint_close(endpoint);
-	return false;
+	if (history->inherited > 0)
+		return listening_inherit(settings, 0, endpoint, error);
+	if (gateway_has_listener())
+		return listening_adopt(settings, LISTENER_BY_PARENT,
+		                       "standard input", endpoint, error);
+	return listening_open(settings, SETTING_history_listen,
+	                      settings->history.listen, endpoint, error);
 }
 
 static bool take_inherited(struct history *history, struct buffer *error)

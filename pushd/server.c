@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "metrics/metrics.h"
 #include "os/descriptors.h"
-#include "os/inherited.h"
+#include "program/listening.h"
 
 enum {
 	/* For the log, the bus, the standard streams. */
@@ -292,30 +292,16 @@ static bool set_limits(struct server *server, const struct settings *settings,
 	return true;
 }
 
-/* A name may stand for another address than when the settings were checked. */
-static bool is_allowed(const struct server *server,
-                       const struct endpoint *endpoint, struct buffer *error)
+static bool open_listener(struct server *server, size_t number,
+                          bool is_inherited, struct buffer *error)
 {
-	if (server->settings->auth.mode != AUTH_OPEN ||
-	    endpoint_descriptor_is_local(endpoint->fd))
-		return true;
-	buffer_printf(error, "%s: with auth.mode = open only loopback and unix "
-	              "sockets are served",
-	              endpoint->outlives_us ? "LISTEN_FDS" : "push.listen");
-	return false;
-}
+	const struct settings *settings = server->settings;
+	struct endpoint *endpoint = &server->listeners[number].endpoint;
 
-static bool open_listener(struct server *server, struct endpoint *endpoint,
-                          size_t number, bool is_inherited,
-                          struct buffer *error)
-{
-	if (!is_inherited)
-		return endpoint_open(endpoint,
-		                     server->settings->push.listen.words[number],
-		                     error);
-	*endpoint = (struct endpoint){.fd = INHERITED_FIRST + (int)number,
-	                              .outlives_us = true};
-	return true;
+	if (is_inherited)
+		return listening_inherit(settings, number, endpoint, error);
+	return listening_open(settings, SETTING_push_listen,
+	                      settings->push.listen.words[number], endpoint, error);
 }
 
 static bool listen_on_all(struct server *server, size_t inherited,
@@ -329,14 +315,9 @@ static bool listen_on_all(struct server *server, size_t inherited,
 		struct listener *listener =
 			&server->listeners[server->listener_count];
 
-		if (!open_listener(server, &listener->endpoint,
-		                   server->listener_count, inherited > 0,
+		if (!open_listener(server, server->listener_count, inherited > 0,
 		                   error))
 			return false;
-		if (!is_allowed(server, &listener->endpoint, error)) {
-			endpoint_close(&listener->endpoint);
-			return false;
-		}
 		ev_io_init(&listener->io, accept_some, listener->endpoint.fd,
 		           EV_READ);
 		listener->io.data = server;

@@ -1,29 +1,8 @@
 #include "program/settings_check.h"
 
 #include "auth/auth_check.h"
-#include "os/endpoint.h"
+#include "program/listening.h"
 #include "store/store.h"
-
-static bool check_address(const struct settings *s, enum setting_index index,
-                          const char *address, struct buffer *error)
-{
-	struct buffer why = {0};
-	bool good = endpoint_check(address, &why);
-
-	if (!good) {
-		settings_blame(s, index, error);
-		buffer_add_text(error, buffer_text(&why));
-	} else if (s->auth.mode == AUTH_OPEN && !endpoint_is_local(address)) {
-		settings_blame(s, index, error);
-		buffer_printf(error,
-		              "%s is neither loopback nor a unix socket, and "
-		              "auth.mode = open lets anyone in",
-		              address);
-		good = false;
-	}
-	buffer_release(&why);
-	return good;
-}
 
 static bool check_store(const struct settings *s, struct buffer *error)
 {
@@ -64,11 +43,11 @@ static bool check_buses(const struct settings *s, struct buffer *error)
 
 static bool check_listeners(const struct settings *s, struct buffer *error)
 {
-	if (!check_address(s, SETTING_history_listen, s->history.listen, error))
+	if (!listening_check(s, SETTING_history_listen, s->history.listen, error))
 		return false;
 	for (size_t i = 0; i < s->push.listen.count; i++)
-		if (!check_address(s, SETTING_push_listen,
-		                   s->push.listen.words[i], error))
+		if (!listening_check(s, SETTING_push_listen,
+		                     s->push.listen.words[i], error))
 			return false;
 	if (s->push.listen.count > 0)
 		return true;
