@@ -1,11 +1,7 @@
 #include "operator.h"
 
+#include "metrics/health.h"
 #include "metrics/metrics.h"
-
-static const char *word(bool claim)
-{
-	return claim ? "true" : "false";
-}
 
 /* A process that lives for one request has nothing to tell. */
 static bool is_daemon(const struct service *service, struct request *request)
@@ -28,17 +24,13 @@ static void finish_health(struct service *service, struct request *request)
 	bool writes = request->save.outcome == SAVE_SAVED;
 	bool good = reads && writes;
 
-	buffer_printf(&response->body,
-	              "{\"status\":\"%s\",\"reads\":%s,\"writes\":%s",
-	              good ? "ok" : "failing", word(reads), word(writes));
-	if (!good) {
-		buffer_add_string(&response->body, ",\"reason\":");
-		buffer_add_json(&response->body,
-		                reads ? buffer_text(&request->body)
-		                      : text_of(store_error(service->store)));
-	}
-	buffer_add_string(&response->body, "}");
-	response->status = good ? 200 : 503;
+	health_begin(&response->body, good);
+	health_add_claim(&response->body, "reads", reads);
+	health_add_claim(&response->body, "writes", writes);
+	health_end(&response->body, good,
+	           reads ? buffer_text(&request->body)
+	                 : text_of(store_error(service->store)));
+	response->status = health_status(good);
 	response->content_type = "application/json";
 }
 

@@ -1,8 +1,7 @@
 #include "operator.h"
 
-#include <inttypes.h>
-
 #include "base/clock.h"
+#include "metrics/health.h"
 #include "metrics/metrics.h"
 #include "server.h"
 
@@ -12,11 +11,6 @@ enum { HEALTHY_LAG_SECONDS = 10 };
 static int64_t lag_seconds(const struct hub *hub)
 {
 	return (clock_monotonic_ms() - hub->complete_ms) / 1000;
-}
-
-static const char *word(bool claim)
-{
-	return claim ? "true" : "false";
 }
 
 /* "": all is well. */
@@ -38,19 +32,16 @@ static struct answer *answer_health(const struct server *server)
 	bool good = reason[0] == '\0';
 	struct buffer body = {0};
 
-	buffer_printf(&body,
-	              "{\"status\":\"%s\",\"reads\":%s,\"follows\":%s,"
-	              "\"lag_seconds\":%" PRId64 ",\"bus\":%s,\"ending\":%s",
-	              good ? "ok" : "failing", word(!hub->failing), word(follows),
-	              lag, word(metrics_value(METRIC_PUSHD_BUS) != 0),
-	              word(server->draining));
-	if (!good) {
-		buffer_add_string(&body, ",\"reason\":");
-		buffer_add_json(&body, text_of(reason));
-	}
-	buffer_add_string(&body, "}\n");
+	health_begin(&body, good);
+	health_add_claim(&body, "reads", !hub->failing);
+	health_add_claim(&body, "follows", follows);
+	health_add_number(&body, "lag_seconds", lag);
+	health_add_claim(&body, "bus", metrics_value(METRIC_PUSHD_BUS) != 0);
+	health_add_claim(&body, "ending", server->draining);
+	health_end(&body, good, text_of(reason));
+	buffer_add_string(&body, "\n");
 	struct answer *answer =
-		answer_text(good ? 200 : 503, "application/json",
+		answer_text(health_status(good), "application/json",
 	                    buffer_text(&body), server->draining);
 	buffer_release(&body);
 	return answer;
