@@ -3,32 +3,35 @@
 #include "base/clock.h"
 #include "metrics/metrics.h"
 
-/* What nginx says has names of its own. What a client sends has HTTP_ before
- * it, however it is spelled, and is not looked at for that. */
+static struct text read_credential(struct gateway *g, enum credential which)
+{
+	return gateway_variable(g, credential_names[which].variable);
+}
+
 static void read_identity(struct gateway *g, struct credentials *credentials)
 {
-	credentials->user_id = gateway_variable(g, "LONGROOM_USER_ID");
-	credentials->username = gateway_variable(g, "LONGROOM_USERNAME");
-	credentials->sender_type = gateway_variable(g, "LONGROOM_SENDER_TYPE");
-	credentials->read = gateway_variable(g, "LONGROOM_READ");
-	credentials->write = gateway_variable(g, "LONGROOM_WRITE");
+	credentials->user_id = read_credential(g, CREDENTIAL_USER_ID);
+	credentials->username = read_credential(g, CREDENTIAL_USERNAME);
+	credentials->sender_type = read_credential(g, CREDENTIAL_SENDER_TYPE);
+	credentials->read = read_credential(g, CREDENTIAL_READ);
+	credentials->write = read_credential(g, CREDENTIAL_WRITE);
 }
 
 static struct credentials read_credentials(struct gateway *g,
                                            enum auth_mode mode)
 {
 	struct credentials credentials = {
-		.origin = gateway_variable(g, "HTTP_ORIGIN"),
-		.fetch_site = gateway_variable(g, "HTTP_SEC_FETCH_SITE"),
-		.host = gateway_variable(g, "HTTP_HOST"),
+		.origin = read_credential(g, CREDENTIAL_ORIGIN),
+		.fetch_site = read_credential(g, CREDENTIAL_FETCH_SITE),
+		.host = read_credential(g, CREDENTIAL_HOST),
 	};
 
 	if (mode == AUTH_NGINX) {
 		read_identity(g, &credentials);
 	} else {
 		credentials.authorization =
-			gateway_variable(g, "HTTP_AUTHORIZATION");
-		credentials.cookie = gateway_variable(g, "HTTP_COOKIE");
+			read_credential(g, CREDENTIAL_AUTHORIZATION);
+		credentials.cookie = read_credential(g, CREDENTIAL_COOKIE);
 	}
 	return credentials;
 }
@@ -100,7 +103,7 @@ bool guard_let_in(struct service *service, struct request *request,
 void guard_add_cors(struct service *service, struct request *request)
 {
 	access_add_cors(&service->settings->auth,
-	                gateway_variable(request->gateway, "HTTP_ORIGIN"),
+	                read_credential(request->gateway, CREDENTIAL_ORIGIN),
 	                &request->response.headers);
 }
 
@@ -108,7 +111,7 @@ bool guard_answer_preflight(struct service *service, struct request *request,
                             const char *methods)
 {
 	struct text method = gateway_variable(request->gateway, "REQUEST_METHOD");
-	struct text origin = gateway_variable(request->gateway, "HTTP_ORIGIN");
+	struct text origin = read_credential(request->gateway, CREDENTIAL_ORIGIN);
 
 	if (!text_is(method, "OPTIONS") ||
 	    !access_is_listed(&service->settings->auth, origin))

@@ -2,16 +2,13 @@
 
 #include <strings.h>
 
-static const char *const names[HEAD_PARTS] = {
-	[HEAD_USER_ID] = "Longroom-User-Id",
-	[HEAD_USERNAME] = "Longroom-Username",
-	[HEAD_SENDER_TYPE] = "Longroom-Sender-Type",
-	[HEAD_READ] = "Longroom-Read",
-	[HEAD_WRITE] = "Longroom-Write",
-	[HEAD_AUTHORIZATION] = "Authorization",
-	[HEAD_COOKIE] = "Cookie",
-	[HEAD_ORIGIN] = "Origin",
-};
+_Static_assert(HEAD_PARTS - HEAD_USER_ID == CREDENTIAL_ORIGIN + 1,
+               "the parts behind the target are the first credentials, in order");
+
+static const char *name_of(enum head_part part)
+{
+	return credential_names[part - HEAD_USER_ID].header;
+}
 
 void request_head_clear(struct request_head *head)
 {
@@ -53,8 +50,8 @@ static enum head_part find_part(const struct request_head *head)
 	enum head_part part = HEAD_USER_ID;
 
 	while (part < HEAD_PARTS &&
-	       (strlen(names[part]) != head->name_size ||
-	        strncasecmp(names[part], head->name, head->name_size) != 0))
+	       (strlen(name_of(part)) != head->name_size ||
+	        strncasecmp(name_of(part), head->name, head->name_size) != 0))
 		part++;
 	return part;
 }

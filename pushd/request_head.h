@@ -8,7 +8,7 @@
 
 enum head_part {
 	HEAD_TARGET,
-	HEAD_USER_ID,
+	HEAD_USER_ID, /* from here on as in credentials.h */
 	HEAD_USERNAME,
 	HEAD_SENDER_TYPE,
 	HEAD_READ,

@@ -6,18 +6,10 @@
 #ifndef LONGROOM_ACCESS_H
 #define LONGROOM_ACCESS_H
 
+#include "auth/credentials.h"
 #include "auth/token_cache.h"
 #include "base/clock.h"
 #include "codec/problem.h"
-
-/* What a request carries, as it came. Empty is as good as absent. */
-struct credentials {
-	struct text user_id, username, sender_type; /* from nginx, as %XX */
-	struct text read, write;                    /* ... patterns, spaces */
-	struct text authorization, cookie;          /* headers of the client */
-	struct text origin, fetch_site, host;       /* the same */
-	struct token_proof *proof; /* of its token, by access_prove(); or NULL */
-};
 
 enum access_right { ACCESS_READ, ACCESS_WRITE };
 
