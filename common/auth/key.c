@@ -77,6 +77,14 @@ const char *key_usual_algorithm(const struct key *key)
 	return algorithms[key->kind][0];
 }
 
+size_t key_coordinate_size(const struct key *key)
+{
+	for (int i = 0; i < CURVES; i++)
+		if (curves[i].kind == key->kind)
+			return curves[i].coordinate_size;
+	return 0;
+}
+
 /* ---- Secrets ---- */
 
 static bool has_bytes(struct text text, const char *bytes)

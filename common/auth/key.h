@@ -38,6 +38,10 @@ bool key_is_for(const struct key *key, const char *algorithm);
 /* The first algorithm of its kind. */
 const char *key_usual_algorithm(const struct key *key);
 
+/* Bytes of a coordinate of its curve, and so of each of the two numbers of an ECDSA
+ * signature (RFC 7518 section 3.4); 0: it is no such key. */
+size_t key_coordinate_size(const struct key *key);
+
 /* All of these make a key which the caller releases, or none. */
 
 /* Any bytes that are no public key: everybody knows those. */

@@ -25,24 +25,6 @@ static const unsigned char *bytes_of(struct text text)
 	return (const unsigned char *)text.data;
 }
 
-/* Bytes of each of the two numbers of an ECDSA signature; 0: it has none. */
-static size_t number_size(enum key_kind kind)
-{
-	switch (kind) {
-	case KEY_EC_256:
-		return 32;
-	case KEY_EC_384:
-		return 48;
-	case KEY_EC_521:
-		return 66;
-	case KEY_SECRET:
-	case KEY_RSA:
-	case KEY_ED25519:
-		break;
-	}
-	return 0;
-}
-
 /* ---- Two numbers: side by side in a token, in DER for OpenSSL ---- */
 
 /* Takes r and s. Returns how many bytes there are; 0: it can't be. */
@@ -180,7 +162,7 @@ static bool sign(const struct key *key, const char *algorithm, struct text text,
 bool signature_is_good(const struct key *key, const char *algorithm,
                        struct text text, struct text signature)
 {
-	size_t size = number_size(key->kind);
+	size_t size = key_coordinate_size(key);
 
 	if (!key_is_for(key, algorithm))
 		return false;
@@ -193,7 +175,7 @@ bool signature_is_good(const struct key *key, const char *algorithm,
 bool signature_make(const struct key *key, const char *algorithm,
                     struct text text, struct buffer *signature)
 {
-	size_t size = number_size(key->kind);
+	size_t size = key_coordinate_size(key);
 	struct buffer der = {0};
 
 	if (!key_is_for(key, algorithm))
