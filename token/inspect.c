@@ -121,11 +121,11 @@ static void print_part(const char *title, struct text part)
 /* ---- Whether it would be taken ---- */
 
 /* Without keys only what the token says is judged. */
-static enum token_verdict judge(const struct keyring *keyring,
-                                const struct settings *settings,
-                                struct text token, bool has_header,
-                                struct text claims, int64_t *expires_s,
-                                const char **why)
+static enum token_verdict judge_input(const struct keyring *keyring,
+                                      const struct settings *settings,
+                                      struct text token, bool has_header,
+                                      struct text claims, int64_t *expires_s,
+                                      const char **why)
 {
 	int64_t now_s = clock_wall_ms() / 1000;
 	struct identity identity;
@@ -141,8 +141,8 @@ static enum token_verdict judge(const struct keyring *keyring,
 	return verdict;
 }
 
-static int say(enum token_verdict verdict, bool is_checked, int64_t expires_s,
-               const char *why)
+static int print_verdict(enum token_verdict verdict, bool is_checked,
+                         int64_t expires_s, const char *why)
 {
 	if (verdict != TOKEN_GOOD) {
 		printf("refused: %s\n", why);
@@ -171,11 +171,11 @@ static int inspect_token(const struct keyring *keyring,
 	print_part("header", buffer_text(&header));
 	print_part("claims", buffer_text(&claims));
 	if (settings->file == NULL || settings->auth.mode == AUTH_TOKEN)
-		verdict = judge(keyring, settings, token, header.size > 0,
-		                buffer_text(&claims), &expires_s, &why);
+		verdict = judge_input(keyring, settings, token, header.size > 0,
+		                      buffer_text(&claims), &expires_s, &why);
 	buffer_release(&header);
 	buffer_release(&claims);
-	return say(verdict, keyring->count > 0, expires_s, why);
+	return print_verdict(verdict, keyring->count > 0, expires_s, why);
 }
 
 int inspect(const struct options *options)

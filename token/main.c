@@ -31,7 +31,7 @@ static const char usage[] =
 	"       longroom-token -h | -V\n";
 
 /* What was printed, or that this failed. */
-static int finish(int status)
+static int finish_output(int status)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return status;
@@ -39,7 +39,7 @@ static int finish(int status)
 	return EXIT_FAILURE;
 }
 
-static int run(int argc, char **argv, enum verb verb)
+static int run_verb(int argc, char **argv, enum verb verb)
 {
 	struct options options;
 	int status;
@@ -62,18 +62,18 @@ int main(int argc, char **argv)
 	journal_name(program);
 	if (argc > 1 && (asks_for_help(argv[1]) || asks_for_help(argv[2]))) {
 		fputs(usage, stdout);
-		return finish(EXIT_SUCCESS);
+		return finish_output(EXIT_SUCCESS);
 	}
 	if (argc == 2 && strcmp(argv[1], "-V") == 0) {
 		printf("%s %s\n", program, PACKAGE_VERSION);
-		return finish(EXIT_SUCCESS);
+		return finish_output(EXIT_SUCCESS);
 	}
 	for (int i = 0; argc > 1 && i < VERBS; i++) {
 		if (strcmp(argv[1], verbs[i].name) != 0)
 			continue;
 		/* What getopt_long complains about begins with this. */
 		argv[1] = program;
-		return finish(run(argc - 1, argv + 1, (enum verb)i));
+		return finish_output(run_verb(argc - 1, argv + 1, (enum verb)i));
 	}
 	fputs(usage, stderr);
 	return EXIT_USAGE;

@@ -81,8 +81,8 @@ static bool would_be_taken(struct text claims,
 	return true;
 }
 
-static bool sign(const struct options *options, const struct key *key,
-                 struct text claims, struct buffer *token)
+static bool sign_claims(const struct options *options, const struct key *key,
+                        struct text claims, struct buffer *token)
 {
 	const char *usual = key_usual_algorithm(key);
 	const char *algorithm =
@@ -113,7 +113,7 @@ static bool make_with(const struct options *options, const struct key *key)
 	add_claims(&claims, options, now_s);
 	bool good = would_be_taken(buffer_text(&claims),
 	                           &options->settings.auth, now_s) &&
-	            sign(options, key, buffer_text(&claims), &token);
+	            sign_claims(options, key, buffer_text(&claims), &token);
 	if (good)
 		printf("%.*s\n", TEXT_ARGS(buffer_text(&token)));
 	buffer_release(&claims);

@@ -11,7 +11,7 @@
 
 enum { SECRET_BYTES = 32, PRIVATE_MODE = 0600, PUBLIC_MODE = 0644 };
 
-static bool write_all(int fd, struct text text)
+static bool write_key(int fd, struct text text)
 {
 	while (text.size > 0) {
 		ssize_t put = write(fd, text.data, text.size);
@@ -34,7 +34,7 @@ static bool save(const char *path, mode_t mode, const struct buffer *bytes)
 		journal_error("%s: %s", path, strerror(errno));
 		return false;
 	}
-	good = write_all(fd, buffer_text(bytes));
+	good = write_key(fd, buffer_text(bytes));
 	good = close(fd) == 0 && good;
 	if (!good) {
 		journal_error("%s: %s", path, strerror(errno));

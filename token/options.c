@@ -44,7 +44,7 @@ static const struct {
 };
 
 /* Returns where an option's string goes, NULL: elsewhere. */
-static const char **place_of(struct options *options, int letter)
+static const char **option_place(struct options *options, int letter)
 {
 	switch (letter) {
 	case 'a':
@@ -64,10 +64,10 @@ static const char **place_of(struct options *options, int letter)
 	}
 }
 
-static bool take(struct options *options, int letter, const char **file,
-                 struct buffer *error)
+static bool take_option(struct options *options, int letter, const char **file,
+                        struct buffer *error)
 {
-	const char **place = place_of(options, letter);
+	const char **place = option_place(options, letter);
 
 	if (place != NULL)
 		*place = optarg;
@@ -93,15 +93,15 @@ static bool take(struct options *options, int letter, const char **file,
 }
 
 /* getopt_long says itself what it does not know. */
-static bool read_options(int argc, char **argv, enum verb verb,
-                         struct options *options, const char **file,
-                         struct buffer *error)
+static bool read_verb_options(int argc, char **argv, enum verb verb,
+                              struct options *options, const char **file,
+                              struct buffer *error)
 {
 	int letter;
 
 	while ((letter = getopt_long(argc, argv, rules[verb].letters,
 	                             rules[verb].options, NULL)) != -1)
-		if (letter == '?' || !take(options, letter, file, error))
+		if (letter == '?' || !take_option(options, letter, file, error))
 			return false;
 	if (argc - optind < rules[verb].words_least ||
 	    argc - optind > rules[verb].words_most) {
@@ -116,8 +116,8 @@ static bool read_options(int argc, char **argv, enum verb verb,
 	return true;
 }
 
-static bool read_settings(struct settings *settings, const char *file,
-                          struct buffer *error)
+static bool read_auth_settings(struct settings *settings, const char *file,
+                               struct buffer *error)
 {
 	return (file == NULL || settings_read_file(settings, file, error)) &&
 	       auth_check(settings, error);
@@ -133,10 +133,10 @@ bool options_read(int argc, char **argv, enum verb verb,
 	*options = (struct options){.for_ms = HOUR_MS};
 	settings_init(&options->settings);
 	*exit_status = EXIT_USAGE;
-	good = read_options(argc, argv, verb, options, &file, &error);
+	good = read_verb_options(argc, argv, verb, options, &file, &error);
 	if (good) {
 		*exit_status = EXIT_SETTINGS;
-		good = read_settings(&options->settings, file, &error);
+		good = read_auth_settings(&options->settings, file, &error);
 	}
 	if (error.size > 0)
 		journal_error("%.*s", TEXT_ARGS(buffer_text(&error)));

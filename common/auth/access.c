@@ -18,7 +18,7 @@ static const struct grant nothing = {.identity = &nobody,
 /* ---- What nginx hands over ---- */
 
 /* Decodes a name that nginx hands over; NULL: it is none. */
-static char *take_name(struct text encoded)
+static char *take_encoded_name(struct text encoded)
 {
 	struct buffer decoded = {0};
 	bool good = percent_decode(encoded, false, &decoded);
@@ -33,12 +33,13 @@ static char *take_name(struct text encoded)
 
 static char *take_name_or(struct text encoded, const char *initial)
 {
-	return encoded.size > 0 ? take_name(encoded)
+	return encoded.size > 0 ? take_encoded_name(encoded)
 	                        : memory_copy(initial, strlen(initial));
 }
 
 /* What is wrong with a list, for people; NULL: nothing. */
-static const char *take_patterns(struct text encoded, struct word_list *patterns)
+static const char *take_encoded_patterns(struct text encoded,
+                                         struct word_list *patterns)
 {
 	char *words = memory_copy(encoded.data != NULL ? encoded.data : "",
 	                          encoded.size);
@@ -72,7 +73,7 @@ static struct problem take_from_nginx(const struct credentials *credentials,
 	if (credentials->user_id.size == 0)
 		return fine;
 	own->is_known = true;
-	own->user_id = take_name(credentials->user_id);
+	own->user_id = take_encoded_name(credentials->user_id);
 	if (own->user_id != NULL)
 		own->username = take_name_or(credentials->username,
 		                             own->user_id);
@@ -83,9 +84,9 @@ static struct problem take_from_nginx(const struct credentials *credentials,
 		                        "the site's name or type for you can "
 		                        "be none: UTF-8, with %XX for what is "
 		                        "not ASCII"};
-	const char *why = take_patterns(credentials->read, &own->read);
+	const char *why = take_encoded_patterns(credentials->read, &own->read);
 	if (why == NULL)
-		why = take_patterns(credentials->write, &own->write);
+		why = take_encoded_patterns(credentials->write, &own->write);
 	if (why != NULL)
 		return (struct problem){PROBLEM_FORBIDDEN, why};
 	grant->identity = own;
@@ -194,9 +195,9 @@ static void hold(struct token_entry *entry, struct grant *grant)
 	grant->expires = entry->expires;
 }
 
-static struct text find_token(const struct auth_settings *settings,
-                              const struct credentials *credentials,
-                              struct grant *grant)
+static struct text find_given_token(const struct auth_settings *settings,
+                                         const struct credentials *credentials,
+                                         struct grant *grant)
 {
 	struct text token = find_bearer(credentials->authorization);
 
@@ -273,7 +274,7 @@ static struct text without_default_port(struct text host)
 
 /* Whether an origin names the host that was asked. Its scheme is not known
  * here, for TLS may end at nginx or before it. */
-static bool is_of_host(struct text origin, struct text host)
+static bool is_same_host(struct text origin, struct text host)
 {
 	size_t at = 0;
 
@@ -301,7 +302,7 @@ static bool is_from_foreign_page(const struct auth_settings *settings,
 		return false;
 	if (site.size > 0)
 		return !text_is(site, "same-origin") && !text_is(site, "none");
-	return origin.size > 0 && !is_of_host(origin, credentials->host);
+	return origin.size > 0 && !is_same_host(origin, credentials->host);
 }
 
 void access_add_cors(const struct auth_settings *settings, struct text origin,
@@ -349,7 +350,7 @@ static struct problem identify(struct access *access,
                                const struct moment *now, struct grant *grant)
 {
 	if (settings->mode == AUTH_TOKEN) {
-		struct text token = find_token(settings, credentials, grant);
+		struct text token = find_given_token(settings, credentials, grant);
 
 		return token.size > 0 ? take_token(access, settings, token,
 		                                   credentials->proof, now,
@@ -365,7 +366,7 @@ static const char no_token[] =
 	"there is no token: send it as Authorization: Bearer TOKEN";
 
 /* Who has forgotten something is to see what it was. */
-static struct problem not_known(const struct auth_settings *settings)
+static struct problem not_identified(const struct auth_settings *settings)
 {
 	return (struct problem){PROBLEM_UNAUTHORIZED,
 	                        settings->mode == AUTH_TOKEN
@@ -385,7 +386,7 @@ static struct problem check_right(const struct auth_settings *settings,
 		return grant->identity->is_known
 		               ? (struct problem){PROBLEM_FORBIDDEN,
 		                                  "this room is not for you"}
-		               : not_known(settings);
+		               : not_identified(settings);
 	if (right == ACCESS_WRITE && grant->is_by_cookie &&
 	    is_from_foreign_page(settings, credentials))
 		return (struct problem){PROBLEM_FORBIDDEN,

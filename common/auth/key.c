@@ -160,7 +160,7 @@ bool key_from_secret(struct text bytes, struct key *key, const char **why)
 
 /* ---- Public and private keys ---- */
 
-static bool find_kind(EVP_PKEY *pkey, enum key_kind *kind, const char **why)
+static bool find_key_kind(EVP_PKEY *pkey, enum key_kind *kind, const char **why)
 {
 	char group[80] = "";
 
@@ -237,7 +237,7 @@ static bool is_sound(EVP_PKEY *pkey, enum key_kind kind, const char **why)
 static bool take_pkey(EVP_PKEY *pkey, struct key *key, const char **why)
 {
 	*key = (struct key){.pair = pkey};
-	bool good = pkey != NULL && find_kind(pkey, &key->kind, why) &&
+	bool good = pkey != NULL && find_key_kind(pkey, &key->kind, why) &&
 	            is_sound(pkey, key->kind, why);
 
 	if (!good)
@@ -328,17 +328,7 @@ static const char *const jwk_names[JWK_MEMBERS] = {
 	[JWK_E] = "e",     [JWK_K] = "k",     [JWK_D] = "d",
 };
 
-static bool may_be_string(const struct json_value *member)
-{
-	return member->kind == JSON_FAULT || member->kind == JSON_STRING;
-}
-
-static bool is_null_or_absent(const struct json_value *member)
-{
-	return member->kind == JSON_FAULT || member->kind == JSON_NULL;
-}
-
-static bool read_bytes(const struct json_value *member, struct buffer *bytes)
+static bool read_member_bytes(const struct json_value *member, struct buffer *bytes)
 {
 	const char *string = member->string;
 
@@ -374,7 +364,8 @@ static EVP_PKEY *read_rsa(const struct json_value *jwk)
 	struct buffer n = {0}, e = {0};
 	EVP_PKEY *pkey = NULL;
 
-	if (read_bytes(&jwk[JWK_N], &n) && read_bytes(&jwk[JWK_E], &e)) {
+	if (read_member_bytes(&jwk[JWK_N], &n) &&
+	    read_member_bytes(&jwk[JWK_E], &e)) {
 		OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
 		BIGNUM *modulus = to_number(&n), *exponent = to_number(&e);
 
@@ -406,9 +397,9 @@ static EVP_PKEY *read_ec(const struct json_value *jwk, const struct curve *curve
 
 	/* Not compressed: SEC 1 section 2.3.3. */
 	buffer_add(&point, "\x04", 1);
-	if (read_bytes(&jwk[JWK_X], &point) &&
+	if (read_member_bytes(&jwk[JWK_X], &point) &&
 	    point.size == 1 + curve->coordinate_size &&
-	    read_bytes(&jwk[JWK_Y], &point) &&
+	    read_member_bytes(&jwk[JWK_Y], &point) &&
 	    point.size == 1 + 2 * curve->coordinate_size) {
 		OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
 
@@ -429,7 +420,7 @@ static EVP_PKEY *read_ed25519(const struct json_value *jwk)
 	struct buffer x = {0};
 	EVP_PKEY *pkey = NULL;
 
-	if (read_bytes(&jwk[JWK_X], &x) && x.size == ED25519_SIZE)
+	if (read_member_bytes(&jwk[JWK_X], &x) && x.size == ED25519_SIZE)
 		pkey = EVP_PKEY_new_raw_public_key(
 			EVP_PKEY_ED25519, NULL, (const unsigned char *)x.data,
 			x.size);
@@ -441,7 +432,7 @@ static bool read_secret(const struct json_value *jwk, struct key *key,
                         const char **why)
 {
 	struct buffer bytes = {0};
-	bool good = read_bytes(&jwk[JWK_K], &bytes) &&
+	bool good = read_member_bytes(&jwk[JWK_K], &bytes) &&
 	            key_from_secret(buffer_text(&bytes), key, why);
 
 	key_release_bytes(&bytes);
@@ -460,7 +451,7 @@ static bool is_for_signatures(const struct json_value *jwk)
 	if (jwk[JWK_USE].string != NULL && !json_value_is(&jwk[JWK_USE], "sig"))
 		return false;
 	if (operations->kind != JSON_ARRAY_BEGIN)
-		return is_null_or_absent(operations);
+		return json_value_may_be(operations, JSON_NULL);
 	json_value_open(operations->written, &reader);
 	while (json_item_next(&reader, &item, &string))
 		verifies |= json_value_is(&item, "verify");
@@ -494,7 +485,7 @@ static bool read_key(const struct json_value *jwk, struct key *key,
 	*why = "a member of the JWK is not as RFC 7518 or RFC 8037 has it";
 	if (json_value_is(&jwk[JWK_KTY], "oct"))
 		return read_secret(jwk, key, why);
-	if (!is_null_or_absent(&jwk[JWK_D])) {
+	if (!json_value_may_be(&jwk[JWK_D], JSON_NULL)) {
 		*why = "it has a private key: give only the public one";
 		return false;
 	}
@@ -512,8 +503,10 @@ static enum jwk_outcome take_jwk(const struct json_value *jwk, struct key *key,
 	const char *algorithm = jwk[JWK_ALG].string;
 
 	*why = "a JWK has a kty, and its kid, use and alg are strings";
-	if (jwk[JWK_KTY].kind != JSON_STRING || !may_be_string(&jwk[JWK_KID]) ||
-	    !may_be_string(&jwk[JWK_USE]) || !may_be_string(&jwk[JWK_ALG]))
+	if (jwk[JWK_KTY].kind != JSON_STRING ||
+	    !json_value_may_be(&jwk[JWK_KID], JSON_STRING) ||
+	    !json_value_may_be(&jwk[JWK_USE], JSON_STRING) ||
+	    !json_value_may_be(&jwk[JWK_ALG], JSON_STRING))
 		return JWK_WRONG;
 	if (!is_known(jwk) || !is_for_signatures(jwk))
 		return JWK_OTHER;

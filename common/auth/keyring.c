@@ -23,7 +23,7 @@ struct key_file {
 
 /* ---- Files ---- */
 
-static bool read_all(int fd, struct buffer *bytes, const char **why)
+static bool read_key_bytes(int fd, struct buffer *bytes, const char **why)
 {
 	ssize_t got;
 
@@ -39,7 +39,7 @@ static bool read_all(int fd, struct buffer *bytes, const char **why)
 }
 
 /* The mode is that of the file that is read, whatever happens to its name. */
-static bool read_file(int fd, struct key_file *file, const char **why)
+static bool read_key_file(int fd, struct key_file *file, const char **why)
 {
 	struct stat status;
 
@@ -47,10 +47,10 @@ static bool read_file(int fd, struct key_file *file, const char **why)
 	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
 		return false;
 	file->mode = status.st_mode & 0777;
-	return read_all(fd, &file->bytes, why);
+	return read_key_bytes(fd, &file->bytes, why);
 }
 
-static bool open_file(const char *path, struct key_file *file, const char **why)
+static bool open_key_file(const char *path, struct key_file *file, const char **why)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	bool good;
@@ -60,7 +60,7 @@ static bool open_file(const char *path, struct key_file *file, const char **why)
 		*why = strerror(errno);
 		return false;
 	}
-	good = read_file(fd, file, why);
+	good = read_key_file(fd, file, why);
 	close(fd);
 	if (!good)
 		key_release_bytes(&file->bytes);
@@ -198,7 +198,7 @@ static bool add_path(struct keyring *keyring, const char *path, const char **why
 {
 	struct key_file file;
 	size_t before = keyring->count;
-	bool good = open_file(path, &file, why) && add_file(keyring, &file, why);
+	bool good = open_key_file(path, &file, why) && add_file(keyring, &file, why);
 
 	if (good && has_secret(keyring, before))
 		warn_if_open(&file, path);
@@ -235,7 +235,7 @@ static void warn_if_untried(const struct keyring *keyring, size_t which)
 		                KEYRING_TRIED_MAX);
 }
 
-static void say(struct buffer *error, const char *path, const char *why)
+static void add_path_error(struct buffer *error, const char *path, const char *why)
 {
 	buffer_printf(error, "%s: %s", path, why);
 }
@@ -254,7 +254,7 @@ struct keyring *keyring_read(const struct auth_settings *settings,
 		good = add_path(keyring, paths->words[i], &why);
 		if (!good) {
 			buffer_add_string(error, "auth.keys: ");
-			say(error, paths->words[i], why);
+			add_path_error(error, paths->words[i], why);
 		}
 	}
 	for (size_t i = 0; good && i < keyring->count; i++)
@@ -280,7 +280,7 @@ bool keyring_read_signer(const char *path, struct key *key,
 {
 	struct key_file file;
 	const char *why;
-	bool good = open_file(path, &file, &why);
+	bool good = open_key_file(path, &file, &why);
 
 	if (good) {
 		struct text text = buffer_text(&file.bytes);
@@ -293,6 +293,6 @@ bool keyring_read_signer(const char *path, struct key *key,
 		warn_if_open(&file, path);
 	key_release_bytes(&file.bytes);
 	if (!good)
-		say(error, path, why);
+		add_path_error(error, path, why);
 	return good;
 }

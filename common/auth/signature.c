@@ -113,8 +113,8 @@ static bool add_computed(const struct key *key, const char *algorithm,
 
 /* ---- Pairs of keys ---- */
 
-static bool verify(const struct key *key, const char *algorithm,
-                   struct text text, struct text signature)
+static bool verify_with_pair(const struct key *key, const char *algorithm,
+                             struct text text, struct text signature)
 {
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
 	bool good = context != NULL &&
@@ -135,12 +135,12 @@ static bool verify_numbers(const struct key *key, const char *algorithm,
 	size_t der_size = to_der(signature, size, der);
 
 	return der_size > 0 &&
-	       verify(key, algorithm, text,
-	              (struct text){(const char *)der, der_size});
+	       verify_with_pair(key, algorithm, text,
+	                        (struct text){(const char *)der, der_size});
 }
 
-static bool sign(const struct key *key, const char *algorithm, struct text text,
-                 struct buffer *signature)
+static bool sign_with_pair(const struct key *key, const char *algorithm,
+                           struct text text, struct buffer *signature)
 {
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
 	size_t size = (size_t)EVP_PKEY_get_size(key->pair);
@@ -169,7 +169,7 @@ bool signature_is_good(const struct key *key, const char *algorithm,
 	if (key->kind == KEY_SECRET)
 		return is_computed(key, algorithm, text, signature);
 	return size > 0 ? verify_numbers(key, algorithm, text, signature, size)
-	                : verify(key, algorithm, text, signature);
+	                : verify_with_pair(key, algorithm, text, signature);
 }
 
 bool signature_make(const struct key *key, const char *algorithm,
@@ -183,8 +183,8 @@ bool signature_make(const struct key *key, const char *algorithm,
 	if (key->kind == KEY_SECRET)
 		return add_computed(key, algorithm, text, signature);
 	if (size == 0)
-		return sign(key, algorithm, text, signature);
-	bool good = sign(key, algorithm, text, &der) &&
+		return sign_with_pair(key, algorithm, text, signature);
+	bool good = sign_with_pair(key, algorithm, text, &der) &&
 	            add_from_der((const unsigned char *)der.data, der.size,
 	                         size, signature);
 	buffer_release(&der);

@@ -130,11 +130,6 @@ static bool is_given(const struct json_value *value)
 	return value->kind != JSON_FAULT;
 }
 
-static bool may_be_string(const struct json_value *value)
-{
-	return !is_given(value) || value->kind == JSON_STRING;
-}
-
 /* RFC 7515 sections 4 and 5.2. What an extension that must be understood
  * (crit) means is not known here. */
 static bool check_header(const struct keyring *keyring,
@@ -145,7 +140,7 @@ static bool check_header(const struct keyring *keyring,
 
 	*why = "the token's header is not as it has to be";
 	if (header[HEADER_ALG].kind != JSON_STRING ||
-	    !may_be_string(&header[HEADER_KID]) || is_given(&header[HEADER_CRIT]))
+	    !json_value_may_be(&header[HEADER_KID], JSON_STRING) || is_given(&header[HEADER_CRIT]))
 		return false;
 	*why = "the token's typ is not JWT, nor at+jwt";
 	if (is_given(typ) && (typ->kind != JSON_STRING || !is_typ(typ->string)))
@@ -357,10 +352,10 @@ static bool take_identity(const struct json_value *claims,
 	return take_rights(&claims[CLAIM_RIGHTS], identity, why);
 }
 
-static enum token_verdict judge(const struct json_value *claims,
-                                const struct auth_settings *settings, int64_t now_s,
-                                struct identity *identity, int64_t *expires_s,
-                                const char **why)
+static enum token_verdict judge_claims(const struct json_value *claims,
+                                       const struct auth_settings *settings,
+                                       int64_t now_s, struct identity *identity,
+                                       int64_t *expires_s, const char **why)
 {
 	enum token_verdict verdict = check_time(claims, settings->clock_skew / 1000,
 	                                        now_s, expires_s, why);
@@ -386,7 +381,8 @@ enum token_verdict token_judge_claims(struct text claims,
 	*identity = (struct identity){0};
 	*why = "the token's claims are not one JSON object, each given once";
 	if (read_claims(claims, settings, values, &strings))
-		verdict = judge(values, settings, now_s, identity, expires_s, why);
+		verdict = judge_claims(values, settings, now_s, identity,
+		                       expires_s, why);
 	buffer_release(&strings);
 	return verdict;
 }

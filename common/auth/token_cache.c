@@ -111,7 +111,7 @@ static struct token_entry **find_set(struct token_cache *cache, struct text toke
 }
 
 /* Returns one that is held for the caller, expired or not, or NULL. */
-static struct token_entry *find(struct token_cache *cache, struct text token)
+static struct token_entry *find_entry(struct token_cache *cache, struct text token)
 {
 	struct token_entry **set = find_set(cache, token);
 
@@ -163,7 +163,7 @@ static struct token_entry *entry_new(struct token_cache *cache,
 /* ---- Refused ones ---- */
 
 /* Anybody can choose their bytes, but not their place. */
-static struct refused **find_place(struct token_cache *cache, struct text token)
+static struct refused **find_refused(struct token_cache *cache, struct text token)
 {
 	return &cache->refused[hash_place(cache->seed, token,
 	                                  TOKEN_CACHE_REFUSED)];
@@ -176,7 +176,7 @@ static bool is_refused(struct token_cache *cache, struct text token,
 
 	if (token.size > TOKEN_CACHE_REFUSED_MAX)
 		return false;
-	refused = *find_place(cache, token);
+	refused = *find_refused(cache, token);
 	if (refused == NULL ||
 	    !text_equal(token, (struct text){refused->bytes, refused->size}))
 		return false;
@@ -194,7 +194,7 @@ static void keep_refused(struct token_cache *cache, struct text token,
 	refused = memory_get(sizeof *refused + token.size);
 	*refused = (struct refused){.why = why, .size = token.size};
 	memcpy(refused->bytes, token.data, token.size);
-	place = find_place(cache, token);
+	place = find_refused(cache, token);
 	free(*place);
 	*place = refused;
 }
@@ -202,10 +202,12 @@ static void keep_refused(struct token_cache *cache, struct text token,
 /* ---- Both ---- */
 
 /* What a genuine token says, by these settings and now. */
-static enum token_verdict judge(struct token_cache *cache,
-                                const struct auth_settings *settings,
-                                struct text token, const struct moment *now,
-                                struct token_entry **entry, const char **why)
+static enum token_verdict judge_genuine(struct token_cache *cache,
+                                        const struct auth_settings *settings,
+                                        struct text token,
+                                        const struct moment *now,
+                                        struct token_entry **entry,
+                                        const char **why)
 {
 	struct token_entry *fresh = entry_new(cache, token);
 	int64_t expires_s;
@@ -226,7 +228,7 @@ static bool recall_good(struct token_cache *cache, struct text token,
                         const struct moment *now, enum token_verdict *verdict,
                         struct token_entry **entry, const char **why)
 {
-	*entry = find(cache, token);
+	*entry = find_entry(cache, token);
 	if (*entry == NULL)
 		return false;
 	*verdict = TOKEN_GOOD;
@@ -271,7 +273,7 @@ bool token_cache_recall(struct token_cache *cache,
 	bool is_other = !is_known && is_refused(cache, token, why);
 	pthread_mutex_unlock(&cache->lock);
 	if (is_other && *why == NULL)
-		*verdict = judge(cache, settings, token, now, entry, why);
+		*verdict = judge_genuine(cache, settings, token, now, entry, why);
 	if (is_other && *verdict == TOKEN_GOOD)
 		keep_after_all(cache, settings, *entry);
 	return is_known || is_other;
@@ -320,7 +322,7 @@ enum token_verdict token_cache_admit(struct token_cache *cache,
 	*entry = NULL;
 	*why = proof->why;
 	if (proof->is_genuine)
-		verdict = judge(cache, settings, token, now, entry, why);
+		verdict = judge_genuine(cache, settings, token, now, entry, why);
 	pthread_mutex_lock(&cache->lock);
 	if (proof->keys == cache->keys && settings == cache->settings) {
 		if (verdict == TOKEN_GOOD)
@@ -338,7 +340,7 @@ struct token_entry *token_cache_find(struct token_cache *cache, struct text toke
                                      const struct moment *now)
 {
 	pthread_mutex_lock(&cache->lock);
-	struct token_entry *entry = find(cache, token);
+	struct token_entry *entry = find_entry(cache, token);
 
 	if (entry != NULL && moment_has_come(&entry->expires, now)) {
 		entry_release(entry);

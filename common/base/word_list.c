@@ -13,7 +13,7 @@ void word_list_release(struct word_list *list)
 	*list = (struct word_list){0};
 }
 
-static void add(struct word_list *list, const char *word, size_t size)
+static void append_word(struct word_list *list, const char *word, size_t size)
 {
 	list->words = memory_resize(list->words,
 	                            (list->count + 1) * sizeof *list->words);
@@ -29,7 +29,7 @@ void word_list_add(struct word_list *list, const char *text)
 		size_t size = strcspn(text, separators);
 		if (size == 0)
 			return;
-		add(list, text, size);
+		append_word(list, text, size);
 		text += size;
 	}
 }
@@ -38,7 +38,7 @@ void word_list_copy(struct word_list *list, const struct word_list *from)
 {
 	word_list_release(list);
 	for (size_t i = 0; i < from->count; i++)
-		add(list, from->words[i], strlen(from->words[i]));
+		append_word(list, from->words[i], strlen(from->words[i]));
 }
 
 bool word_list_is_same(const struct word_list *a, const struct word_list *b)

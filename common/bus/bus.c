@@ -31,8 +31,8 @@ static bool begins_with(const char *address, const char *scheme)
 	return strncmp(address, scheme, strlen(scheme)) == 0;
 }
 
-static struct bus *complain(struct bus *bus, const char *address,
-                            struct buffer *error)
+static struct bus *bus_error(struct bus *bus, const char *address,
+                             struct buffer *error)
 {
 	int why = nn_errno();
 
@@ -91,7 +91,7 @@ struct bus *bus_publish_on(const char *address, struct buffer *error)
 		return NULL;
 	}
 	if (bus->socket < 0 || nn_bind(bus->socket, address) < 0)
-		return complain(bus, address, error);
+		return bus_error(bus, address, error);
 	return bus;
 }
 
@@ -118,10 +118,10 @@ struct bus *bus_subscribe_to(const struct word_list *addresses,
 	if (bus == NULL)
 		return NULL;
 	if (!set_up_subscriber(bus))
-		return complain(bus, "subscriber", error);
+		return bus_error(bus, "subscriber", error);
 	for (size_t i = 0; i < addresses->count; i++)
 		if (nn_connect(bus->socket, addresses->words[i]) < 0)
-			return complain(bus, addresses->words[i], error);
+			return bus_error(bus, addresses->words[i], error);
 	return bus;
 }
 

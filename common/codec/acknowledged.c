@@ -14,7 +14,7 @@ static uint32_t checksum(const char *data, size_t size)
 	return hash;
 }
 
-static void put(char *at, int digits, unsigned base, uint64_t number)
+static void put_column(char *at, int digits, unsigned base, uint64_t number)
 {
 	while (digits-- > 0) {
 		at[digits] = "0123456789abcdef"[number % base];
@@ -27,14 +27,14 @@ void acknowledged_render(const struct acknowledged *record,
                          char line[ACKNOWLEDGED_SIZE])
 {
 	memcpy(line, empty_line, ACKNOWLEDGED_SIZE);
-	put(line + FIRST_AT, 8, 16, record->first);
-	put(line + NEWEST_AT, 8, 16, record->newest);
-	put(line + ID_AT, 19, 10, (uint64_t)record->id);
-	put(line + CHECKSUM_AT, 8, 16, checksum(line, CHECKSUM_AT));
+	put_column(line + FIRST_AT, 8, 16, record->first);
+	put_column(line + NEWEST_AT, 8, 16, record->newest);
+	put_column(line + ID_AT, 19, 10, (uint64_t)record->id);
+	put_column(line + CHECKSUM_AT, 8, 16, checksum(line, CHECKSUM_AT));
 }
 
 /* Something, if these are no digits. */
-static uint64_t get(const char *at, int digits, unsigned base)
+static uint64_t get_column(const char *at, int digits, unsigned base)
 {
 	uint64_t number = 0;
 
@@ -53,14 +53,14 @@ bool acknowledged_parse(struct text line, struct acknowledged *record)
 
 	if (line.size != ACKNOWLEDGED_SIZE)
 		return false;
-	record->first = (uint32_t)get(line.data + FIRST_AT, 8, 16);
-	record->newest = (uint32_t)get(line.data + NEWEST_AT, 8, 16);
-	record->id = (int64_t)get(line.data + ID_AT, 19, 10);
+	record->first = (uint32_t)get_column(line.data + FIRST_AT, 8, 16);
+	record->newest = (uint32_t)get_column(line.data + NEWEST_AT, 8, 16);
+	record->id = (int64_t)get_column(line.data + ID_AT, 19, 10);
 	acknowledged_render(record, same);
 	return record->id >= 0 && memcmp(line.data, same, sizeof same) == 0;
 }
 
-static struct cursor place_of(const struct acknowledged *record)
+static struct cursor cursor_of(const struct acknowledged *record)
 {
 	return (struct cursor){
 		.names_log = true, .log = record->newest, .id = record->id};
@@ -69,7 +69,7 @@ static struct cursor place_of(const struct acknowledged *record)
 bool acknowledged_is_in(const struct acknowledged *record, uint32_t first,
                         const struct incarnations *list, int64_t newest)
 {
-	struct cursor place = place_of(record);
+	struct cursor place = cursor_of(record);
 
 	return record->first == first && record->id <= newest &&
 	       incarnations_judge(list, &place) == STANDING_GOOD;
@@ -81,7 +81,7 @@ bool acknowledged_follows(const struct acknowledged *was,
                           const struct acknowledged *now,
                           const struct incarnations *list)
 {
-	struct cursor place = place_of(was);
+	struct cursor place = cursor_of(was);
 
 	if (was->first != now->first)
 		return true;

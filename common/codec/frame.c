@@ -134,7 +134,7 @@ static bool take_client_id(struct text *rest, struct text *client_id)
 	return given == 0 || take_sized(rest, 1, client_id);
 }
 
-static bool take_message(struct text *rest, struct message *m)
+static bool take_framed_message(struct text *rest, struct message *m)
 {
 	uint64_t id, sent_ms;
 	struct text room;
@@ -157,5 +157,5 @@ enum frame_read frame_next(struct frame *frame, struct message *m)
 	if (frame->count == 0)
 		return frame->rest.size == 0 ? FRAME_END : FRAME_BROKEN;
 	frame->count--;
-	return take_message(&frame->rest, m) ? FRAME_MESSAGE : FRAME_BROKEN;
+	return take_framed_message(&frame->rest, m) ? FRAME_MESSAGE : FRAME_BROKEN;
 }

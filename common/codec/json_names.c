@@ -40,7 +40,8 @@ void json_names_close(struct json_names *names)
 }
 
 /* By size first, which tells most names apart. */
-static int compare(const struct json_names *names, size_t which, struct text name)
+static int compare_name(const struct json_names *names, size_t which,
+                        struct text name)
 {
 	const struct json_name *other = &names->names[which];
 
@@ -52,15 +53,15 @@ static int compare(const struct json_names *names, size_t which, struct text nam
 }
 
 /* Returns where a name belongs among those of the innermost object. */
-static size_t find_place(const struct json_names *names, struct text name,
-                         bool *is_there)
+static size_t place_of_name(const struct json_names *names, struct text name,
+                            bool *is_there)
 {
 	size_t from = names->scopes[names->depth - 1].names, to = names->count;
 
 	*is_there = false;
 	while (from < to && !*is_there) {
 		size_t middle = from + (to - from) / 2;
-		int order = compare(names, middle, name);
+		int order = compare_name(names, middle, name);
 
 		*is_there = order == 0;
 		if (order < 0)
@@ -76,7 +77,7 @@ bool json_names_add(struct json_names *names, struct text name)
 	bool is_there;
 
 	assert(names->depth > 0);
-	size_t place = find_place(names, name, &is_there);
+	size_t place = place_of_name(names, name, &is_there);
 	if (is_there)
 		return false;
 	if (names->count == names->capacity) {

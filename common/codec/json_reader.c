@@ -25,7 +25,7 @@ void json_reader_init_strict(struct json_reader *reader, struct text text,
 	reader->names = names;
 }
 
-static enum json_token fail(struct json_reader *r, enum json_fault fault)
+static enum json_token report_fault(struct json_reader *r, enum json_fault fault)
 {
 	r->fault = fault;
 	return JSON_FAULT;
@@ -43,7 +43,7 @@ static void skip(struct json_reader *r, size_t size)
 	r->rest.size -= size;
 }
 
-static bool take(struct json_reader *r, char c)
+static bool take_byte(struct json_reader *r, char c)
 {
 	if (peek(r) != c)
 		return false;
@@ -81,24 +81,24 @@ static bool take_digits(struct json_reader *r)
 
 static bool take_digits_of_number(struct json_reader *r)
 {
-	take(r, '-');
-	if (!take(r, '0') && !take_digits(r))
+	take_byte(r, '-');
+	if (!take_byte(r, '0') && !take_digits(r))
 		return false;
-	if (take(r, '.') && !take_digits(r))
+	if (take_byte(r, '.') && !take_digits(r))
 		return false;
-	if (!take(r, 'e') && !take(r, 'E'))
+	if (!take_byte(r, 'e') && !take_byte(r, 'E'))
 		return true;
-	if (!take(r, '+'))
-		take(r, '-');
+	if (!take_byte(r, '+'))
+		take_byte(r, '-');
 	return take_digits(r);
 }
 
-static enum json_token take_number(struct json_reader *r)
+static enum json_token take_number_token(struct json_reader *r)
 {
 	const char *first = r->rest.data;
 
 	if (!take_digits_of_number(r) || !is_at_boundary(r))
-		return fail(r, JSON_SYNTAX);
+		return report_fault(r, JSON_SYNTAX);
 	r->number = (struct text){first, (size_t)(r->rest.data - first)};
 	return JSON_NUMBER;
 }
@@ -109,9 +109,9 @@ static enum json_token take_word(struct json_reader *r, const char *word,
 	size_t size = strlen(word);
 
 	if (r->rest.size < size || memcmp(r->rest.data, word, size) != 0)
-		return fail(r, JSON_SYNTAX);
+		return report_fault(r, JSON_SYNTAX);
 	skip(r, size);
-	return is_at_boundary(r) ? token : fail(r, JSON_SYNTAX);
+	return is_at_boundary(r) ? token : report_fault(r, JSON_SYNTAX);
 }
 
 /* Returns where the characters beyond ASCII end that begin there. */
@@ -227,7 +227,7 @@ static enum json_fault take_escape(struct json_reader *r, struct buffer *string)
 	char meant = escaped(peek(r));
 
 	if (meant == 0)
-		return take(r, 'u') ? take_unit(r, string) : JSON_SYNTAX;
+		return take_byte(r, 'u') ? take_unit(r, string) : JSON_SYNTAX;
 	buffer_add(string, &meant, 1);
 	skip(r, 1);
 	return JSON_FINE;
@@ -239,8 +239,8 @@ static enum json_fault take_characters(struct json_reader *r,
 {
 	enum json_fault fault = JSON_FINE;
 
-	while (fault == JSON_FINE && !take(r, '"')) {
-		if (take(r, '\\')) {
+	while (fault == JSON_FINE && !take_byte(r, '"')) {
+		if (take_byte(r, '\\')) {
 			fault = take_escape(r, string);
 			continue;
 		}
@@ -256,22 +256,22 @@ static enum json_fault take_characters(struct json_reader *r,
 static enum json_token take_string(struct json_reader *r, struct buffer *string,
                                    enum json_token token)
 {
-	if (!take(r, '"'))
-		return fail(r, JSON_SYNTAX);
+	if (!take_byte(r, '"'))
+		return report_fault(r, JSON_SYNTAX);
 	buffer_clear(string);
 	enum json_fault fault = take_characters(r, string);
-	return fault == JSON_FINE ? token : fail(r, fault);
+	return fault == JSON_FINE ? token : report_fault(r, fault);
 }
 
-static enum json_token take_name(struct json_reader *r, struct buffer *string)
+static enum json_token take_member_name(struct json_reader *r, struct buffer *string)
 {
 	if (take_string(r, string, JSON_NAME) == JSON_FAULT)
 		return JSON_FAULT;
 	if (r->names != NULL && !json_names_add(r->names, buffer_text(string)))
-		return fail(r, JSON_TWICE);
+		return report_fault(r, JSON_TWICE);
 	skip_white(r);
-	if (!take(r, ':'))
-		return fail(r, JSON_SYNTAX);
+	if (!take_byte(r, ':'))
+		return report_fault(r, JSON_SYNTAX);
 	r->expected = EXPECT_VALUE;
 	return JSON_NAME;
 }
@@ -281,10 +281,10 @@ static bool is_in_object(const struct json_reader *r)
 	return (r->objects >> (r->depth - 1) & 1) != 0;
 }
 
-static enum json_token begin(struct json_reader *r, bool is_object)
+static enum json_token begin_nested(struct json_reader *r, bool is_object)
 {
 	if (r->depth == JSON_DEPTH_MAX)
-		return fail(r, JSON_TOO_DEEP);
+		return report_fault(r, JSON_TOO_DEEP);
 	skip(r, 1);
 	r->objects &= ~(UINT32_C(1) << r->depth);
 	r->objects |= (uint32_t)is_object << r->depth;
@@ -296,12 +296,12 @@ static enum json_token begin(struct json_reader *r, bool is_object)
 }
 
 /* Something is open. */
-static enum json_token end(struct json_reader *r)
+static enum json_token end_nested(struct json_reader *r)
 {
 	bool is_object = is_in_object(r);
 
-	if (!take(r, is_object ? '}' : ']'))
-		return fail(r, JSON_SYNTAX);
+	if (!take_byte(r, is_object ? '}' : ']'))
+		return report_fault(r, JSON_SYNTAX);
 	r->depth--;
 	if (is_object && r->names != NULL)
 		json_names_close(r->names);
@@ -309,14 +309,14 @@ static enum json_token end(struct json_reader *r)
 	return is_object ? JSON_OBJECT_END : JSON_ARRAY_END;
 }
 
-static enum json_token take_value(struct json_reader *r, struct buffer *string)
+static enum json_token take_any_value(struct json_reader *r, struct buffer *string)
 {
 	r->expected = EXPECT_MORE;
 	switch (peek(r)) {
 	case '{':
-		return begin(r, true);
+		return begin_nested(r, true);
 	case '[':
-		return begin(r, false);
+		return begin_nested(r, false);
 	case '"':
 		return take_string(r, string, JSON_STRING);
 	case 't':
@@ -326,7 +326,7 @@ static enum json_token take_value(struct json_reader *r, struct buffer *string)
 	case 'n':
 		return take_word(r, "null", JSON_NULL);
 	default:
-		return take_number(r);
+		return take_number_token(r);
 	}
 }
 
@@ -334,11 +334,12 @@ static enum json_token take_value(struct json_reader *r, struct buffer *string)
 static enum json_token take_more(struct json_reader *r, struct buffer *string)
 {
 	if (r->depth == 0)
-		return peek(r) < 0 ? JSON_END : fail(r, JSON_SYNTAX);
-	if (!take(r, ','))
-		return end(r);
+		return peek(r) < 0 ? JSON_END : report_fault(r, JSON_SYNTAX);
+	if (!take_byte(r, ','))
+		return end_nested(r);
 	skip_white(r);
-	return is_in_object(r) ? take_name(r, string) : take_value(r, string);
+	return is_in_object(r) ? take_member_name(r, string)
+	                       : take_any_value(r, string);
 }
 
 enum json_token json_next(struct json_reader *r, struct buffer *string)
@@ -348,13 +349,13 @@ enum json_token json_next(struct json_reader *r, struct buffer *string)
 	skip_white(r);
 	switch ((enum expected)r->expected) {
 	case EXPECT_FIRST_ITEM:
-		return peek(r) == ']' ? end(r) : take_value(r, string);
+		return peek(r) == ']' ? end_nested(r) : take_any_value(r, string);
 	case EXPECT_FIRST_NAME:
-		return peek(r) == '}' ? end(r) : take_name(r, string);
+		return peek(r) == '}' ? end_nested(r) : take_member_name(r, string);
 	case EXPECT_MORE:
 		return take_more(r, string);
 	case EXPECT_VALUE:
 		break;
 	}
-	return take_value(r, string);
+	return take_any_value(r, string);
 }

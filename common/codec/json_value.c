@@ -133,6 +133,11 @@ bool json_object_read(struct text text, const char *const *names, size_t count,
 
 /* ---- Values ---- */
 
+bool json_value_may_be(const struct json_value *value, enum json_token kind)
+{
+	return value->kind == JSON_FAULT || value->kind == kind;
+}
+
 bool json_value_is(const struct json_value *value, const char *string)
 {
 	return value->string != NULL && strcmp(value->string, string) == 0;

@@ -36,6 +36,9 @@ bool json_member_next(struct json_reader *reader, struct buffer *name,
 bool json_item_next(struct json_reader *reader, struct json_value *value,
                     struct buffer *string);
 
+/* Whether it is absent, or of this kind. */
+bool json_value_may_be(const struct json_value *value, enum json_token kind);
+
 /* Whether it is a string, and this one. */
 bool json_value_is(const struct json_value *value, const char *string);
 

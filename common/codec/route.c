@@ -50,7 +50,7 @@ static bool ends_in_room(struct text path, struct text *room)
 	       text_is(rooms, "rooms");
 }
 
-static enum route_kind find_kind(struct route *route, struct text *room)
+static enum route_kind find_route_kind(struct route *route, struct text *room)
 {
 	struct text rest = route->path, last, before;
 
@@ -81,7 +81,7 @@ void route_parse(struct text target, struct route *route)
 		route->query.data = mark + 1;
 		route->query.size = target.size - route->path.size - 1;
 	}
-	route->kind = find_kind(route, &room);
+	route->kind = find_route_kind(route, &room);
 	if (room.data != NULL && route->kind != ROUTE_NONE &&
 	    !parse_room(room, &route->room))
 		route->kind = ROUTE_BAD_ROOM;

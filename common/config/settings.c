@@ -179,7 +179,7 @@ void settings_release(struct settings *s)
 	*s = (struct settings){0};
 }
 
-static const struct row *find(const char *section, const char *name)
+static const struct row *find_row(const char *section, const char *name)
 {
 	for (size_t i = 0; i < SETTING_COUNT; i++)
 		if (strcmp(rows[i].section, section) == 0 &&
@@ -200,7 +200,7 @@ bool settings_override(struct settings *s, const char *assignment,
 	}
 	char *section = memory_copy(assignment, (size_t)(dot - assignment));
 	char *name = memory_copy(dot + 1, (size_t)(equals - dot - 1));
-	const struct row *row = find(section, name);
+	const struct row *row = find_row(section, name);
 	bool good = row != NULL;
 
 	if (row == NULL) {
@@ -230,7 +230,7 @@ struct reading {
 	struct buffer error;
 };
 
-static char *read_line(char *line, int size, void *stream)
+static char *read_file_line(char *line, int size, void *stream)
 {
 	struct reading *reading = stream;
 
@@ -261,7 +261,7 @@ static bool take_row(struct reading *reading, const char *section,
                      const char *name, const char *value)
 {
 	struct settings *s = reading->settings;
-	const struct row *row = find(section, name);
+	const struct row *row = find_row(section, name);
 
 	if (row == NULL)
 		return complain_of_unknown(section, name, &reading->error);
@@ -312,10 +312,11 @@ static int take_setting(void *user, const char *section, const char *name,
 	return good;
 }
 
-static bool read_settings(struct reading *reading, const char *path,
-                          struct buffer *error)
+static bool read_rows(struct reading *reading, const char *path,
+                      struct buffer *error)
 {
-	int bad_line = ini_parse_stream(read_line, reading, take_setting, reading);
+	int bad_line = ini_parse_stream(read_file_line, reading, take_setting,
+	                                reading);
 
 	if (reading->too_long) {
 		buffer_printf(error, "%s:%d: the line is too long", path,
@@ -350,7 +351,7 @@ bool settings_read_file(struct settings *s, const char *path,
 	}
 	free(s->file);
 	s->file = memory_copy(path, strlen(path));
-	bool good = read_settings(&reading, path, error);
+	bool good = read_rows(&reading, path, error);
 	buffer_release(&reading.error);
 	fclose(reading.file);
 	buffer_release(&bytes);

@@ -6,7 +6,7 @@ void health_begin(struct buffer *json, bool is_well)
 	buffer_add_string(json, is_well ? "\"ok\"" : "\"failing\"");
 }
 
-static void add_name(struct buffer *json, const char *name)
+static void add_fact(struct buffer *json, const char *name)
 {
 	buffer_add_string(json, ",");
 	buffer_add_json(json, text_of(name));
@@ -15,20 +15,20 @@ static void add_name(struct buffer *json, const char *name)
 
 void health_add_claim(struct buffer *json, const char *name, bool claim)
 {
-	add_name(json, name);
+	add_fact(json, name);
 	buffer_add_string(json, claim ? "true" : "false");
 }
 
 void health_add_number(struct buffer *json, const char *name, int64_t number)
 {
-	add_name(json, name);
+	add_fact(json, name);
 	buffer_add_integer(json, number);
 }
 
 void health_end(struct buffer *json, bool is_well, struct text reason)
 {
 	if (!is_well) {
-		add_name(json, "reason");
+		add_fact(json, "reason");
 		buffer_add_json(json, reason);
 	}
 	buffer_add_string(json, "}");

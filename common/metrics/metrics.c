@@ -81,7 +81,8 @@ static const char *program_name(enum metrics_program program)
 	return program == METRICS_history ? "history" : "pushd";
 }
 
-static void add_name(struct buffer *b, const struct row *row, const char *suffix)
+static void add_metric_name(struct buffer *b, const struct row *row,
+                            const char *suffix)
 {
 	buffer_printf(b, "longroom_%s_%s%s", program_name(row->program), row->name,
 	              suffix);
@@ -98,13 +99,13 @@ static void add_head(struct buffer *b, const struct row *row)
 	};
 
 	buffer_add_string(b, "# HELP ");
-	add_name(b, row, "");
+	add_metric_name(b, row, "");
 	buffer_printf(b, " %s\n# TYPE ", row->meaning);
-	add_name(b, row, "");
+	add_metric_name(b, row, "");
 	buffer_printf(b, " %s\n", types[row->kind]);
 }
 
-static void add_number(struct buffer *b, const struct row *row, int64_t value)
+static void add_scaled(struct buffer *b, const struct row *row, int64_t value)
 {
 	if (row->kind == SECONDS)
 		buffer_printf(b, "%" PRId64 ".%06d", value / 1000000,
@@ -122,24 +123,24 @@ static void add_histogram(struct buffer *b, const struct row *row,
 	for (size_t i = 0; i <= BUCKETS; i++) {
 		count += atomic_load_explicit(&series->buckets[i],
 		                              memory_order_relaxed);
-		add_name(b, row, "_bucket{le=\"");
+		add_metric_name(b, row, "_bucket{le=\"");
 		if (i < BUCKETS)
-			add_number(b, row, bounds[i]);
+			add_scaled(b, row, bounds[i]);
 		else
 			buffer_add_string(b, "+Inf");
 		buffer_printf(b, "\"} %" PRId64 "\n", count);
 	}
-	add_name(b, row, "_sum ");
-	add_number(b, row,
+	add_metric_name(b, row, "_sum ");
+	add_scaled(b, row,
 	           atomic_load_explicit(&series->value, memory_order_relaxed));
 	buffer_add_string(b, "\n");
-	add_name(b, row, "_count ");
+	add_metric_name(b, row, "_count ");
 	buffer_printf(b, "%" PRId64 "\n", count);
 }
 
 static void add_value(struct buffer *b, const struct row *row, int64_t value)
 {
-	add_name(b, row, "");
+	add_metric_name(b, row, "");
 	if (row->labels[0] != '\0')
 		buffer_printf(b, "{%s}", row->labels);
 	buffer_printf(b, " %" PRId64 "\n", value);

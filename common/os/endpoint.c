@@ -125,7 +125,8 @@ bool endpoint_is_passing(int error)
 	return error == EINTR || error == ECONNABORTED;
 }
 
-static bool complain(const char *address, const char *what, struct buffer *error)
+static bool endpoint_error(const char *address, const char *what,
+                           struct buffer *error)
 {
 	const char *path = unix_path(address);
 	int why = errno;
@@ -136,7 +137,7 @@ static bool complain(const char *address, const char *what, struct buffer *error
 	return false;
 }
 
-static bool start_listening(int fd)
+static bool listen_without_waiting(int fd)
 {
 	return listen(fd, ENDPOINT_BACKLOG) == 0 &&
 	       fcntl(fd, F_SETFL, O_NONBLOCK) == 0 &&
@@ -184,16 +185,16 @@ static bool open_unix(struct endpoint *endpoint, const char *address,
 	memcpy(name.sun_path, path, strlen(path) + 1);
 	endpoint->fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	if (endpoint->fd < 0 || !bind_unix(endpoint->fd, &name))
-		return complain(address, "can't bind", error);
+		return endpoint_error(address, "can't bind", error);
 	endpoint->path = memory_copy(path, strlen(path));
 	if (stat(path, &status) != 0)
-		return complain(address, "can't stat", error);
+		return endpoint_error(address, "can't stat", error);
 	endpoint->device = status.st_dev;
 	endpoint->inode = status.st_ino;
 	/* Nobody can connect before listen(), so this leaves no gap. */
 	if (chmod(path, 0660) != 0 ||
-	    !start_listening(endpoint->fd))
-		return complain(address, "can't listen", error);
+	    !listen_without_waiting(endpoint->fd))
+		return endpoint_error(address, "can't listen", error);
 	return true;
 }
 
@@ -215,9 +216,9 @@ static bool open_tcp(struct endpoint *endpoint, const char *address,
 	            setsockopt(endpoint->fd, IPPROTO_TCP, TCP_NODELAY, &on,
 	                       sizeof on) == 0 &&
 	            bind(endpoint->fd, found->ai_addr, found->ai_addrlen) == 0 &&
-	            start_listening(endpoint->fd);
+	            listen_without_waiting(endpoint->fd);
 	freeaddrinfo(found);
-	return good || complain(address, "can't listen", error);
+	return good || endpoint_error(address, "can't listen", error);
 }
 
 bool endpoint_open(struct endpoint *endpoint, const char *address,

@@ -52,8 +52,8 @@ static bool take_each(size_t count, struct buffer *error)
 	return true;
 }
 
-static bool read_number(const char *name, int64_t most, int64_t *number,
-                        struct buffer *error)
+static bool read_variable(const char *name, int64_t most, int64_t *number,
+                          struct buffer *error)
 {
 	const char *value = getenv(name);
 
@@ -67,11 +67,11 @@ static bool read_number(const char *name, int64_t most, int64_t *number,
 bool inherited_take(size_t *count, struct buffer *error)
 {
 	int64_t pid, sockets = 0;
-	bool good = read_number("LISTEN_PID", INT_MAX, &pid, error);
+	bool good = read_variable("LISTEN_PID", INT_MAX, &pid, error);
 
 	if (good && pid == getpid())
-		good = read_number("LISTEN_FDS", INT_MAX - INHERITED_FIRST,
-		                   &sockets, error);
+		good = read_variable("LISTEN_FDS", INT_MAX - INHERITED_FIRST,
+		                     &sockets, error);
 	*count = good ? (size_t)sockets : 0;
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");

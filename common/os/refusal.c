@@ -42,7 +42,7 @@ static char *read_link(const char *path, const char *behind)
 
 /* What the system says of the part that was added last. Where it is the folder
  * above that refuses, the walk has ended there. */
-static bool look(struct path_walk *walk, size_t folder, struct stat *status)
+static bool stat_folder(struct path_walk *walk, size_t folder, struct stat *status)
 {
 	if (lstat(end_string(&walk->at), status) == 0)
 		return true;
@@ -64,7 +64,7 @@ static bool take_step(struct path_walk *walk, char **way, size_t *at, int *links
 		return false;
 	*at = (size_t)(behind - *way);
 	buffer_printf(&walk->at, "/%.*s", (int)size, name);
-	if (!look(walk, folder, &status)) {
+	if (!stat_folder(walk, folder, &status)) {
 		walk->is_last = *behind == '\0';
 		return false;
 	}

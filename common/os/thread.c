@@ -22,7 +22,7 @@ static size_t stack_kib(void)
 	return size / KIB;
 }
 
-static void complain(int why, struct buffer *error)
+static void thread_error(int why, struct buffer *error)
 {
 	buffer_printf(error, "can't start a thread: %s: each takes %zu KiB of "
 	              "address space (ulimit -s), ", strerror(why), stack_kib());
@@ -45,7 +45,7 @@ bool thread_can_start(struct buffer *error)
 	int failed = pthread_create(&thread, NULL, end_at_once, NULL);
 
 	if (failed != 0) {
-		complain(failed, error);
+		thread_error(failed, error);
 		return false;
 	}
 	pthread_join(thread, NULL);
@@ -64,7 +64,7 @@ pthread_t thread_start(void *(*run)(void *), void *argument)
 	if (failed != 0) {
 		struct buffer error = {0};
 
-		complain(failed, &error);
+		thread_error(failed, &error);
 		journal_error("%.*s", TEXT_ARGS(buffer_text(&error)));
 		_exit(EXIT_FAILURE);
 	}

@@ -51,9 +51,9 @@ struct wishes {
 };
 
 /* False: leave with *exit_status. */
-static bool read_options(int argc, char **argv, const char *program,
-                         struct settings *settings, struct wishes *wishes,
-                         int *exit_status)
+static bool read_common_options(int argc, char **argv, const char *program,
+                                struct settings *settings, struct wishes *wishes,
+                                int *exit_status)
 {
 	struct buffer error = {0};
 	int option;
@@ -101,7 +101,7 @@ static bool read_options(int argc, char **argv, const char *program,
 	return false;
 }
 
-static bool check(const struct settings *settings)
+static bool check_settings(const struct settings *settings)
 {
 	struct buffer error = {0};
 	bool good = settings_check(settings, &error);
@@ -125,20 +125,20 @@ static bool read_keys(const struct settings *settings, struct keyring **keyring)
 
 /* Settings as the command line and the file say; false: leave with
  * *exit_status. The caller releases them whatever comes. */
-static bool read_all(int argc, char **argv, const char *program,
-                     struct settings *settings, struct wishes *wishes,
-                     int *exit_status)
+static bool read_command_line(int argc, char **argv, const char *program,
+                              struct settings *settings, struct wishes *wishes,
+                              int *exit_status)
 {
 	struct buffer error = {0};
 
 	settings_init(settings);
-	if (!read_options(argc, argv, program, settings, wishes, exit_status))
+	if (!read_common_options(argc, argv, program, settings, wishes, exit_status))
 		return false;
 	bool good = settings_read_file(settings, wishes->file, &error);
 	if (!good)
 		journal_error("%.*s", TEXT_ARGS(buffer_text(&error)));
 	buffer_release(&error);
-	good = good && check(settings);
+	good = good && check_settings(settings);
 	if (!good)
 		*exit_status = EXIT_SETTINGS;
 	return good;
@@ -157,8 +157,8 @@ static bool try_store(const struct settings *settings, enum store_access access,
 }
 
 /* The exit status of -t. */
-static int check_all(const struct settings *settings, enum store_access access,
-                     const char *file)
+static int check_and_say(const struct settings *settings, enum store_access access,
+                         const char *file)
 {
 	struct buffer found = {0};
 	struct keyring *keyring;
@@ -179,11 +179,11 @@ bool command_line_read(int argc, char **argv, const char *program,
                        int *exit_status)
 {
 	struct wishes wishes = {default_file(), false};
-	bool go_on = read_all(argc, argv, program, settings, &wishes,
-	                      exit_status);
+	bool go_on = read_command_line(argc, argv, program, settings, &wishes,
+	                               exit_status);
 
 	if (go_on && wishes.only_check) {
-		*exit_status = check_all(settings, access, wishes.file);
+		*exit_status = check_and_say(settings, access, wishes.file);
 		go_on = false;
 	}
 	if (!go_on)
@@ -198,12 +198,12 @@ bool command_line_read_again(int argc, char **argv, const char *program,
 	struct wishes wishes = {default_file(), false};
 	struct buffer differing = {0};
 	int status;
-	bool good = read_all(argc, argv, program, fresh, &wishes, &status);
+	bool good = read_command_line(argc, argv, program, fresh, &wishes, &status);
 
 	/* What is good with others need not be with those that are kept. */
 	if (good) {
 		settings_keep_started(fresh, used, &differing);
-		good = check(fresh) && read_keys(fresh, keyring);
+		good = check_settings(fresh) && read_keys(fresh, keyring);
 	}
 	if (!good) {
 		journal_error("the settings stay as they were");

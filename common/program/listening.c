@@ -33,7 +33,7 @@ static bool is_allowed(const struct settings *settings,
 	       endpoint_descriptor_is_local(endpoint->fd);
 }
 
-static bool refuse(struct endpoint *endpoint, struct buffer *error)
+static bool refuse_open(struct endpoint *endpoint, struct buffer *error)
 {
 	buffer_add_string(error, "with auth.mode = open only loopback and unix "
 	                         "sockets are served");
@@ -50,7 +50,7 @@ bool listening_open(const struct settings *settings, enum setting_index index,
 	if (is_allowed(settings, endpoint))
 		return true;
 	settings_blame(settings, index, error);
-	return refuse(endpoint, error);
+	return refuse_open(endpoint, error);
 }
 
 bool listening_inherit(const struct settings *settings, size_t which,
@@ -61,7 +61,7 @@ bool listening_inherit(const struct settings *settings, size_t which,
 	if (is_allowed(settings, endpoint))
 		return true;
 	buffer_add_string(error, "LISTEN_FDS: ");
-	return refuse(endpoint, error);
+	return refuse_open(endpoint, error);
 }
 
 bool listening_adopt(const struct settings *settings, int fd, const char *from,
@@ -73,5 +73,5 @@ bool listening_adopt(const struct settings *settings, int fd, const char *from,
 		return true;
 	}
 	buffer_printf(error, "%s: ", from);
-	return refuse(endpoint, error);
+	return refuse_open(endpoint, error);
 }
