@@ -49,9 +49,9 @@ static bool is_within_limit(struct reads *reads, int64_t limit,
 
 	if (!request->sender.is_known || limit == 0)
 		return true;
-	user = users_hold(&reads->users, buffer_text(&request->sender.id));
-	if (user->holders > (size_t)limit) {
-		users_give_back(&reads->users, user);
+	user = users_ref(&reads->users, buffer_text(&request->sender.id));
+	if (user->refcount > (size_t)limit) {
+		users_unref(&reads->users, user);
 		return false;
 	}
 	request->user = user;
@@ -82,7 +82,7 @@ void reads_leave(struct reads *reads, struct request *request)
 	if (request->user == NULL)
 		return;
 	pthread_mutex_lock(&reads->lock);
-	users_give_back(&reads->users, request->user);
+	users_unref(&reads->users, request->user);
 	pthread_mutex_unlock(&reads->lock);
 	request->user = NULL;
 }

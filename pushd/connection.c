@@ -22,7 +22,7 @@ static void process_input(struct connection *c, struct text data);
 static void stop_counting(struct connection *c)
 {
 	c->user->polls--;
-	users_give_back(&c->server->users, c->user);
+	users_unref(&c->server->users, c->user);
 	c->user = NULL;
 }
 
@@ -392,7 +392,7 @@ static void start_counting(struct connection *c, struct user *user)
 	c->user = user;
 	if (user == NULL)
 		return;
-	user->holders++;
+	user->refcount++;
 	user->polls++;
 }
 
@@ -461,7 +461,7 @@ static void make_pass(struct server *server, const struct grant *grant,
 {
 	pass->expires = grant->expires;
 	if (grant->identity->is_known)
-		pass->user = users_hold(&server->users,
+		pass->user = users_ref(&server->users,
 		                        text_of(grant->identity->user_id));
 }
 
@@ -586,7 +586,7 @@ static void answer_request(struct connection *c, struct text whole,
 			                  bearing_credential(c));
 		ask_hub(c, &request, &pass);
 	}
-	users_give_back(&c->server->users, pass.user);
+	users_unref(&c->server->users, pass.user);
 }
 
 /* The head of a request is there; `whole` is all of it if it came in one piece,
@@ -673,7 +673,7 @@ static bool repeat_request(struct connection *c, struct text data)
 	    !let_in_alike(server, token, &pass))
 		return false;
 	bool asked = ask_alike(c, &pass);
-	users_give_back(&server->users, pass.user);
+	users_unref(&server->users, pass.user);
 	return asked;
 }
 

@@ -33,6 +33,6 @@ void request_memo_keep(struct request_memo *memo, struct users *users,
 	memo->request = *request;
 	memo->pass = *pass;
 	if (pass->user != NULL)
-		pass->user->holders++;
+		pass->user->refcount++;
 	find_token(memo, credential);
 }

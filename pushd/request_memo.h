@@ -62,7 +62,7 @@ static inline struct text request_memo_token(const struct request_memo *memo,
 static inline void request_memo_forget(struct request_memo *memo,
                                        struct users *users)
 {
-	users_give_back(users, memo->pass.user);
+	users_unref(users, memo->pass.user);
 	memo->pass.user = NULL;
 	memo->size = memo->token_at = memo->token_size = 0;
 }

@@ -139,9 +139,9 @@ void access_free(struct access *access)
 void access_give_back(struct grant *grant)
 {
 	identity_release(&grant->own);
-	if (grant->held != NULL)
-		token_cache_give_back(grant->held);
-	grant->held = NULL;
+	if (grant->entry != NULL)
+		token_cache_unref(grant->entry);
+	grant->entry = NULL;
 }
 
 /* RFC 6750 section 2.1; other schemes are not for us. */
@@ -188,16 +188,16 @@ static struct text find_cookie(struct text header, const char *name)
 	return (struct text){NULL, 0};
 }
 
-static void hold(struct token_entry *entry, struct grant *grant)
+static void take_entry(struct token_entry *entry, struct grant *grant)
 {
-	grant->held = entry;
+	grant->entry = entry;
 	grant->identity = &entry->identity;
 	grant->expires = entry->expires;
 }
 
 static struct text find_given_token(const struct auth_settings *settings,
-                                         const struct credentials *credentials,
-                                         struct grant *grant)
+                                    const struct credentials *credentials,
+                                    struct grant *grant)
 {
 	struct text token = find_bearer(credentials->authorization);
 
@@ -235,7 +235,7 @@ static struct problem take_token(struct access *access,
 	}
 	switch (verdict) {
 	case TOKEN_GOOD:
-		hold(entry, grant);
+		take_entry(entry, grant);
 		return fine;
 	case TOKEN_EXPIRED:
 		return (struct problem){PROBLEM_TOKEN_EXPIRED, why};
@@ -442,7 +442,7 @@ bool access_ask_for_token(struct access *access, const struct auth_settings *set
 	*grant = nothing;
 	if (entry == NULL)
 		return false;
-	hold(entry, grant);
+	take_entry(entry, grant);
 	if (may(settings, grant->identity, room, right))
 		return true;
 	access_give_back(grant);

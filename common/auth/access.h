@@ -20,7 +20,7 @@ struct grant {
 	bool is_by_cookie;  /* or may be: a browser sends it by itself */
 	struct text unverified;   /* a token of which nothing is known, see below */
 	struct identity own;      /* ... where it is of this request only */
-	struct token_entry *held; /* ... where it is of a token */
+	struct token_entry *entry; /* ... where it is of a token */
 };
 
 /* The keys, and the tokens that were verified with them. From any thread. */

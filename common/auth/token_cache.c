@@ -10,7 +10,7 @@
 /* Keys in use while they are replaced: immutable, and counted. */
 struct counted_keys {
 	struct keyring *keyring;
-	size_t holders;
+	size_t refcount;
 };
 
 struct refused {
@@ -40,7 +40,7 @@ static struct counted_keys *keys_new(struct keyring *keyring)
 
 static void keys_release(struct counted_keys *keys)
 {
-	if (--keys->holders > 0)
+	if (--keys->refcount > 0)
 		return;
 	keyring_free(keys->keyring);
 	free(keys);
@@ -48,7 +48,7 @@ static void keys_release(struct counted_keys *keys)
 
 static void entry_release(struct token_entry *entry)
 {
-	if (entry == NULL || --entry->holders > 0)
+	if (entry == NULL || --entry->refcount > 0)
 		return;
 	identity_release(&entry->identity);
 	free(entry);
@@ -110,7 +110,7 @@ static struct token_entry **find_set(struct token_cache *cache, struct text toke
 	return cache->sets[(end * 0x9e3779b97f4a7c15u >> 32) % TOKEN_CACHE_SETS];
 }
 
-/* Returns one that is held for the caller, expired or not, or NULL. */
+/* Returns a reference, expired or not, or NULL. */
 static struct token_entry *find_entry(struct token_cache *cache, struct text token)
 {
 	struct token_entry **set = find_set(cache, token);
@@ -119,7 +119,7 @@ static struct token_entry *find_entry(struct token_cache *cache, struct text tok
 		if (set[i] != NULL &&
 		    text_equal(token,
 		               (struct text){set[i]->bytes, set[i]->size})) {
-			set[i]->holders++;
+			set[i]->refcount++;
 			return set[i];
 		}
 	return NULL;
@@ -144,7 +144,7 @@ static void keep(struct token_cache *cache, struct token_entry *entry)
 			place = i;
 	}
 	entry_release(set[place]);
-	entry->holders++;
+	entry->refcount++;
 	set[place] = entry;
 }
 
@@ -154,7 +154,7 @@ static struct token_entry *entry_new(struct token_cache *cache,
 	struct token_entry *entry = memory_get(sizeof *entry + token.size);
 
 	entry->cache = cache;
-	entry->holders = 1;
+	entry->refcount = 1;
 	entry->size = token.size;
 	memcpy(entry->bytes, token.data, token.size);
 	return entry;
@@ -284,7 +284,7 @@ void token_cache_prove(struct token_cache *cache, struct text token,
 {
 	pthread_mutex_lock(&cache->lock);
 	*proof = (struct token_proof){.token = token, .keys = cache->keys};
-	proof->keys->holders++;
+	proof->keys->refcount++;
 	pthread_mutex_unlock(&cache->lock);
 	proof->is_genuine =
 		token_is_genuine(proof->keys->keyring, token, &proof->why);
@@ -350,7 +350,7 @@ struct token_entry *token_cache_find(struct token_cache *cache, struct text toke
 	return entry;
 }
 
-void token_cache_give_back(struct token_entry *entry)
+void token_cache_unref(struct token_entry *entry)
 {
 	struct token_cache *cache = entry->cache;
 

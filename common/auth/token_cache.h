@@ -23,12 +23,12 @@ enum {
 	TOKEN_CACHE_REFUSED_MAX = 2048, /* bytes */
 };
 
-/* Immutable, and counted. */
+/* Immutable. Whoever gets a reference drops it by token_cache_unref(). */
 struct token_entry {
 	struct identity identity;
 	struct moment expires;
 	struct token_cache *cache;
-	size_t holders; /* under the cache's lock */
+	size_t refcount; /* under the cache's lock */
 	size_t size;
 	char bytes[];
 };
@@ -36,7 +36,7 @@ struct token_entry {
 /* What came of verifying a token's signature, and with which keys. */
 struct token_proof {
 	struct text token; /* borrowed */
-	struct counted_keys *keys; /* held; NULL: nothing was verified */
+	struct counted_keys *keys; /* a reference; NULL: nothing was verified */
 	bool is_genuine;
 	const char *why; /* it is not */
 };
@@ -47,7 +47,7 @@ struct token_cache;
  * by their address, and whoever uses others while they are replaced may do so. */
 struct token_cache *token_cache_new(const struct auth_settings *settings,
                                     struct keyring *keyring);
-/* When nobody holds an entry or a proof. */
+/* When there are no references to entries, and no proofs. */
 void token_cache_free(struct token_cache *cache);
 
 /* Takes other keys and settings, and forgets all tokens. */
@@ -55,7 +55,7 @@ void token_cache_renew(struct token_cache *cache,
                        const struct auth_settings *settings, struct keyring *keyring);
 
 /* What is known of a token without verifying its signature. False: nothing. If it
- * is good, *entry is to be given back. Otherwise as token_verify(). */
+ * is good, *entry is a reference. Otherwise as token_verify(). */
 bool token_cache_recall(struct token_cache *cache,
                         const struct auth_settings *settings, struct text token,
                         const struct moment *now, enum token_verdict *verdict,
@@ -80,9 +80,9 @@ enum token_verdict token_cache_admit(struct token_cache *cache,
                                      const char **why);
 void token_cache_drop(struct token_cache *cache, struct token_proof *proof);
 
-/* A good one, to be given back; NULL: there is none. */
+/* A reference to a good one; NULL: there is none. */
 struct token_entry *token_cache_find(struct token_cache *cache, struct text token,
                                      const struct moment *now);
-void token_cache_give_back(struct token_entry *entry);
+void token_cache_unref(struct token_entry *entry);
 
 #endif

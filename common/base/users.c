@@ -44,7 +44,7 @@ static struct user *user_new(struct text id, size_t slot)
 	return user;
 }
 
-struct user *users_hold(struct users *users, struct text id)
+struct user *users_ref(struct users *users, struct text id)
 {
 	size_t slot = hash_place(users->seed, id, USERS_SLOTS);
 	struct user *user;
@@ -59,17 +59,17 @@ struct user *users_hold(struct users *users, struct text id)
 		user = user_new(id, slot);
 		user->next = users->slots[slot];
 		users->slots[slot] = user;
-	} else if (user->holders == 0) {
+	} else if (user->refcount == 0) {
 		list_remove(&user->idle);
 		users->idle_count--;
 	}
-	user->holders++;
+	user->refcount++;
 	return user;
 }
 
-void users_give_back(struct users *users, struct user *user)
+void users_unref(struct users *users, struct user *user)
 {
-	if (user == NULL || --user->holders > 0)
+	if (user == NULL || --user->refcount > 0)
 		return;
 	list_append(&users->idle, &user->idle);
 	if (++users->idle_count > USERS_IDLE_MAX)

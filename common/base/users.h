@@ -1,8 +1,8 @@
-/* The users of whom something is under way: holders are so many requests
- * (limits.user_polls, limits.user_reads).
+/* The users of whom something is under way. Each request under way has a reference,
+ * so the reference count is what limits.user_polls and limits.user_reads bound.
  *
- * A user whom nobody holds is forgotten; the most recent USERS_IDLE_MAX of those
- * are kept a while, for they come back with the next poll. */
+ * A user without references is forgotten; the USERS_IDLE_MAX that lost their last
+ * one most recently are kept a while, for they come back with the next poll. */
 #ifndef LONGROOM_USERS_H
 #define LONGROOM_USERS_H
 
@@ -15,8 +15,8 @@ enum { USERS_IDLE_MAX = 10000, USERS_SLOTS = 16384 };
 
 struct user {
 	struct user *next; /* in its slot */
-	struct list idle;  /* in users.idle while nobody holds it */
-	size_t holders;
+	struct list idle;  /* in users.idle while refcount is 0 */
+	size_t refcount;
 	size_t polls; /* that wait; longroom-pushd's */
 	size_t slot;
 	size_t size;
@@ -31,11 +31,11 @@ struct users {
 };
 
 void users_init(struct users *users);
-/* When nobody holds any. */
+/* When there are no references. */
 void users_release(struct users *users);
 
-/* Returns a user to be given back. */
-struct user *users_hold(struct users *users, struct text id);
-void users_give_back(struct users *users, struct user *user);
+/* Returns a reference, which the caller drops; unref of NULL does nothing. */
+struct user *users_ref(struct users *users, struct text id);
+void users_unref(struct users *users, struct user *user);
 
 #endif

@@ -392,7 +392,7 @@ static void check_users(struct users *users)
 
 	for (size_t i = 0; users->slots != NULL && i < USERS_SLOTS; i++)
 		for (struct user *at = users->slots[i]; at != NULL; at = at->next)
-			count += at->holders == 0 && at->polls == 0 ? 1 : 2;
+			count += at->refcount == 0 && at->polls == 0 ? 1 : 2;
 	CLAIM(count == users->idle_count);
 	users_release(users);
 }

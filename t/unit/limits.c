@@ -97,21 +97,21 @@ static void users_are_found_again(void **state)
 
 	(void)state;
 	users_init(&users);
-	struct user *ann = users_hold(&users, text_of("ann"));
-	struct user *bob = users_hold(&users, text_of("bob"));
+	struct user *ann = users_ref(&users, text_of("ann"));
+	struct user *bob = users_ref(&users, text_of("bob"));
 	assert_ptr_not_equal(ann, bob);
-	assert_ptr_equal(users_hold(&users, text_of("ann")), ann);
-	assert_int_equal(ann->holders, 2);
-	users_give_back(&users, ann);
+	assert_ptr_equal(users_ref(&users, text_of("ann")), ann);
+	assert_int_equal(ann->refcount, 2);
+	users_unref(&users, ann);
 	assert_int_equal(users.idle_count, 0);
-	users_give_back(&users, ann);
+	users_unref(&users, ann);
 	assert_int_equal(users.idle_count, 1);
 	/* Back before he is forgotten. */
-	assert_ptr_equal(users_hold(&users, text_of("ann")), ann);
+	assert_ptr_equal(users_ref(&users, text_of("ann")), ann);
 	assert_int_equal(users.idle_count, 0);
-	users_give_back(&users, ann);
-	users_give_back(&users, bob);
-	users_give_back(&users, NULL);
+	users_unref(&users, ann);
+	users_unref(&users, bob);
+	users_unref(&users, NULL);
 	users_release(&users);
 }
 
@@ -122,19 +122,19 @@ static void idle_users_are_forgotten(void **state)
 
 	(void)state;
 	users_init(&users);
-	struct user *ann = users_hold(&users, text_of("ann"));
+	struct user *ann = users_ref(&users, text_of("ann"));
 	ann->polls = 1;
 	for (int i = 0; i < USERS_IDLE_MAX + 1000; i++) {
 		snprintf(name, sizeof name, "%d", i);
-		users_give_back(&users, users_hold(&users, text_of(name)));
+		users_unref(&users, users_ref(&users, text_of(name)));
 		assert_true(users.idle_count <= USERS_IDLE_MAX);
 	}
 	/* Not who is held. */
-	struct user *again = users_hold(&users, text_of("ann"));
+	struct user *again = users_ref(&users, text_of("ann"));
 	assert_ptr_equal(again, ann);
 	assert_int_equal(again->polls, 1);
-	users_give_back(&users, ann);
-	users_give_back(&users, ann);
+	users_unref(&users, ann);
+	users_unref(&users, ann);
 	users_release(&users);
 	assert_int_equal(users.idle_count, 0);
 }

@@ -250,7 +250,7 @@ static struct token_entry *ask_at(struct cached *c, const struct buffer *token,
 		token_cache_find(c->cache, buffer_text(token), &now);
 	assert_true(found == NULL || found == entry);
 	if (found != NULL)
-		token_cache_give_back(found);
+		token_cache_unref(found);
 	return entry;
 }
 
@@ -271,11 +271,11 @@ static void a_token_is_remembered(void **state)
 	assert_string_equal(first->identity.user_id, "1");
 	struct token_entry *again = ask(c, &token, NOW_S, TOKEN_GOOD);
 	assert_ptr_equal(first, again);
-	token_cache_give_back(again);
+	token_cache_unref(again);
 	/* All of its bytes count. */
 	token.data[0] ^= 1;
 	ask(c, &token, NOW_S, TOKEN_BAD);
-	token_cache_give_back(first);
+	token_cache_unref(first);
 	buffer_release(&token);
 }
 
@@ -286,11 +286,11 @@ static void it_is_until_it_expires(void **state)
 
 	make_token(c, 1, LATER_S, &token);
 	struct token_entry *entry = ask(c, &token, NOW_S, TOKEN_GOOD);
-	token_cache_give_back(ask(c, &token, LATER_S - 1, TOKEN_GOOD));
+	token_cache_unref(ask(c, &token, LATER_S - 1, TOKEN_GOOD));
 	ask(c, &token, LATER_S, TOKEN_EXPIRED);
 	/* Who holds it still does. */
 	assert_string_equal(entry->identity.user_id, "1");
-	token_cache_give_back(entry);
+	token_cache_unref(entry);
 	buffer_release(&token);
 }
 
@@ -301,12 +301,12 @@ static void it_is_until_the_first_clock_says_so(void **state)
 	struct buffer token = {0};
 
 	make_token(c, 1, LATER_S, &token);
-	token_cache_give_back(ask_at(c, &token, 0, 0, TOKEN_GOOD));
+	token_cache_unref(ask_at(c, &token, 0, 0, TOKEN_GOOD));
 	/* The wall clock was set forward, and put right again. */
 	ask_at(c, &token, 1, 1000, TOKEN_EXPIRED);
-	token_cache_give_back(ask_at(c, &token, 2, 2, TOKEN_GOOD));
+	token_cache_unref(ask_at(c, &token, 2, 2, TOKEN_GOOD));
 	/* It was set back. */
-	token_cache_give_back(ask_at(c, &token, 999, -5000, TOKEN_GOOD));
+	token_cache_unref(ask_at(c, &token, 999, -5000, TOKEN_GOOD));
 	ask_at(c, &token, 1000, -4999, TOKEN_EXPIRED);
 	ask_at(c, &token, 1000, 999, TOKEN_EXPIRED);
 	buffer_release(&token);
@@ -322,12 +322,12 @@ static void other_keys_end_it(void **state)
 	token_cache_renew(c->cache, &c->settings.auth, keyring_with(other_secret));
 	ask(c, &token, NOW_S, TOKEN_BAD);
 	assert_string_equal(entry->identity.user_id, "1");
-	assert_int_equal(entry->holders, 1);
+	assert_int_equal(entry->refcount, 1);
 	token_cache_renew(c->cache, &c->settings.auth, keyring_with(one_secret));
 	struct token_entry *fresh = ask(c, &token, NOW_S, TOKEN_GOOD);
 	assert_ptr_not_equal(entry, fresh);
-	token_cache_give_back(entry);
-	token_cache_give_back(fresh);
+	token_cache_unref(entry);
+	token_cache_unref(fresh);
 	buffer_release(&token);
 }
 
@@ -341,8 +341,8 @@ static void what_is_good_by_other_settings_is_not_kept(void **state)
 	token_cache_renew(c->cache, &others, keyring_with(one_secret));
 	make_token(c, 1, LATER_S, &token);
 	struct token_entry *entry = ask(c, &token, NOW_S, TOKEN_GOOD);
-	assert_int_equal(entry->holders, 1);
-	token_cache_give_back(entry);
+	assert_int_equal(entry->refcount, 1);
+	token_cache_unref(entry);
 	buffer_release(&token);
 }
 
@@ -358,11 +358,11 @@ static void there_are_so_many_at_the_most(void **state)
 	for (int i = 0; i < COUNT; i++) {
 		make_token(c, i, LATER_S + i, &token);
 		entries[i] = ask(c, &token, NOW_S, TOKEN_GOOD);
-		assert_int_equal(entries[i]->holders, 2);
+		assert_int_equal(entries[i]->refcount, 2);
 	}
 	for (int i = 0; i < COUNT; i++) {
-		kept += entries[i]->holders == 2;
-		token_cache_give_back(entries[i]);
+		kept += entries[i]->refcount == 2;
+		token_cache_unref(entries[i]);
 	}
 	assert_true(kept <= MOST);
 	/* The sets fill alike. */
@@ -414,10 +414,10 @@ static void a_genuine_token_that_is_refused_is_verified_once(void **state)
 	ask(c, &token, NOW_S + 9, TOKEN_BAD);
 	/* Its time has come. */
 	struct token_entry *entry = ask(c, &token, NOW_S + 10, TOKEN_GOOD);
-	assert_int_equal(entry->holders, 2);
-	token_cache_give_back(ask(c, &token, NOW_S + 10, TOKEN_GOOD));
+	assert_int_equal(entry->refcount, 2);
+	token_cache_unref(ask(c, &token, NOW_S + 10, TOKEN_GOOD));
 	assert_int_equal(c->verified, 2);
-	token_cache_give_back(entry);
+	token_cache_unref(entry);
 	ask(c, &token, LATER_S, TOKEN_EXPIRED);
 	assert_int_equal(c->verified, 2);
 	buffer_release(&token);
@@ -470,12 +470,12 @@ static void what_was_proven_with_other_keys_is_not_kept(void **state)
 			&now, &entry, &why);
 		assert_int_equal(verdict, good ? TOKEN_GOOD : TOKEN_BAD);
 		if (entry != NULL)
-			token_cache_give_back(entry);
+			token_cache_unref(entry);
 		c->verified = 0;
 		entry = ask(c, &token, NOW_S, good ? TOKEN_BAD : TOKEN_GOOD);
 		assert_int_equal(c->verified, 1);
 		if (entry != NULL)
-			token_cache_give_back(entry);
+			token_cache_unref(entry);
 	}
 	buffer_release(&token);
 }
