@@ -4,12 +4,12 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/complaint.h"
 #include "base/journal.h"
 #include "base/memory.h"
 #include "bus/bus.h"
 #include "bus/bus_watch.h"
 #include "codec/frame.h"
-#include "complaints.h"
 #include "metrics/metrics.h"
 #include "store/store.h"
 
@@ -24,7 +24,7 @@ struct saver {
 	struct append *appends;
 	size_t appends_room;
 	bool failing; /* the last use of the store failed */
-	struct complaints complaints;
+	struct named_complaint about_refused; /* by room */
 };
 
 struct saver *saver_new(const struct settings *settings, const char *bus_address,
@@ -153,16 +153,16 @@ static enum save_outcome unsaved(const struct saver *saver,
 static void tell_refused(struct saver *saver, const struct append *append)
 {
 	const struct message *m = append->message;
-	int64_t untold;
+	int64_t left_out;
 
-	if (!complaints_may_tell(&saver->complaints, &m->room,
-	                         clock_monotonic_ms(), &untold))
+	if (!named_complaint_is_due(&saver->about_refused,
+	                            room_name_text(&m->room), &left_out))
 		return;
 	journal_error("Failed to save message to database: %s: room_id=%.*s",
 	              append->why, TEXT_ARGS(room_name_label(&m->room)));
-	if (untold > 0)
+	if (left_out > 0)
 		journal_error("and %" PRId64 " more such lines were left out",
-		              untold);
+		              left_out);
 }
 
 static void tell_unsaved(const struct saver *saver, const struct message *m)
