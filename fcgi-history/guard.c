@@ -56,7 +56,7 @@ static struct problem ask(struct service *service, struct request *request,
 	struct verification *verification = &request->verification;
 	struct moment now = clock_now();
 	struct credentials credentials =
-		read_credentials(request->gateway, settings->auth.mode);
+		read_credentials(request->exchange.gateway, settings->auth.mode);
 
 	if (verification->is_done) {
 		credentials.proof = &verification->proof;
@@ -73,8 +73,8 @@ static void refuse(struct service *service, struct request *request,
                    struct problem wrong)
 {
 	access_add_challenge(&service->settings->auth, wrong,
-	                     &request->response.headers);
-	response_set_problem(&request->response, wrong);
+	                     &request->exchange.response.headers);
+	response_set_problem(&request->exchange.response, wrong);
 }
 
 bool guard_let_in(struct service *service, struct request *request,
@@ -103,20 +103,20 @@ bool guard_let_in(struct service *service, struct request *request,
 void guard_add_cors(struct service *service, struct request *request)
 {
 	access_add_cors(&service->settings->auth,
-	                read_credential(request->gateway, CREDENTIAL_ORIGIN),
-	                &request->response.headers);
+	                read_credential(request->exchange.gateway, CREDENTIAL_ORIGIN),
+	                &request->exchange.response.headers);
 }
 
 bool guard_answer_preflight(struct service *service, struct request *request,
                             const char *methods)
 {
-	struct text method = gateway_variable(request->gateway, "REQUEST_METHOD");
-	struct text origin = read_credential(request->gateway, CREDENTIAL_ORIGIN);
+	struct text method = gateway_variable(request->exchange.gateway, "REQUEST_METHOD");
+	struct text origin = read_credential(request->exchange.gateway, CREDENTIAL_ORIGIN);
 
 	if (!text_is(method, "OPTIONS") ||
 	    !access_is_listed(&service->settings->auth, origin))
 		return false;
-	access_add_preflight(methods, &request->response.headers);
-	request->response.status = 204;
+	access_add_preflight(methods, &request->exchange.response.headers);
+	request->exchange.response.status = 204;
 	return true;
 }

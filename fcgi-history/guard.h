@@ -7,7 +7,7 @@
 #include "service.h"
 
 /* True: he may, and request->sender says who it is. False: the error is in
- * request->response, unless request->is_unverified: then nothing is known of the
+ * request->exchange.response, unless request->is_unverified: then nothing is known of the
  * token of request->verification. Once that is done this is to be called again. */
 bool guard_let_in(struct service *service, struct request *request,
                   enum access_right right);

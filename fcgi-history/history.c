@@ -57,8 +57,8 @@ static bool read_page(struct service *service, struct request *request,
                       const struct store_range *range, struct page *page,
                       struct store_page *found)
 {
-	buffer_clear(&request->response.body);
-	page_begin(page, &request->response.body, &request->route.room);
+	buffer_clear(&request->exchange.response.body);
+	page_begin(page, &request->exchange.response.body, &request->route.room);
 	if (store_read_room(service->store, &request->route.room, range,
 	                    add_to_page, page, found))
 		return true;
@@ -110,7 +110,7 @@ static void add_etag(struct service *service, struct buffer *headers,
  * it is listed if it stands there in quotes. */
 static bool client_has(struct request *request, const char *tag)
 {
-	struct text header = gateway_variable(request->gateway,
+	struct text header = gateway_variable(request->exchange.gateway,
 	                                      "HTTP_IF_NONE_MATCH");
 	struct buffer quoted = {0};
 
@@ -128,7 +128,7 @@ static bool client_has(struct request *request, const char *tag)
 static void answer_tagged(struct service *service, struct request *request,
                           const char *tag)
 {
-	struct response *response = &request->response;
+	struct response *response = &request->exchange.response;
 	bool known = client_has(request, tag);
 
 	metrics_add(METRIC_HISTORY_READS, 1);
@@ -141,7 +141,7 @@ static void add_link(struct request *request, bool *is_first,
                      const char *relation, const char *parameter, int64_t id,
                      int64_t limit)
 {
-	struct buffer *headers = &request->response.headers;
+	struct buffer *headers = &request->exchange.response.headers;
 
 	buffer_add_string(headers, *is_first ? "Link: <" : ", <");
 	response_add_path(headers, request->route.path);
@@ -168,7 +168,7 @@ static void add_links(struct request *request,
 		add_link(request, &is_first, "next", "after", page->last,
 		         range->limit);
 	if (!is_first)
-		buffer_add_string(&request->response.headers, "\r\n");
+		buffer_add_string(&request->exchange.response.headers, "\r\n");
 }
 
 static void finish_page(struct service *service, struct request *request,
@@ -213,7 +213,7 @@ void history_page(struct service *service, struct request *request)
 	struct page page;
 
 	if (wrong.type != PROBLEM_NONE) {
-		response_set_problem(&request->response, wrong);
+		response_set_problem(&request->exchange.response, wrong);
 		return;
 	}
 	if (!read_page(service, request, &wanted.range, &page, &found))
@@ -235,7 +235,7 @@ void history_message(struct service *service, struct request *request)
 
 	if (!store_read_one(service->store, &request->route.room, request->route.id,
 	                    response_add_message,
-	                    &request->response.body, &end, &found)) {
+	                    &request->exchange.response.body, &end, &found)) {
 		service_refuse_unread(service, request);
 	} else if (!found) {
 		service_refuse(request, PROBLEM_NOT_FOUND,
@@ -243,7 +243,7 @@ void history_message(struct service *service, struct request *request)
 	} else {
 		snprintf(tag, sizeof tag, "%08" PRIx32 ".%" PRId64 ".%" PRIx64,
 		         end.log, request->route.id,
-		         hash_text(buffer_text(&request->response.body)));
+		         hash_text(buffer_text(&request->exchange.response.body)));
 		answer_tagged(service, request, tag);
 	}
 }

@@ -4,7 +4,7 @@
 
 #include "service.h"
 
-/* Both leave the answer in request->response. */
+/* Both leave the answer in request->exchange.response. */
 void history_page(struct service *service, struct request *request);
 void history_message(struct service *service, struct request *request);
 

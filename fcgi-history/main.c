@@ -14,13 +14,13 @@
 #include "base/journal.h"
 #include "cgi_arguments.h"
 #include "incarnation.h"
-#include "listener.h"
+#include "gateway/listener.h"
 #include "live_settings.h"
 #include "os/descriptors.h"
 #include "os/inherited.h"
 #include "program/command_line.h"
 #include "program/listening.h"
-#include "response.h"
+#include "gateway/response.h"
 #include "send_limits.h"
 #include "workers.h"
 
@@ -87,7 +87,7 @@ static int answer_as_cgi(const struct history *history)
 	int status = EXIT_SUCCESS;
 
 	if (service_init_cgi(&service, history->settings, &shared, &error)) {
-		gateway_begin_cgi(request->gateway);
+		gateway_begin_cgi(request->exchange.gateway);
 		service_answer(&service, request);
 	} else {
 		status = complain(&error);

@@ -9,7 +9,7 @@ static bool is_daemon(const struct service *service, struct request *request)
 	if (service->shared->writer == NULL)
 		service_refuse(request, PROBLEM_NOT_FOUND, "there is no such path");
 	else
-		buffer_add_string(&request->response.headers,
+		buffer_add_string(&request->exchange.response.headers,
 		                  "Cache-Control: no-store\r\n");
 	return service->shared->writer != NULL;
 }
@@ -18,7 +18,7 @@ static bool is_daemon(const struct service *service, struct request *request)
  * last message, and room may have been made since the last failure. */
 static void finish_health(struct service *service, struct request *request)
 {
-	struct response *response = &request->response;
+	struct response *response = &request->exchange.response;
 	struct log_end end;
 	bool reads = store_log_end(service->store, &end);
 	bool writes = request->save.outcome == SAVE_SAVED;
@@ -48,6 +48,6 @@ void operator_metrics(struct service *service, struct request *request)
 {
 	if (!is_daemon(service, request))
 		return;
-	metrics_render(METRICS_history, &request->response.body);
-	request->response.content_type = metrics_media_type;
+	metrics_render(METRICS_history, &request->exchange.response.body);
+	request->exchange.response.content_type = metrics_media_type;
 }

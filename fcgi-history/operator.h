@@ -4,7 +4,7 @@
 
 #include "service.h"
 
-/* Both leave the answer in request->response; the first may want a save. */
+/* Both leave the answer in request->exchange.response; the first may want a save. */
 void operator_health(struct service *service, struct request *request);
 void operator_metrics(struct service *service, struct request *request);
 

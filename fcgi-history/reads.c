@@ -37,7 +37,7 @@ void reads_free(struct reads *reads)
 static void refuse(struct request *request, enum problem_type type,
                    const char *detail)
 {
-	response_set_problem(&request->response, (struct problem){type, detail});
+	response_set_problem(&request->exchange.response, (struct problem){type, detail});
 }
 
 /* Under the lock. Who is not known, and with auth.mode = open nobody is, has no
@@ -69,7 +69,7 @@ bool reads_admit(struct reads *reads, const struct settings *settings,
 	if (!has_room) {
 		refuse(request, PROBLEM_OVERLOADED, "too many reads wait");
 	} else if (!good) {
-		buffer_add_string(&request->response.headers,
+		buffer_add_string(&request->exchange.response.headers,
 		                  "Retry-After: 1\r\n");
 		refuse(request, PROBLEM_RATE_LIMITED,
 		       "too many reads at once; wait for the answers");
@@ -90,7 +90,7 @@ void reads_leave(struct reads *reads, struct request *request)
 void reads_put(struct reads *reads, struct request *request)
 {
 	pthread_mutex_lock(&reads->lock);
-	list_append(&reads->queue, &request->link);
+	list_append(&reads->queue, &request->exchange.link);
 	reads->queued++;
 	pthread_mutex_unlock(&reads->lock);
 	metrics_add(METRIC_HISTORY_READS_WAITING, 1);
@@ -107,8 +107,8 @@ struct request *reads_take(struct reads *reads)
 
 	pthread_mutex_lock(&reads->lock);
 	if (has_next(reads)) {
-		request = LIST_OWNER(reads->queue.next, struct request, link);
-		list_remove(&request->link);
+		request = LIST_OWNER(reads->queue.next, struct request, exchange.link);
+		list_remove(&request->exchange.link);
 		reads->queued--;
 		reads->answered++;
 	}

@@ -39,11 +39,9 @@ static void sender_release(struct sender *sender)
 
 static void request_free(struct request *request)
 {
-	gateway_free(request->gateway);
-	buffer_release(&request->input);
+	exchange_release(&request->exchange);
 	buffer_release(&request->target);
 	buffer_release(&request->body);
-	response_release(&request->response);
 	sender_release(&request->sender);
 	submission_release(&request->submission);
 	free(request);
@@ -65,8 +63,7 @@ static struct request *request_new(void)
 {
 	struct request *request = memory_get(sizeof *request);
 
-	list_init(&request->link);
-	request->gateway = gateway_new();
+	exchange_init(&request->exchange);
 	return request;
 }
 
@@ -113,7 +110,7 @@ void request_queue_free(struct request_queue *queue)
 void request_queue_put(struct request_queue *queue, struct request *request)
 {
 	pthread_mutex_lock(&queue->lock);
-	list_append(&queue->list, &request->link);
+	list_append(&queue->list, &request->exchange.link);
 	pthread_mutex_unlock(&queue->lock);
 }
 
@@ -123,8 +120,8 @@ struct request *request_queue_take(struct request_queue *queue)
 
 	pthread_mutex_lock(&queue->lock);
 	if (!list_is_empty(&queue->list)) {
-		request = LIST_OWNER(queue->list.next, struct request, link);
-		list_remove(&request->link);
+		request = LIST_OWNER(queue->list.next, struct request, exchange.link);
+		list_remove(&request->exchange.link);
 	}
 	pthread_mutex_unlock(&queue->lock);
 	return request;

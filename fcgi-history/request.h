@@ -5,13 +5,10 @@
 #ifndef LONGROOM_REQUEST_H
 #define LONGROOM_REQUEST_H
 
-#include "base/list.h"
 #include "base/users.h"
 #include "codec/route.h"
-#include "fastcgi_scan.h"
-#include "gateway.h"
-#include "response.h"
-#include "saver.h"
+#include "gateway/exchange.h"
+#include "writer/saver.h"
 #include "submission.h"
 #include "verifications.h"
 
@@ -31,23 +28,11 @@ struct sender {
 };
 
 struct request {
-	/* Where it waits: slow_peers.h, or a queue. */
-	struct list link;
-	/* In slow_peers alone: */
-	int side;
-	int64_t progress_ms, due_ms; /* monotonic */
-	size_t bytes;                /* that it is counted with */
-	/* On its way in (intake.h): */
-	int connection;
-	struct fastcgi_limits intake;
-	struct fastcgi_scan scan;
-	struct buffer input;
+	struct exchange exchange; /* its bytes, and its answer's */
 	/* When it is there: */
-	struct gateway *gateway;
 	struct buffer target; /* as it was sent */
 	struct route route;   /* of the target */
 	struct buffer body;
-	struct response response;
 	struct sender sender;
 	struct verification verification;
 	bool is_unverified; /* it has to wait for that, see guard.h */

@@ -6,7 +6,7 @@
 #include "base/journal.h"
 #include "base/number.h"
 #include "codec/pattern.h"
-#include "intake.h"
+#include "gateway/intake.h"
 #include "send_limits.h"
 #include "submission.h"
 
@@ -18,20 +18,20 @@ enum {
  * (RFC 3875 section 4.1.2). */
 static bool read_body(const struct settings *settings, struct request *request)
 {
-	struct text header = gateway_variable(request->gateway, "CONTENT_LENGTH");
+	struct text header = gateway_variable(request->exchange.gateway, "CONTENT_LENGTH");
 	int64_t size = 0;
 
 	if (header.size > 0 && !number_parse(header, 0, INT64_MAX, &size)) {
 		service_refuse(request, PROBLEM_BAD_REQUEST, "bad Content-Length");
 		return false;
 	}
-	if (size > intake_body_limit(settings)) {
+	if (size > intake_body_limit(settings->limits.content)) {
 		service_refuse(request, PROBLEM_CONTENT_TOO_LARGE,
 		               "the body is longer than 6 times limits.content "
 		               "and 8 KiB");
 		return false;
 	}
-	if (!gateway_read(request->gateway, (size_t)size, &request->body)) {
+	if (!gateway_read(request->exchange.gateway, (size_t)size, &request->body)) {
 		service_refuse(request, PROBLEM_BAD_REQUEST, "the body ended early");
 		return false;
 	}
@@ -41,7 +41,7 @@ static bool read_body(const struct settings *settings, struct request *request)
 static bool read_submission(const struct settings *settings,
                             struct request *request)
 {
-	struct gateway *gateway = request->gateway;
+	struct gateway *gateway = request->exchange.gateway;
 	struct submission_source source = {
 		.content_type = gateway_variable(gateway, "CONTENT_TYPE"),
 		.idempotency_key = gateway_variable(gateway,
@@ -63,19 +63,19 @@ static bool read_submission(const struct settings *settings,
 		buffer_release(&request->body);
 	if (wrong.type == PROBLEM_NONE)
 		return true;
-	response_set_problem(&request->response, wrong);
+	response_set_problem(&request->exchange.response, wrong);
 	return false;
 }
 
 static void answer(struct request *request, int status)
 {
-	request->response.status = status;
-	request->response.content_type = "application/json";
+	request->exchange.response.status = status;
+	request->exchange.response.content_type = "application/json";
 }
 
 static void add_location(struct request *request, int64_t id)
 {
-	struct buffer *headers = &request->response.headers;
+	struct buffer *headers = &request->exchange.response.headers;
 
 	buffer_add_string(headers, "Location: ");
 	response_add_path(headers, request->route.path);
@@ -93,7 +93,7 @@ static void answer_repeated(struct service *service, struct request *request)
 	bool found;
 
 	if (!store_read_one(service->store, &request->route.room, id,
-	                    response_add_message, &request->response.body, &end,
+	                    response_add_message, &request->exchange.response.body, &end,
 	                    &found) ||
 	    !found) {
 		service_refuse_unread(service, request);
@@ -126,12 +126,12 @@ static void finish_send(struct service *service, struct request *request)
 	switch (save->outcome) {
 	case SAVE_SAVED:
 		tell_saved(m);
-		response_add_message(&request->response.body, m);
+		response_add_message(&request->exchange.response.body, m);
 		add_location(request, m->id);
 		answer(request, 201);
 		break;
 	case SAVE_BROADCAST:
-		response_add_message(&request->response.body, m);
+		response_add_message(&request->exchange.response.body, m);
 		answer(request, 202);
 		break;
 	case SAVE_REPEATED:
@@ -159,7 +159,7 @@ static bool is_within_limits(struct service *service, struct request *request)
 	if (limits == NULL || !request->sender.is_known ||
 	    send_limits_take(limits, service->settings,
 	                     buffer_text(&request->sender.id),
-	                     &request->route.room, &request->response.headers))
+	                     &request->route.room, &request->exchange.response.headers))
 		return true;
 	service_refuse(request, PROBLEM_RATE_LIMITED,
 	               "too many messages; Retry-After says when to go on");

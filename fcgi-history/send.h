@@ -4,7 +4,7 @@
 
 #include "service.h"
 
-/* Leaves an error in request->response, or the message to be saved in
+/* Leaves an error in request->exchange.response, or the message to be saved in
  * request->save. */
 void send_message(struct service *service, struct request *request);
 

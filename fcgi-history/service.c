@@ -59,7 +59,7 @@ static void read_target(struct gateway *g, struct buffer *b)
 void service_refuse(struct request *request, enum problem_type type,
                     const char *detail)
 {
-	response_set_problem(&request->response, (struct problem){type, detail});
+	response_set_problem(&request->exchange.response, (struct problem){type, detail});
 }
 
 void service_refuse_unread(struct service *service, struct request *request)
@@ -72,7 +72,7 @@ void service_refuse_unread(struct service *service, struct request *request)
 
 static void refuse_method(struct request *request, const char *allowed)
 {
-	buffer_printf(&request->response.headers, "Allow: %s\r\n", allowed);
+	buffer_printf(&request->exchange.response.headers, "Allow: %s\r\n", allowed);
 	service_refuse(request, PROBLEM_METHOD_NOT_ALLOWED,
 	               "this path does not know that method");
 }
@@ -124,7 +124,7 @@ static void answer_resource(struct service *service, struct request *request,
                             bool is_get)
 {
 	const struct resource *resource = &resources[request->route.kind];
-	struct text method = gateway_variable(request->gateway, "REQUEST_METHOD");
+	struct text method = gateway_variable(request->exchange.gateway, "REQUEST_METHOD");
 	bool is_post = text_is(method, "POST") && resource->post != NULL;
 
 	if (guard_answer_preflight(service, request, resource->methods))
@@ -140,11 +140,11 @@ static void answer_resource(struct service *service, struct request *request,
 static void answer_route(struct service *service, struct request *request)
 {
 	enum route_kind kind = request->route.kind;
-	struct text method = gateway_variable(request->gateway, "REQUEST_METHOD");
+	struct text method = gateway_variable(request->exchange.gateway, "REQUEST_METHOD");
 	bool is_get = text_is(method, "GET") || text_is(method, "HEAD");
 
 	guard_add_cors(service, request);
-	if (is_get && kind != ROUTE_NONE && has_body(request->gateway))
+	if (is_get && kind != ROUTE_NONE && has_body(request->exchange.gateway))
 		service_refuse(request, PROBLEM_BAD_REQUEST, "a GET has no body");
 	else if (kind == ROUTE_BAD_ROOM)
 		service_refuse(request, PROBLEM_BAD_ROOM_NAME,
@@ -158,9 +158,9 @@ static void answer_route(struct service *service, struct request *request)
 
 static void seal(struct request *request)
 {
-	struct text method = gateway_variable(request->gateway, "REQUEST_METHOD");
+	struct text method = gateway_variable(request->exchange.gateway, "REQUEST_METHOD");
 
-	response_seal(&request->response, !text_is(method, "HEAD"));
+	response_seal(&request->exchange.response, !text_is(method, "HEAD"));
 }
 
 static void clear(struct request *request)
@@ -168,7 +168,7 @@ static void clear(struct request *request)
 	buffer_clear(&request->target);
 	buffer_clear(&request->body);
 	sender_clear(&request->sender);
-	response_clear(&request->response);
+	response_clear(&request->exchange.response);
 	request->finish = NULL;
 	request->read = NULL;
 	request->is_unverified = false;
@@ -177,13 +177,13 @@ static void clear(struct request *request)
 static void begin(struct service *service, struct request *request)
 {
 	clear(request);
-	read_target(request->gateway, &request->target);
+	read_target(request->exchange.gateway, &request->target);
 	route_parse(buffer_text(&request->target), &request->route);
 	service->settings = live_settings_hold(service->shared->live);
 	answer_route(service, request);
 	live_settings_release(service->shared->live, service->settings);
 	if (!request->is_unverified)
-		gateway_end_input(request->gateway);
+		gateway_end_input(request->exchange.gateway);
 }
 
 enum service_next service_begin(struct service *service, struct request *request)
@@ -216,7 +216,7 @@ void service_cannot_verify(struct request *request)
 	request->is_unverified = false;
 	service_refuse(request, PROBLEM_OVERLOADED,
 	               "too many tokens wait to be verified");
-	gateway_end_input(request->gateway);
+	gateway_end_input(request->exchange.gateway);
 	seal(request);
 }
 
@@ -244,6 +244,6 @@ void service_answer(struct service *service, struct request *request)
 		request->finish(service, request);
 	}
 	seal(request);
-	response_send(&request->response, request->gateway);
-	gateway_finish(request->gateway);
+	response_send(&request->exchange.response, request->exchange.gateway);
+	gateway_finish(request->exchange.gateway);
 }

@@ -7,7 +7,7 @@
 #include "reads.h"
 #include "request.h"
 #include "store/store.h"
-#include "writer.h"
+#include "writer/writer.h"
 
 /* What all services have in common. */
 struct service_shared {

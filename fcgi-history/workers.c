@@ -7,10 +7,10 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "intake.h"
+#include "gateway/intake.h"
 #include "metrics/metrics.h"
 #include "os/thread.h"
-#include "slow_peers.h"
+#include "gateway/slow_peers.h"
 #include "turns.h"
 
 enum {
@@ -45,6 +45,7 @@ struct worker {
 };
 
 struct workers {
+	struct live_settings *live;
 	struct listener *listener;
 	struct turns *turns;
 	struct slow_peers *slow_peers;
@@ -63,7 +64,7 @@ static void end(struct workers *workers, struct request *request)
 {
 	reads_leave(workers->reads, request);
 	/* What was much is not kept for long. */
-	response_clear(&request->response);
+	response_clear(&request->exchange.response);
 	metrics_add(METRIC_HISTORY_REQUESTS, -1);
 	requests_give_back(workers->requests, request);
 }
@@ -71,11 +72,12 @@ static void end(struct workers *workers, struct request *request)
 /* Sends an answer, or as much as there is room for. */
 static void answer(struct workers *workers, struct request *request)
 {
-	if (!response_send(&request->response, request->gateway)) {
-		slow_peers_await_reader(workers->slow_peers, request);
+	if (!response_send(&request->exchange.response, request->exchange.gateway)) {
+		slow_peers_await_reader(workers->slow_peers,
+		                        &request->exchange);
 		return;
 	}
-	gateway_finish(request->gateway);
+	gateway_finish(request->exchange.gateway);
 	end(workers, request);
 }
 
@@ -101,7 +103,7 @@ static void verify(struct worker *worker, struct request *request)
 {
 	struct workers *workers = worker->workers;
 
-	gateway_keep_feed(request->gateway, &worker->feed);
+	gateway_keep_feed(request->exchange.gateway, &worker->feed);
 	atomic_fetch_add(&workers->verifying, 1);
 	if (verifications_put(workers->verifications, &request->verification))
 		return;
@@ -136,13 +138,13 @@ static void take(struct worker *worker, struct request *request)
 
 	begin_work(worker);
 	metrics_add(METRIC_HISTORY_REQUESTS, 1);
-	bool good = gateway_accept(request->gateway, &worker->feed,
-	                           buffer_text(&request->input),
-	                           request->connection);
+	bool good = gateway_accept(request->exchange.gateway, &worker->feed,
+	                           buffer_text(&request->exchange.input),
+	                           request->exchange.connection);
 	/* What waits to be saved, or read, does without it. */
 	buffer_release(&worker->input);
-	worker->input = request->input;
-	request->input = (struct buffer){0};
+	worker->input = request->exchange.input;
+	request->exchange.input = (struct buffer){0};
 	if (worker->input.room > KEPT_BYTES)
 		buffer_release(&worker->input);
 	if (good) {
@@ -172,16 +174,16 @@ static bool begin_verified(struct worker *worker)
 static enum fastcgi_state read_first(struct worker *worker,
                                      struct request *request)
 {
-	enum fastcgi_state state = intake_read(request);
+	enum fastcgi_state state = intake_read(&request->exchange);
 	int64_t now_ms;
 
-	if (state != FASTCGI_MORE || request->input.size > 0 ||
+	if (state != FASTCGI_MORE || request->exchange.input.size > 0 ||
 	    slow_peers_senders(worker->workers->slow_peers) > 0)
 		return state;
 	now_ms = clock_monotonic_ms();
 	if (now_ms < worker->wait_ms)
 		return state;
-	state = intake_wait(request, FIRST_WAIT_MS);
+	state = intake_wait(&request->exchange, FIRST_WAIT_MS);
 	if (state == FASTCGI_MORE)
 		worker->wait_ms = now_ms + IN_VAIN_MS;
 	return state;
@@ -201,22 +203,24 @@ static bool take_connection(struct worker *worker)
 	if (connection < 0)
 		return false;
 	worker->spare = NULL;
-	request->input = worker->input;
+	request->exchange.input = worker->input;
 	worker->input = (struct buffer){0};
 	const struct settings *settings =
 		live_settings_hold(worker->service.shared->live);
-	intake_begin(request, connection, settings);
+	intake_begin(&request->exchange, connection,
+	             intake_body_limit(settings->limits.content));
 	live_settings_release(worker->service.shared->live, settings);
 	switch (read_first(worker, request)) {
 	case FASTCGI_WHOLE:
 		take(worker, request);
 		break;
 	case FASTCGI_MORE:
-		slow_peers_await_request(workers->slow_peers, request);
+		slow_peers_await_request(workers->slow_peers,
+		                         &request->exchange);
 		break;
 	case FASTCGI_BROKEN:
 		metrics_add(METRIC_HISTORY_CUT_NO_REQUEST, 1);
-		intake_abandon(request);
+		intake_abandon(&request->exchange);
 		requests_give_back(workers->requests, request);
 		break;
 	}
@@ -338,24 +342,39 @@ static void *finish(void *argument)
 
 /* By slow_peers, with what it has no more: */
 
-static void is_whole(void *context, struct request *request)
+static struct request *request_of(struct exchange *exchange)
+{
+	return LIST_OWNER(exchange, struct request, exchange);
+}
+
+static size_t unread_limit(void *context)
+{
+	struct workers *workers = context;
+	const struct settings *settings = live_settings_hold(workers->live);
+	size_t limit = (size_t)settings->limits.unread;
+
+	live_settings_release(workers->live, settings);
+	return limit;
+}
+
+static void is_whole(void *context, struct exchange *exchange)
 {
 	struct workers *workers = context;
 
-	request_queue_put(workers->whole, request);
+	request_queue_put(workers->whole, request_of(exchange));
 	listener_wake(workers->listener);
 }
 
-static void is_broken(void *context, struct request *request)
+static void is_broken(void *context, struct exchange *exchange)
 {
 	struct workers *workers = context;
 
-	requests_give_back(workers->requests, request);
+	requests_give_back(workers->requests, request_of(exchange));
 }
 
-static void is_answered(void *context, struct request *request)
+static void is_answered(void *context, struct exchange *exchange)
 {
-	end(context, request);
+	end(context, request_of(exchange));
 }
 
 /* By the thread of verifications. */
@@ -370,13 +389,12 @@ static void is_verified(void *context, struct verification *verification)
 
 static struct slow_peers *start_slow_peers(struct workers *workers,
                                            const struct settings *settings,
-                                           const struct service_shared *shared,
                                            size_t most, struct buffer *error)
 {
 	struct slow_peers_plan plan = {
-		.live = shared->live,
 		.request_timeout_ms = settings->history.request_timeout,
 		.most = most,
+		.unread_limit = unread_limit,
 		.whole = is_whole,
 		.broken = is_broken,
 		.answered = is_answered,
@@ -485,9 +503,10 @@ struct workers *workers_start(const struct settings *settings,
 	shared->reads = reads_new(threads, part);
 	struct workers *workers =
 		workers_new(threads, part, listener, saved, shared->reads);
+	workers->live = shared->live;
 	if (init_each(workers, settings, shared, error))
-		workers->slow_peers = start_slow_peers(workers, settings, shared,
-		                                       part, error);
+		workers->slow_peers = start_slow_peers(workers, settings, part,
+		                                       error);
 	if (workers->slow_peers == NULL) {
 		release(workers);
 		return NULL;

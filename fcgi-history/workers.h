@@ -5,7 +5,7 @@
 #ifndef LONGROOM_WORKERS_H
 #define LONGROOM_WORKERS_H
 
-#include "listener.h"
+#include "gateway/listener.h"
 #include "service.h"
 
 struct workers;

@@ -1,7 +1,7 @@
 /* Tests of when a FastCGI request is whole (FastCGI specification, section 3.3). */
 #include "unit.h"
 
-#include "fastcgi_scan.h"
+#include "gateway/fastcgi_scan.h"
 
 enum { BEGIN = 1, ABORT = 2, PARAMS = 4, STDIN = 5 };
 

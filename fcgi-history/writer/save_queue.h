@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "saver.h"
+#include "writer/saver.h"
 
 struct save_queue;
 

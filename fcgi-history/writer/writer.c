@@ -1,4 +1,4 @@
-#include "writer.h"
+#include "writer/writer.h"
 
 #include <stdlib.h>
 

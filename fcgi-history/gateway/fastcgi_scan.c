@@ -1,4 +1,4 @@
-#include "fastcgi_scan.h"
+#include "gateway/fastcgi_scan.h"
 
 enum {
 	VERSION = 1,

@@ -1,4 +1,4 @@
-#include "slow_peers.h"
+#include "gateway/slow_peers.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/complaint.h"
 #include "base/memory.h"
-#include "intake.h"
+#include "gateway/intake.h"
 #include "metrics/metrics.h"
 #include "os/thread.h"
 
@@ -69,18 +69,18 @@ static void wake(struct slow_peers *peers)
 }
 
 /* Under the lock. */
-static void count(struct side *side, struct request *request, size_t bytes)
+static void count(struct side *side, struct exchange *exchange, size_t bytes)
 {
-	side->bytes += bytes - request->bytes;
-	request->bytes = bytes;
+	side->bytes += bytes - exchange->bytes;
+	exchange->bytes = bytes;
 }
 
 /* Under the lock. It still counts until it has gone where it goes: see leave(). */
-static void take_out(struct slow_peers *peers, struct request *request)
+static void take_out(struct slow_peers *peers, struct exchange *exchange)
 {
-	list_remove(&request->link);
-	count(&peers->sides[request->side], request, 0);
-	epoll_ctl(peers->place, EPOLL_CTL_DEL, request->connection, NULL);
+	list_remove(&exchange->link);
+	count(&peers->sides[exchange->side], exchange, 0);
+	epoll_ctl(peers->place, EPOLL_CTL_DEL, exchange->connection, NULL);
 }
 
 static void leave(struct slow_peers *peers, enum side_kind kind)
@@ -92,37 +92,37 @@ static void leave(struct slow_peers *peers, enum side_kind kind)
 }
 
 static void put_in(struct slow_peers *peers, enum side_kind kind,
-                   struct request *request, size_t bytes)
+                   struct exchange *exchange, size_t bytes)
 {
 	struct epoll_event event = {.events = kind == SENDERS ? EPOLLIN : EPOLLOUT,
-	                            .data.ptr = request};
+	                            .data.ptr = exchange};
 	struct side *side = &peers->sides[kind];
 
-	request->side = kind;
-	request->progress_ms = clock_monotonic_ms();
-	request->due_ms = request->progress_ms + peers->plan.request_timeout_ms;
+	exchange->side = kind;
+	exchange->progress_ms = clock_monotonic_ms();
+	exchange->due_ms = exchange->progress_ms + peers->plan.request_timeout_ms;
 	pthread_mutex_lock(&peers->lock);
-	list_append(&side->peers, &request->link);
-	count(side, request, bytes);
+	list_append(&side->peers, &exchange->link);
+	count(side, exchange, bytes);
 	side->count++;
 	metrics_add(side->gauge, 1);
 	/* The thread sleeps without an end while there is nobody. */
 	bool wakes = side->count == 1 || side->count > peers->plan.most;
-	epoll_ctl(peers->place, EPOLL_CTL_ADD, request->connection, &event);
+	epoll_ctl(peers->place, EPOLL_CTL_ADD, exchange->connection, &event);
 	pthread_mutex_unlock(&peers->lock);
 	if (wakes)
 		wake(peers);
 }
 
-void slow_peers_await_request(struct slow_peers *peers, struct request *request)
+void slow_peers_await_request(struct slow_peers *peers, struct exchange *exchange)
 {
-	put_in(peers, SENDERS, request, request->input.room);
+	put_in(peers, SENDERS, exchange, exchange->input.room);
 }
 
-void slow_peers_await_reader(struct slow_peers *peers, struct request *request)
+void slow_peers_await_reader(struct slow_peers *peers, struct exchange *exchange)
 {
-	request->connection = gateway_connection(request->gateway);
-	put_in(peers, READERS, request, response_bytes(&request->response));
+	exchange->connection = gateway_connection(exchange->gateway);
+	put_in(peers, READERS, exchange, response_bytes(&exchange->response));
 }
 
 size_t slow_peers_senders(struct slow_peers *peers)
@@ -142,75 +142,75 @@ static void tell(struct slow_peers *peers, enum metric reason)
 }
 
 /* Ends one that was taken out. */
-static void cut(struct slow_peers *peers, struct request *request,
+static void cut(struct slow_peers *peers, struct exchange *exchange,
                 enum metric reason)
 {
-	enum side_kind kind = (enum side_kind)request->side;
+	enum side_kind kind = (enum side_kind)exchange->side;
 
 	tell(peers, reason);
 	if (kind == SENDERS) {
-		intake_abandon(request);
-		peers->plan.broken(peers->plan.context, request);
+		intake_abandon(exchange);
+		peers->plan.broken(peers->plan.context, exchange);
 	} else {
-		gateway_abandon(request->gateway);
-		peers->plan.answered(peers->plan.context, request);
+		gateway_abandon(exchange->gateway);
+		peers->plan.answered(peers->plan.context, exchange);
 	}
 	leave(peers, kind);
 }
 
 /* Hands on one that was taken out and is as it should be. */
-static void hand_on(struct slow_peers *peers, struct request *request)
+static void hand_on(struct slow_peers *peers, struct exchange *exchange)
 {
-	enum side_kind kind = (enum side_kind)request->side;
+	enum side_kind kind = (enum side_kind)exchange->side;
 
 	if (kind == SENDERS) {
-		peers->plan.whole(peers->plan.context, request);
+		peers->plan.whole(peers->plan.context, exchange);
 	} else {
-		gateway_finish(request->gateway);
-		peers->plan.answered(peers->plan.context, request);
+		gateway_finish(exchange->gateway);
+		peers->plan.answered(peers->plan.context, exchange);
 	}
 	leave(peers, kind);
 }
 
 /* Reads or writes what can be. */
-static enum fastcgi_state move(struct request *request)
+static enum fastcgi_state move(struct exchange *exchange)
 {
-	if (request->side == SENDERS)
-		return intake_read(request);
-	return response_send(&request->response, request->gateway)
+	if (exchange->side == SENDERS)
+		return intake_read(exchange);
+	return response_send(&exchange->response, exchange->gateway)
 	               ? FASTCGI_WHOLE
 	               : FASTCGI_MORE;
 }
 
-static void keep_waiting(struct slow_peers *peers, struct request *request,
+static void keep_waiting(struct slow_peers *peers, struct exchange *exchange,
                          int64_t now_ms)
 {
-	struct side *side = &peers->sides[request->side];
+	struct side *side = &peers->sides[exchange->side];
 
 	pthread_mutex_lock(&peers->lock);
-	request->progress_ms = now_ms;
-	list_append(&side->peers, &request->link);
-	if (request->side == SENDERS)
-		count(side, request, request->input.room);
+	exchange->progress_ms = now_ms;
+	list_append(&side->peers, &exchange->link);
+	if (exchange->side == SENDERS)
+		count(side, exchange, exchange->input.room);
 	pthread_mutex_unlock(&peers->lock);
 }
 
-static void advance(struct slow_peers *peers, struct request *request,
+static void advance(struct slow_peers *peers, struct exchange *exchange,
                     int64_t now_ms)
 {
-	enum fastcgi_state state = move(request);
+	enum fastcgi_state state = move(exchange);
 
-	if (state == FASTCGI_MORE && now_ms < request->due_ms) {
-		keep_waiting(peers, request, now_ms);
+	if (state == FASTCGI_MORE && now_ms < exchange->due_ms) {
+		keep_waiting(peers, exchange, now_ms);
 		return;
 	}
 	pthread_mutex_lock(&peers->lock);
-	take_out(peers, request);
+	take_out(peers, exchange);
 	pthread_mutex_unlock(&peers->lock);
 	if (state == FASTCGI_WHOLE)
-		hand_on(peers, request);
+		hand_on(peers, exchange);
 	else
-		cut(peers, request,
+		cut(peers, exchange,
 		    state == FASTCGI_MORE ? METRIC_HISTORY_CUT_SLOW
 		                          : METRIC_HISTORY_CUT_NO_REQUEST);
 }
@@ -223,14 +223,14 @@ static int64_t end_of(const struct slow_peers *peers, const struct side *side)
 
 /* Under the lock. The one of a side that is to be cut off, taken out; NULL: none
  * is. */
-static struct request *take_overdue(struct slow_peers *peers, struct side *side,
-                                    size_t most_bytes, enum metric *reason)
+static struct exchange *take_overdue(struct slow_peers *peers, struct side *side,
+                                     size_t most_bytes, enum metric *reason)
 {
 	int64_t now_ms = clock_monotonic_ms();
 
 	if (list_is_empty(&side->peers))
 		return NULL;
-	struct request *first = LIST_OWNER(side->peers.next, struct request, link);
+	struct exchange *first = LIST_OWNER(side->peers.next, struct exchange, link);
 	if (side->count > peers->plan.most || side->bytes > most_bytes)
 		*reason = side->cut_crowded;
 	else if (now_ms >= first->due_ms)
@@ -244,31 +244,22 @@ static struct request *take_overdue(struct slow_peers *peers, struct side *side,
 	return first;
 }
 
-static size_t bytes_limit(struct slow_peers *peers)
-{
-	const struct settings *settings = live_settings_hold(peers->plan.live);
-	size_t limit = (size_t)settings->limits.unread;
-
-	live_settings_release(peers->plan.live, settings);
-	return limit;
-}
-
 static void cut_overdue(struct slow_peers *peers)
 {
-	size_t most_bytes = bytes_limit(peers);
+	size_t most_bytes = peers->plan.unread_limit(peers->plan.context);
 
 	for (int kind = 0; kind < SIDES; kind++) {
-		struct request *request = NULL;
+		struct exchange *exchange = NULL;
 		enum metric reason = METRIC_HISTORY_CUT_SLOW;
 
 		do {
 			pthread_mutex_lock(&peers->lock);
-			request = take_overdue(peers, &peers->sides[kind],
-			                       most_bytes, &reason);
+			exchange = take_overdue(peers, &peers->sides[kind],
+			                        most_bytes, &reason);
 			pthread_mutex_unlock(&peers->lock);
-			if (request != NULL)
-				cut(peers, request, reason);
-		} while (request != NULL);
+			if (exchange != NULL)
+				cut(peers, exchange, reason);
+		} while (exchange != NULL);
 	}
 }
 

@@ -4,7 +4,7 @@
 #ifndef LONGROOM_WRITER_H
 #define LONGROOM_WRITER_H
 
-#include "save_queue.h"
+#include "writer/save_queue.h"
 
 struct writer;
 

@@ -4,7 +4,7 @@
 
 #include "codec/message.h"
 #include "codec/problem.h"
-#include "gateway.h"
+#include "gateway/gateway.h"
 
 struct response {
 	int status;

@@ -1,4 +1,4 @@
-#include "listener.h"
+#include "gateway/listener.h"
 
 #include <errno.h>
 #include <poll.h>

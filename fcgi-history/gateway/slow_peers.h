@@ -9,8 +9,7 @@
 #ifndef LONGROOM_SLOW_PEERS_H
 #define LONGROOM_SLOW_PEERS_H
 
-#include "live_settings.h"
-#include "request.h"
+#include "gateway/exchange.h"
 
 enum {
 	SLOW_PEERS_SILENCE_MS = 10000,
@@ -22,13 +21,14 @@ enum {
 struct slow_peers;
 
 struct slow_peers_plan {
-	struct live_settings *live;
 	int64_t request_timeout_ms;
 	size_t most; /* of each kind */
+	/* limits.unread as it is now. */
+	size_t (*unread_limit)(void *context);
 	/* Called on the thread with a request that is no longer in here: */
-	void (*whole)(void *context, struct request *request);
-	void (*broken)(void *context, struct request *request);
-	void (*answered)(void *context, struct request *request);
+	void (*whole)(void *context, struct exchange *exchange);
+	void (*broken)(void *context, struct exchange *exchange);
+	void (*answered)(void *context, struct exchange *exchange);
 	void *context;
 };
 
@@ -39,10 +39,10 @@ struct slow_peers *slow_peers_start(const struct slow_peers_plan *plan,
 /* From any thread, with a request that is the peers' until it comes back: */
 
 /* The rest of a request has to come (intake.h). It comes back whole or broken. */
-void slow_peers_await_request(struct slow_peers *peers, struct request *request);
+void slow_peers_await_request(struct slow_peers *peers, struct exchange *exchange);
 
 /* The answer (response.h) has to be read. It comes back answered. */
-void slow_peers_await_reader(struct slow_peers *peers, struct request *request);
+void slow_peers_await_reader(struct slow_peers *peers, struct exchange *exchange);
 
 size_t slow_peers_senders(struct slow_peers *peers);
 

@@ -1,4 +1,4 @@
-#include "response.h"
+#include "gateway/response.h"
 
 #include "metrics/metrics.h"
 

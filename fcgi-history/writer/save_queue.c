@@ -1,4 +1,4 @@
-#include "save_queue.h"
+#include "writer/save_queue.h"
 
 #include <pthread.h>
 #include <stdlib.h>

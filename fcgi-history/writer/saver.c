@@ -1,4 +1,4 @@
-#include "saver.h"
+#include "writer/saver.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

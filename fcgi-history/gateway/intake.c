@@ -1,4 +1,4 @@
-#include "intake.h"
+#include "gateway/intake.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -16,46 +16,46 @@ enum {
 	SEND_SECONDS = 1,
 };
 
-int64_t intake_body_limit(const struct settings *settings)
+int64_t intake_body_limit(int64_t content_limit)
 {
-	return 6 * settings->limits.content + BODY_OVERHEAD;
+	return 6 * content_limit + BODY_OVERHEAD;
 }
 
 /* Nothing is written but where there is room for it, so writing takes no time; if
  * the kernel thinks otherwise, it takes little. */
 static void prepare(int connection)
 {
-	static const struct timeval patience = {SEND_SECONDS, 0};
+	static const struct timeval timeout = {SEND_SECONDS, 0};
 	int size = SEND_BUFFER_BYTES;
 
 	setsockopt(connection, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
-	setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &patience,
-	           sizeof patience);
+	setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &timeout,
+	           sizeof timeout);
 }
 
-void intake_begin(struct request *request, int connection,
-                  const struct settings *settings)
+void intake_begin(struct exchange *exchange, int connection,
+                  int64_t body_limit)
 {
-	size_t body = (size_t)intake_body_limit(settings);
+	size_t body = (size_t)body_limit;
 
 	prepare(connection);
-	request->connection = connection;
-	request->scan = (struct fastcgi_scan){0};
-	request->intake = (struct fastcgi_limits){
+	exchange->connection = connection;
+	exchange->scan = (struct fastcgi_scan){0};
+	exchange->limits = (struct fastcgi_limits){
 		.parameters = INTAKE_PARAMETERS_MAX,
 		.body = body,
 		.kept = INTAKE_PARAMETERS_MAX + body + RECORDS_OVERHEAD,
 	};
-	buffer_clear(&request->input);
+	buffer_clear(&exchange->input);
 }
 
-enum fastcgi_state intake_read(struct request *request)
+enum fastcgi_state intake_read(struct exchange *exchange)
 {
-	struct buffer *input = &request->input;
+	struct buffer *input = &exchange->input;
 	enum fastcgi_state state = FASTCGI_MORE;
 
 	while (state == FASTCGI_MORE) {
-		ssize_t size = recv(request->connection,
+		ssize_t size = recv(exchange->connection,
 		                    buffer_reserve(input, READ_BYTES),
 		                    READ_BYTES, MSG_DONTWAIT);
 
@@ -66,23 +66,23 @@ enum fastcgi_state intake_read(struct request *request)
 		if (size <= 0)
 			return FASTCGI_BROKEN;
 		input->size += (size_t)size;
-		state = fastcgi_scan(&request->scan, &request->intake, input);
+		state = fastcgi_scan(&exchange->scan, &exchange->limits, input);
 	}
 	return state;
 }
 
-enum fastcgi_state intake_wait(struct request *request, int wait_ms)
+enum fastcgi_state intake_wait(struct exchange *exchange, int wait_ms)
 {
-	struct pollfd connection = {.fd = request->connection, .events = POLLIN};
+	struct pollfd connection = {.fd = exchange->connection, .events = POLLIN};
 
 	if (poll(&connection, 1, wait_ms) <= 0)
 		return FASTCGI_MORE;
-	return intake_read(request);
+	return intake_read(exchange);
 }
 
-void intake_abandon(struct request *request)
+void intake_abandon(struct exchange *exchange)
 {
-	close(request->connection);
-	request->connection = -1;
-	buffer_release(&request->input);
+	close(exchange->connection);
+	exchange->connection = -1;
+	buffer_release(&exchange->input);
 }

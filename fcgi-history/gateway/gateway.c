@@ -1,7 +1,7 @@
 /* memfd_create(), which is Linux's, as epoll is. */
 #define _GNU_SOURCE
 
-#include "gateway.h"
+#include "gateway/gateway.h"
 
 #include <fcgiapp.h>
 #include <poll.h>
