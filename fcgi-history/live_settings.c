@@ -6,13 +6,13 @@
 #include "base/memory.h"
 
 struct version {
-	struct settings settings; /* first: held by its address */
-	size_t holders;
+	struct settings settings; /* first: known by its address */
+	size_t refcount;
 };
 
 struct live_settings {
 	pthread_mutex_t lock;
-	/* Under the lock, with the number of its holders. It is one itself. */
+	/* Under the lock, with its count, which this reference is one of. */
 	struct version *current;
 };
 
@@ -21,15 +21,15 @@ static struct version *version_new(struct settings *settings)
 	struct version *version = memory_get(sizeof *version);
 
 	version->settings = *settings;
-	version->holders = 1;
+	version->refcount = 1;
 	*settings = (struct settings){0};
 	return version;
 }
 
 /* Under the lock, or when no other thread is left. */
-static void version_release(struct version *version)
+static void version_unref(struct version *version)
 {
-	if (--version->holders > 0)
+	if (--version->refcount > 0)
 		return;
 	settings_release(&version->settings);
 	free(version);
@@ -46,7 +46,7 @@ struct live_settings *live_settings_new(struct settings *settings)
 
 void live_settings_free(struct live_settings *live)
 {
-	version_release(live->current);
+	version_unref(live->current);
 	pthread_mutex_destroy(&live->lock);
 	free(live);
 }
@@ -57,25 +57,25 @@ const struct settings *live_settings_replace(struct live_settings *live,
 	struct version *version = version_new(fresh);
 
 	pthread_mutex_lock(&live->lock);
-	version_release(live->current);
+	version_unref(live->current);
 	live->current = version;
 	pthread_mutex_unlock(&live->lock);
 	return &version->settings;
 }
 
-const struct settings *live_settings_hold(struct live_settings *live)
+const struct settings *live_settings_ref(struct live_settings *live)
 {
 	pthread_mutex_lock(&live->lock);
 	struct version *version = live->current;
-	version->holders++;
+	version->refcount++;
 	pthread_mutex_unlock(&live->lock);
 	return &version->settings;
 }
 
-void live_settings_release(struct live_settings *live,
-                           const struct settings *held)
+void live_settings_unref(struct live_settings *live,
+                         const struct settings *settings)
 {
 	pthread_mutex_lock(&live->lock);
-	version_release((struct version *)held);
+	version_unref((struct version *)settings);
 	pthread_mutex_unlock(&live->lock);
 }

@@ -12,6 +12,7 @@
 
 #include "auth/access.h"
 #include "base/journal.h"
+#include "cgi.h"
 #include "cgi_arguments.h"
 #include "incarnation.h"
 #include "gateway/listener.h"
@@ -20,8 +21,7 @@
 #include "os/inherited.h"
 #include "program/command_line.h"
 #include "program/listening.h"
-#include "gateway/response.h"
-#include "send_limits.h"
+#include "verbs/send_limits.h"
 #include "workers.h"
 
 static const char program[] = "longroom-history";
@@ -52,50 +52,6 @@ static int complain(struct buffer *error)
 	journal_error("%.*s", TEXT_ARGS(buffer_text(error)));
 	buffer_release(error);
 	return EXIT_FAILURE;
-}
-
-static bool is_cgi(void)
-{
-	return getenv("GATEWAY_INTERFACE") != NULL ||
-	       getenv("REQUEST_METHOD") != NULL;
-}
-
-/* No request needs such a query: those of PROTOCOL all have a '='. */
-static int refuse_query(void)
-{
-	struct response response = {0};
-
-	response_clear(&response);
-	response_set_problem(&response,
-	                     (struct problem){PROBLEM_BAD_PARAMETER,
-	                                      "a query without = has no --"});
-	response_seal(&response, true);
-	printf("%.*s%.*s", TEXT_ARGS(buffer_text(&response.head)),
-	       TEXT_ARGS(buffer_text(&response.body)));
-	response_release(&response);
-	return EXIT_SUCCESS;
-}
-
-static int answer_as_cgi(const struct history *history)
-{
-	struct requests *requests = requests_new(1);
-	struct request *request = requests_take(requests);
-	struct buffer error = {0};
-	const struct service_shared shared = {.live = history->live,
-	                                      .access = history->access};
-	struct service service;
-	int status = EXIT_SUCCESS;
-
-	if (service_init_cgi(&service, history->settings, &shared, &error)) {
-		gateway_begin_cgi(request->exchange.gateway);
-		service_answer(&service, request);
-	} else {
-		status = complain(&error);
-	}
-	service_release(&service);
-	requests_give_back(requests, request);
-	requests_free(requests);
-	return status;
 }
 
 static size_t reserved_descriptors(const struct settings *settings)
@@ -167,14 +123,15 @@ static void wait_for_end(const struct history *history)
 }
 
 static struct workers *start_workers(const struct history *history,
-                                     struct service_shared *shared,
+                                     struct router_shared *shared,
                                      struct listener *listener,
+                                     struct writer *writer,
                                      struct save_queue *saved,
                                      struct buffer *error)
 {
 	if (listener == NULL)
 		return NULL;
-	return workers_start(history->settings, shared, listener, saved,
+	return workers_start(history->settings, shared, listener, writer, saved,
 	                     request_limit(history->settings), error);
 }
 
@@ -184,12 +141,12 @@ static int serve_on(struct history *history, struct saver *saver)
 	struct save_queue *saved = save_queue_new();
 	struct writer *writer = writer_start(saver, saved);
 	struct listener *listener = listener_new(&history->endpoint, &error);
-	struct service_shared shared = {.live = history->live,
-	                                .access = history->access,
-	                                .limits = send_limits_new(),
-	                                .writer = writer};
+	struct router_shared shared = {.live = history->live,
+	                               .access = history->access,
+	                               .sent = send_limits_new(),
+	                               .is_daemon = true};
 	struct workers *workers =
-		start_workers(history, &shared, listener, saved, &error);
+		start_workers(history, &shared, listener, writer, saved, &error);
 
 	if (workers != NULL) {
 		journal_info("serving; pid %ld", (long)getpid());
@@ -205,7 +162,7 @@ static int serve_on(struct history *history, struct saver *saver)
 		workers_finish(workers);
 	listener_free(listener);
 	save_queue_free(saved);
-	send_limits_free(shared.limits);
+	send_limits_free(shared.sent);
 	return workers != NULL ? EXIT_SUCCESS : complain(&error);
 }
 
@@ -232,6 +189,14 @@ static bool take_inherited(struct history *history, struct buffer *error)
 	buffer_printf(error, "LISTEN_FDS: %zu sockets were handed over, but %s "
 	              "takes one", history->inherited, program);
 	return false;
+}
+
+static int answer_as_cgi(const struct history *history)
+{
+	const struct router_shared shared = {.live = history->live,
+	                                     .access = history->access};
+
+	return cgi_answer(history->settings, &shared);
 }
 
 static int serve(struct history *history)
@@ -266,17 +231,18 @@ int main(int argc, char **argv)
 {
 	struct buffer error = {0};
 	struct settings settings;
+	bool is_cgi = cgi_is_asked();
 	int status;
 
 	journal_name(program);
 	block_hang_up();
-	if (is_cgi())
+	if (is_cgi)
 		argc = cgi_own_arguments(getenv("QUERY_STRING"), argc, argv);
 	if (argc == 0)
-		return refuse_query();
+		return cgi_refuse_query();
 	/* No client is to do this. */
 	bool begins_incarnation =
-		!is_cgi() && command_line_take_verb(&argc, argv, "--new-incarnation");
+		!is_cgi && command_line_take_verb(&argc, argv, "--new-incarnation");
 	if (!command_line_read(argc, argv, program, STORE_WRITE, &settings,
 	                       &status))
 		return status;
@@ -294,13 +260,13 @@ int main(int argc, char **argv)
 		.argv = argv,
 		.live = live_settings_new(&settings),
 	};
-	history.settings = live_settings_hold(history.live);
+	history.settings = live_settings_ref(history.live);
 	history.access = access_new(&history.settings->auth, &error);
-	status = history.access == NULL                ? complain(&error)
-	         : !gateway_has_listener() && is_cgi() ? answer_as_cgi(&history)
-	                                               : serve(&history);
+	status = history.access == NULL              ? complain(&error)
+	         : !gateway_has_listener() && is_cgi ? answer_as_cgi(&history)
+	                                             : serve(&history);
 	access_free(history.access);
-	live_settings_release(history.live, history.settings);
+	live_settings_unref(history.live, history.settings);
 	live_settings_free(history.live);
 	return status;
 }

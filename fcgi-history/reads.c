@@ -34,14 +34,8 @@ void reads_free(struct reads *reads)
 	free(reads);
 }
 
-static void refuse(struct request *request, enum problem_type type,
-                   const char *detail)
-{
-	response_set_problem(&request->exchange.response, (struct problem){type, detail});
-}
-
-/* Under the lock. Who is not known, and with auth.mode = open nobody is, has no
- * number of reads. */
+/* Under the lock. Unknown users, as all are with auth.mode = open, have no number of
+ * reads. */
 static bool is_within_limit(struct reads *reads, int64_t limit,
                             struct request *request)
 {
@@ -58,21 +52,20 @@ static bool is_within_limit(struct reads *reads, int64_t limit,
 	return true;
 }
 
-bool reads_admit(struct reads *reads, const struct settings *settings,
+bool reads_admit(struct reads *reads, int64_t user_limit,
                  struct request *request)
 {
 	pthread_mutex_lock(&reads->lock);
 	bool has_room = reads->queued < reads->queue_limit;
-	bool good = has_room && is_within_limit(reads, settings->limits.user_reads,
-	                                        request);
+	bool good = has_room && is_within_limit(reads, user_limit, request);
 	pthread_mutex_unlock(&reads->lock);
 	if (!has_room) {
-		refuse(request, PROBLEM_OVERLOADED, "too many reads wait");
+		request_refuse(request, PROBLEM_OVERLOADED, "too many reads wait");
 	} else if (!good) {
 		buffer_add_string(&request->exchange.response.headers,
 		                  "Retry-After: 1\r\n");
-		refuse(request, PROBLEM_RATE_LIMITED,
-		       "too many reads at once; wait for the answers");
+		request_refuse(request, PROBLEM_RATE_LIMITED,
+		               "too many reads at once; wait for the answers");
 	}
 	return good;
 }

@@ -8,8 +8,7 @@
 #ifndef LONGROOM_READS_H
 #define LONGROOM_READS_H
 
-#include "config/settings.h"
-#include "request.h"
+#include "verbs/request.h"
 
 struct reads;
 
@@ -20,10 +19,10 @@ void reads_free(struct reads *reads);
 
 /* From any thread: */
 
-/* A request of a sender that may read is one that is under way, until
- * reads_leave(). False: it is one too many of theirs (limits.user_reads), or of
- * all, and was refused. */
-bool reads_admit(struct reads *reads, const struct settings *settings,
+/* A request of a user that may read is one that is under way, until reads_leave().
+ * False: it is one too many of theirs (user_limit; 0: there is none), or of all, and
+ * was refused. */
+bool reads_admit(struct reads *reads, int64_t user_limit,
                  struct request *request);
 /* Also for those that are none. */
 void reads_leave(struct reads *reads, struct request *request);

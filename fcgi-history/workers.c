@@ -34,7 +34,7 @@ enum {
 struct worker {
 	size_t number; /* among those that accept */
 	pthread_t thread;
-	struct service service;
+	struct router router;
 	struct workers *workers;
 	int place; /* where it waits; -1: it does not accept */
 	int feed;  /* gateway.h */
@@ -55,6 +55,7 @@ struct workers {
 	struct verifications *verifications;
 	struct request_queue *verified;
 	atomic_size_t verifying; /* until they are there */
+	struct writer *writer;
 	struct save_queue *saved;
 	struct worker *each;
 	size_t count, room;
@@ -66,7 +67,7 @@ static void end(struct workers *workers, struct request *request)
 	/* What was much is not kept for long. */
 	response_clear(&request->exchange.response);
 	metrics_add(METRIC_HISTORY_REQUESTS, -1);
-	requests_give_back(workers->requests, request);
+	requests_put_back(workers->requests, request);
 }
 
 /* Sends an answer, or as much as there is room for. */
@@ -108,7 +109,7 @@ static void verify(struct worker *worker, struct request *request)
 	if (verifications_put(workers->verifications, &request->verification))
 		return;
 	atomic_fetch_sub(&workers->verifying, 1);
-	service_cannot_verify(request);
+	router_refuse_unverified(request);
 	answer(workers, request);
 }
 
@@ -116,17 +117,19 @@ static void begin(struct worker *worker, struct request *request)
 {
 	struct workers *workers = worker->workers;
 
-	switch (service_begin(&worker->service, request)) {
-	case SERVICE_ANSWERED:
+	switch (router_begin(&worker->router, request)) {
+	case ROUTER_ANSWERED:
 		answer(workers, request);
 		break;
-	case SERVICE_VERIFIES:
+	case ROUTER_VERIFIES:
 		verify(worker, request);
 		break;
-	case SERVICE_READS:
+	case ROUTER_READS:
 		reads_put(workers->reads, request);
 		break;
-	case SERVICE_SAVES:
+	case ROUTER_SAVES:
+		/* From here on it is no longer ours. */
+		writer_put(workers->writer, &request->save);
 		break;
 	}
 }
@@ -206,10 +209,10 @@ static bool take_connection(struct worker *worker)
 	request->exchange.input = worker->input;
 	worker->input = (struct buffer){0};
 	const struct settings *settings =
-		live_settings_hold(worker->service.shared->live);
+		live_settings_ref(worker->router.shared->live);
 	intake_begin(&request->exchange, connection,
 	             intake_body_limit(settings->limits.content));
-	live_settings_release(worker->service.shared->live, settings);
+	live_settings_unref(worker->router.shared->live, settings);
 	switch (read_first(worker, request)) {
 	case FASTCGI_WHOLE:
 		take(worker, request);
@@ -221,7 +224,7 @@ static bool take_connection(struct worker *worker)
 	case FASTCGI_BROKEN:
 		metrics_add(METRIC_HISTORY_CUT_NO_REQUEST, 1);
 		intake_abandon(&request->exchange);
-		requests_give_back(workers->requests, request);
+		requests_put_back(workers->requests, request);
 		break;
 	}
 	return true;
@@ -245,7 +248,7 @@ static bool answer_read(struct worker *worker)
 	worker->begun = 0;
 	begin_work(worker);
 	wake_for_reads(workers);
-	service_read(&worker->service, request);
+	router_complete(&worker->router, request);
 	reads_done(workers->reads);
 	/* One may sleep because too many were at work, and this one may have to
 	 * wait for its turn. */
@@ -315,7 +318,7 @@ static void *work(void *argument)
 			break;
 		rest(worker);
 	}
-	requests_give_back(worker->workers->requests, worker->spare);
+	requests_put_back(worker->workers->requests, worker->spare);
 	return NULL;
 }
 
@@ -333,7 +336,7 @@ static void *finish(void *argument)
 			struct request *request = save->context;
 
 			save = save->next;
-			service_finish(&worker->service, request);
+			router_complete(&worker->router, request);
 			answer(workers, request);
 		}
 	}
@@ -350,10 +353,10 @@ static struct request *request_of(struct exchange *exchange)
 static size_t unread_limit(void *context)
 {
 	struct workers *workers = context;
-	const struct settings *settings = live_settings_hold(workers->live);
+	const struct settings *settings = live_settings_ref(workers->live);
 	size_t limit = (size_t)settings->limits.unread;
 
-	live_settings_release(workers->live, settings);
+	live_settings_unref(workers->live, settings);
 	return limit;
 }
 
@@ -369,7 +372,7 @@ static void is_broken(void *context, struct exchange *exchange)
 {
 	struct workers *workers = context;
 
-	requests_give_back(workers->requests, request_of(exchange));
+	requests_put_back(workers->requests, request_of(exchange));
 }
 
 static void is_answered(void *context, struct exchange *exchange)
@@ -405,14 +408,14 @@ static struct slow_peers *start_slow_peers(struct workers *workers,
 }
 
 static bool init_worker(struct worker *worker, const struct settings *settings,
-                        const struct service_shared *shared,
+                        const struct router_shared *shared,
                         struct buffer *error)
 {
 	struct workers *workers = worker->workers;
 	bool accepts = worker != &workers->each[FINISHER];
 
 	worker->number = (size_t)(worker - workers->each) - FIRST_WORKER;
-	if (!service_init(&worker->service, settings, shared, error))
+	if (!router_init(&worker->router, &settings->store, shared, error))
 		return false;
 	if (!accepts)
 		return true;
@@ -427,7 +430,7 @@ static bool init_worker(struct worker *worker, const struct settings *settings,
 }
 
 static bool init_each(struct workers *workers, const struct settings *settings,
-                      const struct service_shared *shared,
+                      const struct router_shared *shared,
                       struct buffer *error)
 {
 	for (; workers->count < workers->room; workers->count++) {
@@ -445,7 +448,7 @@ static bool init_each(struct workers *workers, const struct settings *settings,
 
 static void worker_release(struct worker *worker)
 {
-	service_release(&worker->service);
+	router_release(&worker->router);
 	buffer_release(&worker->input);
 	if (worker->place >= 0)
 		close(worker->place);
@@ -492,8 +495,9 @@ static struct workers *workers_new(size_t threads, size_t part,
 }
 
 struct workers *workers_start(const struct settings *settings,
-                              struct service_shared *shared,
+                              struct router_shared *shared,
                               struct listener *listener,
+                              struct writer *writer,
                               struct save_queue *saved, size_t request_limit,
                               struct buffer *error)
 {
@@ -504,6 +508,7 @@ struct workers *workers_start(const struct settings *settings,
 	struct workers *workers =
 		workers_new(threads, part, listener, saved, shared->reads);
 	workers->live = shared->live;
+	workers->writer = writer;
 	if (init_each(workers, settings, shared, error))
 		workers->slow_peers = start_slow_peers(workers, settings, part,
 		                                       error);

@@ -6,7 +6,8 @@
 #define LONGROOM_WORKERS_H
 
 #include "gateway/listener.h"
-#include "service.h"
+#include "router.h"
+#include "writer/writer.h"
 
 struct workers;
 
@@ -15,8 +16,9 @@ struct workers;
  * request_limit requests, of which there are at least four, are under way at the
  * same time, those that wait to be saved among them. NULL: *error says why. */
 struct workers *workers_start(const struct settings *settings,
-                              struct service_shared *shared,
+                              struct router_shared *shared,
                               struct listener *listener,
+                              struct writer *writer,
                               struct save_queue *saved, size_t request_limit,
                               struct buffer *error);
 

@@ -1,10 +1,10 @@
-/* Fuzzes fcgi-history/submission: the input is three parts, each but the last
+/* Fuzzes fcgi-history/verbs/submission: the input is three parts, each but the last
  * ended by a newline: Content-Type, Idempotency-Key, body.
  *
  * What is accepted is within PROTOCOL's limits, says the same in each of the
  * encodings, and, if it was JSON, is what a strict reader finds there. What is
  * refused as not JSON is not JSON. */
-#include "submission.h"
+#include "verbs/submission.h"
 
 #include "fuzz.h"
 #include "rfc8259.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/users.h"
-#include "buckets.h"
+#include "verbs/buckets.h"
 #include "request_head.h"
 
 /* ---- Buckets ---- */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "submission.h"
+#include "verbs/submission.h"
 
 #define JSON "application/json"
 #define FORM "application/x-www-form-urlencoded"

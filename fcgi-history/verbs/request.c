@@ -1,8 +1,9 @@
-#include "request.h"
+#include "verbs/request.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/journal.h"
 #include "base/memory.h"
 #include "metrics/metrics.h"
 
@@ -22,12 +23,40 @@ struct requests *requests_new(size_t limit)
 	return requests;
 }
 
-void sender_clear(struct sender *sender)
+static void sender_clear(struct sender *sender)
 {
 	sender->is_known = false;
 	buffer_clear(&sender->id);
 	buffer_clear(&sender->name);
 	buffer_clear(&sender->type);
+}
+
+void request_clear(struct request *request)
+{
+	request->verb = NULL;
+	buffer_clear(&request->target);
+	buffer_clear(&request->body);
+	sender_clear(&request->sender);
+	response_clear(&request->exchange.response);
+}
+
+struct text request_variable(struct request *request, const char *name)
+{
+	return gateway_variable(request->exchange.gateway, name);
+}
+
+void request_refuse(struct request *request, enum problem_type type,
+                    const char *detail)
+{
+	response_set_problem(&request->exchange.response,
+	                     (struct problem){type, detail});
+}
+
+void request_refuse_unread(struct request *request, const char *reason)
+{
+	journal_error("Failed to read from database: %s: room_id=%.*s", reason,
+	              TEXT_ARGS(room_name_label(&request->route.room)));
+	request_refuse(request, PROBLEM_STORAGE, "the log can't be read now");
 }
 
 static void sender_release(struct sender *sender)
@@ -79,7 +108,7 @@ struct request *requests_take(struct requests *requests)
 	return is_new ? request_new() : request;
 }
 
-void requests_give_back(struct requests *requests, struct request *request)
+void requests_put_back(struct requests *requests, struct request *request)
 {
 	pthread_mutex_lock(&requests->lock);
 	request->next = requests->first;

@@ -1,4 +1,4 @@
-#include "send.h"
+#include "verbs/send.h"
 
 #include <inttypes.h>
 
@@ -7,8 +7,6 @@
 #include "base/number.h"
 #include "codec/pattern.h"
 #include "gateway/intake.h"
-#include "send_limits.h"
-#include "submission.h"
 
 enum {
 	KEPT_BYTES = 4 * 1024, /* of a body's memory, for the next one */
@@ -16,44 +14,44 @@ enum {
 
 /* Reads the body to the length that was announced; without one there is none
  * (RFC 3875 section 4.1.2). */
-static bool read_body(const struct settings *settings, struct request *request)
+static bool read_body(const struct limits_settings *limits,
+                      struct request *request)
 {
-	struct text header = gateway_variable(request->exchange.gateway, "CONTENT_LENGTH");
+	struct text header = request_variable(request, "CONTENT_LENGTH");
 	int64_t size = 0;
 
 	if (header.size > 0 && !number_parse(header, 0, INT64_MAX, &size)) {
-		service_refuse(request, PROBLEM_BAD_REQUEST, "bad Content-Length");
+		request_refuse(request, PROBLEM_BAD_REQUEST, "bad Content-Length");
 		return false;
 	}
-	if (size > intake_body_limit(settings->limits.content)) {
-		service_refuse(request, PROBLEM_CONTENT_TOO_LARGE,
+	if (size > intake_body_limit(limits->content)) {
+		request_refuse(request, PROBLEM_CONTENT_TOO_LARGE,
 		               "the body is longer than 6 times limits.content "
 		               "and 8 KiB");
 		return false;
 	}
 	if (!gateway_read(request->exchange.gateway, (size_t)size, &request->body)) {
-		service_refuse(request, PROBLEM_BAD_REQUEST, "the body ended early");
+		request_refuse(request, PROBLEM_BAD_REQUEST, "the body ended early");
 		return false;
 	}
 	return true;
 }
 
-static bool read_submission(const struct settings *settings,
+static bool read_submission(const struct limits_settings *limits,
                             struct request *request)
 {
-	struct gateway *gateway = request->exchange.gateway;
 	struct submission_source source = {
-		.content_type = gateway_variable(gateway, "CONTENT_TYPE"),
-		.idempotency_key = gateway_variable(gateway,
+		.content_type = request_variable(request, "CONTENT_TYPE"),
+		.idempotency_key = request_variable(request,
 		                                    "HTTP_IDEMPOTENCY_KEY"),
-		.content_limit = (size_t)settings->limits.content,
+		.content_limit = (size_t)limits->content,
 	};
 	struct problem wrong = submission_check_type(source.content_type);
 
-	if (gateway_has_twice(gateway, "HTTP_IDEMPOTENCY_KEY"))
+	if (gateway_has_twice(request->exchange.gateway, "HTTP_IDEMPOTENCY_KEY"))
 		wrong = (struct problem){PROBLEM_BAD_PARAMETER,
 		                         "Idempotency-Key is given twice"};
-	if (wrong.type == PROBLEM_NONE && !read_body(settings, request))
+	if (wrong.type == PROBLEM_NONE && !read_body(limits, request))
 		return false;
 	source.body = buffer_text(&request->body);
 	if (wrong.type == PROBLEM_NONE)
@@ -67,7 +65,7 @@ static bool read_submission(const struct settings *settings,
 	return false;
 }
 
-static void answer(struct request *request, int status)
+static void answer_json(struct request *request, int status)
 {
 	request->exchange.response.status = status;
 	request->exchange.response.content_type = "application/json";
@@ -86,21 +84,20 @@ static void add_location(struct request *request, int64_t id)
 
 /* The first message may differ in its time and the sender's name, so it is
  * read. */
-static void answer_repeated(struct service *service, struct request *request)
+static void answer_repeated(struct store *store, struct request *request)
 {
 	int64_t id = request->message.id;
 	struct log_end end;
 	bool found;
 
-	if (!store_read_one(service->store, &request->route.room, id,
-	                    response_add_message, &request->exchange.response.body, &end,
-	                    &found) ||
+	if (!store_read_one(store, &request->route.room, id, response_add_message,
+	                    &request->exchange.response.body, &end, &found) ||
 	    !found) {
-		service_refuse_unread(service, request);
+		request_refuse_unread(request, store_error(store));
 		return;
 	}
 	add_location(request, id);
-	answer(request, 200);
+	answer_json(request, 200);
 }
 
 /* A user_id is not to look like another part of the line. */
@@ -117,32 +114,32 @@ static void tell_saved(const struct message *m)
 	             TEXT_ARGS(room_name_label(&m->room)), user_id, m->id);
 }
 
-/* The save has its outcome. */
-static void finish_send(struct service *service, struct request *request)
+void send_complete(struct store *store, struct request *request)
 {
 	const struct message *m = &request->message;
 	const struct save *save = &request->save;
+	struct buffer *body = &request->exchange.response.body;
 
 	switch (save->outcome) {
 	case SAVE_SAVED:
 		tell_saved(m);
-		response_add_message(&request->exchange.response.body, m);
+		response_add_message(body, m);
 		add_location(request, m->id);
-		answer(request, 201);
+		answer_json(request, 201);
 		break;
 	case SAVE_BROADCAST:
-		response_add_message(&request->exchange.response.body, m);
-		answer(request, 202);
+		response_add_message(body, m);
+		answer_json(request, 202);
 		break;
 	case SAVE_REPEATED:
-		answer_repeated(service, request);
+		answer_repeated(store, request);
 		break;
 	case SAVE_CONFLICT:
-		service_refuse(request, PROBLEM_CONFLICT,
+		request_refuse(request, PROBLEM_CONFLICT,
 		               "this client_id came before with another content");
 		break;
 	case SAVE_FAILED:
-		service_refuse(request, PROBLEM_STORAGE,
+		request_refuse(request, PROBLEM_STORAGE,
 		               save->ephemeral
 		                       ? "nothing can be broadcast from here"
 		                       : "the message can't be saved now");
@@ -152,32 +149,25 @@ static void finish_send(struct service *service, struct request *request)
 }
 
 /* Before the body is read, which costs more than to refuse it. */
-static bool is_within_limits(struct service *service, struct request *request)
+static bool is_within_limits(const struct send_rules *rules,
+                             struct request *request)
 {
-	struct send_limits *limits = service->shared->limits;
-
-	if (limits == NULL || !request->sender.is_known ||
-	    send_limits_take(limits, service->settings,
+	if (rules->sent == NULL || !request->sender.is_known ||
+	    send_limits_take(rules->sent, rules->limits,
 	                     buffer_text(&request->sender.id),
-	                     &request->route.room, &request->exchange.response.headers))
+	                     &request->route.room,
+	                     &request->exchange.response.headers))
 		return true;
-	service_refuse(request, PROBLEM_RATE_LIMITED,
+	request_refuse(request, PROBLEM_RATE_LIMITED,
 	               "too many messages; Retry-After says when to go on");
 	return false;
 }
 
-void send_message(struct service *service, struct request *request)
+static void make_message(struct request *request)
 {
-	const struct settings *settings = service->settings;
 	const struct buffer *fields = request->submission.fields;
 	const struct sender *sender = &request->sender;
 
-	if (!is_within_limits(service, request))
-		return;
-	if (!read_submission(settings, request)) {
-		submission_release(&request->submission);
-		return;
-	}
 	request->message = (struct message){
 		.room = request->route.room,
 		.sender_id = buffer_text(&fields[SUBMISSION_USER_ID]),
@@ -192,13 +182,23 @@ void send_message(struct service *service, struct request *request)
 		request->message.sender_name = buffer_text(&sender->name);
 		request->message.sender_type = buffer_text(&sender->type);
 	}
+}
+
+bool send_begin(const struct send_rules *rules, struct request *request)
+{
+	if (!is_within_limits(rules, request))
+		return false;
+	if (!read_submission(rules->limits, request)) {
+		submission_release(&request->submission);
+		return false;
+	}
+	make_message(request);
 	request->save = (struct save){
 		.message = &request->message,
-		.ephemeral = pattern_list_matches(&settings->rooms.ephemeral,
+		.ephemeral = pattern_list_matches(&rules->rooms->ephemeral,
 		                                  request->route.room.string),
-		.reject_unsaved = settings->history.on_save_failure ==
-		                  ON_SAVE_FAILURE_REJECT,
+		.reject_unsaved = rules->reject_unsaved,
 		.context = request,
 	};
-	request->finish = finish_send;
+	return true;
 }

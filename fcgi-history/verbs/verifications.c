@@ -1,4 +1,4 @@
-#include "verifications.h"
+#include "verbs/verifications.h"
 
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-#include "buckets.h"
+#include "verbs/buckets.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "send_limits.h"
+#include "verbs/send_limits.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "buckets.h"
+#include "verbs/buckets.h"
 
 struct send_limits {
 	pthread_mutex_t lock;
@@ -58,14 +58,15 @@ static void tell(struct bucket_rule rule, const struct bucket_state *state,
 }
 
 /* Both buckets give one, or neither does. */
-bool send_limits_take(struct send_limits *limits, const struct settings *settings,
+bool send_limits_take(struct send_limits *limits,
+                      const struct limits_settings *settings,
                       struct text user_id, const struct room_name *room,
                       struct buffer *headers)
 {
-	struct bucket_rule user_rule = {settings->limits.user_sends,
-	                                settings->limits.user_burst};
-	struct bucket_rule room_rule = {settings->limits.room_sends,
-	                                settings->limits.room_burst};
+	struct bucket_rule user_rule = {settings->user_sends,
+	                                settings->user_burst};
+	struct bucket_rule room_rule = {settings->room_sends,
+	                                settings->room_burst};
 	int64_t now_us = clock_monotonic_us();
 
 	pthread_mutex_lock(&limits->lock);

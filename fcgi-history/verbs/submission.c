@@ -1,4 +1,4 @@
-#include "submission.h"
+#include "verbs/submission.h"
 
 #include <strings.h>
 

@@ -1,4 +1,4 @@
-#include "history.h"
+#include "verbs/history.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -53,26 +53,26 @@ static void add_to_page(void *context, const struct message *m)
 	message_render(m, page->buffer);
 }
 
-static bool read_page(struct service *service, struct request *request,
+static bool read_page(const struct history_source *source, struct request *request,
                       const struct store_range *range, struct page *page,
                       struct store_page *found)
 {
 	buffer_clear(&request->exchange.response.body);
 	page_begin(page, &request->exchange.response.body, &request->route.room);
-	if (store_read_room(service->store, &request->route.room, range,
+	if (store_read_room(source->store, &request->route.room, range,
 	                    add_to_page, page, found))
 		return true;
-	service_refuse_unread(service, request);
+	request_refuse_unread(request, store_error(source->store));
 	return false;
 }
 
 /* A cursor of another log, or one that is ahead of this one as it was restored. */
-static bool is_dead(const struct service *service, const struct cursor *cursor,
-                    const struct log_end *end)
+static bool is_dead(const struct history_source *source,
+                    const struct cursor *cursor, const struct log_end *end)
 {
 	return cursor->names_log &&
 	       (cursor->id > end->newest ||
-	        incarnations_judge(store_incarnations(service->store), cursor) !=
+	        incarnations_judge(store_incarnations(source->store), cursor) !=
 	                STANDING_GOOD);
 }
 
@@ -96,21 +96,19 @@ static int64_t end_of_page(const struct store_range *range,
 }
 
 /* What not everybody may read is for the reader's own cache alone. */
-static void add_etag(struct service *service, struct buffer *headers,
+static void add_etag(const struct history_source *source, struct buffer *headers,
                      const char *tag)
 {
-	bool is_open = service->settings->auth.mode == AUTH_OPEN;
-
 	buffer_printf(headers,
 	              "ETag: W/\"%s\"\r\nCache-Control: %sno-cache\r\n", tag,
-	              is_open ? "" : "private, ");
+	              source->is_public ? "" : "private, ");
 }
 
 /* RFC 9110 section 13.1.2, weak comparison. A tag has no quotes within, so that
  * it is listed if it stands there in quotes. */
 static bool client_has(struct request *request, const char *tag)
 {
-	struct text header = gateway_variable(request->exchange.gateway,
+	struct text header = request_variable(request,
 	                                      "HTTP_IF_NONE_MATCH");
 	struct buffer quoted = {0};
 
@@ -125,14 +123,14 @@ static bool client_has(struct request *request, const char *tag)
 }
 
 /* Gives the answer its tag, and its body unless the client has it already. */
-static void answer_tagged(struct service *service, struct request *request,
-                          const char *tag)
+static void answer_tagged(const struct history_source *source,
+                          struct request *request, const char *tag)
 {
 	struct response *response = &request->exchange.response;
 	bool known = client_has(request, tag);
 
 	metrics_add(METRIC_HISTORY_READS, 1);
-	add_etag(service, &response->headers, tag);
+	add_etag(source, &response->headers, tag);
 	response->status = known ? 304 : 200;
 	response->content_type = known ? NULL : "application/json";
 }
@@ -171,7 +169,8 @@ static void add_links(struct request *request,
 		buffer_add_string(&request->exchange.response.headers, "\r\n");
 }
 
-static void finish_page(struct service *service, struct request *request,
+static void finish_page(const struct history_source *source,
+                        struct request *request,
                         const struct store_range *range,
                         const struct store_page *found, struct page *page,
                         bool reset)
@@ -186,7 +185,7 @@ static void finish_page(struct service *service, struct request *request,
 		       range->id < found->removed,
 		.reset = reset,
 		.ephemeral = pattern_list_matches(
-			&service->settings->rooms.ephemeral,
+			&source->rooms->ephemeral,
 			request->route.room.string),
 	};
 	/* Of the messages as they are: others may have changed them. The cursor is
@@ -200,10 +199,10 @@ static void finish_page(struct service *service, struct request *request,
 	         "%08" PRIx32 ".%" PRId64 ".%" PRIx64 ".%d", found->end.log,
 	         found->state.earliest, hash,
 	         found->more | reset << 1 | end.gap << 2 | end.ephemeral << 3);
-	answer_tagged(service, request, tag);
+	answer_tagged(source, request, tag);
 }
 
-void history_page(struct service *service, struct request *request)
+void history_page(const struct history_source *source, struct request *request)
 {
 	static const struct store_range newest = {.direction = STORE_NEWEST,
 	                                          .limit = PAGE_DEFAULT};
@@ -216,34 +215,34 @@ void history_page(struct service *service, struct request *request)
 		response_set_problem(&request->exchange.response, wrong);
 		return;
 	}
-	if (!read_page(service, request, &wanted.range, &page, &found))
+	if (!read_page(source, request, &wanted.range, &page, &found))
 		return;
-	bool reset = is_dead(service, &wanted.cursor, &found.end);
+	bool reset = is_dead(source, &wanted.cursor, &found.end);
 	if (reset) {
 		wanted.range = newest;
-		if (!read_page(service, request, &newest, &page, &found))
+		if (!read_page(source, request, &newest, &page, &found))
 			return;
 	}
-	finish_page(service, request, &wanted.range, &found, &page, reset);
+	finish_page(source, request, &wanted.range, &found, &page, reset);
 }
 
-void history_message(struct service *service, struct request *request)
+void history_message(const struct history_source *source, struct request *request)
 {
 	struct log_end end;
 	char tag[64];
 	bool found;
 
-	if (!store_read_one(service->store, &request->route.room, request->route.id,
+	if (!store_read_one(source->store, &request->route.room, request->route.id,
 	                    response_add_message,
 	                    &request->exchange.response.body, &end, &found)) {
-		service_refuse_unread(service, request);
+		request_refuse_unread(request, store_error(source->store));
 	} else if (!found) {
-		service_refuse(request, PROBLEM_NOT_FOUND,
+		request_refuse(request, PROBLEM_NOT_FOUND,
 		               "the room has no message with this id");
 	} else {
 		snprintf(tag, sizeof tag, "%08" PRIx32 ".%" PRId64 ".%" PRIx64,
 		         end.log, request->route.id,
 		         hash_text(buffer_text(&request->exchange.response.body)));
-		answer_tagged(service, request, tag);
+		answer_tagged(source, request, tag);
 	}
 }
