@@ -122,19 +122,6 @@ static void wait_for_end(const struct history *history)
 	pthread_sigmask(SIG_UNBLOCK, &end_signals, NULL);
 }
 
-static struct workers *start_workers(const struct history *history,
-                                     struct router_shared *shared,
-                                     struct listener *listener,
-                                     struct writer *writer,
-                                     struct save_queue *saved,
-                                     struct buffer *error)
-{
-	if (listener == NULL)
-		return NULL;
-	return workers_start(history->settings, shared, listener, writer, saved,
-	                     request_limit(history->settings), error);
-}
-
 static int serve_on(struct history *history, struct saver *saver)
 {
 	struct buffer error = {0};
@@ -145,9 +132,17 @@ static int serve_on(struct history *history, struct saver *saver)
 	                               .access = history->access,
 	                               .sent = send_limits_new(),
 	                               .is_daemon = true};
-	struct workers *workers =
-		start_workers(history, &shared, listener, writer, saved, &error);
+	struct workers_plan plan = {.settings = history->settings,
+	                            .shared = &shared,
+	                            .listener = listener,
+	                            .writer = writer,
+	                            .saved = saved};
+	struct workers *workers = NULL;
 
+	if (listener != NULL) {
+		plan.request_limit = request_limit(history->settings);
+		workers = workers_start(&plan, &error);
+	}
 	if (workers != NULL) {
 		journal_info("serving; pid %ld", (long)getpid());
 		wait_for_end(history);

@@ -1,7 +1,5 @@
-/* The threads that answer requests. Workers accept: each takes a connection and the
- * one request on it, answers it, or hands it to the writer, or queues it if it is a
- * read, for whichever worker has nothing else to do. The finisher answers what comes
- * back from the writer. No thread waits for a peer: slow_peers does, for all. */
+/* The threads that answer requests: workers, and the responder, which answers what
+ * comes back from the writer. No thread waits for a peer: slow_peers does, for all. */
 #ifndef LONGROOM_WORKERS_H
 #define LONGROOM_WORKERS_H
 
@@ -11,15 +9,20 @@
 
 struct workers;
 
-/* Starts settings.history.threads workers and the finisher, which takes what is
- * in the queue `saved`. Borrows everything, and sets shared->reads. At most
- * request_limit requests, of which there are at least four, are under way at the
- * same time, those that wait to be saved among them. NULL: *error says why. */
-struct workers *workers_start(const struct settings *settings,
-                              struct router_shared *shared,
-                              struct listener *listener,
-                              struct writer *writer,
-                              struct save_queue *saved, size_t request_limit,
+struct workers_plan {
+	const struct settings *settings; /* those of the start */
+	struct router_shared *shared;    /* its reads are set */
+	struct listener *listener;
+	struct writer *writer;
+	struct save_queue *saved; /* by the writer */
+	/* Requests that may be under way at the same time, those that wait to be
+	 * saved among them: at least four. */
+	size_t request_limit;
+};
+
+/* Starts settings.history.threads workers, the responder, and the threads beside
+ * them. Borrows everything. NULL: *error says why. */
+struct workers *workers_start(const struct workers_plan *plan,
                               struct buffer *error);
 
 /* After listener_end(): waits until all that was accepted is read, or has taken too
