@@ -92,7 +92,7 @@ static void is_verified(void *context, struct verification *verification)
 	listener_wake(inflight->listener);
 }
 
-/* ---- By slow_peers, with what it has no more ---- */
+/* ---- By the supervisor, with what slow_peers has no more ---- */
 
 static struct request *request_of(struct exchange *exchange)
 {
@@ -131,7 +131,7 @@ static size_t unread_limit(void *context)
 }
 
 /* One processor is left to the web server, which is at work whenever we are. */
-static size_t turns_at_once(void)
+static size_t concurrency_limit(void)
 {
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 
@@ -156,11 +156,12 @@ bool inflight_start(struct inflight *inflight, const struct settings *settings,
 		.context = inflight,
 	};
 
-	inflight->slow_peers = slow_peers_start(&plan, error);
-	if (inflight->slow_peers == NULL)
+	inflight->supervisor =
+		supervisor_start(&plan, concurrency_limit(),
+	                         (size_t)settings->history.threads, error);
+	if (inflight->supervisor == NULL)
 		return false;
-	inflight->turns = turns_new(turns_at_once(),
-	                            (size_t)settings->history.threads);
+	inflight->slow_peers = supervisor_peers(inflight->supervisor);
 	inflight->verifications = verifications_start(
 		inflight->shared->access, least(inflight->part, VERIFICATIONS_MAX),
 		is_verified, inflight);

@@ -7,9 +7,8 @@
 #include <stdatomic.h>
 
 #include "gateway/listener.h"
-#include "gateway/slow_peers.h"
 #include "router.h"
-#include "turns.h"
+#include "supervisor.h"
 #include "writer/writer.h"
 
 struct inflight {
@@ -18,11 +17,11 @@ struct inflight {
 	struct writer *writer;
 	size_t part; /* of all requests, that may wait for the same thing */
 	struct requests *requests;
-	struct request_queue *whole; /* by slow_peers */
+	struct request_queue *whole; /* by the supervisor */
 	struct request_queue *verified;
 	struct reads *reads;
-	struct turns *turns;
-	struct slow_peers *slow_peers;
+	struct supervisor *supervisor;
+	struct slow_peers *slow_peers; /* the supervisor's */
 	struct verifications *verifications;
 	atomic_size_t verifying; /* until they are in `verified` */
 };

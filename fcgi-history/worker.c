@@ -53,16 +53,16 @@ void worker_release(struct worker *worker)
 static void begin_work(struct worker *worker)
 {
 	metrics_add(METRIC_HISTORY_BUSY, 1);
-	turns_begin_work(worker->inflight->turns, worker->number);
+	concurrency_begin_work(worker->concurrency, worker->number);
 }
 
-/* One that has lost its turn does not go on to what it has left to be done: a
+/* One that has lost its permit does not go on to what it has left to be done: a
  * read, or what may follow one. */
 static void end_work(struct worker *worker)
 {
 	struct inflight *inflight = worker->inflight;
 
-	if (!turns_end_work(inflight->turns, worker->number))
+	if (!concurrency_end_work(worker->concurrency, worker->number))
 		listener_wake(inflight->listener);
 	metrics_add(METRIC_HISTORY_BUSY, -1);
 }
@@ -186,7 +186,7 @@ static bool take_connection(struct worker *worker)
 	return true;
 }
 
-/* Another that sleeps within its turn could answer the next. */
+/* Another that sleeps with a permit could answer the next. */
 static void wake_for_reads(struct inflight *inflight)
 {
 	if (reads_has_next(inflight->reads))
@@ -207,7 +207,7 @@ static bool answer_read(struct worker *worker)
 	router_complete(&worker->router, request);
 	reads_done(inflight->reads);
 	/* One may sleep because too many were at work, and this one may have to
-	 * wait for its turn. */
+	 * wait for a permit. */
 	wake_for_reads(inflight);
 	inflight_answer(inflight, request);
 	end_work(worker);
@@ -261,7 +261,7 @@ static void *work(void *argument)
 	struct worker *worker = argument;
 
 	for (;;) {
-		turns_take(worker->inflight->turns, worker->number);
+		concurrency_acquire(worker->concurrency, worker->number);
 		if (work_once(worker))
 			continue;
 		if (is_over(worker))
@@ -274,5 +274,6 @@ static void *work(void *argument)
 
 void worker_start(struct worker *worker)
 {
+	worker->concurrency = supervisor_concurrency(worker->inflight->supervisor);
 	worker->thread = thread_start(work, worker);
 }

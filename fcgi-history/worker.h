@@ -13,6 +13,7 @@ struct worker {
 	pthread_t thread;
 	struct router router;
 	struct inflight *inflight;
+	struct concurrency *concurrency;
 	int place; /* where it waits */
 	int feed;  /* gateway.h */
 	struct request *spare; /* for the next connection, or NULL */

@@ -97,18 +97,17 @@ void workers_join(struct workers *workers)
 {
 	struct inflight *inflight = &workers->inflight;
 
-	slow_peers_end(inflight->slow_peers);
-	turns_end(inflight->turns);
+	slow_peers_end_senders(inflight->slow_peers);
+	concurrency_lift(supervisor_concurrency(inflight->supervisor));
 	for (size_t i = 0; i < workers->count; i++)
 		pthread_join(workers->each[i].thread, NULL);
 	verifications_stop(inflight->verifications);
-	turns_free(inflight->turns);
 }
 
 void workers_finish(struct workers *workers)
 {
 	save_queue_end(workers->saved);
 	pthread_join(workers->responder, NULL);
-	slow_peers_finish(workers->inflight.slow_peers);
+	supervisor_finish(workers->inflight.supervisor);
 	workers_free(workers);
 }

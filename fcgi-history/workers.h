@@ -1,5 +1,6 @@
 /* The threads that answer requests: workers, and the responder, which answers what
- * comes back from the writer. No thread waits for a peer: slow_peers does, for all. */
+ * comes back from the writer. No thread waits for a peer: the supervisor does, for
+ * all. */
 #ifndef LONGROOM_WORKERS_H
 #define LONGROOM_WORKERS_H
 

@@ -1,23 +1,18 @@
 #include "gateway/slow_peers.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/complaint.h"
 #include "base/memory.h"
 #include "gateway/intake.h"
 #include "metrics/metrics.h"
-#include "os/thread.h"
 
 enum {
 	LOOK_MS = 250, /* between looks at the time, while anybody is slow */
-	EVENTS_MAX = 64,
 };
 
 /* What the operator is told of, besides the metrics. */
@@ -52,8 +47,6 @@ enum side_kind { SENDERS, READERS, SIDES };
 
 struct slow_peers {
 	struct slow_peers_plan plan;
-	int place, wake;
-	pthread_t thread;
 	pthread_mutex_t lock;
 	/* Under the lock: */
 	struct side sides[SIDES];
@@ -62,11 +55,6 @@ struct slow_peers {
 	/* The thread's: */
 	struct complaint about[REASONS];
 };
-
-static void wake(struct slow_peers *peers)
-{
-	eventfd_write(peers->wake, 1);
-}
 
 /* Under the lock. */
 static void count(struct side *side, struct exchange *exchange, size_t bytes)
@@ -80,7 +68,7 @@ static void take_out(struct slow_peers *peers, struct exchange *exchange)
 {
 	list_remove(&exchange->link);
 	count(&peers->sides[exchange->side], exchange, 0);
-	epoll_ctl(peers->place, EPOLL_CTL_DEL, exchange->connection, NULL);
+	epoll_ctl(peers->plan.place, EPOLL_CTL_DEL, exchange->connection, NULL);
 }
 
 static void leave(struct slow_peers *peers, enum side_kind kind)
@@ -108,10 +96,10 @@ static void put_in(struct slow_peers *peers, enum side_kind kind,
 	metrics_add(side->gauge, 1);
 	/* The thread sleeps without an end while there is nobody. */
 	bool wakes = side->count == 1 || side->count > peers->plan.most;
-	epoll_ctl(peers->place, EPOLL_CTL_ADD, exchange->connection, &event);
+	epoll_ctl(peers->plan.place, EPOLL_CTL_ADD, exchange->connection, &event);
 	pthread_mutex_unlock(&peers->lock);
 	if (wakes)
-		wake(peers);
+		eventfd_write(peers->plan.wake, 1);
 }
 
 void slow_peers_await_request(struct slow_peers *peers, struct exchange *exchange)
@@ -195,9 +183,9 @@ static void keep_waiting(struct slow_peers *peers, struct exchange *exchange,
 	pthread_mutex_unlock(&peers->lock);
 }
 
-static void advance(struct slow_peers *peers, struct exchange *exchange,
-                    int64_t now_ms)
+void slow_peers_handle(struct slow_peers *peers, struct exchange *exchange)
 {
+	int64_t now_ms = clock_monotonic_ms();
 	enum fastcgi_state state = move(exchange);
 
 	if (state == FASTCGI_MORE && now_ms < exchange->due_ms) {
@@ -263,45 +251,29 @@ static void cut_overdue(struct slow_peers *peers)
 	}
 }
 
-static void handle(struct slow_peers *peers, const struct epoll_event *event)
-{
-	eventfd_t ignored;
-
-	if (event->data.ptr == NULL)
-		eventfd_read(peers->wake, &ignored);
-	else
-		advance(peers, event->data.ptr, clock_monotonic_ms());
-}
-
 /* Under the lock. */
 static bool is_empty(const struct slow_peers *peers)
 {
 	return peers->sides[SENDERS].count + peers->sides[READERS].count == 0;
 }
 
-/* How long to sleep; 0 when there is nothing left to do for ever. */
-static int next_look(struct slow_peers *peers)
+int slow_peers_look(struct slow_peers *peers)
 {
 	pthread_mutex_lock(&peers->lock);
-	bool empty = is_empty(peers), finished = peers->finished;
+	bool empty = is_empty(peers);
 	pthread_mutex_unlock(&peers->lock);
-	return !empty ? LOOK_MS : finished ? 0 : -1;
+	if (empty)
+		return -1;
+	cut_overdue(peers);
+	return LOOK_MS;
 }
 
-static void *wait_for_peers(void *argument)
+bool slow_peers_is_over(struct slow_peers *peers)
 {
-	struct slow_peers *peers = argument;
-	struct epoll_event events[EVENTS_MAX];
-	int look_ms;
-
-	while ((look_ms = next_look(peers)) != 0) {
-		int found = epoll_wait(peers->place, events, EVENTS_MAX, look_ms);
-
-		for (int i = 0; i < found; i++)
-			handle(peers, &events[i]);
-		cut_overdue(peers);
-	}
-	return NULL;
+	pthread_mutex_lock(&peers->lock);
+	bool over = peers->finished && is_empty(peers);
+	pthread_mutex_unlock(&peers->lock);
+	return over;
 }
 
 static void side_init(struct side *side, enum metric gauge,
@@ -313,26 +285,7 @@ static void side_init(struct side *side, enum metric gauge,
 	list_init(&side->peers);
 }
 
-static bool open_place(struct slow_peers *peers)
-{
-	struct epoll_event event = {.events = EPOLLIN};
-
-	peers->place = epoll_create1(EPOLL_CLOEXEC);
-	peers->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return peers->place >= 0 && peers->wake >= 0 &&
-	       epoll_ctl(peers->place, EPOLL_CTL_ADD, peers->wake, &event) == 0;
-}
-
-static void slow_peers_free(struct slow_peers *peers)
-{
-	close(peers->place);
-	close(peers->wake);
-	pthread_mutex_destroy(&peers->lock);
-	free(peers);
-}
-
-struct slow_peers *slow_peers_start(const struct slow_peers_plan *plan,
-                                    struct buffer *error)
+struct slow_peers *slow_peers_new(const struct slow_peers_plan *plan)
 {
 	struct slow_peers *peers = memory_get(sizeof *peers);
 
@@ -343,29 +296,27 @@ struct slow_peers *slow_peers_start(const struct slow_peers_plan *plan,
 	side_init(&peers->sides[READERS], METRIC_HISTORY_READERS,
 	          METRIC_HISTORY_CUT_UNREAD, METRIC_HISTORY_CUT_READER);
 	pthread_mutex_init(&peers->lock, NULL);
-	if (!open_place(peers)) {
-		buffer_printf(error, "can't wait for peers: %s", strerror(errno));
-		slow_peers_free(peers);
-		return NULL;
-	}
-	peers->thread = thread_start(wait_for_peers, peers);
 	return peers;
 }
 
-void slow_peers_end(struct slow_peers *peers)
+void slow_peers_free(struct slow_peers *peers)
+{
+	pthread_mutex_destroy(&peers->lock);
+	free(peers);
+}
+
+void slow_peers_end_senders(struct slow_peers *peers)
 {
 	pthread_mutex_lock(&peers->lock);
 	peers->senders_end_ms = clock_monotonic_ms() + SLOW_PEERS_END_MS;
 	pthread_mutex_unlock(&peers->lock);
 }
 
-void slow_peers_finish(struct slow_peers *peers)
+void slow_peers_end_readers(struct slow_peers *peers)
 {
 	pthread_mutex_lock(&peers->lock);
 	peers->readers_end_ms = clock_monotonic_ms() + SLOW_PEERS_LAST_MS;
 	peers->finished = true;
 	pthread_mutex_unlock(&peers->lock);
-	wake(peers);
-	pthread_join(peers->thread, NULL);
-	slow_peers_free(peers);
+	eventfd_write(peers->plan.wake, 1);
 }

@@ -1,6 +1,6 @@
 /* FastCGI peers that keep a request waiting: the rest of it has not come, or its
- * answer is not read. A thread waits for all of them at once, so that none holds a
- * worker.
+ * answer is not read. One thread waits for all of them at once, so that none holds a
+ * worker; it is the owner's, and nothing here waits.
  *
  * A peer is cut off (longroom.conf(5)) if nothing moves for SLOW_PEERS_SILENCE_MS;
  * if it takes longer than history.request_timeout in all; and, those first that
@@ -23,20 +23,23 @@ struct slow_peers;
 struct slow_peers_plan {
 	int64_t request_timeout_ms;
 	size_t most; /* of each kind */
+	/* The owner's, borrowed: an epoll set in which connections are put, each with
+	 * its exchange as data.ptr, and an eventfd that wakes the thread. */
+	int place, wake;
 	/* limits.unread as it is now. */
 	size_t (*unread_limit)(void *context);
-	/* Called on the thread with a request that is no longer in here: */
+	/* Called on that thread with an exchange that is no longer in here: */
 	void (*whole)(void *context, struct exchange *exchange);
 	void (*broken)(void *context, struct exchange *exchange);
 	void (*answered)(void *context, struct exchange *exchange);
 	void *context;
 };
 
-/* Starts the thread. NULL: *error says why it can't. */
-struct slow_peers *slow_peers_start(const struct slow_peers_plan *plan,
-                                    struct buffer *error);
+struct slow_peers *slow_peers_new(const struct slow_peers_plan *plan);
+/* When it is over. */
+void slow_peers_free(struct slow_peers *peers);
 
-/* From any thread, with a request that is the peers' until it comes back: */
+/* From any thread, with an exchange that is the peers' until it comes back: */
 
 /* The rest of a request has to come (intake.h). It comes back whole or broken. */
 void slow_peers_await_request(struct slow_peers *peers, struct exchange *exchange);
@@ -46,11 +49,23 @@ void slow_peers_await_reader(struct slow_peers *peers, struct exchange *exchange
 
 size_t slow_peers_senders(struct slow_peers *peers);
 
-/* It is time to end: who still sends has SLOW_PEERS_END_MS. */
-void slow_peers_end(struct slow_peers *peers);
+/* It is time to end: those that still send have SLOW_PEERS_END_MS. */
+void slow_peers_end_senders(struct slow_peers *peers);
 
-/* Nothing is handed over any more, and nobody sends: waits for those that read,
- * SLOW_PEERS_LAST_MS at the most, and frees all. */
-void slow_peers_finish(struct slow_peers *peers);
+/* Nothing is handed over any more, and nobody sends: those that read have
+ * SLOW_PEERS_LAST_MS. */
+void slow_peers_end_readers(struct slow_peers *peers);
+
+/* By the thread: */
+
+/* The connection is ready for what is waited for. */
+void slow_peers_handle(struct slow_peers *peers, struct exchange *exchange);
+
+/* Cuts off those that are to be. To be called again within so many milliseconds, or
+ * (-1) once woken. */
+int slow_peers_look(struct slow_peers *peers);
+
+/* slow_peers_end_readers() was called, and all have gone. */
+bool slow_peers_is_over(struct slow_peers *peers);
 
 #endif
