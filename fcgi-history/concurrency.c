@@ -24,7 +24,7 @@ struct concurrency {
 	_Atomic int64_t *states;
 	int wake;
 	atomic_bool is_watched; /* the watchdog is awake, or was just woken */
-	int64_t look_us;        /* the watchdog's: it stays awake until then; 0: sleeps */
+	int64_t look_us; /* the watchdog's: it stays awake until then; 0: asleep */
 };
 
 struct concurrency *concurrency_new(size_t limit, size_t workers, int wake)

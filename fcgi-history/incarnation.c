@@ -7,7 +7,7 @@
 #include "base/journal.h"
 #include "store/store.h"
 
-static int complain(const char *why)
+static int begin_none(const char *why)
 {
 	journal_error("no new incarnation has begun: %s", why);
 	return EXIT_FAILURE;
@@ -22,9 +22,9 @@ int incarnation_begin(const struct settings *settings)
 
 	buffer_add(&error, "", 1);
 	if (store == NULL)
-		status = complain(error.data);
+		status = begin_none(error.data);
 	else if (!store_begin_incarnation(store, &end))
-		status = complain(store_error(store));
+		status = begin_none(store_error(store));
 	else
 		printf("%s: incarnation %08" PRIx32 " begins after msg_id=%" PRId64
 		       "\n", settings->store.url, end.log, end.newest);

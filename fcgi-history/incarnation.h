@@ -1,5 +1,5 @@
-/* longroom-history --new-incarnation: what an operator does who has put a backup in
- * place with all that is beside it, so that nobody notices by themselves. */
+/* longroom-history --new-incarnation: for an operator who has put a backup in place
+ * with all that is beside it, so that the programs can't notice by themselves. */
 #ifndef LONGROOM_INCARNATION_H
 #define LONGROOM_INCARNATION_H
 

@@ -47,7 +47,7 @@ enum {
 	FEWEST_REQUESTS = 32,
 };
 
-static int complain(struct buffer *error)
+static int fail(struct buffer *error)
 {
 	journal_error("%.*s", TEXT_ARGS(buffer_text(error)));
 	buffer_release(error);
@@ -158,10 +158,10 @@ static int serve_on(struct history *history, struct saver *saver)
 	listener_free(listener);
 	save_queue_free(saved);
 	send_limits_free(shared.sent);
-	return workers != NULL ? EXIT_SUCCESS : complain(&error);
+	return workers != NULL ? EXIT_SUCCESS : fail(&error);
 }
 
-static bool start_listening(struct history *history, struct buffer *error)
+static bool open_listener(struct history *history, struct buffer *error)
 {
 	const struct settings *settings = history->settings;
 	struct endpoint *endpoint = &history->endpoint;
@@ -203,19 +203,19 @@ static int serve(struct history *history)
 	if (!descriptors_require(reserved_descriptors(settings) + FEWEST_REQUESTS,
 	                         &error) ||
 	    !take_inherited(history, &error))
-		return complain(&error);
+		return fail(&error);
 	/* Before all else: the bus has threads of its own. */
 	catch_signals();
 	saver = saver_new(settings, settings->bus.publish, &error);
 	if (saver == NULL)
-		return complain(&error);
+		return fail(&error);
 	if (!saver_start(saver)) {
 		saver_free(saver);
 		return EXIT_FAILURE;
 	}
-	int status = start_listening(history, &error)
+	int status = open_listener(history, &error)
 	                     ? serve_on(history, saver)
-	                     : complain(&error);
+	                     : fail(&error);
 	/* Last of all, as only a connection that writes can fold the database's
 	 * side files into it, and only the last to close does. */
 	saver_free(saver);
@@ -257,7 +257,7 @@ int main(int argc, char **argv)
 	};
 	history.settings = live_settings_ref(history.live);
 	history.access = access_new(&history.settings->auth, &error);
-	status = history.access == NULL              ? complain(&error)
+	status = history.access == NULL              ? fail(&error)
 	         : !gateway_has_listener() && is_cgi ? answer_as_cgi(&history)
 	                                             : serve(&history);
 	access_free(history.access);

@@ -14,13 +14,13 @@
 #include "verbs/request.h"
 #include "verbs/send_limits.h"
 
-/* What all routers have in common. NULL is what CGI has none of, as nobody else is
- * there. */
+/* What all routers have in common. A CGI process has neither limits nor reads: it
+ * answers one request. */
 struct router_shared {
 	struct live_settings *live;
 	struct access *access;
-	struct send_limits *sent; /* or NULL */
-	struct reads *reads;      /* or NULL */
+	struct send_limits *sent; /* NULL: none */
+	struct reads *reads;      /* NULL: none */
 	bool is_daemon;           /* there is something for the operator to ask */
 };
 

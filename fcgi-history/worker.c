@@ -130,8 +130,8 @@ static bool begin_verified(struct worker *worker)
 	return true;
 }
 
-static enum fastcgi_state read_first(struct worker *worker,
-                                     struct request *request)
+static enum fastcgi_state read_at_once(struct worker *worker,
+                                       struct request *request)
 {
 	enum fastcgi_state state = intake_read(&request->exchange);
 	int64_t now_ms;
@@ -169,7 +169,7 @@ static bool take_connection(struct worker *worker)
 	intake_begin(&request->exchange, connection,
 	             intake_body_limit(settings->limits.content));
 	live_settings_unref(worker->router.shared->live, settings);
-	switch (read_first(worker, request)) {
+	switch (read_at_once(worker, request)) {
 	case FASTCGI_WHOLE:
 		take_whole(worker, request);
 		break;

@@ -82,7 +82,7 @@ static bool fill(int feed, struct text input)
 }
 
 /* libfcgi would rather accept by itself, in every thread, and then wait for each
- * piece of a request. But a peer may send it slowly, or never, and would hold the
+ * piece of a request. But a peer may send it slowly, or never, and would hold up the
  * thread. So a request is taken when all of it has come (intake.h), and the library
  * is made to believe that the file which has it is a connection that it has kept:
  * ipcFd is set, keepConnection stops FCGX_Accept_r() from closing it, and

@@ -50,7 +50,7 @@ void listener_free(struct listener *listener)
 	free(listener);
 }
 
-static bool add(int place, int fd, uint32_t events, bool is_wake)
+static bool add_to_place(int place, int fd, uint32_t events, bool is_wake)
 {
 	struct epoll_event event = {.events = events, .data.u32 = is_wake};
 
@@ -64,9 +64,10 @@ int listener_join(struct listener *listener, struct buffer *error)
 	/* Exclusive: one connection wakes one thread, and always the first of
 	 * those that sleep, so that few threads do all that few can do. */
 	if (place >= 0 &&
-	    add(place, listener->endpoint->fd, EPOLLIN | EPOLLEXCLUSIVE, false) &&
-	    add(place, listener->wake, EPOLLIN | EPOLLEXCLUSIVE, true) &&
-	    add(place, listener->end, EPOLLIN, false))
+	    add_to_place(place, listener->endpoint->fd,
+	                 EPOLLIN | EPOLLEXCLUSIVE, false) &&
+	    add_to_place(place, listener->wake, EPOLLIN | EPOLLEXCLUSIVE, true) &&
+	    add_to_place(place, listener->end, EPOLLIN, false))
 		return place;
 	buffer_printf(error, "can't wait for connections: %s", strerror(errno));
 	if (place >= 0)

@@ -63,7 +63,8 @@ static void count(struct side *side, struct exchange *exchange, size_t bytes)
 	exchange->bytes = bytes;
 }
 
-/* Under the lock. It still counts until it has gone where it goes: see leave(). */
+/* Under the lock. It still counts until it has gone where it goes: see
+ * leave_side(). */
 static void take_out(struct slow_peers *peers, struct exchange *exchange)
 {
 	list_remove(&exchange->link);
@@ -71,7 +72,7 @@ static void take_out(struct slow_peers *peers, struct exchange *exchange)
 	epoll_ctl(peers->plan.place, EPOLL_CTL_DEL, exchange->connection, NULL);
 }
 
-static void leave(struct slow_peers *peers, enum side_kind kind)
+static void leave_side(struct slow_peers *peers, enum side_kind kind)
 {
 	pthread_mutex_lock(&peers->lock);
 	peers->sides[kind].count--;
@@ -121,7 +122,7 @@ size_t slow_peers_senders(struct slow_peers *peers)
 	return senders;
 }
 
-static void tell(struct slow_peers *peers, enum metric reason)
+static void tell_cut(struct slow_peers *peers, enum metric reason)
 {
 	metrics_add(reason, 1);
 	for (size_t i = 0; i < REASONS; i++)
@@ -130,12 +131,12 @@ static void tell(struct slow_peers *peers, enum metric reason)
 }
 
 /* Ends one that was taken out. */
-static void cut(struct slow_peers *peers, struct exchange *exchange,
-                enum metric reason)
+static void cut_off(struct slow_peers *peers, struct exchange *exchange,
+                    enum metric reason)
 {
 	enum side_kind kind = (enum side_kind)exchange->side;
 
-	tell(peers, reason);
+	tell_cut(peers, reason);
 	if (kind == SENDERS) {
 		intake_abandon(exchange);
 		peers->plan.broken(peers->plan.context, exchange);
@@ -143,7 +144,7 @@ static void cut(struct slow_peers *peers, struct exchange *exchange,
 		gateway_abandon(exchange->gateway);
 		peers->plan.answered(peers->plan.context, exchange);
 	}
-	leave(peers, kind);
+	leave_side(peers, kind);
 }
 
 /* Hands on one that was taken out and is as it should be. */
@@ -157,7 +158,7 @@ static void hand_on(struct slow_peers *peers, struct exchange *exchange)
 		gateway_finish(exchange->gateway);
 		peers->plan.answered(peers->plan.context, exchange);
 	}
-	leave(peers, kind);
+	leave_side(peers, kind);
 }
 
 /* Reads or writes what can be. */
@@ -198,9 +199,9 @@ void slow_peers_handle(struct slow_peers *peers, struct exchange *exchange)
 	if (state == FASTCGI_WHOLE)
 		hand_on(peers, exchange);
 	else
-		cut(peers, exchange,
-		    state == FASTCGI_MORE ? METRIC_HISTORY_CUT_SLOW
-		                          : METRIC_HISTORY_CUT_NO_REQUEST);
+		cut_off(peers, exchange,
+		        state == FASTCGI_MORE ? METRIC_HISTORY_CUT_SLOW
+		                              : METRIC_HISTORY_CUT_NO_REQUEST);
 }
 
 static int64_t end_of(const struct slow_peers *peers, const struct side *side)
@@ -246,7 +247,7 @@ static void cut_overdue(struct slow_peers *peers)
 			                        most_bytes, &reason);
 			pthread_mutex_unlock(&peers->lock);
 			if (exchange != NULL)
-				cut(peers, exchange, reason);
+				cut_off(peers, exchange, reason);
 		} while (exchange != NULL);
 	}
 }

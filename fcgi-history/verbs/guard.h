@@ -7,7 +7,7 @@
 #include "verbs/request.h"
 
 enum guard_verdict {
-	GUARD_ALLOWED, /* request->sender says who asks, if that is known */
+	GUARD_ALLOWED, /* request->sender is the user, if known */
 	GUARD_REFUSED, /* the error is the answer */
 	/* Nothing is known of the token of request->verification: once that is done
 	 * the guard is to be asked again. */

@@ -53,9 +53,10 @@ static void add_to_page(void *context, const struct message *m)
 	message_render(m, page->buffer);
 }
 
-static bool read_page(const struct history_source *source, struct request *request,
-                      const struct store_range *range, struct page *page,
-                      struct store_page *found)
+static bool read_range(const struct history_source *source,
+                       struct request *request,
+                       const struct store_range *range, struct page *page,
+                       struct store_page *found)
 {
 	buffer_clear(&request->exchange.response.body);
 	page_begin(page, &request->exchange.response.body, &request->route.room);
@@ -215,12 +216,12 @@ void history_page(const struct history_source *source, struct request *request)
 		response_set_problem(&request->exchange.response, wrong);
 		return;
 	}
-	if (!read_page(source, request, &wanted.range, &page, &found))
+	if (!read_range(source, request, &wanted.range, &page, &found))
 		return;
 	bool reset = is_dead(source, &wanted.cursor, &found.end);
 	if (reset) {
 		wanted.range = newest;
-		if (!read_page(source, request, &newest, &page, &found))
+		if (!read_range(source, request, &newest, &page, &found))
 			return;
 	}
 	finish_page(source, request, &wanted.range, &found, &page, reset);

@@ -14,8 +14,8 @@ enum {
 
 /* Reads the body to the length that was announced; without one there is none
  * (RFC 3875 section 4.1.2). */
-static bool read_body(const struct limits_settings *limits,
-                      struct request *request)
+static bool read_sent_body(const struct limits_settings *limits,
+                           struct request *request)
 {
 	struct text header = request_variable(request, "CONTENT_LENGTH");
 	int64_t size = 0;
@@ -51,7 +51,7 @@ static bool read_submission(const struct limits_settings *limits,
 	if (gateway_has_twice(request->exchange.gateway, "HTTP_IDEMPOTENCY_KEY"))
 		wrong = (struct problem){PROBLEM_BAD_PARAMETER,
 		                         "Idempotency-Key is given twice"};
-	if (wrong.type == PROBLEM_NONE && !read_body(limits, request))
+	if (wrong.type == PROBLEM_NONE && !read_sent_body(limits, request))
 		return false;
 	source.body = buffer_text(&request->body);
 	if (wrong.type == PROBLEM_NONE)

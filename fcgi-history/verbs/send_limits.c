@@ -39,8 +39,9 @@ static int64_t seconds(int64_t us)
 }
 
 /* draft-ietf-httpapi-ratelimit-headers-07. */
-static void tell(struct bucket_rule rule, const struct bucket_state *state,
-                 bool good, struct buffer *headers)
+static void add_limit_headers(struct bucket_rule rule,
+                              const struct bucket_state *state, bool good,
+                              struct buffer *headers)
 {
 	int64_t wait = seconds(state->wait_us);
 
@@ -84,8 +85,8 @@ bool send_limits_take(struct send_limits *limits,
 	pthread_mutex_unlock(&limits->lock);
 	/* A room's is nobody's business until it is empty. */
 	if (of_user.has_one && !good)
-		tell(room_rule, &of_room, good, headers);
+		add_limit_headers(room_rule, &of_room, good, headers);
 	else
-		tell(user_rule, &of_user, good, headers);
+		add_limit_headers(user_rule, &of_user, good, headers);
 	return good;
 }

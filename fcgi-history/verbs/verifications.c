@@ -46,8 +46,8 @@ static void prove(struct access *access, struct verification *v)
 	v->is_done = true;
 }
 
-/* Before its owner has it, who may come with the next at once. */
-static void leave(struct verifications *all)
+/* Before its owner has it, as they may come with the next at once. */
+static void leave_queue(struct verifications *all)
 {
 	pthread_mutex_lock(&all->lock);
 	all->count--;
@@ -62,7 +62,7 @@ static void *verify_until_stopped(void *argument)
 	thread_give_way();
 	while ((v = wait_for_token(all)) != NULL) {
 		prove(all->access, v);
-		leave(all);
+		leave_queue(all);
 		all->done(all->context, v);
 	}
 	return NULL;

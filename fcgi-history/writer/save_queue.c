@@ -37,7 +37,7 @@ void save_queue_put(struct save_queue *queue, struct save *first,
 {
 	pthread_mutex_lock(&queue->lock);
 	last->next = NULL;
-	/* Whoever takes is awake as long as there is something. */
+	/* The thread that takes is awake as long as there is something. */
 	if (queue->first == NULL)
 		pthread_cond_signal(&queue->filled);
 	*queue->last = first;
@@ -68,7 +68,7 @@ static bool wait(struct save_queue *queue, const struct timespec *until)
 }
 
 /* Cuts the chain that is taken off the queue. */
-static struct save *cut(struct save_queue *queue, size_t most)
+static struct save *cut_chain(struct save_queue *queue, size_t most)
 {
 	struct save *first = queue->first, *last = first;
 
@@ -93,7 +93,7 @@ struct save *save_queue_take(struct save_queue *queue, size_t most,
 	while (queue->first == NULL && !queue->ended &&
 	       wait(queue, wait_ms < 0 ? NULL : &until))
 		;
-	first = cut(queue, most);
+	first = cut_chain(queue, most);
 	*ended = first == NULL && queue->ended;
 	pthread_mutex_unlock(&queue->lock);
 	return first;

@@ -212,7 +212,7 @@ static void count_outcomes(struct save **saves, size_t count)
 		metrics_add(metrics[saves[i]->outcome], 1);
 }
 
-static bool append_all(struct saver *saver, size_t count)
+static bool append_batch(struct saver *saver, size_t count)
 {
 	int64_t began_us = clock_monotonic_us();
 	bool saved = store_append(saver->store, saver->appends, count,
@@ -242,7 +242,7 @@ void saver_save(struct saver *saver, struct save **saves, size_t count)
 	for (size_t i = 0; i < count; i++)
 		if (!saves[i]->ephemeral)
 			saver->appends[appends++].message = saves[i]->message;
-	bool saved = appends == 0 || append_all(saver, appends);
+	bool saved = appends == 0 || append_batch(saver, appends);
 	set_outcomes(saver, saves, count, saved);
 	publish(saver, saves, count);
 	count_outcomes(saves, count);
