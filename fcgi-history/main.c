@@ -1,7 +1,7 @@
 /* longroom-history: takes messages, keeps them, gives them back.
  *
- * As a daemon it serves FastCGI: some threads accept and answer, one writes, one
- * waits for slow peers.
+ * As a daemon it serves FastCGI: some threads accept and answer (worker.h), one
+ * writes (writer.h), one watches over them (supervisor.h).
  * Started by a web server as CGI it answers the one request and ends. An operator
  * has it begin an incarnation of the log. */
 #include <signal.h>
