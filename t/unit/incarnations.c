@@ -230,32 +230,18 @@ struct fixture {
 	struct store *writer, *other;
 };
 
-static struct store *open_store(struct fixture *f, enum store_access access)
-{
-	struct buffer error = {0};
-	struct store *store = store_new(&f->settings.store, access, &error);
-
-	expect(store != NULL, "%.*s", TEXT_ARGS(buffer_text(&error)));
-	return store;
-}
-
 static int set_up(void **state)
 {
 	struct fixture *f = memory_get(sizeof *f);
-	struct buffer assignment = {0}, error = {0};
 
 	f->folder = folder_make();
 	f->path = path_in(f->folder, "longroom.db");
 	f->record_path = path_in(f->folder, "longroom.db-acknowledged");
 	settings_init(&f->settings);
 	f->settings.store.busy_timeout = 100;
-	buffer_printf(&assignment, "store.url=sqlite:%s", f->path);
-	buffer_add(&assignment, "", 1);
-	assert_true(settings_override(&f->settings, assignment.data, &error));
-	buffer_release(&assignment);
-	buffer_release(&error);
-	f->writer = open_store(f, STORE_WRITE);
-	f->other = open_store(f, STORE_WRITE);
+	settings_use_sqlite(&f->settings, f->path);
+	f->writer = store_of(&f->settings, STORE_WRITE);
+	f->other = store_of(&f->settings, STORE_WRITE);
 	*state = f;
 	return 0;
 }
@@ -308,7 +294,7 @@ static uint32_t append(struct store *store, int count)
 static void open_again(struct fixture *f)
 {
 	store_free(f->writer);
-	f->writer = open_store(f, STORE_WRITE);
+	f->writer = store_of(&f->settings, STORE_WRITE);
 	expect(store_connect(f->writer), "%s", store_error(f->writer));
 }
 
@@ -361,7 +347,7 @@ static char *make_backup(struct fixture *f, int count)
 	open_again(f);
 	store_free(f->writer);
 	copy_file(f->path, backup);
-	f->writer = open_store(f, STORE_WRITE);
+	f->writer = store_of(&f->settings, STORE_WRITE);
 	append(f->writer, 5);
 	return backup;
 }
@@ -370,7 +356,7 @@ static void restore(struct fixture *f, const char *backup)
 {
 	store_free(f->writer);
 	copy_file(backup, f->path);
-	f->writer = open_store(f, STORE_WRITE);
+	f->writer = store_of(&f->settings, STORE_WRITE);
 	expect(store_connect(f->writer), "%s", store_error(f->writer));
 }
 
@@ -434,7 +420,7 @@ static void an_original_put_back_is_noticed(void **state)
 
 	store_free(f->writer);
 	copy_file(f->path, original);
-	f->writer = open_store(f, STORE_WRITE);
+	f->writer = store_of(&f->settings, STORE_WRITE);
 	restore(f, backup);
 	uint32_t between = append(f->writer, 1);
 	restore(f, original);
@@ -492,7 +478,7 @@ static void a_record_of_another_log_is_none(void **state)
 
 	store_free(f->writer);
 	assert_int_equal(unlink(f->path), 0);
-	f->writer = open_store(f, STORE_WRITE);
+	f->writer = store_of(&f->settings, STORE_WRITE);
 	append(f->writer, 1);
 	assert_int_equal(count_of(f->writer), 1);
 	restore(f, backup);
@@ -528,7 +514,7 @@ static void a_backup_put_under_a_writer_is_noticed(void **state)
 	uint32_t after = append(f->writer, 6);
 	assert_true(after != before);
 	assert_int_equal(standing_of(f->writer, before, 5), STANDING_PASSED);
-	f->other = open_store(f, STORE_WRITE);
+	f->other = store_of(&f->settings, STORE_WRITE);
 	free(backup);
 }
 
@@ -618,7 +604,7 @@ static void the_operator_begins_one_where_nobody_writes(void **state)
 	       store_error(f->other));
 	assert_true(end.log != before);
 	assert_int_equal(end.newest, 3);
-	f->writer = open_store(f, STORE_WRITE);
+	f->writer = store_of(&f->settings, STORE_WRITE);
 	assert_true(append(f->writer, 1) == end.log);
 	assert_int_equal(count_of(f->writer), 2);
 	assert_int_equal(standing_of(f->writer, before, 3), STANDING_GOOD);
@@ -665,7 +651,7 @@ static void the_oldest_are_forgotten_in_the_end(void **state)
 	           " UPDATE newest_incarnation SET tag = (SELECT tag FROM incarnations"
 	           " ORDER BY number DESC LIMIT 1)");
 	assert_true(store_begin_incarnation(f->other, &end));
-	f->writer = open_store(f, STORE_WRITE);
+	f->writer = store_of(&f->settings, STORE_WRITE);
 	assert_int_equal(count_of(f->writer), INCARNATIONS_MAX);
 	assert_int_equal(standing_of(f->writer, before, 1), STANDING_UNKNOWN);
 	assert_int_equal(standing_of(f->writer, end.log, 3), STANDING_GOOD);

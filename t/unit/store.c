@@ -45,13 +45,7 @@ struct fixture {
 
 static void choose_sqlite_url(struct fixture *f)
 {
-	struct buffer assignment = {0}, error = {0};
-
-	buffer_printf(&assignment, "store.url=sqlite:%s", f->path);
-	buffer_add(&assignment, "", 1);
-	assert_true(settings_override(&f->settings, assignment.data, &error));
-	buffer_release(&assignment);
-	buffer_release(&error);
+	settings_use_sqlite(&f->settings, f->path);
 }
 
 static void execute_on(const char *path, const char *sql)
@@ -74,28 +68,7 @@ static const struct backend sqlite = {"SQLite", choose_sqlite_url,
                                       execute_sqlite};
 static const struct backend *const backends[] = {&sqlite};
 
-static void file_read(const char *path, struct buffer *bytes)
-{
-	FILE *file = fopen(path, "r");
-	char data[4096];
-	size_t size;
-
-	expect(file != NULL, "%s", path);
-	while ((size = fread(data, 1, sizeof data, file)) > 0)
-		buffer_add(bytes, data, size);
-	fclose(file);
-}
-
 /* ---- A store of the test's own ---- */
-
-static struct store *open_store(struct fixture *f, enum store_access access)
-{
-	struct buffer error = {0};
-	struct store *store = store_new(&f->settings.store, access, &error);
-
-	expect(store != NULL, "%.*s", TEXT_ARGS(buffer_text(&error)));
-	return store;
-}
 
 static int set_up(void **state)
 {
@@ -107,8 +80,8 @@ static int set_up(void **state)
 	settings_init(&f->settings);
 	f->settings.store.busy_timeout = BUSY_MS;
 	f->backend->choose_url(f);
-	f->writer = open_store(f, STORE_WRITE);
-	f->reader = open_store(f, STORE_READ);
+	f->writer = store_of(&f->settings, STORE_WRITE);
+	f->reader = store_of(&f->settings, STORE_READ);
 	*state = f;
 	return 0;
 }
@@ -969,8 +942,8 @@ static void a_newer_version_is_refused(void **state)
 	store_free(f->writer);
 	store_free(f->reader);
 	execute_on(f->path, "PRAGMA user_version = 1000");
-	f->writer = open_store(f, STORE_WRITE);
-	f->reader = open_store(f, STORE_READ);
+	f->writer = store_of(&f->settings, STORE_WRITE);
+	f->reader = store_of(&f->settings, STORE_READ);
 	assert_fails_with(f->writer, "newer version");
 	assert_fails_with(f->reader, "newer version");
 }
@@ -983,8 +956,8 @@ static void the_database_keeps_its_log_when_opened_anew(void **state)
 	struct log_end before = log_end_of(f, f->reader);
 	store_free(f->writer);
 	store_free(f->reader);
-	f->writer = open_store(f, STORE_WRITE);
-	f->reader = open_store(f, STORE_READ);
+	f->writer = store_of(&f->settings, STORE_WRITE);
+	f->reader = store_of(&f->settings, STORE_READ);
 	struct log_end after = log_end_of(f, f->writer);
 	assert_true(before.log == after.log && after.newest == 1);
 	assert_int_equal(append(f, "room_1", "b"), 2);
@@ -1144,7 +1117,7 @@ static void of_what_creators_save_nothing_is_lost(void **state)
 		pthread_barrier_init(&start, NULL, CREATORS);
 		for (int i = 0; i < CREATORS; i++) {
 			creators[i] = (struct creator){
-				open_store(f, STORE_WRITE), &start, false};
+				store_of(&f->settings, STORE_WRITE), &start, false};
 			threads[i] = thread_start(create_and_save,
 			                          &creators[i]);
 		}
@@ -1169,7 +1142,7 @@ static void a_replaced_database_is_noticed(void **state)
 	other.path = path_in(f->folder, "other.db");
 	settings_init(&other.settings);
 	choose_sqlite_url(&other);
-	other.writer = open_store(&other, STORE_WRITE);
+	other.writer = store_of(&other.settings, STORE_WRITE);
 	append_many(&other, "room_1", 3);
 	store_free(other.writer);
 

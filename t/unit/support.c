@@ -1,5 +1,5 @@
-/* What the unit tests share: folders, JSON that has to be valid, numbers that
- * are the same in every run. */
+/* What the unit tests share: folders, stores, JSON that has to be valid, numbers
+ * that are the same in every run. */
 #include "unit.h"
 
 #include <dirent.h>
@@ -63,6 +63,38 @@ void file_write(const char *path, struct text text)
 	assert_non_null(file);
 	assert_int_equal(fwrite(text.data, 1, text.size, file), text.size);
 	assert_int_equal(fclose(file), 0);
+}
+
+void file_read(const char *path, struct buffer *bytes)
+{
+	FILE *file = fopen(path, "r");
+	char data[4096];
+	size_t size;
+
+	expect(file != NULL, "%s", path);
+	while ((size = fread(data, 1, sizeof data, file)) > 0)
+		buffer_add(bytes, data, size);
+	fclose(file);
+}
+
+void settings_use_sqlite(struct settings *settings, const char *path)
+{
+	struct buffer assignment = {0}, error = {0};
+
+	buffer_printf(&assignment, "store.url=sqlite:%s", path);
+	buffer_add(&assignment, "", 1);
+	assert_true(settings_override(settings, assignment.data, &error));
+	buffer_release(&assignment);
+	buffer_release(&error);
+}
+
+struct store *store_of(const struct settings *settings, enum store_access access)
+{
+	struct buffer error = {0};
+	struct store *store = store_new(&settings->store, access, &error);
+
+	expect(store != NULL, "%.*s", TEXT_ARGS(buffer_text(&error)));
+	return store;
 }
 
 json_object *json_read(struct text text)

@@ -14,6 +14,8 @@
 
 #include "base/buffer.h"
 #include "codec/room_name.h"
+#include "config/settings.h"
+#include "store/store.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof(array)[0])
 
@@ -48,6 +50,13 @@ void folder_remove(char *folder);
 /* Returns folder/name, caller frees. */
 char *path_in(const char *folder, const char *name);
 void file_write(const char *path, struct text text);
+/* Adds all that the file has. */
+void file_read(const char *path, struct buffer *bytes);
+
+/* Sets store.url to the database at this path. */
+void settings_use_sqlite(struct settings *settings, const char *path);
+/* A store of these settings, which it borrows, for store_free(). */
+struct store *store_of(const struct settings *settings, enum store_access access);
 
 /* Parses all of the text, which has to be valid JSON; caller puts. */
 json_object *json_read(struct text text);

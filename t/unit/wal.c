@@ -105,13 +105,8 @@ static void read_whole(const struct made *made, const char *name,
                        struct buffer *bytes)
 {
 	char *path = path_in(made->folder, name);
-	FILE *file = fopen(path, "rb");
-	int c;
 
-	expect(file != NULL, "%s", path);
-	while ((c = fgetc(file)) != EOF)
-		buffer_add(bytes, &(char){(char)c}, 1);
-	fclose(file);
+	file_read(path, bytes);
 	free(path);
 }
 
