@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 
 #include "base/journal.h"
 #include "base/memory.h"
+#include "store/sqlite/private.h"
 #include "store/sqlite/wal.h"
 
 /* ---- Whose a WAL is ---- */
@@ -339,8 +339,7 @@ enum check side_files_check_database(const struct sqlite_paths *paths,
 	sqlite3_close(db);
 	if (code == SQLITE_OK)
 		return why->size == 0 ? CHECK_SOUND : CHECK_DAMAGED;
-	return code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? CHECK_DAMAGED
-	                                                       : CHECK_FAILED;
+	return sqlite_is_damage(code) ? CHECK_DAMAGED : CHECK_FAILED;
 }
 
 static bool remove_file(const char *path)
