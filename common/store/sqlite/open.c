@@ -161,7 +161,7 @@ static bool is_log(const struct sqlite_store *s)
 
 	if (fd >= 0)
 		close(fd);
-	return good && sqlite_is_our_application(head);
+	return good && sqlite_is_our_application(&found);
 }
 
 /* Nobody has this database open. A -shm that is there anyway is in use for another

@@ -200,7 +200,7 @@ static inline struct text sqlite_column_text(sqlite3_stmt *statement, int column
 bool sqlite_set_up_schema(struct sqlite_store *s);
 
 /* Whether a database file that begins like this is, or was, a log. */
-bool sqlite_is_our_application(const uint8_t *head);
+bool sqlite_is_our_application(const struct database_head *head);
 /* What a database file that begins like this is worth; adds it to *found in words.
  * size is less than SCHEMA_HEAD_BYTES if the file has no more. */
 enum { SCHEMA_HEAD_BYTES = 108 };

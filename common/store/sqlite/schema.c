@@ -164,22 +164,14 @@ static const char *const migrations[SCHEMA_VERSION] = {
 
 /* Where SQLite has them in a database's first page. */
 enum {
-	VERSION_AT = 60,
-	APPLICATION_AT = 68,
 	TABLES_PAGE_AT = 100, /* of the schema's table */
 	TABLES_COUNT_AT = 103,
 	LEAF_OF_TABLE = 0x0d,
 };
 
-static uint32_t big_32(const uint8_t *at)
+bool sqlite_is_our_application(const struct database_head *head)
 {
-	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 |
-	       (uint32_t)at[2] << 8 | at[3];
-}
-
-bool sqlite_is_our_application(const uint8_t *head)
-{
-	return big_32(head + APPLICATION_AT) == APPLICATION_ID;
+	return head->application == APPLICATION_ID;
 }
 
 static bool has_tables(const uint8_t *head)
@@ -234,9 +226,9 @@ enum store_prospect sqlite_judge_head(const uint8_t *head, size_t size,
 		                         "right one in its place");
 		return STORE_UNUSABLE;
 	}
-	if (sqlite_is_our_application(head))
-		return judge_version(big_32(head + VERSION_AT), access, found);
-	if (big_32(head + APPLICATION_AT) == 0 && !has_tables(head))
+	if (sqlite_is_our_application(&known))
+		return judge_version(known.version, access, found);
+	if (known.application == 0 && !has_tables(head))
 		return judge_empty(access, found);
 	buffer_add_string(found, foreign_file);
 	return STORE_UNUSABLE;

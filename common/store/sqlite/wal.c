@@ -119,8 +119,9 @@ bool database_head_read(const uint8_t head[DATABASE_HEAD_BYTES],
 
 	*found = (struct database_head){
 		.page_bytes = bytes == 1 ? WAL_PAGE_MAX : bytes,
-		.pages = big_32(head + 28),
 		.cookie = big_32(head + COOKIE_AT),
+		.version = big_32(head + 60),
+		.application = big_32(head + 68),
 	};
 	return memcmp(head, "SQLite format 3", 16) == 0 &&
 	       is_page_size(found->page_bytes);

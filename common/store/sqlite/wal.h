@@ -59,8 +59,9 @@ enum { DATABASE_HEAD_BYTES = 100 };
 
 struct database_head {
 	uint32_t page_bytes;
-	uint32_t pages; /* 0: not told */
 	uint32_t cookie;
+	uint32_t version;     /* PRAGMA user_version */
+	uint32_t application; /* PRAGMA application_id */
 };
 
 /* False: it is no SQLite database. */
