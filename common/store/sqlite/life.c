@@ -109,7 +109,7 @@ static enum own_file compare_file(struct sqlite_store *s,
 
 	if (found != FILE_IS_OWN)
 		return found;
-	if (!sqlite_query_number(s, "PRAGMA data_version", &version))
+	if (!sqlite_read_data_version(s, &version))
 		return FILE_IS_UNKNOWN;
 	bool is_plain = life_equal(file.now, log.now) &&
 	                head->cookie == file.cookie;
@@ -175,7 +175,7 @@ void sqlite_see_files(struct sqlite_store *s)
 	struct mark mark;
 
 	sqlite_files_differ(s, &s->seen);
-	sqlite_query_number(s, "PRAGMA data_version", &s->seen_version);
+	sqlite_read_data_version(s, &s->seen_version);
 	s->file_life = (struct life){0, 0};
 	if (read_file(s, SQLITE_FCNTL_FILE_POINTER, 0, bytes, sizeof bytes) ==
 	            SQLITE_OK &&

@@ -338,6 +338,9 @@ bool sqlite_has_ids_left(struct sqlite_store *s);
  * if there are others by now. */
 bool sqlite_read_end(struct sqlite_store *s, struct log_end *end);
 
+/* Moves when another connection has committed, and for nothing else. */
+bool sqlite_read_data_version(struct sqlite_store *s, int64_t *version);
+
 /* The parts of a read that is of one moment. */
 bool sqlite_begin_read(struct sqlite_store *s, struct log_end *end);
 bool sqlite_finish_read(struct sqlite_store *s, bool good);

@@ -6,7 +6,7 @@ enum { ENTRY_BYTES = 128 }; /* what a message counts beside its texts */
 /* In LOG_AFTER. */
 enum { COLUMN_ROOM_ID = 7, COLUMN_ROOM_NAME = 8 };
 
-static bool read_data_version(struct sqlite_store *s, int64_t *version)
+bool sqlite_read_data_version(struct sqlite_store *s, int64_t *version)
 {
 	sqlite3_stmt *statement = sqlite_prepare(s, DATA_VERSION);
 
@@ -69,7 +69,7 @@ static bool look_at_log_end(struct sqlite_store *s, struct log_end *end)
 {
 	int64_t version;
 
-	if (!read_data_version(s, &version))
+	if (!sqlite_read_data_version(s, &version))
 		return false;
 	if (version != s->data_version &&
 	    (!sqlite_begin_read(s, &s->end) || !sqlite_look_for_low_ids(s) ||
