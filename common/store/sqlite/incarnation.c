@@ -89,7 +89,7 @@ static const char *why_to_begin(const struct sqlite_store *s,
 	               : NULL;
 }
 
-static bool read_first(struct sqlite_store *s, uint32_t *first)
+bool sqlite_read_first(struct sqlite_store *s, uint32_t *first)
 {
 	int64_t identity;
 	bool good = sqlite_query_number(s, "SELECT identity FROM log", &identity);
@@ -108,7 +108,7 @@ bool sqlite_recognise(struct sqlite_store *s)
 	acknowledged_file_close(s->acknowledged);
 	s->acknowledged = acknowledged_file_open(s->path);
 	acknowledged_file_hold(s->acknowledged);
-	if (!read_first(s, &s->first) || !sqlite_begin_read(s, &end) ||
+	if (!sqlite_read_first(s, &s->first) || !sqlite_begin_read(s, &end) ||
 	    !sqlite_run(s, COMMIT))
 		return fail_by_error(s);
 	s->why_to_begin = why_to_begin(s, found ? &record : NULL, &end);
@@ -158,7 +158,7 @@ bool sqlite_know_newest(struct sqlite_store *s)
 
 	if (read_pager_version(s) == s->pager_version)
 		return true;
-	if (!sqlite_read_end(s, &end) || !read_first(s, &first))
+	if (!sqlite_read_end(s, &end) || !sqlite_read_first(s, &first))
 		return false;
 	s->is_set_back = first != s->first ||
 	                 (acknowledged_file_read(s->path, &record) &&

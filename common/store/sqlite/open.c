@@ -290,17 +290,14 @@ static bool has_own_index(struct sqlite_store *s)
 
 static bool set_up_connection(struct sqlite_store *s)
 {
-	int64_t identity;
 	struct mark mark;
 
 	sqlite3_extended_result_codes(s->db, 1);
 	sqlite3_busy_timeout(s->db, s->busy_timeout_ms);
 	if (!sqlite_set_up_schema(s))
 		return false;
-	if (!sqlite_query_number(s, "SELECT identity FROM log", &identity) ||
-	    !sqlite_read_mark(s, &mark))
+	if (!sqlite_read_first(s, &s->first) || !sqlite_read_mark(s, &mark))
 		return sqlite_note_error(s);
-	s->first = (uint32_t)identity;
 	incarnations_clear(&s->incarnations);
 	s->data_version = -1;
 	sqlite_see_files(s);

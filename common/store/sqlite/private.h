@@ -276,6 +276,9 @@ void sqlite_finish_wal(struct sqlite_store *s);
 
 /* ---- incarnation.c ---- */
 
+/* Reads the log's first tag, by which it is known for all its life. */
+bool sqlite_read_first(struct sqlite_store *s, uint32_t *first);
+
 /* Has a writer that has just opened the database, or found it set back, look
  * whether it has all that was acknowledged. Under the folder's lock. */
 bool sqlite_recognise(struct sqlite_store *s);
