@@ -15,7 +15,6 @@ static const char *const statements[STATEMENT_COUNT] = {
 	[BEGIN_READ] = "BEGIN",
 	[BEGIN_WRITE] = "BEGIN IMMEDIATE",
 	[COMMIT] = "COMMIT",
-	[ROLLBACK] = "ROLLBACK",
 	[MARK] = "SAVEPOINT message",
 	[KEEP_SINCE_MARK] = "RELEASE message",
 	[UNDO_SINCE_MARK] = "ROLLBACK TO message",
