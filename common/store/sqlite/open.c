@@ -86,15 +86,13 @@ static bool refuse_journal(struct sqlite_store *s)
  * it. If not, they had another file open under this name and have not noticed. */
 static bool join_others(struct sqlite_store *s, pid_t holder)
 {
-	struct buffer tag = {0};
-	enum side_files found = side_files_examine(&s->paths, &tag);
+	enum side_files found = side_files_examine(&s->paths);
 
 	sqlite_paths_mend_modes(&s->paths);
 	for (int i = 0; i < TRIES && found == SIDE_FILES_FOREIGN; i++) {
 		nanosleep(&try_pause, NULL);
-		found = side_files_examine(&s->paths, &tag);
+		found = side_files_examine(&s->paths);
 	}
-	buffer_release(&tag);
 	if (found != SIDE_FILES_FOREIGN)
 		return true;
 	snprintf(s->error, sizeof s->error,
@@ -118,11 +116,9 @@ static enum check check(struct sqlite_store *s, const char *what)
 /* A reader leaves what is there as it is. */
 static bool examine_as_reader(struct sqlite_store *s)
 {
-	struct buffer tag = {0};
-	enum side_files found = side_files_examine(&s->paths, &tag);
+	enum side_files found = side_files_examine(&s->paths);
 	pid_t holder = file_shm_holder(s->paths.shm);
 
-	buffer_release(&tag);
 	if (side_files_have_foreign_journal(&s->paths))
 		return refuse_journal(s);
 	if (holder != 0) {
@@ -168,11 +164,9 @@ static bool is_log(const struct sqlite_store *s)
  * file, or by nobody. */
 static bool clear_as_writer(struct sqlite_store *s)
 {
-	struct buffer tag = {0};
-	enum side_files found = side_files_examine(&s->paths, &tag);
+	enum side_files found = side_files_examine(&s->paths);
 	bool good = true;
 
-	buffer_release(&tag);
 	sqlite_paths_mend_modes(&s->paths);
 	if (side_files_have_foreign_journal(&s->paths))
 		return refuse_journal(s);

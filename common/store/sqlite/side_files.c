@@ -143,8 +143,8 @@ static enum side_files examine_pair(struct pair *pair)
 	return fits ? judge(pair) : SIDE_FILES_FOREIGN;
 }
 
-enum side_files side_files_examine(const struct sqlite_paths *paths,
-                                   struct buffer *tag)
+/* The name of the log that the WAL belongs to, as far as it is known, goes to tag. */
+static enum side_files examine(const struct sqlite_paths *paths, struct buffer *tag)
 {
 	struct pair pair = {
 		.database = open(paths->database, O_RDONLY | O_CLOEXEC | O_NONBLOCK),
@@ -164,6 +164,15 @@ enum side_files side_files_examine(const struct sqlite_paths *paths,
 		close(pair.database);
 	if (pair.wal >= 0)
 		close(pair.wal);
+	return found;
+}
+
+enum side_files side_files_examine(const struct sqlite_paths *paths)
+{
+	struct buffer tag = {0};
+	enum side_files found = examine(paths, &tag);
+
+	buffer_release(&tag);
 	return found;
 }
 
@@ -200,13 +209,11 @@ static bool find_head_in(int wal, uint8_t *head, size_t size)
 bool side_files_find_head(const struct sqlite_paths *paths, uint8_t *head,
                           size_t size)
 {
-	struct buffer tag = {0};
-	bool is_foreign = side_files_examine(paths, &tag) == SIDE_FILES_FOREIGN;
+	bool is_foreign = side_files_examine(paths) == SIDE_FILES_FOREIGN;
 	int wal = is_foreign ? -1
 	                     : open(paths->wal, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	bool found = wal >= 0 && find_head_in(wal, head, size);
 
-	buffer_release(&tag);
 	if (wal >= 0)
 		close(wal);
 	return found;
@@ -353,7 +360,7 @@ static bool remove_file(const char *path)
 bool side_files_set_aside(const struct sqlite_paths *paths, const char *why)
 {
 	struct buffer tag = {0};
-	bool is_empty = side_files_examine(paths, &tag) == SIDE_FILES_NONE;
+	bool is_empty = examine(paths, &tag) == SIDE_FILES_NONE;
 	bool good = is_empty ? remove_file(paths->wal)
 	                     : file_set_aside(paths->wal, tag.data, why);
 
@@ -397,7 +404,7 @@ static void try_to_bring_back(const struct sqlite_paths *paths, const char *asid
 
 void side_files_bring_back(const struct sqlite_paths *paths)
 {
-	struct buffer name = {0}, why = {0};
+	struct buffer name = {0};
 	struct sqlite_paths pair = *paths;
 	struct mark mark;
 	int fd = open(paths->database, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -411,8 +418,7 @@ void side_files_bring_back(const struct sqlite_paths *paths)
 	buffer_add(&name, "", 1);
 	pair.wal = name.data;
 	if (access(pair.wal, F_OK) == 0 &&
-	    side_files_examine(&pair, &why) == SIDE_FILES_OURS)
+	    side_files_examine(&pair) == SIDE_FILES_OURS)
 		try_to_bring_back(paths, pair.wal);
 	buffer_release(&name);
-	buffer_release(&why);
 }

@@ -15,10 +15,8 @@ enum side_files {
 	SIDE_FILES_IN_DOUBT, /* it can't be told by a mark */
 };
 
-/* Whose the WAL beside the database is. The name of the log that it belongs to,
- * as far as it is known, goes to tag. Opens the database as a file. */
-enum side_files side_files_examine(const struct sqlite_paths *paths,
-                                   struct buffer *tag);
+/* Whose the WAL beside the database is. Opens the database as a file. */
+enum side_files side_files_examine(const struct sqlite_paths *paths);
 
 /* The database's first bytes, at most a page of the smallest size, as the WAL beside
  * it has them. False: it has none, or belongs to another. Opens the database as a
