@@ -195,9 +195,9 @@ static bool prepare_place(struct sqlite_store *s)
 
 	if (!sqlite_is_let_in(s))
 		return false;
-	if (database.is_there && sqlite_place_shares(s, &database))
+	if (database.is_there && sqlite_place_is_connected(s, &database))
 		return true;
-	if (sqlite_place_is_busy(s))
+	if (sqlite_place_is_connected(s, NULL))
 		return sqlite_fail(s, "the database was replaced a moment ago");
 	if (!database.is_there)
 		return s->access == STORE_READ || begin_log(s);

@@ -82,8 +82,8 @@ static bool is_connected(struct sqlite_store *s, const struct file_look *databas
 	return connected;
 }
 
-static bool others_connected(const struct sqlite_store *s,
-                             const struct file_look *database)
+bool sqlite_place_is_connected(const struct sqlite_store *s,
+                               const struct file_look *database)
 {
 	for (struct sqlite_store *other = s->place->first; other != NULL;
 	     other = other->next)
@@ -91,17 +91,6 @@ static bool others_connected(const struct sqlite_store *s,
 		    is_connected(other, database))
 			return true;
 	return false;
-}
-
-bool sqlite_place_is_busy(const struct sqlite_store *s)
-{
-	return others_connected(s, NULL);
-}
-
-bool sqlite_place_shares(const struct sqlite_store *s,
-                         const struct file_look *database)
-{
-	return others_connected(s, database);
 }
 
 void sqlite_place_revoke(const struct sqlite_store *s)

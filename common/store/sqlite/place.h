@@ -42,10 +42,9 @@ void sqlite_place_leave(struct sqlite_store *s);
 
 /* The rest needs that lock, and no `use`. The caller's store is taken. */
 
-/* Whether another store of this place is connected: to any file, or to this. */
-bool sqlite_place_is_busy(const struct sqlite_store *s);
-bool sqlite_place_shares(const struct sqlite_store *s,
-                         const struct file_look *database);
+/* Whether another store of this place is connected to this file; NULL: to any. */
+bool sqlite_place_is_connected(const struct sqlite_store *s,
+                               const struct file_look *database);
 
 /* Disconnects all others of this place; waits for reads under way. */
 void sqlite_place_revoke(const struct sqlite_store *s);
