@@ -369,10 +369,10 @@ static void tell_written_over(const struct sqlite_store *s)
 
 /* The other connections of the process hold the files as well, and would keep the
  * checkpoint from its end. */
-static void let_go_as_writer(struct sqlite_store *s, enum own_file is_own)
+static void let_go_as_writer(struct sqlite_store *s, enum own_file is_own,
+                             bool is_moved)
 {
-	struct sqlite_seen now;
-	bool is_moved = sqlite_files_differ(s, &now), is_emptied = false;
+	bool is_emptied = false;
 
 	if (is_own != FILE_IS_FOREIGN && !is_moved)
 		return;
@@ -388,12 +388,13 @@ static void let_go_as_writer(struct sqlite_store *s, enum own_file is_own)
 void sqlite_let_go(struct sqlite_store *s)
 {
 	enum own_file is_own = sqlite_is_own_file(s);
-	struct file_look now = file_look_at(s->paths.database);
+	struct sqlite_seen now;
+	bool is_moved = sqlite_files_differ(s, &now);
 
 	if (is_own == FILE_IS_FOREIGN &&
-	    file_is_same(&now, &s->seen.database))
+	    file_is_same(&now.database, &s->seen.database))
 		tell_written_over(s);
 	if (s->access == STORE_WRITE)
-		let_go_as_writer(s, is_own);
+		let_go_as_writer(s, is_own, is_moved);
 	sqlite_disconnect(s);
 }
