@@ -89,10 +89,6 @@ struct log_page {
 	int64_t upto; /* all that the log has up to here was read */
 };
 
-/* Rows that others have written may be longer than any message: such are passed
- * over, and so are those without a room or with an id below 1. */
-enum { STORE_ROW_BYTES_MAX = 4 << 20 };
-
 /* Why nothing can be saved any more once log_end.newest is the highest number. */
 extern const char store_no_id_left[];
 

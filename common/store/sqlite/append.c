@@ -1,4 +1,5 @@
 /* Messages into the log. */
+#include "store/room_id.h"
 #include "store/sqlite/private.h"
 
 #include <stdio.h>
@@ -34,10 +35,9 @@ static bool add_named_room(struct sqlite_store *s, const struct room_name *room,
 static bool find_or_add_room(struct sqlite_store *s, const struct room_name *room,
                              int64_t *id)
 {
-	if (room->number > 0) {
-		*id = room->number;
+	*id = room_id_of(room);
+	if (*id != 0)
 		return add_numbered_room(s, room);
-	}
 	return sqlite_find_room(s, room, id) &&
 	       (*id != 0 || add_named_room(s, room, id));
 }

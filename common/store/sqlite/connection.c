@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "os/folder.h"
+#include "store/room_id.h"
 #include "store/sqlite/place.h"
 
 #define COLUMNS \
@@ -24,15 +25,13 @@ static const char *const statements[STATEMENT_COUNT] = {
 		" WHERE name = 'messages'), 0), changes, upheavals, tag"
 		" FROM change_count, newest_incarnation",
 	[INCARNATIONS] = "SELECT tag, began FROM incarnations ORDER BY number",
-	/* Other ids are those of numbered rooms, whatever name they are given. */
 	[FIND_ROOM] = "SELECT room_id FROM rooms WHERE name = ?1 AND room_id < 0",
 	[ADD_NUMBERED_ROOM] =
 		"INSERT OR IGNORE INTO rooms (room_id, name) VALUES (?1, ?2)",
 	[ADD_NAMED_ROOM] =
-		/* Nobody counts from what somebody else has put at the lower end. */
 		"INSERT INTO rooms (room_id, name)"
 		" VALUES (min(0, coalesce((SELECT min(room_id) FROM rooms"
-		"  WHERE room_id > -4611686018427387904), 0)) - 1, ?1)"
+		"  WHERE room_id > " ROOM_ID_FLOOR "), 0)) - 1, ?1)"
 		" RETURNING room_id",
 	[FIND_REPEATED] = "SELECT id, content = ?4 FROM messages"
 	                  " WHERE room_id = ?1 AND sender_id = ?2"

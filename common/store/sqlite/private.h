@@ -316,10 +316,7 @@ bool sqlite_read_changes(void *connection, int64_t since,
                          struct room_change *rooms, size_t most, size_t *count,
                          int64_t *upto, struct log_end *end);
 
-/* ---- foreign.c ---- */
-
-/* Tells the operator, once, of a row that nobody can be given. */
-void sqlite_pass_over(int64_t id, const char *why);
+/* ---- rows.c ---- */
 
 /* Fills in all but the room, borrowed from the row. False: it is passed over. */
 bool sqlite_read_message(sqlite3_stmt *row, struct message *m);

@@ -1,4 +1,6 @@
 /* Pages of rooms and of the log. */
+#include "store/foreign.h"
+#include "store/room_id.h"
 #include "store/sqlite/private.h"
 
 enum { ENTRY_BYTES = 128 }; /* what a message counts beside its texts */
@@ -93,8 +95,8 @@ bool sqlite_log_end(void *connection, struct log_end *end)
 bool sqlite_find_room(struct sqlite_store *s, const struct room_name *room,
                       int64_t *id)
 {
-	*id = room->number;
-	if (room->number > 0)
+	*id = room_id_of(room);
+	if (*id != 0)
 		return true;
 	sqlite3_stmt *statement = sqlite_prepare(s, FIND_ROOM);
 	if (statement == NULL)
@@ -308,7 +310,7 @@ static bool read_log_row(sqlite3_stmt *row, struct message *m)
 		return false;
 	if (sqlite_read_room_name(row, COLUMN_ROOM_ID, COLUMN_ROOM_NAME, &m->room))
 		return true;
-	sqlite_pass_over(m->id, "its room_id is of no room");
+	foreign_pass_over(m->id, "its room_id is of no room");
 	return false;
 }
 

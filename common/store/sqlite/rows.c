@@ -1,0 +1,51 @@
+/* What stands in a row, as SQLite gives it: a column may be of any type, for others
+ * write to the tables too. */
+#include "store/foreign.h"
+#include "store/room_id.h"
+#include "store/sqlite/private.h"
+
+bool sqlite_read_message(sqlite3_stmt *row, struct message *m)
+{
+	m->id = sqlite3_column_int64(row, 0);
+	m->sender_id = sqlite_column_text(row, 1);
+	m->sender_name = sqlite_column_text(row, 2);
+	m->sender_type = sqlite_column_text(row, 3);
+	m->content = sqlite_column_text(row, 4);
+	m->client_id = sqlite_column_text(row, 5);
+	m->sent_ms = sqlite3_column_int64(row, 6);
+	return foreign_may_be_given(m);
+}
+
+bool sqlite_read_room_name(sqlite3_stmt *row, int id_column, int name_column,
+                           struct room_name *room)
+{
+	struct text name = {0};
+	int64_t room_id = 0;
+
+	if (sqlite3_column_type(row, id_column) == SQLITE_INTEGER)
+		room_id = sqlite3_column_int64(row, id_column);
+	if (sqlite3_column_type(row, name_column) == SQLITE_TEXT)
+		name = sqlite_column_text(row, name_column);
+	return room_id_read(room_id, name, room);
+}
+
+bool sqlite_look_for_low_ids(struct sqlite_store *s)
+{
+	sqlite3_stmt *statement = sqlite_prepare(s, LOWEST_ID);
+
+	if (statement == NULL || sqlite3_step(statement) != SQLITE_ROW)
+		return false;
+	if (sqlite3_column_type(statement, 0) != SQLITE_NULL &&
+	    sqlite3_column_int64(statement, 0) < 1)
+		foreign_pass_over(sqlite3_column_int64(statement, 0),
+		                  "its id is below 1");
+	return sqlite3_reset(statement) == SQLITE_OK;
+}
+
+bool sqlite_has_ids_left(struct sqlite_store *s)
+{
+	struct log_end end;
+
+	return !sqlite_read_end(s, &end) || end.newest < INT64_MAX ||
+	       sqlite_fail(s, store_no_id_left);
+}
