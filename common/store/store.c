@@ -137,8 +137,12 @@ bool store_read_room(struct store *store, const struct room_name *room,
                      const struct store_range *range, store_visit *visit,
                      void *context, struct store_page *page)
 {
-	return store->backend->read_room(store->connection, room, range, visit,
-	                                 context, page);
+	struct page_cut cut = page_cut_begin(range, visit, context, page);
+	bool good = store->backend->read_room(store->connection, room, &cut);
+
+	if (good)
+		page_cut_end(&cut);
+	return good;
 }
 
 bool store_read_states(struct store *store, const struct room_name *rooms,
@@ -153,8 +157,14 @@ bool store_read_changes(struct store *store, int64_t since,
                         struct room_change *rooms, size_t most, size_t *count,
                         int64_t *upto, struct log_end *end)
 {
-	return store->backend->read_changes(store->connection, since, rooms,
-	                                    most, count, upto, end);
+	struct changes_cut cut = changes_cut_begin(since, rooms, most, end);
+	bool good = store->backend->read_changes(store->connection, &cut);
+
+	if (good)
+		changes_cut_end(&cut);
+	*count = cut.count;
+	*upto = cut.upto;
+	return good;
 }
 
 bool store_read_one(struct store *store, const struct room_name *room,
@@ -169,11 +179,20 @@ bool store_read_log(struct store *store, int64_t id, int64_t limit,
                     int64_t bytes, store_visit *visit, void *context,
                     struct log_page *page)
 {
-	return store->backend->read_log(store->connection, id, limit, bytes,
-	                                visit, context, page);
+	struct log_cut cut = log_cut_begin(id, limit, bytes, visit, context, page);
+	bool good = store->backend->read_log(store->connection, &cut);
+
+	if (good)
+		log_cut_end(&cut);
+	return good;
 }
 
 bool store_find_tail(struct store *store, int64_t bytes, int64_t *id)
 {
-	return store->backend->find_tail(store->connection, bytes, id);
+	struct tail_cut cut = {.bytes = bytes};
+	bool good = store->backend->find_tail(store->connection, &cut);
+
+	if (good)
+		*id = tail_cut_end(&cut);
+	return good;
 }

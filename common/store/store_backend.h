@@ -4,7 +4,7 @@
 #define LONGROOM_STORE_BACKEND_H
 
 #include "config/settings.h"
-#include "store/log.h"
+#include "store/cut.h"
 
 struct store_backend {
 	const char *scheme; /* of store.url, with the colon */
@@ -29,21 +29,16 @@ struct store_backend {
 	                    store_visit_bus *visit, void *context);
 	void (*tend)(void *connection);
 	bool (*read_room)(void *connection, const struct room_name *room,
-	                  const struct store_range *range, store_visit *visit,
-	                  void *context, struct store_page *page);
+	                  struct page_cut *cut);
 	bool (*read_states)(void *connection, const struct room_name *rooms,
 	                    size_t count, struct room_state *states,
 	                    struct log_end *end);
-	bool (*read_changes)(void *connection, int64_t since,
-	                     struct room_change *rooms, size_t most,
-	                     size_t *count, int64_t *upto, struct log_end *end);
+	bool (*read_changes)(void *connection, struct changes_cut *cut);
 	bool (*read_one)(void *connection, const struct room_name *room,
 	                 int64_t id, store_visit *visit, void *context,
 	                 struct log_end *end, bool *found);
-	bool (*read_log)(void *connection, int64_t id, int64_t limit,
-	                 int64_t bytes, store_visit *visit, void *context,
-	                 struct log_page *page);
-	bool (*find_tail)(void *connection, int64_t bytes, int64_t *id);
+	bool (*read_log)(void *connection, struct log_cut *cut);
+	bool (*find_tail)(void *connection, struct tail_cut *cut);
 };
 
 extern const struct store_backend store_sqlite;

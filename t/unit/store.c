@@ -472,6 +472,34 @@ static void pages_are_read_in_each_direction(void **state)
 	}
 }
 
+/* A hundred quotes are two hundred bytes of JSON, and a message is 128 beside. */
+static void bytes_cut_a_page_alike_in_each_direction(void **state)
+{
+	static const struct {
+		struct store_range range;
+		const char *ids;
+	} rows[] = {
+		{{STORE_AFTER, 0, 1000, 700}, "1 2 3 "},
+		{{STORE_AFTER, 8, 1000, 700}, "9 10 "},
+		{{STORE_BEFORE, 11, 1000, 700}, "8 9 10 "},
+		{{STORE_BEFORE, 3, 1000, 700}, "1 2 "},
+		{{STORE_NEWEST, 0, 1000, 700}, "8 9 10 "},
+		{{STORE_NEWEST, 0, 2, 700}, "9 10 "},
+		{{STORE_NEWEST, 0, 1000, 1}, "10 "},
+	};
+	char quotes[101] = {0};
+	struct fixture *f = *state;
+
+	memset(quotes, '"', sizeof quotes - 1);
+	for (int i = 0; i < 10; i++)
+		append(f, "room_1", quotes);
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		read_range(f, "room_1", rows[i].range);
+		expect(text_is(buffer_text(&f->ids), rows[i].ids),
+		       "row %zu: %.*s", i, TEXT_ARGS(buffer_text(&f->ids)));
+	}
+}
+
 static void a_page_says_where_it_begins_and_ends(void **state)
 {
 	struct fixture *f = *state;
@@ -1285,6 +1313,8 @@ static const struct CMUnitTest tests_of_all[] = {
                    a_client_id_may_repeat_within_a_batch),
 	WITH_STORE("pages are read in each direction and say if there is more",
                    pages_are_read_in_each_direction),
+	WITH_STORE("a page is cut alike by bytes in each direction",
+	           bytes_cut_a_page_alike_in_each_direction),
 	WITH_STORE("a page says where it begins and ends",
                    a_page_says_where_it_begins_and_ends),
 	WITH_STORE("a room that does not exist is empty",

@@ -21,57 +21,41 @@ bool sqlite_find_hole(struct sqlite_store *s, int64_t room_id, int64_t upto,
 	return good;
 }
 
-/* False: SQLite has an error. A room without a name was never heard of. */
 static bool take_change(struct sqlite_store *s, sqlite3_stmt *row,
-                        struct room_change *rooms, size_t *count,
-                        const struct log_end *end)
+                        struct changes_cut *cut)
 {
-	struct room_change *change = &rooms[*count];
+	struct text name;
+	int64_t room_id;
 
-	if (!sqlite_read_room_name(row, COLUMN_ROOM_ID, COLUMN_NAME,
-	                           &change->room))
-		return true;
-	change->edited = sqlite3_column_int(row, COLUMN_EDITED);
-	(*count)++;
-	return sqlite_read_room_state(s, sqlite3_column_int64(row, COLUMN_ROOM_ID),
-	                              end, &change->state);
+	sqlite_column_room(row, COLUMN_ROOM_ID, COLUMN_NAME, &room_id, &name);
+	struct room_state *state = changes_cut_take(
+		cut, sqlite3_column_int64(row, COLUMN_CHANGED),
+		sqlite3_column_int(row, COLUMN_EDITED), room_id, name);
+	return state == NULL || sqlite_read_room_state(s, room_id, cut->end, state);
 }
 
-static bool read_changes(struct sqlite_store *s, int64_t since,
-                         struct room_change *rooms, size_t most, size_t *count,
-                         int64_t *upto, const struct log_end *end)
+static bool read_changes(struct sqlite_store *s, struct changes_cut *cut)
 {
 	sqlite3_stmt *row = sqlite_prepare(s, ROOMS_CHANGED);
-	size_t seen = 0;
 	int code;
 
 	if (row == NULL)
 		return false;
-	sqlite3_bind_int64(row, 1, since);
-	sqlite3_bind_int64(row, 2, (int64_t)most);
-	while ((code = sqlite3_step(row)) == SQLITE_ROW) {
-		seen++;
-		*upto = sqlite3_column_int64(row, COLUMN_CHANGED);
-		if (!take_change(s, row, rooms, count, end))
-			break;
-	}
+	sqlite3_bind_int64(row, 1, cut->since);
+	sqlite3_bind_int64(row, 2, (int64_t)cut->most);
+	do
+		code = sqlite3_step(row);
+	while (code == SQLITE_ROW && take_change(s, row, cut));
 	sqlite3_reset(row);
-	if (code == SQLITE_DONE && seen < most)
-		*upto = end->changes;
 	return code == SQLITE_DONE;
 }
 
-bool sqlite_read_changes(void *connection, int64_t since,
-                         struct room_change *rooms, size_t most, size_t *count,
-                         int64_t *upto, struct log_end *end)
+bool sqlite_read_changes(void *connection, struct changes_cut *cut)
 {
 	struct sqlite_store *s = connection;
 
-	*count = 0;
-	*upto = since;
 	if (!sqlite_enter(s))
 		return false;
-	bool good = sqlite_begin_read(s, end) &&
-	            read_changes(s, since, rooms, most, count, upto, end);
-	return sqlite_finish_read(s, good);
+	return sqlite_finish_read(s, sqlite_begin_read(s, cut->end) &&
+	                                     read_changes(s, cut));
 }

@@ -65,12 +65,9 @@ static const char *const statements[STATEMENT_COUNT] = {
 	[PAGE_AFTER] = "SELECT " COLUMNS " FROM messages AS m"
 	               " WHERE m.room_id = ?1 AND m.id > ?3"
 	               " ORDER BY m.id LIMIT ?2 + 1",
-	/* What is passed over has no size; json_quote() takes no BLOB. */
-	[SIZES_BEFORE] = "SELECT CASE WHEN length(CAST(content AS BLOB)) > 4194304"
-	                 " THEN 0 ELSE length(CAST("
-	                 "json_quote(CAST(content AS TEXT)) AS BLOB)) END"
-	                 " FROM messages WHERE room_id = ?1 AND id < ?3 AND id > 0"
-	                 " ORDER BY id DESC LIMIT ?2",
+	[CONTENTS_BACKWARDS] = "SELECT content FROM messages"
+	                       " WHERE room_id = ?1 AND id < ?3 AND id > 0"
+	                       " ORDER BY id DESC LIMIT ?2",
 	[ONE] = "SELECT " COLUMNS " FROM messages AS m"
 	        " WHERE m.id = ?2 AND m.room_id = ?1",
 	[LOG_AFTER] = "SELECT " COLUMNS ", m.room_id, r.name"

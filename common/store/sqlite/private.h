@@ -45,7 +45,7 @@ enum statement {
 	PAGE_NEWEST,
 	PAGE_BEFORE,
 	PAGE_AFTER,
-	SIZES_BEFORE,
+	CONTENTS_BACKWARDS,
 	ONE,
 	LOG_AFTER,
 	LOG_BACKWARDS,
@@ -311,19 +311,17 @@ bool sqlite_probe(void *connection);
 bool sqlite_find_hole(struct sqlite_store *s, int64_t room_id, int64_t upto,
                       int64_t *id);
 
-/* As in store.h. */
-bool sqlite_read_changes(void *connection, int64_t since,
-                         struct room_change *rooms, size_t most, size_t *count,
-                         int64_t *upto, struct log_end *end);
+/* As in store_backend.h. */
+bool sqlite_read_changes(void *connection, struct changes_cut *cut);
 
 /* ---- rows.c ---- */
 
-/* Fills in all but the room, borrowed from the row. False: it is passed over. */
-bool sqlite_read_message(sqlite3_stmt *row, struct message *m);
+/* Fills in all but the room, borrowed from the row. */
+void sqlite_read_message(sqlite3_stmt *row, struct message *m);
 
-/* Of what is in two columns. False: no client could have asked for this room. */
-bool sqlite_read_room_name(sqlite3_stmt *row, int id_column, int name_column,
-                           struct room_name *room);
+/* What is in two columns, for room_id_read(); borrowed from the row. */
+void sqlite_column_room(sqlite3_stmt *row, int id_column, int name_column,
+                        int64_t *room_id, struct text *name);
 
 /* Tells of rows before the log's begin. False: SQLite has an error. */
 bool sqlite_look_for_low_ids(struct sqlite_store *s);
@@ -353,19 +351,17 @@ bool sqlite_read_room_state(struct sqlite_store *s, int64_t room_id,
 bool sqlite_find_room(struct sqlite_store *s, const struct room_name *room,
                       int64_t *id);
 
-/* As in store.h. */
+/* As in store_backend.h. */
 bool sqlite_log_end(void *connection, struct log_end *end);
 bool sqlite_read_room(void *connection, const struct room_name *room,
-                      const struct store_range *range, store_visit *visit,
-                      void *context, struct store_page *page);
+                      struct page_cut *cut);
 bool sqlite_read_states(void *connection, const struct room_name *rooms,
                         size_t count, struct room_state *states,
                         struct log_end *end);
 bool sqlite_read_one(void *connection, const struct room_name *room, int64_t id,
                      store_visit *visit, void *context, struct log_end *end,
                      bool *found);
-bool sqlite_read_log(void *connection, int64_t id, int64_t limit, int64_t bytes,
-                     store_visit *visit, void *context, struct log_page *page);
-bool sqlite_find_tail(void *connection, int64_t bytes, int64_t *id);
+bool sqlite_read_log(void *connection, struct log_cut *cut);
+bool sqlite_find_tail(void *connection, struct tail_cut *cut);
 
 #endif

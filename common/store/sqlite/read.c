@@ -3,8 +3,6 @@
 #include "store/room_id.h"
 #include "store/sqlite/private.h"
 
-enum { ENTRY_BYTES = 128 }; /* what a message counts beside its texts */
-
 /* In LOG_AFTER. */
 enum { COLUMN_ROOM_ID = 7, COLUMN_ROOM_NAME = 8 };
 
@@ -128,130 +126,87 @@ bool sqlite_read_room_state(struct sqlite_store *s, int64_t room_id,
 	return good;
 }
 
-/* About what the content takes as a JSON string: a control character may need
- * six bytes. */
-static int64_t json_size(struct text content)
+static void bind_range(sqlite3_stmt *row, int64_t room_id, const struct page_cut *cut)
 {
-	size_t escaped = 0;
-
-	for (size_t i = 0; i < content.size; i++)
-		escaped += (unsigned char)content.data[i] < 0x20;
-	return (int64_t)(content.size + 5 * escaped);
+	sqlite3_bind_int64(row, 1, room_id);
+	sqlite3_bind_int64(row, 2, cut->limit);
+	if (cut->range->direction != STORE_NEWEST)
+		sqlite3_bind_int64(row, 3, cut->range->id);
 }
 
-static bool is_full(const struct store_range *range,
-                    const struct store_page *page, int64_t bytes)
+static bool measure_page(struct sqlite_store *s, int64_t room_id,
+                         struct page_cut *cut)
 {
-	return page->count == range->limit ||
-	       (range->bytes > 0 && bytes >= range->bytes);
-}
-
-/* Messages come oldest first, so how many of the newest are within range->bytes
- * has to be known before they are read. */
-static bool fit_backwards(struct sqlite_store *s, int64_t room_id,
-                          struct store_range *range)
-{
-	sqlite3_stmt *row = sqlite_prepare(s, SIZES_BEFORE);
-	int64_t count = 0, bytes = 0;
-	int code = SQLITE_ROW;
+	sqlite3_stmt *row = sqlite_prepare(s, CONTENTS_BACKWARDS);
+	int code;
 
 	if (row == NULL)
 		return false;
-	sqlite3_bind_int64(row, 1, room_id);
-	sqlite3_bind_int64(row, 2, range->limit);
-	sqlite3_bind_int64(row, 3, range->direction == STORE_NEWEST ? INT64_MAX
-	                                                            : range->id);
-	while (bytes < range->bytes && (code = sqlite3_step(row)) == SQLITE_ROW) {
-		bytes += sqlite3_column_int64(row, 0) + ENTRY_BYTES;
-		count++;
-	}
+	bind_range(row, room_id, cut);
+	if (cut->range->direction == STORE_NEWEST)
+		sqlite3_bind_int64(row, 3, INT64_MAX);
+	do
+		code = sqlite3_step(row);
+	while (code == SQLITE_ROW &&
+	       page_cut_measure(cut, sqlite_column_text(row, 0)));
 	sqlite3_reset(row);
-	if (count > 0)
-		range->limit = count;
-	range->bytes = 0;
 	return code == SQLITE_DONE || code == SQLITE_ROW;
 }
 
 static bool read_page(struct sqlite_store *s, int64_t room_id,
-                      const struct room_name *room,
-                      const struct store_range *range, store_visit *visit,
-                      void *context, struct store_page *page)
+                      const struct room_name *room, struct page_cut *cut)
 {
 	static const enum statement by_direction[] = {
 		[STORE_NEWEST] = PAGE_NEWEST,
 		[STORE_BEFORE] = PAGE_BEFORE,
 		[STORE_AFTER] = PAGE_AFTER,
 	};
-	sqlite3_stmt *row = sqlite_prepare(s, by_direction[range->direction]);
+	sqlite3_stmt *row = sqlite_prepare(s, by_direction[cut->range->direction]);
 	struct message m = {.room = *room};
-	int64_t bytes = 0;
 	int code;
 
 	if (row == NULL)
 		return false;
-	sqlite3_bind_int64(row, 1, room_id);
-	sqlite3_bind_int64(row, 2, range->limit);
-	if (range->direction != STORE_NEWEST)
-		sqlite3_bind_int64(row, 3, range->id);
+	bind_range(row, room_id, cut);
 	while ((code = sqlite3_step(row)) == SQLITE_ROW) {
-		if (is_full(range, page, bytes)) {
-			page->more = true;
+		sqlite_read_message(row, &m);
+		if (!page_cut_take(cut, &m))
 			break;
-		}
-		if (sqlite_read_message(row, &m)) {
-			visit(context, &m);
-			if (range->bytes > 0)
-				bytes += json_size(m.content) + ENTRY_BYTES;
-		}
-		page->first = page->count == 0 ? m.id : page->first;
-		page->last = m.id;
-		page->count++;
 	}
 	sqlite3_reset(row);
-	if (range->direction != STORE_AFTER)
-		page->more = page->count > 0 && page->first > page->state.earliest;
 	return code == SQLITE_DONE || code == SQLITE_ROW;
 }
 
-/* Only for a reader from below what was removed at all. */
-static bool find_removed(struct sqlite_store *s, int64_t room_id,
-                         const struct store_range *range,
-                         struct store_page *page)
+static bool read_room(struct sqlite_store *s, int64_t room_id,
+                      const struct room_name *room, struct page_cut *cut)
 {
-	if (range->direction != STORE_AFTER || page->state.pruned <= range->id)
-		return true;
-	return sqlite_find_hole(s, room_id,
-	                        page->more ? page->last : page->end.newest,
-	                        &page->removed);
+	struct store_page *page = cut->page;
+	int64_t upto;
+
+	return sqlite_read_room_state(s, room_id, &page->end, &page->state) &&
+	       (!page_cut_is_measured(cut) || measure_page(s, room_id, cut)) &&
+	       read_page(s, room_id, room, cut) &&
+	       (!page_cut_needs_hole(cut, &upto) ||
+	        sqlite_find_hole(s, room_id, upto, &page->removed));
 }
 
 bool sqlite_read_room(void *connection, const struct room_name *room,
-                             const struct store_range *range,
-                             store_visit *visit, void *context,
-                             struct store_page *page)
+                      struct page_cut *cut)
 {
 	struct sqlite_store *s = connection;
-	struct store_range fitting = *range;
 	int64_t room_id;
 
-	*page = (struct store_page){0};
 	if (!sqlite_enter(s))
 		return false;
-	bool good = sqlite_begin_read(s, &page->end) && sqlite_find_room(s, room, &room_id);
-	if (good && room_id != 0 && range->bytes > 0 &&
-	    range->direction != STORE_AFTER)
-		good = fit_backwards(s, room_id, &fitting);
-	if (good && room_id != 0)
-		good = sqlite_read_room_state(s, room_id, &page->end, &page->state) &&
-		       read_page(s, room_id, room, &fitting, visit, context,
-		                 page) &&
-		       find_removed(s, room_id, range, page);
+	bool good = sqlite_begin_read(s, &cut->page->end) &&
+	            sqlite_find_room(s, room, &room_id) &&
+	            (room_id == 0 || read_room(s, room_id, room, cut));
 	return sqlite_finish_read(s, good);
 }
 
 bool sqlite_read_states(void *connection, const struct room_name *rooms,
-                               size_t count, struct room_state *states,
-                               struct log_end *end)
+                        size_t count, struct room_state *states,
+                        struct log_end *end)
 {
 	struct sqlite_store *s = connection;
 	int64_t room_id;
@@ -280,17 +235,19 @@ static bool read_one(struct sqlite_store *s, int64_t room_id,
 	sqlite3_bind_int64(row, 1, room_id);
 	sqlite3_bind_int64(row, 2, id);
 	int code = sqlite3_step(row);
-	if (code == SQLITE_ROW && sqlite_read_message(row, &m)) {
-		visit(context, &m);
-		*found = true;
+	if (code == SQLITE_ROW) {
+		sqlite_read_message(row, &m);
+		*found = foreign_may_be_given(&m);
+		if (*found)
+			visit(context, &m);
 	}
 	sqlite3_reset(row);
 	return code == SQLITE_ROW || code == SQLITE_DONE;
 }
 
-bool sqlite_read_one(void *connection, const struct room_name *room,
-                            int64_t id, store_visit *visit, void *context,
-                            struct log_end *end, bool *found)
+bool sqlite_read_one(void *connection, const struct room_name *room, int64_t id,
+                     store_visit *visit, void *context, struct log_end *end,
+                     bool *found)
 {
 	struct sqlite_store *s = connection;
 	int64_t room_id;
@@ -304,83 +261,64 @@ bool sqlite_read_one(void *connection, const struct room_name *room,
 	return sqlite_finish_read(s, good);
 }
 
-static bool read_log_row(sqlite3_stmt *row, struct message *m)
+static bool take_log_row(sqlite3_stmt *row, struct log_cut *cut)
 {
-	if (!sqlite_read_message(row, m))
-		return false;
-	if (sqlite_read_room_name(row, COLUMN_ROOM_ID, COLUMN_ROOM_NAME, &m->room))
-		return true;
-	foreign_pass_over(m->id, "its room_id is of no room");
-	return false;
+	struct message m;
+	struct text room_name;
+	int64_t room_id;
+
+	sqlite_read_message(row, &m);
+	sqlite_column_room(row, COLUMN_ROOM_ID, COLUMN_ROOM_NAME, &room_id,
+	                   &room_name);
+	return log_cut_take(cut, &m, room_id, room_name);
 }
 
-static bool read_log(struct sqlite_store *s, int64_t id, int64_t limit,
-                     int64_t bytes, store_visit *visit, void *context,
-                     struct log_page *page)
+static bool read_log(struct sqlite_store *s, struct log_cut *cut)
 {
 	sqlite3_stmt *row = sqlite_prepare(s, LOG_AFTER);
-	struct message m;
-	int64_t count = 0;
-	int code = SQLITE_ROW;
+	int code;
 
 	if (row == NULL)
 		return false;
-	sqlite3_bind_int64(row, 1, id);
-	sqlite3_bind_int64(row, 2, limit);
-	while (bytes > 0 && (code = sqlite3_step(row)) == SQLITE_ROW) {
-		if (read_log_row(row, &m)) {
-			visit(context, &m);
-			bytes -= (int64_t)m.content.size;
-		}
-		page->upto = m.id;
-		bytes -= ENTRY_BYTES;
-		count++;
-	}
+	sqlite3_bind_int64(row, 1, cut->page->upto);
+	sqlite3_bind_int64(row, 2, cut->limit);
+	do
+		code = sqlite3_step(row);
+	while (code == SQLITE_ROW && take_log_row(row, cut));
 	sqlite3_reset(row);
-	if (code == SQLITE_DONE && count < limit)
-		page->upto = page->end.newest;
 	return code == SQLITE_DONE || code == SQLITE_ROW;
 }
 
-bool sqlite_read_log(void *connection, int64_t id, int64_t limit,
-                            int64_t bytes, store_visit *visit, void *context,
-                            struct log_page *page)
+bool sqlite_read_log(void *connection, struct log_cut *cut)
 {
 	struct sqlite_store *s = connection;
 
-	page->upto = id;
 	if (!sqlite_enter(s))
 		return false;
-	bool good = sqlite_begin_read(s, &page->end) &&
-	            read_log(s, id, limit, bytes, visit, context, page);
-	return sqlite_finish_read(s, good);
+	return sqlite_finish_read(s, sqlite_begin_read(s, &cut->page->end) &&
+	                                     read_log(s, cut));
 }
 
-static bool find_tail(struct sqlite_store *s, int64_t bytes, int64_t *id)
+static bool find_tail(struct sqlite_store *s, struct tail_cut *cut)
 {
 	sqlite3_stmt *row = sqlite_prepare(s, LOG_BACKWARDS);
-	int code = SQLITE_DONE;
+	int code;
 
 	if (row == NULL)
 		return false;
-	*id = 0;
-	while (bytes > 0 && (code = sqlite3_step(row)) == SQLITE_ROW) {
-		*id = sqlite3_column_int64(row, 0) - 1;
-		bytes -= sqlite3_column_int64(row, 1) + ENTRY_BYTES;
-	}
-	/* All of it fits: then the tail begins where the log does. */
-	if (code == SQLITE_DONE)
-		*id = 0;
+	do
+		code = sqlite3_step(row);
+	while (code == SQLITE_ROW && tail_cut_take(cut, sqlite3_column_int64(row, 0),
+	                                           sqlite3_column_int64(row, 1)));
 	sqlite3_reset(row);
 	return code == SQLITE_DONE || code == SQLITE_ROW;
 }
 
-bool sqlite_find_tail(void *connection, int64_t bytes, int64_t *id)
+bool sqlite_find_tail(void *connection, struct tail_cut *cut)
 {
 	struct sqlite_store *s = connection;
 
 	if (!sqlite_enter(s))
 		return false;
-	return sqlite_leave(s, find_tail(s, bytes, id) ||
-	                               sqlite_fail_by_database(s));
+	return sqlite_leave(s, find_tail(s, cut) || sqlite_fail_by_database(s));
 }

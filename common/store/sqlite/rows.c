@@ -1,10 +1,9 @@
 /* What stands in a row, as SQLite gives it: a column may be of any type, for others
  * write to the tables too. */
 #include "store/foreign.h"
-#include "store/room_id.h"
 #include "store/sqlite/private.h"
 
-bool sqlite_read_message(sqlite3_stmt *row, struct message *m)
+void sqlite_read_message(sqlite3_stmt *row, struct message *m)
 {
 	m->id = sqlite3_column_int64(row, 0);
 	m->sender_id = sqlite_column_text(row, 1);
@@ -13,20 +12,17 @@ bool sqlite_read_message(sqlite3_stmt *row, struct message *m)
 	m->content = sqlite_column_text(row, 4);
 	m->client_id = sqlite_column_text(row, 5);
 	m->sent_ms = sqlite3_column_int64(row, 6);
-	return foreign_may_be_given(m);
 }
 
-bool sqlite_read_room_name(sqlite3_stmt *row, int id_column, int name_column,
-                           struct room_name *room)
+void sqlite_column_room(sqlite3_stmt *row, int id_column, int name_column,
+                        int64_t *room_id, struct text *name)
 {
-	struct text name = {0};
-	int64_t room_id = 0;
-
+	*room_id = 0;
+	*name = (struct text){0};
 	if (sqlite3_column_type(row, id_column) == SQLITE_INTEGER)
-		room_id = sqlite3_column_int64(row, id_column);
+		*room_id = sqlite3_column_int64(row, id_column);
 	if (sqlite3_column_type(row, name_column) == SQLITE_TEXT)
-		name = sqlite_column_text(row, name_column);
-	return room_id_read(room_id, name, room);
+		*name = sqlite_column_text(row, name_column);
 }
 
 bool sqlite_look_for_low_ids(struct sqlite_store *s)

@@ -1,0 +1,194 @@
+#include "store/cut.h"
+
+#include "store/foreign.h"
+#include "store/room_id.h"
+
+/* ---- A page of a room ---- */
+
+struct page_cut page_cut_begin(const struct store_range *range, store_visit *visit,
+                               void *context, struct store_page *page)
+{
+	*page = (struct store_page){0};
+	return (struct page_cut){
+		.range = range,
+		.visit = visit,
+		.context = context,
+		.page = page,
+		.limit = range->limit,
+	};
+}
+
+/* About what the content takes as a JSON string: a control character may need six
+ * bytes. */
+static int64_t json_size(struct text content)
+{
+	size_t size = content.size;
+
+	for (size_t i = 0; i < content.size; i++) {
+		unsigned char c = (unsigned char)content.data[i];
+
+		size += c < 0x20 ? 5 : c == '"' || c == '\\';
+	}
+	return (int64_t)size;
+}
+
+/* Messages come oldest first, so how many of the newest are within range->bytes has to
+ * be known before they are read. */
+bool page_cut_is_measured(const struct page_cut *cut)
+{
+	return cut->range->bytes > 0 && cut->range->direction != STORE_AFTER;
+}
+
+bool page_cut_measure(struct page_cut *cut, struct text content)
+{
+	if (content.size <= FOREIGN_ROW_BYTES_MAX)
+		cut->bytes += json_size(content);
+	cut->bytes += CUT_ENTRY_BYTES;
+	cut->limit = ++cut->measured;
+	return cut->bytes < cut->range->bytes;
+}
+
+static bool page_is_full(const struct page_cut *cut)
+{
+	return cut->page->count == cut->limit ||
+	       (cut->range->bytes > 0 && cut->range->direction == STORE_AFTER &&
+	        cut->bytes >= cut->range->bytes);
+}
+
+bool page_cut_take(struct page_cut *cut, const struct message *m)
+{
+	struct store_page *page = cut->page;
+
+	if (page_is_full(cut)) {
+		page->more = true;
+		return false;
+	}
+	if (foreign_may_be_given(m)) {
+		cut->visit(cut->context, m);
+		if (cut->range->bytes > 0)
+			cut->bytes += json_size(m->content) + CUT_ENTRY_BYTES;
+	}
+	page->first = page->count == 0 ? m->id : page->first;
+	page->last = m->id;
+	page->count++;
+	return true;
+}
+
+/* Only a reader from below what was removed at all asks, and the room's state knows
+ * already what holds up to the log's end. */
+bool page_cut_needs_hole(struct page_cut *cut, int64_t *upto)
+{
+	struct store_page *page = cut->page;
+
+	if (cut->range->direction != STORE_AFTER ||
+	    page->state.pruned <= cut->range->id)
+		return false;
+	*upto = page->last;
+	if (page->more && page->last < page->state.pruned)
+		return true;
+	page->removed = page->state.pruned;
+	return false;
+}
+
+void page_cut_end(struct page_cut *cut)
+{
+	struct store_page *page = cut->page;
+
+	if (cut->range->direction != STORE_AFTER)
+		page->more = page->count > 0 && page->first > page->state.earliest;
+}
+
+/* ---- The log ---- */
+
+struct log_cut log_cut_begin(int64_t id, int64_t limit, int64_t bytes,
+                             store_visit *visit, void *context,
+                             struct log_page *page)
+{
+	page->upto = id;
+	return (struct log_cut){
+		.visit = visit,
+		.context = context,
+		.page = page,
+		.limit = limit,
+		.bytes = bytes,
+	};
+}
+
+static bool is_of_a_room(struct message *m, int64_t room_id, struct text room_name)
+{
+	if (room_id_read(room_id, room_name, &m->room))
+		return true;
+	foreign_pass_over(m->id, "its room_id is of no room");
+	return false;
+}
+
+bool log_cut_take(struct log_cut *cut, struct message *m, int64_t room_id,
+                  struct text room_name)
+{
+	if (foreign_may_be_given(m) && is_of_a_room(m, room_id, room_name)) {
+		cut->visit(cut->context, m);
+		cut->bytes -= (int64_t)m->content.size;
+	}
+	cut->bytes -= CUT_ENTRY_BYTES;
+	cut->page->upto = m->id;
+	cut->count++;
+	return cut->bytes > 0;
+}
+
+/* All that the log has was read if nothing has cut it. */
+void log_cut_end(struct log_cut *cut)
+{
+	if (cut->bytes > 0 && cut->count < cut->limit)
+		cut->page->upto = cut->page->end.newest;
+}
+
+/* ---- The log's tail ---- */
+
+bool tail_cut_take(struct tail_cut *cut, int64_t id, int64_t size)
+{
+	cut->id = id - 1;
+	cut->bytes -= size + CUT_ENTRY_BYTES;
+	return cut->bytes > 0;
+}
+
+/* If all of it fits, the tail begins where the log does. */
+int64_t tail_cut_end(const struct tail_cut *cut)
+{
+	return cut->bytes > 0 ? 0 : cut->id;
+}
+
+/* ---- Rooms that were changed ---- */
+
+struct changes_cut changes_cut_begin(int64_t since, struct room_change *rooms,
+                                     size_t most, struct log_end *end)
+{
+	return (struct changes_cut){
+		.rooms = rooms,
+		.most = most,
+		.since = since,
+		.upto = since,
+		.end = end,
+	};
+}
+
+struct room_state *changes_cut_take(struct changes_cut *cut, int64_t changed,
+                                    bool edited, int64_t room_id,
+                                    struct text room_name)
+{
+	struct room_change *change = &cut->rooms[cut->count];
+
+	cut->seen++;
+	cut->upto = changed;
+	/* One without a name was never heard of. */
+	if (!room_id_read(room_id, room_name, &change->room))
+		return NULL;
+	change->edited = edited;
+	cut->count++;
+	return &change->state;
+}
+
+void changes_cut_end(struct changes_cut *cut)
+{
+	if (cut->seen < cut->most)
+		cut->upto = cut->end->changes;
+}

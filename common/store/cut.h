@@ -1,0 +1,113 @@
+/* Where a read of the log is cut, and what it then tells of itself: the rules that
+ * every back-end shares. store.c begins and ends a cut; in between a back-end hands it
+ * the rows, in the order that is said here, until a `take` returns false: then no more
+ * rows are wanted, and none must follow. What the read fails with is the back-end's.
+ *
+ * Rows are counted by their texts and CUT_ENTRY_BYTES for each. A limit of bytes ends
+ * a read with the row that reaches it, so a read gives one row at least. Rows that
+ * can't be given to a client (foreign.h) are passed over here, and counted. */
+#ifndef LONGROOM_CUT_H
+#define LONGROOM_CUT_H
+
+#include "store/log.h"
+
+enum { CUT_ENTRY_BYTES = 128 };
+
+/* ---- A page of a room ----
+ *
+ * The back-end sets page->end, and page->state if the room is there. If not, that is
+ * all. Then, with range->direction STORE_NEWEST or STORE_BEFORE:
+ *
+ *   1. if page_cut_is_measured(): contents, from the end of the range backwards, to
+ *      page_cut_measure(), at most `limit` of them;
+ *   2. the last rows of the range, `limit` as that is then, oldest first, to
+ *      page_cut_take().
+ *
+ * With STORE_AFTER:
+ *
+ *   1. the first rows behind range->id, limit + 1, to page_cut_take();
+ *   2. if page_cut_needs_hole(): page->removed. */
+
+struct page_cut {
+	const struct store_range *range;
+	store_visit *visit;
+	void *context;
+	struct store_page *page;
+	int64_t limit; /* rows */
+	int64_t bytes, measured;
+};
+
+/* Borrows all. */
+struct page_cut page_cut_begin(const struct store_range *range, store_visit *visit,
+                               void *context, struct store_page *page);
+
+bool page_cut_is_measured(const struct page_cut *cut);
+bool page_cut_measure(struct page_cut *cut, struct text content);
+bool page_cut_take(struct page_cut *cut, const struct message *m);
+/* True: page->removed is to be the highest id up to *upto that was removed from the
+ * room. Otherwise it is known. */
+bool page_cut_needs_hole(struct page_cut *cut, int64_t *upto);
+
+void page_cut_end(struct page_cut *cut);
+
+/* ---- The log ----
+ *
+ * The back-end sets page->end and hands in the rows behind an id, of all rooms, at
+ * most `limit`. */
+
+struct log_cut {
+	store_visit *visit;
+	void *context;
+	struct log_page *page;
+	int64_t limit; /* rows */
+	int64_t bytes; /* ... and what they may still take */
+	int64_t count;
+};
+
+/* Borrows all. */
+struct log_cut log_cut_begin(int64_t id, int64_t limit, int64_t bytes,
+                             store_visit *visit, void *context,
+                             struct log_page *page);
+
+/* All but the room stands in *m; its number and its name as room_id_read() wants them. */
+bool log_cut_take(struct log_cut *cut, struct message *m, int64_t room_id,
+                  struct text room_name);
+
+void log_cut_end(struct log_cut *cut);
+
+/* ---- The log's tail ----
+ *
+ * The back-end hands in what it has of all rooms, from the end backwards: the id and
+ * the size of a row's texts. */
+
+struct tail_cut {
+	int64_t bytes;
+	int64_t id; /* the tail begins after it */
+};
+
+bool tail_cut_take(struct tail_cut *cut, int64_t id, int64_t size);
+int64_t tail_cut_end(const struct tail_cut *cut);
+
+/* ---- Rooms that were changed ----
+ *
+ * The back-end sets *end and hands in the rooms in the order of their last changes,
+ * from the first behind `since`, at most `most`. */
+
+struct changes_cut {
+	struct room_change *rooms;
+	size_t most, count, seen;
+	int64_t since, upto;
+	struct log_end *end;
+};
+
+/* Borrows all. */
+struct changes_cut changes_cut_begin(int64_t since, struct room_change *rooms,
+                                     size_t most, struct log_end *end);
+
+/* Returns where the room's state goes; NULL: nowhere, it is passed over. */
+struct room_state *changes_cut_take(struct changes_cut *cut, int64_t changed,
+                                    bool edited, int64_t room_id,
+                                    struct text room_name);
+void changes_cut_end(struct changes_cut *cut);
+
+#endif
