@@ -111,10 +111,29 @@ bool store_begin_incarnation(struct store *store, struct log_end *end)
 	return store->backend->begin_incarnation(store->connection, end);
 }
 
+/* One that is refused takes no other along. */
+static enum attempt attempt_append(struct store *store, struct append *appends,
+                                   size_t count, uint32_t *log)
+{
+	enum attempt attempt = store->backend->append(store->connection, appends,
+	                                              count, log);
+
+	if (attempt == ATTEMPT_SPOILT)
+		attempt = store->backend->append_each(store->connection, appends,
+		                                      count, log);
+	return attempt;
+}
+
 bool store_append(struct store *store, struct append *appends, size_t count,
                   uint32_t *log)
 {
-	return store->backend->append(store->connection, appends, count, log);
+	enum attempt attempt = attempt_append(store, appends, count, log);
+
+	if (attempt == ATTEMPT_VOID)
+		attempt = attempt_append(store, appends, count, log);
+	for (size_t i = 0; attempt != ATTEMPT_SAVED && i < count; i++)
+		appends[i].message->id = 0;
+	return attempt == ATTEMPT_SAVED;
 }
 
 bool store_probe(struct store *store)

@@ -5,6 +5,7 @@
 
 #include "config/settings.h"
 #include "store/cut.h"
+#include "store/outcome.h"
 
 struct store_backend {
 	const char *scheme; /* of store.url, with the colon */
@@ -22,8 +23,10 @@ struct store_backend {
 	bool (*log_end)(void *connection, struct log_end *end);
 	const struct incarnations *(*incarnations)(const void *connection);
 	bool (*begin_incarnation)(void *connection, struct log_end *end);
-	bool (*append)(void *connection, struct append *appends, size_t count,
-	               uint32_t *log);
+	enum attempt (*append)(void *connection, struct append *appends, size_t count,
+	                       uint32_t *log);
+	enum attempt (*append_each)(void *connection, struct append *appends,
+	                            size_t count, uint32_t *log);
 	bool (*probe)(void *connection);
 	void (*visit_buses)(void *connection, const char *published,
 	                    store_visit_bus *visit, void *context);

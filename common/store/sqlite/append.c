@@ -2,8 +2,6 @@
 #include "store/room_id.h"
 #include "store/sqlite/private.h"
 
-#include <stdio.h>
-
 static bool add_numbered_room(struct sqlite_store *s, const struct room_name *room)
 {
 	sqlite3_stmt *statement = sqlite_prepare(s, ADD_NUMBERED_ROOM);
@@ -61,10 +59,8 @@ static bool find_repeated(struct sqlite_store *s, struct append *append,
 	int code = sqlite3_step(statement);
 	if (code == SQLITE_ROW) {
 		*found = true;
-		append->message->id = sqlite3_column_int64(statement, 0);
-		append->outcome = sqlite3_column_int(statement, 1)
-		                          ? APPEND_REPEATED
-		                          : APPEND_CONFLICT;
+		outcome_repeated(append, sqlite3_column_int64(statement, 0),
+		                 sqlite3_column_int(statement, 1));
 	}
 	sqlite3_reset(statement);
 	return code == SQLITE_ROW || code == SQLITE_DONE;
@@ -72,7 +68,7 @@ static bool find_repeated(struct sqlite_store *s, struct append *append,
 
 static bool insert(struct sqlite_store *s, struct append *append, int64_t room_id)
 {
-	struct message *m = append->message;
+	const struct message *m = append->message;
 	sqlite3_stmt *statement = sqlite_prepare(s, INSERT);
 
 	if (statement == NULL)
@@ -90,8 +86,8 @@ static bool insert(struct sqlite_store *s, struct append *append, int64_t room_i
 	/* The texts are the caller's and may be gone by the next call. */
 	sqlite3_reset(statement);
 	sqlite3_clear_bindings(statement);
-	append->outcome = APPEND_SAVED;
-	m->id = good ? sqlite3_last_insert_rowid(s->db) : 0;
+	if (good)
+		outcome_saved(append, sqlite3_last_insert_rowid(s->db));
 	return good;
 }
 
@@ -142,11 +138,8 @@ static void refuse(struct sqlite_store *s, struct append *append)
 	bool is_left_out = code == SQLITE_OK || code == SQLITE_DONE;
 
 	s->has_refused_by_error |= code == SQLITE_ERROR;
-	append->message->id = 0;
-	append->outcome = APPEND_REFUSED;
-	snprintf(append->why, sizeof append->why, "%s",
-	         is_left_out ? "a trigger has left it out"
-	                     : sqlite3_errmsg(s->db));
+	outcome_refused(append, is_left_out ? "a trigger has left it out"
+	                                    : sqlite3_errmsg(s->db));
 }
 
 /* Whether there still is a transaction: RAISE(ROLLBACK) in a trigger ends it. */
@@ -218,7 +211,6 @@ static size_t count_refused(const struct append *appends, size_t count)
 static bool insert_each(struct sqlite_store *s, struct append *appends,
                         size_t count)
 {
-	sqlite_end_transaction(s);
 	s->has_refused_by_error = false;
 	for (size_t i = 0; i < count; i++)
 		appends[i].outcome = APPEND_SAVED;
@@ -245,17 +237,6 @@ static bool write_over_failed_commit(struct sqlite_store *s)
 	return good;
 }
 
-/* Of those that are new; 0: none is. */
-static int64_t highest_id(const struct append *appends, size_t count)
-{
-	int64_t highest = 0;
-
-	for (size_t i = 0; i < count; i++)
-		if (appends[i].outcome == APPEND_SAVED)
-			highest = appends[i].message->id;
-	return highest;
-}
-
 static void note_saved(struct sqlite_store *s, const struct append *appends,
                        size_t count, uint32_t *log)
 {
@@ -265,29 +246,16 @@ static void note_saved(struct sqlite_store *s, const struct append *appends,
 	/* data_version does not move for one's own commits. */
 	s->data_version = -1;
 	s->is_locked = false;
-	sqlite_acknowledge(s, highest_id(appends, count));
+	sqlite_acknowledge(s, outcome_highest(appends, count));
 	sqlite_mark_committed(s);
 	sqlite_checkpoint_if_due(s);
 }
 
-/* Says in *again whether another try can't save a message twice. */
-static bool append_all(struct sqlite_store *s, struct append *appends,
-                       size_t count, uint32_t *log, bool *again)
+static enum attempt fail_attempt(struct sqlite_store *s, bool all_inserted)
 {
-	sqlite3_busy_timeout(s->db, s->is_locked ? 0 : s->busy_timeout_ms);
-	bool all_inserted = (insert_all(s, appends, count) ||
-	                     (is_its_own(s) && insert_each(s, appends, count))) &&
-	                    sqlite_mark_if_due(s);
-	if (all_inserted && sqlite_run(s, COMMIT)) {
-		note_saved(s, appends, count, log);
-		return true;
-	}
-	for (size_t i = 0; i < count; i++)
-		appends[i].message->id = 0;
 	if (s->is_set_back) {
 		sqlite_end_transaction(s);
-		*again = true;
-		return false;
+		return ATTEMPT_VOID;
 	}
 	s->is_locked = sqlite_is_locked_out(s);
 	sqlite_note_error(s);
@@ -296,39 +264,73 @@ static bool append_all(struct sqlite_store *s, struct append *appends,
 		sqlite_has_ids_left(s);
 	sqlite_end_transaction(s);
 	if (s->is_locked)
-		return false;
-	*again = !all_inserted || write_over_failed_commit(s);
+		return ATTEMPT_LOCKED;
+	bool is_void = !all_inserted || write_over_failed_commit(s);
 	sqlite_close_in_order(s);
-	return false;
+	return is_void ? ATTEMPT_VOID : ATTEMPT_UNKNOWN;
 }
 
-static bool try_append(struct sqlite_store *s, struct append *appends,
-                       size_t count, uint32_t *log, bool *again)
+static enum attempt commit_batch(struct sqlite_store *s, bool all_inserted,
+                                 const struct append *appends, size_t count,
+                                 uint32_t *log)
 {
-	*again = false;
-	return sqlite_enter(s) &&
-	       sqlite_leave(s, append_all(s, appends, count, log, again));
+	all_inserted = all_inserted && sqlite_mark_if_due(s);
+	if (!all_inserted || !sqlite_run(s, COMMIT))
+		return fail_attempt(s, all_inserted);
+	note_saved(s, appends, count, log);
+	return ATTEMPT_SAVED;
 }
 
-/* What a new connection may better is tried on one at once: the database may
- * have been read-only, or full, when this one was opened. */
-bool sqlite_append(void *connection, struct append *appends, size_t count,
-                          uint32_t *log)
+static enum attempt append_together(struct sqlite_store *s, struct append *appends,
+                                    size_t count, uint32_t *log)
+{
+	bool all_inserted = insert_all(s, appends, count);
+
+	if (all_inserted || !is_its_own(s))
+		return commit_batch(s, all_inserted, appends, count, log);
+	sqlite_end_transaction(s);
+	return ATTEMPT_SPOILT;
+}
+
+static bool enter_to_append(struct sqlite_store *s)
+{
+	if (!sqlite_enter(s))
+		return false;
+	sqlite3_busy_timeout(s->db, s->is_locked ? 0 : s->busy_timeout_ms);
+	return true;
+}
+
+enum attempt sqlite_append(void *connection, struct append *appends, size_t count,
+                           uint32_t *log)
 {
 	struct sqlite_store *s = connection;
-	bool again;
 
-	return try_append(s, appends, count, log, &again) ||
-	       (again && try_append(s, appends, count, log, &again));
+	if (!enter_to_append(s))
+		return ATTEMPT_UNCONNECTED;
+	enum attempt attempt = append_together(s, appends, count, log);
+	sqlite_leave(s, true);
+	return attempt;
+}
+
+enum attempt sqlite_append_each(void *connection, struct append *appends,
+                                size_t count, uint32_t *log)
+{
+	struct sqlite_store *s = connection;
+
+	if (!enter_to_append(s))
+		return ATTEMPT_UNCONNECTED;
+	bool all_inserted = insert_each(s, appends, count);
+	enum attempt attempt = commit_batch(s, all_inserted, appends, count, log);
+	sqlite_leave(s, true);
+	return attempt;
 }
 
 bool sqlite_probe(void *connection)
 {
 	struct sqlite_store *s = connection;
 
-	if (!sqlite_enter(s))
+	if (!enter_to_append(s))
 		return false;
-	sqlite3_busy_timeout(s->db, s->is_locked ? 0 : s->busy_timeout_ms);
 	return sqlite_leave(s, (sqlite_commit_mark(s) ||
 	                        sqlite_fail_by_database(s)) &&
 	                               sqlite_has_ids_left(s));

@@ -117,6 +117,7 @@ const struct store_backend store_sqlite = {
 	.incarnations = sqlite_incarnations,
 	.begin_incarnation = sqlite_begin_incarnation,
 	.append = sqlite_append,
+	.append_each = sqlite_append_each,
 	.probe = sqlite_probe,
 	.visit_buses = sqlite_visit_buses,
 	.tend = sqlite_tend,

@@ -299,10 +299,12 @@ void sqlite_acknowledge(struct sqlite_store *s, int64_t id);
 /* As in store.h. */
 bool sqlite_begin_incarnation(void *connection, struct log_end *end);
 
-/* ---- append.c, as in store.h ---- */
+/* ---- append.c, as in store_backend.h ---- */
 
-bool sqlite_append(void *connection, struct append *appends, size_t count,
-                   uint32_t *log);
+enum attempt sqlite_append(void *connection, struct append *appends, size_t count,
+                           uint32_t *log);
+enum attempt sqlite_append_each(void *connection, struct append *appends,
+                                size_t count, uint32_t *log);
 bool sqlite_probe(void *connection);
 
 /* ---- changes.c ---- */
