@@ -7,11 +7,12 @@
  * full, locked, or replaced by another.
  *
  * Ids are positions in the log: they ascend in commit order and none comes twice
- * within an incarnation of the log (incarnations.h). A store that writes begins
- * one by itself when it finds, as it connects, that the log lacks what was
- * acknowledged (store/sqlite/incarnation.c). Whoever holds positions compares the newest
- * incarnation's tag with that of every answer: another tag, or an end before one
- * seen earlier, means that the list decides which of them are still good.
+ * within an incarnation of the log (incarnations.h). store_backend.h has all that
+ * every log keeps. A store that writes begins an incarnation by itself when it
+ * finds, as it connects, that the log lacks what was acknowledged. A caller that
+ * holds positions compares the newest incarnation's tag with that of every answer:
+ * another tag, or an end before one seen earlier, means that the list decides which
+ * of them are still good.
  *
  * Functions that return false have failed; store_error() says why, for the
  * operator. They have then changed nothing, as far as can be known: when the
