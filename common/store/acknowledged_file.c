@@ -13,7 +13,7 @@
 /* The bytes that are locked: behind the record, where nothing is. */
 enum { HELD_AT = 1024, WRITTEN_AT = 1025 };
 
-/* Whoever writes it takes microseconds. */
+/* A write takes microseconds. */
 enum { WRITE_TRIES = 50, WRITE_TRY_MS = 2 };
 
 static const char suffix[] = "-acknowledged";
@@ -103,8 +103,7 @@ bool acknowledged_file_claim(struct acknowledged_file *file)
 	       beside_lock(&file->beside, F_WRLCK, HELD_AT);
 }
 
-/* Nobody's answer waits for long for somebody who holds the lock and stands
- * still. */
+/* No answer waits long for a process that holds the lock and is stopped. */
 static bool lock_to_write(const struct beside *beside)
 {
 	static const struct timespec pause = {

@@ -1,5 +1,5 @@
-/* What is said of the log, by whoever asks for it (store.h) and by those who keep
- * it (store_backend.h). */
+/* The words in which the log is spoken of: by its callers (store.h) and by its
+ * back-ends (store_backend.h). */
 #ifndef LONGROOM_LOG_H
 #define LONGROOM_LOG_H
 

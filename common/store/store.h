@@ -60,7 +60,7 @@ bool store_log_end(struct store *store, struct log_end *end);
  * store has given, alone or with a page. Borrowed until its next call. */
 const struct incarnations *store_incarnations(const struct store *store);
 
-/* Begins an incarnation where the log ends, for an operator who has put a backup in
+/* Begins an incarnation where the log ends, after an operator has put a backup in
  * place. Takes a store that writes and has not connected. Refused where there is no
  * log, or while another writer has it open. */
 bool store_begin_incarnation(struct store *store, struct log_end *end);

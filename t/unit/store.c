@@ -1387,11 +1387,11 @@ int run_store(void)
 	                    a_removed_database_is_made_anew),
 		WITH_SQLITE("side files of a removed database are not taken",
 	                    side_files_of_a_removed_database_are_not_taken),
-		WITH_SQLITE("who finds no database takes the one that another "
-	                    "made meanwhile, with its side files",
+		WITH_SQLITE("a process that finds no database takes the one that "
+	                    "another made meanwhile, with its side files",
 	                    two_who_create_at_once_share_a_database),
-		WITH_SQLITE("several who make a database at once lose nothing "
-	                    "of what they saved",
+		WITH_SQLITE("several processes that make a database at once lose "
+	                    "nothing of what they saved",
 	                    of_what_creators_save_nothing_is_lost),
 		WITH_SQLITE("a database that was replaced is noticed at once",
 	                    a_replaced_database_is_noticed),

@@ -225,10 +225,10 @@ static bool insert_each(struct sqlite_store *s, struct append *appends,
 }
 
 /* A commit that fails in its last step, the sync, stands in the WAL whole. This
- * connection knows that it is void; but whoever is the first to open the
- * database after a crash, or after a close that can't empty the WAL, would take
- * it for good. So another commit is written over its begin. If its sync fails
- * too, no harm is done: whoever takes that one for good finds no message in it. */
+ * connection knows that it is void. But the first process that opens the database
+ * after a crash, or after a close that can't empty the WAL, would take it as
+ * committed. So another commit is written over its beginning. If its sync fails too,
+ * no harm is done: there is no message in that one. */
 static bool write_over_failed_commit(struct sqlite_store *s)
 {
 	bool good = sqlite_commit_mark(s);

@@ -98,7 +98,7 @@ static void checkpoint(struct sqlite_store *s, int mode)
 			wal->held_since_ms = clock_monotonic_ms();
 		wal->checkpoint_from = wal->frames + AGAIN_FRAMES;
 	}
-	/* It was us who changed the file. */
+	/* We have changed the file ourselves. */
 	sqlite_is_in_place(s);
 	tell(s);
 }
@@ -176,8 +176,8 @@ static bool fail_to_sync(struct sqlite_store *s)
  * read, but is perhaps not on disk, and no later sync of the WAL need bring it
  * there; yet whatever is appended to the WAL would stand on it, and a repeated
  * client_id be answered from it. So all of it goes into the database, and the
- * WAL begins anew. Who has a lock meanwhile had the database open before, and
- * what is read through the WAL that it has open was synced.
+ * WAL begins anew. A process that holds a lock meanwhile had the database open
+ * before, and what is read through the WAL that it has open was synced.
  *
  * SQLite does not look whether the folder's sync succeeds. */
 bool sqlite_settle(struct sqlite_store *s)

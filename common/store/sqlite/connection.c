@@ -224,8 +224,8 @@ bool sqlite_execute(struct sqlite_store *s, const char *sql)
 	return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK;
 }
 
-/* A start is patient and then fails. Later whoever sends waits no longer than for
- * any other lock, and once: until it is gone nobody waits for it again. */
+/* A start waits long and then fails. Later a sender waits no longer than for any other
+ * lock, and once: until the lock is gone, nothing waits for it again. */
 bool sqlite_lock_folder(struct sqlite_store *s, int *lock)
 {
 	struct buffer error = {0};

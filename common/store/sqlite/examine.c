@@ -3,7 +3,7 @@
  * would.
  *
  * A failure that passes by itself, or with a disk that is mended, is not judged
- * here: who connects will see. */
+ * here: it shows when a connection is made. */
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>

@@ -1,5 +1,5 @@
 /* The files of an SQLite database, as files: whether they are still those that
- * were opened, who has them open, and how a side file is set aside. Knows
+ * were opened, which process has them open, and how a side file is set aside. Knows
  * nothing of SQLite but the names and where it puts its locks.
  *
  * A descriptor that is closed takes all locks of the process on its file along

@@ -118,8 +118,8 @@ static enum own_file compare_file(struct sqlite_store *s,
 						 &s->paths, head, &file,
 						 s->file_life);
 	/* Another program has had the log written over, page by page and by SQLite,
-	 * in a WAL that has begun with that. Only who has drawn the file's mark
-	 * knows that it is the newest: a reader may have looked last before the one
+	 * in a WAL that has begun with that. Only the writer that has drawn the
+	 * file's mark knows that it is the newest: a reader may have looked last before the one
 	 * that a backup has was drawn anew. */
 	if (wal == SIDE_FILES_FOREIGN && version != s->seen_version &&
 	    s->wal.own.count > 0 && life_equal(file.now, s->wal.own))

@@ -1,5 +1,5 @@
-/* Opening a database, once it is known whose the side files beside it are; and
- * letting go of one that is no longer in its place, or no longer itself. */
+/* Opening a database, once it is known which database the side files beside it
+ * belong to; and letting go of one that is no longer in its place, or no longer itself. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -184,8 +184,8 @@ static bool clear_as_writer(struct sqlite_store *s)
 	return good;
 }
 
-/* To open a fifo would wait for somebody at its other end. And where we may not read
- * the database we can't tell whose the files beside it are. */
+/* Opening a fifo would wait for a process at its other end. And where we may not read
+ * the database we can't tell which one the files beside it belong to. */
 static bool prepare_place(struct sqlite_store *s)
 {
 	struct file_look database = file_look_at(s->paths.database);

@@ -106,8 +106,8 @@ struct sqlite_store {
 	const char *why_to_begin; /* another incarnation; NULL: there is no need */
 	bool wants_all_anew; /* the next connection can't share what the others of
 	                      * this process have: they end too */
-	/* A lock has outlasted busy_timeout: until it is gone nobody waits for it
-	 * again, lest all who come stand in line. */
+	/* A lock has outlasted busy_timeout: until it is gone nothing waits for it
+	 * again, or requests would queue up behind each other's waits. */
 	bool is_locked;
 	bool folder_is_kept; /* the same for the lock of its folder */
 	bool was_open;
@@ -193,7 +193,7 @@ static inline struct text sqlite_column_text(sqlite3_stmt *statement, int column
 
 /* ---- schema.c ---- */
 
-/* Looks whose file it is before anything in it is changed; a writer then makes
+/* Looks whether the file is a log of ours before anything in it is changed; a writer then makes
  * the tables, or updates them. Says through s->hopeless what can't be mended by
  * trying again. */
 bool sqlite_set_up_schema(struct sqlite_store *s);
@@ -218,8 +218,8 @@ enum store_prospect sqlite_find_refusal(const struct sqlite_store *s,
 
 /* ---- open.c: with the places locked, and the store taken ---- */
 
-/* Opens the database in its place, once it is known whose the side files are. Under
- * the folder's lock. */
+/* Opens the database in its place, once it is known which database the side files
+ * belong to. Under the folder's lock. */
 bool sqlite_open_database(struct sqlite_store *s);
 /* Ends a connection to a database that was moved, replaced or written over, or is
  * damaged. A writer first brings what it has in the WAL into the database that it

@@ -71,8 +71,8 @@ static const char *const migrations[SCHEMA_VERSION] = {
 	"CREATE UNIQUE INDEX messages_by_client_id"
 	"  ON messages (room_id, sender_id, client_id)"
 	"  WHERE client_id IS NOT NULL;"
-	/* Whoever removes messages, be it with another program, leaves a mark, so
-	 * that pollers learn of the gap. */
+	/* A removal of messages leaves a mark, even one by another program, so that
+	 * pollers learn of the gap. */
 	"CREATE TRIGGER messages_removed AFTER DELETE ON messages BEGIN"
 	"  INSERT OR IGNORE INTO rooms (room_id, name)"
 	"    VALUES (old.room_id, 'room_' || old.room_id);"

@@ -13,7 +13,7 @@
 #include "store/sqlite/private.h"
 #include "store/sqlite/wal.h"
 
-/* ---- Whose a WAL is ---- */
+/* ---- Which database a WAL belongs to ---- */
 
 /* A database and a WAL, as files, and what was found in them. */
 struct pair {

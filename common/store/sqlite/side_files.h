@@ -1,5 +1,5 @@
-/* Side files that stand beside a database: whose they are, and what becomes of
- * those of another one (wal.h says how that is known). SQLite would apply
+/* Side files that stand beside a database: whether they belong to it, and what
+ * becomes of those of another one (wal.h says how that is known). SQLite would apply
  * them, and destroy both. */
 #ifndef LONGROOM_SQLITE_SIDE_FILES_H
 #define LONGROOM_SQLITE_SIDE_FILES_H
@@ -15,7 +15,7 @@ enum side_files {
 	SIDE_FILES_IN_DOUBT, /* it can't be told by a mark */
 };
 
-/* Whose the WAL beside the database is. Opens the database as a file. */
+/* Whether the WAL beside the database belongs to it. Opens the database as a file. */
 enum side_files side_files_examine(const struct sqlite_paths *paths);
 
 /* The database's first bytes, at most a page of the smallest size, as the WAL beside

@@ -1,7 +1,7 @@
 /* Which database a WAL belongs to (codec): bytes in, struct out.
  *
  * SQLite applies whatever stands under the name of a database's WAL. Nothing in
- * it says whose it is: inodes differ in a copy of the whole folder, and stay the
+ * it says which database that is: inodes differ in a copy of the whole folder, and stay the
  * same when a backup is copied over the database. So the log carries a mark, in
  * the only row of the table `life`:
  *
