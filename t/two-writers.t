@@ -108,4 +108,24 @@ subtest 'the record is removed while it is in use' => sub {
     $_->stop for $second, $first;
 };
 
+subtest 'links in place of the files beside the database' => sub {
+    my $l = Longroom->start(without => ['nginx']);
+    $l->stop_program('history');
+    my %victim = map { $_ => $l->dir . "/victim$_" } qw(-writers -acknowledged);
+    for my $file (sort keys %victim) {
+        Longroom::spew($victim{$file}, "not ours\n");
+        unlink $l->database . $file;
+        symlink $victim{$file}, $l->database . $file or die "symlink: $!\n";
+    }
+    my $from = $l->log_size('history');
+    $l->start_program('history');
+    # Another that is told of has looked, and so have we.
+    my $second = beside($l);
+    ok $second->wait_log('history', qr/serving/), 'another longroom-history starts';
+    $_->stop_program('history') for $second, $l;
+    is Longroom::slurp($victim{$_}), "not ours\n", "$_: the file that the link leads to is as it was" for sort keys %victim;
+    like $l->log('history', $from), qr/error: can't write \Q${\$l->database}\E-acknowledged: /, 'the missing record is told';
+    $_->stop for $second, $l;
+};
+
 done_testing;

@@ -66,11 +66,18 @@ static int make(const struct beside *file)
 	return fd;
 }
 
+/* Other users who may write to the folder could have a link lead to a file that
+ * only we may write to. */
+static int open_to_write(const struct beside *file)
+{
+	return open(file->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+}
+
 /* Another's file that we may not write to is replaced by one of ours: the folder
  * is ours to write to, or SQLite could not work in it. */
 static int open_or_make(const struct beside *file)
 {
-	int fd = open(file->path, O_RDWR | O_CLOEXEC);
+	int fd = open_to_write(file);
 
 	if (fd < 0 && (errno == EACCES || errno == EPERM) &&
 	    unlink(file->path) != 0)
@@ -79,7 +86,7 @@ static int open_or_make(const struct beside *file)
 		fd = make(file);
 	/* Somebody else has just made it. */
 	if (fd < 0 && errno == EEXIST)
-		fd = open(file->path, O_RDWR | O_CLOEXEC);
+		fd = open_to_write(file);
 	return fd;
 }
 
