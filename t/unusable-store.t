@@ -312,4 +312,13 @@ subtest 'a program that runs goes on' => sub {
     $l->stop;
 };
 
+subtest 'a -wal that may not be read, whose database is gone' => sub {
+    my ($l, $place) = place();
+    Longroom::spew("$place/longroom.db-wal", 'messages');
+    chmod 0600, "$place/longroom.db-wal";
+    starts($l, 'history');
+    is_deeply [map { Longroom::slurp($_) } glob "$place/*-wal.aside-*"], ['messages'], 'is set aside, and not removed';
+    $l->stop;
+};
+
 done_testing;

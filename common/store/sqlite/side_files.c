@@ -10,6 +10,7 @@
 
 #include "base/journal.h"
 #include "base/memory.h"
+#include "os/refusal.h"
 #include "store/sqlite/private.h"
 #include "store/sqlite/wal.h"
 
@@ -357,10 +358,17 @@ static bool remove_file(const char *path)
 	return false;
 }
 
+/* Of one that may not be read nobody knows. */
+static bool may_be_read(const char *path)
+{
+	return file_look_at(path).bytes == 0 || path_lets_us(path, R_OK);
+}
+
 bool side_files_set_aside(const struct sqlite_paths *paths, const char *why)
 {
 	struct buffer tag = {0};
-	bool is_empty = examine(paths, &tag) == SIDE_FILES_NONE;
+	bool is_empty = examine(paths, &tag) == SIDE_FILES_NONE &&
+	                may_be_read(paths->wal);
 	bool good = is_empty ? remove_file(paths->wal)
 	                     : file_set_aside(paths->wal, tag.data, why);
 
