@@ -247,6 +247,13 @@ my @may_pass = (
         qr/a log of version/, refused('longroom.db-shm', 'written'), 1],
     ['an own -wal that may not be written', sub { put_log($_[0]); my $w = "$_[0]/longroom.db-wal"; Longroom::spew($w, ''); chown USER, USER, $w; chmod 0400, $w },
         qr/a log of version/, qr/a log of version/, 1],
+    ["an empty file, beside it a -wal of another user's", sub {
+            my $f = "$_[0]/longroom.db";
+            Longroom::spew($f, '');
+            chown USER, USER, $f;
+            Longroom::spew("$f-wal", 'messages');
+            chmod 0600, "$f-wal";
+        }, qr/it is empty: a log begins in it/, qr/it is empty: longroom-history/, 1],
     ['a read-only file system', sub {
             mount_small($_[0], 'size=4m,mode=0777') or return;
             put_log($_[0]);

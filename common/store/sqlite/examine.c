@@ -96,14 +96,16 @@ static enum store_prospect judge_file(const char *path, struct buffer *found)
 	                                : refuse(path, R_OK, errno, found);
 }
 
-/* One of our own gets the mode of the database when a writer opens that. */
+/* One of our own gets the mode of the database when a writer opens that. Where a log
+ * begins, what is there is set aside. */
 static enum store_prospect judge_wal(const struct sqlite_store *s, int use,
                                      struct buffer *found)
 {
 	const char *path = s->paths.wal;
 	struct stat status;
 
-	if (stat(path, &status) != 0 || status.st_uid == geteuid())
+	if (stat(path, &status) != 0 || status.st_uid == geteuid() ||
+	    file_look_at(s->paths.database).bytes == 0)
 		return STORE_USABLE;
 	if (!path_lets_us(path, R_OK))
 		return refuse(path, R_OK, errno, found);
