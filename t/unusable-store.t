@@ -211,6 +211,19 @@ subtest 'a store of no known kind' => sub {
     $l->stop;
 };
 
+subtest 'a slash behind the path' => sub {
+    my ($l, $place) = place();
+    $l->{settings}{'store.url'} = "sqlite:$place/longroom.db/";
+    for my $program (qw(history pushd)) {
+        for my $run (run_as($l, $program, '-t'), run_as($l, $program)) {
+            is $run->{status} // 'still running', 1, "$program refuses it";
+            like $run->{stderr}, qr{store\.url: \Q$place\E/longroom\.db/ names a folder}, '... and says why';
+        }
+    }
+    is_deeply [glob "$place/*"], [], 'nothing is made';
+    $l->stop;
+};
+
 # ---------------------------------------------------------------- what may pass
 
 sub starts {

@@ -98,9 +98,15 @@ static void sqlite_visit_buses(void *connection, const char *published,
  * like :memory: is none. */
 static bool sqlite_check_address(const char *address, struct buffer *error)
 {
-	if (address[0] != '/')
+	if (address[0] != '/') {
 		buffer_printf(error, "%s is not an absolute path", address);
-	return address[0] == '/';
+		return false;
+	}
+	bool is_folder = address[strlen(address) - 1] == '/';
+	if (is_folder)
+		buffer_printf(error, "%s names a folder, by the slash at its end: "
+		              "name the database in it", address);
+	return !is_folder;
 }
 
 const struct store_backend store_sqlite = {
