@@ -113,6 +113,8 @@ sub refused {
 
 # ---------------------------------------------------------------- what never works
 
+my $LONG = join '/', ('x' x 100) x 5;
+
 # title; what is done to the place; what longroom-history says, and longroom-pushd,
 # or 0 if that starts; and what a GET of CGI is answered with, if not 503.
 my @never = (
@@ -157,6 +159,10 @@ my @never = (
         }, (sub { qr/the file is not a Longroom database/ }) x 2],
     ['a database of a newer version', sub { by_sqlite(put_log($_[0]), 'PRAGMA user_version = 99;') },
         (sub { qr/the database is of a newer version: 99; this program knows up to \d/ }) x 2],
+    ['a path that SQLite does not take', sub { shell("cd $_[0] && mkdir -p $LONG && chown -R " . USER . ' .') },
+        (sub { qr/\d{3} bytes of a path, where SQLite takes \d{3}: File name too long/ }) x 2, undef, "$LONG/longroom.db"],
+    ['a name that leaves no room for those beside it', sub { },
+        (sub { qr/248 bytes of a name, which needs room for 8 more: File name too long/ }) x 2, undef, 'n' x 248],
     ["a -wal of another user's", sub { put_log($_[0]); my $w = "$_[0]/longroom.db-wal"; Longroom::spew($w, 'x' x 4152); chmod 0600, $w },
         sub { refused("$_[0]/longroom.db-wal", 'read') }, 0],
 );

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -44,11 +45,34 @@ static enum store_prospect judge_folder_of(const char *path, struct buffer *foun
 	return prospect;
 }
 
+/* SQLite keeps files beside it: the longest of their names has "-journal" behind. */
+static enum store_prospect judge_name(const struct sqlite_store *s,
+                                      struct buffer *found)
+{
+	enum { BEHIND_BYTES = sizeof "-journal" - 1 };
+	const char *path = s->paths.database;
+	size_t size = strlen(path), name_size = strlen(strrchr(path, '/') + 1);
+	size_t most = (size_t)sqlite3_vfs_find(NULL)->mxPathname - BEHIND_BYTES;
+
+	if (size > most)
+		buffer_printf(found, "%zu bytes of a path, where SQLite takes %zu: %s",
+		              size, most, strerror(ENAMETOOLONG));
+	else if (name_size > NAME_MAX - BEHIND_BYTES)
+		buffer_printf(found, "%zu bytes of a name, which needs room for %d "
+		              "more: %s", name_size, BEHIND_BYTES,
+		              strerror(ENAMETOOLONG));
+	else
+		return STORE_USABLE;
+	return STORE_UNUSABLE;
+}
+
 /* A writer makes a database, but no folder. */
 static enum store_prospect judge_missing(const struct sqlite_store *s,
                                          const struct path_walk *walk,
                                          struct buffer *found)
 {
+	if (walk->is_last && judge_name(s, found) != STORE_USABLE)
+		return STORE_UNUSABLE;
 	if (s->access == STORE_READ)
 		buffer_add_string(found, "there is none yet: ");
 	if (!walk->is_last) {
@@ -81,7 +105,8 @@ static enum store_prospect judge_way(const struct sqlite_store *s,
 
 /* ---- The files ---- */
 
-static enum store_prospect judge_file(const char *path, struct buffer *found)
+static enum store_prospect judge_file(const struct sqlite_store *s, const char *path,
+                                      struct buffer *found)
 {
 	struct stat status;
 
@@ -92,7 +117,7 @@ static enum store_prospect judge_file(const char *path, struct buffer *found)
 			buffer_add_string(found, "it is no regular file");
 		return STORE_UNUSABLE;
 	}
-	return path_lets_us(path, R_OK) ? STORE_USABLE
+	return path_lets_us(path, R_OK) ? judge_name(s, found)
 	                                : refuse(path, R_OK, errno, found);
 }
 
@@ -174,7 +199,7 @@ static enum store_prospect judge_all(const struct sqlite_store *s,
                                      const char *path, struct buffer *found)
 {
 	struct buffer content = {0};
-	enum store_prospect prospect = judge_file(path, found), inside;
+	enum store_prospect prospect = judge_file(s, path, found), inside;
 
 	if (prospect != STORE_USABLE)
 		return prospect;
@@ -213,7 +238,7 @@ enum store_prospect sqlite_find_refusal(const struct sqlite_store *s,
 	if (walk.error != 0) {
 		prospect = judge_way(s, &walk, why);
 	} else {
-		prospect = judge_file(walk.at.data, why);
+		prospect = judge_file(s, walk.at.data, why);
 		if (prospect == STORE_USABLE)
 			prospect = judge_rest(s, walk.at.data, why);
 	}
