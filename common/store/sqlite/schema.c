@@ -228,7 +228,7 @@ enum store_prospect sqlite_judge_head(const uint8_t *head, size_t size,
 	}
 	if (sqlite_is_our_application(&known))
 		return judge_version(known.version, access, found);
-	if (known.application == 0 && !has_tables(head))
+	if (known.application == 0 && known.version == 0 && !has_tables(head))
 		return judge_empty(access, found);
 	buffer_add_string(found, foreign_file);
 	return STORE_UNUSABLE;
@@ -244,9 +244,10 @@ static bool read_schema_version(struct sqlite_store *s, int64_t *version)
 	    !sqlite_query_number(s, "SELECT count(*) FROM sqlite_schema", &tables))
 		return sqlite_note_error(s);
 	s->hopeless = true;
-	if (application != APPLICATION_ID && (application != 0 || tables > 0))
+	if (application != APPLICATION_ID &&
+	    (application != 0 || *version != 0 || tables > 0))
 		return sqlite_fail(s, foreign_file);
-	if (*version > SCHEMA_VERSION) {
+	if (*version < 0 || *version > SCHEMA_VERSION) {
 		snprintf(s->error, sizeof s->error, NEWER_DATABASE,
 		         (unsigned)*version, SCHEMA_VERSION);
 		return false;
