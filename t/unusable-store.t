@@ -351,4 +351,15 @@ subtest 'a -wal that may not be read, whose database is gone' => sub {
     $l->stop;
 };
 
+subtest 'a link to a database that is not there yet' => sub {
+    my ($l, $place) = place();
+    mkdir "$place/there";
+    chown USER, USER, "$place/there";
+    symlink 'there/longroom.db', "$place/longroom.db";
+    starts($l, 'history');
+    ok -s "$place/there/longroom.db", 'it is made where the link leads';
+    unlike $l->log('history'), qr/error:/, 'and works at once';
+    $l->stop;
+};
+
 done_testing;

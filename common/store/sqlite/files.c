@@ -12,6 +12,7 @@
 #include "base/buffer.h"
 #include "base/journal.h"
 #include "base/memory.h"
+#include "os/refusal.h"
 
 /* Where SQLite's unix VFS puts its locks. */
 enum {
@@ -34,9 +35,16 @@ static char *name_with(const char *path, const char *suffix)
 void sqlite_paths_find(struct sqlite_paths *paths, const char *database)
 {
 	char *real = realpath(database, NULL);
+	struct path_walk walk = {0};
 
+	/* A link may lead to one that is still to be made. */
+	if (real == NULL)
+		path_walk(&walk, database);
+	if (walk.error == ENOENT && walk.is_last)
+		database = walk.at.data;
 	sqlite_paths_release(paths);
 	paths->database = name_with(real != NULL ? real : database, "");
+	buffer_release(&walk.at);
 	paths->wal = name_with(paths->database, "-wal");
 	paths->shm = name_with(paths->database, "-shm");
 	paths->journal = name_with(paths->database, "-journal");
