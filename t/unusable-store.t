@@ -277,6 +277,13 @@ my @may_pass = (
             Longroom::spew("$f-wal", 'messages');
             chmod 0600, "$f-wal";
         }, qr/it is empty: a log begins in it/, qr/it is empty: longroom-history/, 1],
+    ['a folder that may not be written, in which all files are there', sub {
+            my $file = put_log($_[0]);
+            my @side = map {"$file$_"} qw(-wal -shm -writers);
+            Longroom::spew($_, '') for @side;
+            chown USER, USER, @side;
+            shell("chown root: $_[0]; chmod 0755 $_[0]");
+        }, qr/a log of version/, qr/a log of version/, 1],
     ['a read-only file system', sub {
             mount_small($_[0], 'size=4m,mode=0777') or return;
             put_log($_[0]);

@@ -153,6 +153,13 @@ static enum store_prospect judge_rest_of_reader(const struct sqlite_store *s,
 	return prospect == STORE_USABLE ? STORE_USABLE : STORE_UNSURE;
 }
 
+/* Then SQLite makes none in the folder. */
+static bool has_side_files(const struct sqlite_store *s)
+{
+	return path_lets_us(s->paths.wal, W_OK) &&
+	       path_lets_us(s->paths.shm, W_OK);
+}
+
 /* A -shm of another user is made anew if nobody uses it, and so is the file that says
  * how far the log was acknowledged. */
 static enum store_prospect judge_rest_of_writer(const struct sqlite_store *s,
@@ -163,7 +170,8 @@ static enum store_prospect judge_rest_of_writer(const struct sqlite_store *s,
 
 	if (!path_lets_us(path, W_OK))
 		return refuse(path, W_OK, errno, found);
-	prospect = judge_folder_of(path, found);
+	prospect = has_side_files(s) ? STORE_USABLE
+	                             : judge_folder_of(path, found);
 	return prospect == STORE_USABLE ? judge_wal(s, W_OK, found) : prospect;
 }
 
