@@ -358,6 +358,24 @@ subtest 'a -wal that may not be read, whose database is gone' => sub {
     $l->stop;
 };
 
+# As containers of a time before faccessat2(2) answer it: not with ENOSYS.
+subtest 'a system that forbids newer calls' => sub {
+    my %prctl = (x86_64 => 157, aarch64 => 167);
+    my $call = $prctl{ (POSIX::uname())[4] } // plan skip_all => 'no number of prctl(2) is known for this machine';
+    my $filter = pack '(SCCL)4', 0x20, 0, 0, 0, 0x15, 0, 1, 439, 6, 0, 0, 0x50001, 6, 0, 0, 0x7fff0000;
+    my ($l, $place) = place();
+    put_log($place);
+    my @command = ($l->_command('history'), '-t');
+    my $pid = open(my $said, '-|') // die "fork: $!\n";
+    if (!$pid) {
+        syscall($call, 38, 1, 0, 0, 0) == 0 && syscall($call, 22, 2, pack('Sx6P', 4, $filter)) == 0 or POSIX::_exit(77);
+        exec @command or POSIX::_exit(126);
+    }
+    like join('', <$said>), qr/a log of version/, '-t finds that it may be used';
+    close $said;
+    $l->stop;
+};
+
 subtest 'a link to a database that is not there yet' => sub {
     my ($l, $place) = place();
     mkdir "$place/there";
