@@ -113,6 +113,7 @@ sub refused {
 
 # ---------------------------------------------------------------- what never works
 
+my $FAR = join '/', ('x' x 110) x 4;
 my $LONG = join '/', ('x' x 100) x 5;
 
 # title; what is done to the place; what longroom-history says, and longroom-pushd,
@@ -120,6 +121,11 @@ my $LONG = join '/', ('x' x 100) x 5;
 my @never = (
     ['a database of another user', sub { my $f = put_log($_[0]); shell("chown root: $f; chmod 0600 $f") },
         sub { refused("$_[0]/longroom.db", 'read') }, sub { refused("$_[0]/longroom.db", 'read') }],
+    ['a database of another user, at the end of a long path', sub {
+            shell("cd $_[0] && mkdir -p $FAR && chown -R " . USER . ' .');
+            my $f = put_log("$_[0]/$FAR");
+            shell("chown root: $f; chmod 0600 $f");
+        }, (sub { refused("$_[0]/$FAR/longroom.db", 'read') }) x 2, undef, "$FAR/longroom.db"],
     ['a database that may be read and not written', sub { my $f = put_log($_[0]); shell("chown root: $f; chmod 0644 $f") },
         sub { refused("$_[0]/longroom.db", 'written') }, 0, 200],
     ['a database of mode 0', sub { my $f = put_log($_[0]); chmod 0, $f },

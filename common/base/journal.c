@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/utf8.h"
 
-enum { LINE_MAX_BYTES = 1024 };
+enum { LINE_MAX_BYTES = 1536 }; /* the path of a database is in one twice */
 
 static const char *program_name = "longroom";
 
