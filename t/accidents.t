@@ -1,10 +1,9 @@
-# What operators do to a database by accident, while the programs run and between
-# two runs (longroom-history(8), FILES). Each row is an accident, and for each is
-# claimed: every message that was answered with 201 and that the file still holds
-# is served, and nothing else; a client that follows is told reset where it lacks
-# something, and gets the next message and nothing else where it does not; nothing
-# is answered with 201 meanwhile that is then lost; the database is sound; and a
-# restart changes nothing of this.
+# Accidents that happen to a database, while the programs run and between two runs
+# (longroom-history(8), FILES). Each row is one accident. After each, the test claims:
+# every message that was answered with 201 and is still in the file is served, and
+# nothing else; a client that follows gets reset if it has messages that the log
+# lacks, otherwise the next message and nothing else; no message is answered with
+# 201 and then lost; the database is sound; and a restart changes none of this.
 
 use strict;
 use warnings;
@@ -44,7 +43,7 @@ my %backup_by = (
     'by VACUUM INTO' => sub { my ($from, $to) = @_; by_sqlite($from, "VACUUM INTO '$to'") },
 );
 
-# Longroom with 60 messages, a backup of the first 30, and a client that has all.
+# Longroom with 60 messages, a backup of the first 30, and a client that has received all.
 sub begin {
     my ($kind) = @_;
     my $l = Longroom->start(operator => 1, settings => { 'limits.user_sends' => 0, 'limits.room_sends' => 0 });
@@ -80,7 +79,7 @@ sub contents {
     my $page = $l->eventually(20, sub {
         my $answer = $l->history('room_26', limit => 1000);
         return $answer->{status} == 200 && $answer;
-    }) or return ['history can not be read'];
+    }) or return ['history cannot be read'];
     return $l->message_contents($page);
 }
 
@@ -96,11 +95,11 @@ sub is_not_started {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $run = Longroom::run([$l->_command('history')], clean_env => 1);
     is $run->{status} // 'still running', 1, 'longroom-history does not start';
-    like $run->{stderr}, $why, 'and says what is wrong';
+    like $run->{stderr}, $why, 'it says what is wrong';
     return;
 }
 
-# Sends until it is saved.
+# Sends until a message is saved.
 sub saved_again {
     my ($l, $content) = @_;
     return $l->eventually(20, sub {
@@ -110,20 +109,20 @@ sub saved_again {
     });
 }
 
-# While there is no log: nothing is saved, and both say so.
+# While there is no log: nothing is saved, and both programs say so.
 sub is_refused {
     my ($l) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my %status = map { $l->post('room_26', 'nowhere')->{status} => 1 } 1 .. 3;
-    ok !$status{201}, 'nothing is answered with 201' or diag join ' ', keys %status;
+    ok !$status{201}, 'no POST is answered with 201' or diag join ' ', keys %status;
     ok $l->eventually(20, sub { $l->operator('history/healthz')->{status} == 503 }),
-        'longroom-history tells that it fails';
+        'longroom-history says that it fails';
     %status = map { $l->post('room_26', 'nowhere')->{status} => 1 } 1 .. 3;
-    ok !$status{201}, 'nor is anything a moment later' or diag join ' ', keys %status;
+    ok !$status{201}, 'nor is any POST a moment later' or diag join ' ', keys %status;
     return;
 }
 
-# What has to be true after it. $log is what the file holds.
+# What must be true after the accident. $log is what the file holds.
 sub is_served {
     my ($l, $cursor, $log, %is) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -131,30 +130,30 @@ sub is_served {
     ok $next, 'messages are saved' or return;
     is_deeply contents($l), [@$log, 'next'], 'history has what the file holds';
     my ($tag) = $l->history('room_26')->{json}{cursor} =~ /\.(\w+)\./;
-    ok $l->eventually(20, sub { (now_of($l) // '') =~ /\.$tag\./ }), 'pushd follows that file';
+    ok $l->eventually(20, sub { (now_of($l) // '') =~ /\.$tag\./ }), 'longroom-pushd follows that file';
     my $page = $l->eventually(20, sub {
         my $answer = $l->poll('room_26', after => $cursor, timeout => 5);
         return $answer->{status} == 200 && ($answer->{json}{count} || $answer->{json}{reset}) && $answer;
     });
     my $told = $page->{json}{reset} ? 'reset' : $page->{json}{gap} ? 'gap' : 'nothing';
-    is $told, $is{reset} ? 'reset' : 'nothing', 'the client that follows is told what it lacks';
-    is_deeply $l->message_contents($page), ['next'], 'and gets the next' if !$is{reset};
-    is $l->message_contents($page)->[-1], 'next', 'and gets the newest' if $is{reset};
-    ok $l->eventually(20, sub { $l->operator("$_/healthz")->{status} == 200 }), "$_ is well" for qw(history pushd);
+    is $told, $is{reset} ? 'reset' : 'nothing', 'the client that follows is told if the log lost messages';
+    is_deeply $l->message_contents($page), ['next'], 'it gets the next message' if !$is{reset};
+    is $l->message_contents($page)->[-1], 'next', 'it gets the newest messages' if $is{reset};
+    ok $l->eventually(20, sub { $l->operator("$_/healthz")->{status} == 200 }), "$_ is healthy" for qw(history pushd);
     is_sound($l);
     $l->restart($_) for qw(history pushd);
     is_deeply contents($l), [@$log, 'next'], 'a restart changes nothing';
-    is saved_again($l, 'last')->{json}{id}, $next->{json}{id} + 1, 'and the next is the next';
+    is saved_again($l, 'last')->{json}{id}, $next->{json}{id} + 1, 'the next message gets the next id';
     is_sound($l);
     return;
 }
 
-# ---------------------------------------------------------------- while they run
+# ---------------------------------------------------------------- while the programs run
 
 for my $kind (sort keys %backup_by) {
     for my $how ('mv %s %s', 'cp %s %s') {
         my $word = substr $how, 0, 2;
-        subtest "$word of a backup made $kind over the database, while they run" => sub {
+        subtest "$word of a backup made $kind over the database, while the programs run" => sub {
             my ($l, $backup, $cursor) = begin($kind);
             shell(sprintf $how, $backup, $l->database);
             is_served($l, $cursor, \@early, reset => 1);
@@ -163,7 +162,7 @@ for my $kind (sort keys %backup_by) {
     }
 }
 
-subtest 'a backup is put in place twice, while they run' => sub {
+subtest 'a backup is put in place twice, while the programs run' => sub {
     my ($l, $backup, $cursor) = begin();
     shell("cp $backup $backup.2; mv $backup " . $l->database);
     ok saved_again($l, 'between'), 'messages are saved';
@@ -172,7 +171,7 @@ subtest 'a backup is put in place twice, while they run' => sub {
     $l->stop;
 };
 
-subtest 'the database is moved elsewhere, and back, while they run' => sub {
+subtest 'the database is moved elsewhere, and back, while the programs run' => sub {
     my ($l, undef, $cursor) = begin();
     my $elsewhere = $l->dir . '/elsewhere.db';
     shell('mv ' . $l->database . " $elsewhere");
@@ -185,7 +184,7 @@ subtest 'the database is moved elsewhere, and back, while they run' => sub {
     $l->stop;
 };
 
-subtest 'the database is moved elsewhere with its side files, and back, while they run' => sub {
+subtest 'the database is moved elsewhere with its side files, and back, while the programs run' => sub {
     my ($l, undef, $cursor) = begin();
     my $place = $l->dir . '/elsewhere';
     mkdir $place;
@@ -197,7 +196,7 @@ subtest 'the database is moved elsewhere with its side files, and back, while th
     $l->stop;
 };
 
-subtest 'the database is removed, while they run' => sub {
+subtest 'the database is removed, while the programs run' => sub {
     my ($l, undef, $cursor) = begin();
     unlink $l->database;
     is_served($l, $cursor, [], reset => 1);
@@ -213,7 +212,7 @@ my %cuts = (
 for my $what (sort keys %cuts) {
     for my $where ('the WAL', 'the file') {
         my $how = $where eq 'the WAL' ? 'cp' : 'mv';
-        subtest "the database is $what, while they run and have all in $where, and then there is a backup by $how" => sub {
+        subtest "the database is $what, while the programs run with everything in $where, then replaced by a backup with $how" => sub {
             my ($l, $backup, $cursor) = begin();
             by_sqlite($l->database, 'PRAGMA wal_checkpoint(TRUNCATE);') if $where eq 'the file';
             shell($cuts{$what}->($l->database));
@@ -226,15 +225,15 @@ for my $what (sort keys %cuts) {
     }
 }
 
-# Its mark is what it was.
-subtest 'pages go bad, and a reader finds it' => sub {
+# The log's tag stays the same.
+subtest 'pages become corrupt, and a reader notices' => sub {
     my ($l, $backup, $cursor) = begin();
     $l->post('room_26', 'z' x 8000) for 1 .. 30;
     by_sqlite($l->database, 'PRAGMA wal_checkpoint(TRUNCATE);');
     ok saved_again($l, 'all is well'), 'messages are saved';
     my $file = $l->database;
     shell("dd if=/dev/urandom of=$file conv=notrunc bs=4096 seek=14 count=60 2>/dev/null");
-    ok $l->eventually(20, sub { $l->history('room_26', limit => 1000)->{status} == 503 }), 'history can not be read';
+    ok $l->eventually(20, sub { $l->history('room_26', limit => 1000)->{status} == 503 }), 'history cannot be read';
     is_refused($l);
     ok $l->wait_log('history', qr/damaged/, 5), 'the log says why';
     shell("mv $backup $file");
@@ -243,7 +242,7 @@ subtest 'pages go bad, and a reader finds it' => sub {
 };
 
 for my $suffix ('-wal', '-shm') {
-    subtest "the $suffix is removed, while they run" => sub {
+    subtest "the $suffix is removed, while the programs run" => sub {
         my ($l, undef, $cursor) = begin();
         unlink $l->database . $suffix;
         is_served($l, $cursor, [@early, @late]);
@@ -256,20 +255,20 @@ my %others = (
     "another program's database"  => sub { by_sqlite($_[0], 'CREATE TABLE notes (text); INSERT INTO notes VALUES (1);') },
 );
 for my $what (sort keys %others) {
-    subtest "$what is put in the database's place and the database back, while they run" => sub {
+    subtest "$what replaces the database and the database is put back, while the programs run" => sub {
         my ($l, undef, $cursor) = begin();
         $others{$what}->($l->dir . '/other');
         my $bytes = Longroom::slurp($l->dir . '/other');
         shell('mv ' . $l->database . ' ' . $l->dir . '/elsewhere.db; cp ' . $l->dir . '/other ' . $l->database);
         is_refused($l);
-        ok Longroom::slurp($l->database) eq $bytes, 'what is there is left as it is';
+        ok Longroom::slurp($l->database) eq $bytes, 'the file there is left alone';
         shell('mv ' . $l->dir . '/elsewhere.db ' . $l->database);
         is_served($l, $cursor, [@early, @late]);
         $l->stop;
     };
 }
 
-subtest 'another log is put in place with its side files, while they run' => sub {
+subtest 'another log is put in place with its side files, while the programs run' => sub {
     my ($other) = begin();
     kill_all($other);
     my ($l, undef, $cursor) = begin();
@@ -280,9 +279,9 @@ subtest 'another log is put in place with its side files, while they run' => sub
     $other->stop;
 };
 
-# ---------------------------------------------------------------- no accidents
+# ---------------------------------------------------------------- not accidents
 
-# What other programs may do to a log, in any order.
+# What other programs may do to a log at any time.
 my %deeds = (
     'a checkpoint'      => 'PRAGMA wal_checkpoint(TRUNCATE);',
     'a new index'       => 'CREATE INDEX notes ON messages (sent_ms, content);',
@@ -294,25 +293,26 @@ my %deeds = (
         . 'DROP TABLE notes; VACUUM; PRAGMA wal_checkpoint(TRUNCATE);',
 );
 for my $what (sort keys %deeds) {
-    subtest "$what by another program is no accident" => sub {
+    subtest "$what by another program does no harm" => sub {
         my ($l, undef, $cursor) = begin();
         my $from = $l->log_size('history');
         my $n;
         for my $round (1 .. 3) {
             $l->sql($deeds{$what} =~ s/notes/notes$round/gr);
             is $l->post('room_26', 'next ' . ++$n)->{status}, 201, 'the next message is saved';
-            is $l->history('room_26')->{status}, 200, 'history can be read';
+            is $l->history('room_26')->{status}, 200, 'history is served';
         }
-        ok !$l->eventually(3, sub { $l->operator('history/healthz')->{status} != 200 }), 'longroom-history stays well';
+        ok !$l->eventually(3, sub { $l->operator('history/healthz')->{status} != 200 }),
+            'longroom-history stays healthy';
         my @all = (@early, @late, map {"next $_"} 1 .. $n);
-        is_deeply contents($l), \@all, 'all is there';
+        is_deeply contents($l), \@all, 'all messages are there';
         is_deeply $l->message_contents($l->poll('room_26', after => $cursor, timeout => 5)),
             [ map {"next $_"} 1 .. $n ], 'the client that follows has missed nothing';
         is $l->post('room_26', 'last')->{status}, 201, 'messages are saved';
         kill_all($l);
         start_all($l);
-        is_deeply contents($l), [@all, 'last'], 'and are there after both were killed';
-        unlike $l->log('history', $from) . $l->log('pushd'), qr/damaged|set aside|replaced/, 'nobody speaks of damage';
+        is_deeply contents($l), [@all, 'last'], 'they survive the kill of both programs';
+        unlike $l->log('history', $from) . $l->log('pushd'), qr/damaged|set aside|replaced/, 'no log mentions damage';
         is_sound($l);
         $l->stop;
     };
@@ -323,17 +323,17 @@ for my $what (sort keys %deeds) {
 for my $kind (sort keys %backup_by) {
     for my $how ('mv %s %s', 'cp %s %s') {
         my $word = substr $how, 0, 2;
-        subtest "$word of a backup made $kind over the database, after both were killed" => sub {
+        subtest "$word of a backup made $kind over the database, after both programs were killed" => sub {
             my ($l, $backup, $cursor) = begin($kind);
             kill_all($l);
             ok -s $l->database . '-wal', 'a WAL is left';
             shell(sprintf $how, $backup, $l->database);
             start_all($l);
             is_served($l, $cursor, \@early, reset => 1);
-            ok set_aside($l), 'the WAL is kept under another name';
+            ok set_aside($l), 'the WAL is set aside';
             $l->stop;
         };
-        subtest "$word of a backup made $kind over the database, of a WAL before, after both were killed" => sub {
+        subtest "$word of a backup made $kind over the database, with an older WAL, after both programs were killed" => sub {
             my ($l, $backup, $cursor) = begin($kind);
             $l->restart('history');
             $l->post('room_26', "more $_") for 1 .. 5;
@@ -341,10 +341,10 @@ for my $kind (sort keys %backup_by) {
             shell(sprintf $how, $backup, $l->database);
             start_all($l);
             is_served($l, $cursor, \@early, reset => 1);
-            ok set_aside($l), 'the WAL is kept under another name';
+            ok set_aside($l), 'the WAL is set aside';
             $l->stop;
         };
-        subtest "$word of a backup made $kind over the database, after both were stopped" => sub {
+        subtest "$word of a backup made $kind over the database, after both programs were stopped" => sub {
             my ($l, $backup, $cursor) = begin($kind);
             stop_all($l);
             shell(sprintf $how, $backup, $l->database);
@@ -365,7 +365,7 @@ for my $kind (sort keys %backup_by) {
     }
 }
 
-subtest 'a copy of a closed database over that of the next run, after both were killed' => sub {
+subtest 'a copy of a closed database over the database of the next run, after both programs were killed' => sub {
     my ($l, undef, $cursor) = begin();
     stop_all($l);
     shell('cp ' . $l->database . ' ' . $l->dir . '/closed.db');
@@ -379,7 +379,7 @@ subtest 'a copy of a closed database over that of the next run, after both were 
     $l->stop;
 };
 
-subtest 'a killed one is copied with its side files' => sub {
+subtest 'the database of killed programs is copied with its side files' => sub {
     my ($l, undef, $cursor) = begin();
     kill_all($l);
     my $copy = $l->dir . '/copy';
@@ -391,14 +391,14 @@ subtest 'a killed one is copied with its side files' => sub {
     $l->stop;
 };
 
-subtest 'a killed one is moved away, another log begins, and it is moved back' => sub {
+subtest 'the database of killed programs is moved away, another log begins, and it is moved back' => sub {
     my ($l, undef, $cursor) = begin();
     kill_all($l);
     shell('mv ' . $l->database . ' ' . $l->dir . '/elsewhere.db');
     start_all($l);
     ok saved_again($l, 'of another log'), 'a new log begins';
-    is_deeply contents($l), ['of another log'], 'with what is in it';
-    ok set_aside($l), 'what the killed one had in its WAL is kept';
+    is_deeply contents($l), ['of another log'], 'it has its own messages only';
+    ok set_aside($l), 'the WAL of the killed programs is set aside';
     stop_all($l);
     shell('mv ' . $l->dir . '/elsewhere.db ' . $l->database);
     start_all($l);
@@ -406,7 +406,7 @@ subtest 'a killed one is moved away, another log begins, and it is moved back' =
     $l->stop;
 };
 
-subtest 'the -shm of a killed one is removed' => sub {
+subtest 'the -shm is removed after both programs were killed' => sub {
     my ($l, undef, $cursor) = begin();
     kill_all($l);
     unlink $l->database . '-shm';
@@ -415,9 +415,9 @@ subtest 'the -shm of a killed one is removed' => sub {
     $l->stop;
 };
 
-subtest 'the -wal of a killed one is removed' => sub {
+subtest 'the -wal is removed after both programs were killed' => sub {
     my ($l, undef, $cursor) = begin();
-    # What is in the file is what it still holds.
+    # The file still holds what was checkpointed.
     by_sqlite($l->database, 'PRAGMA wal_checkpoint(TRUNCATE);');
     $l->post('room_26', "lost $_") for 1 .. 5;
     kill_all($l);
@@ -428,18 +428,18 @@ subtest 'the -wal of a killed one is removed' => sub {
 };
 
 for my $end ('stopped', 'killed') {
-    subtest "the database is emptied after both were $end" => sub {
+    subtest "the database is emptied after both programs were $end" => sub {
         my ($l, undef, $cursor) = begin();
         $end eq 'stopped' ? stop_all($l) : kill_all($l);
         shell(': > ' . $l->database);
         start_all($l);
         is_served($l, $cursor, [], reset => 1);
-        ok set_aside($l), 'the WAL is kept under another name' if $end eq 'killed';
+        ok set_aside($l), 'the WAL is set aside' if $end eq 'killed';
         $l->stop;
     };
 }
 
-subtest 'a text file is put in the place of a killed one, and the database back' => sub {
+subtest 'a text file replaces the database of killed programs, and the database is put back' => sub {
     my ($l, undef, $cursor) = begin();
     kill_all($l);
     shell('mv ' . $l->database . ' ' . $l->dir . '/elsewhere.db');
@@ -454,17 +454,17 @@ subtest 'a text file is put in the place of a killed one, and the database back'
 subtest "another program's journal lies beside the database" => sub {
     my ($l, $backup, $cursor) = begin();
     stop_all($l);
-    # A transaction that was cut off, of a database of the same page size.
+    # The journal of an interrupted transaction, of a database with the same page size.
     my $other = $l->dir . '/other.db';
     by_sqlite($other, 'CREATE TABLE notes (text); INSERT INTO notes VALUES (randomblob(9000));');
     by_sqlite($other, "PRAGMA journal_mode = PERSIST; PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN;\n"
         . "UPDATE notes SET text = randomblob(90000);\n.shell cp $other-journal $other-kept\nROLLBACK;");
     my $journal = Longroom::slurp("$other-kept");
-    # As it is after its sync: the count of its pages stands in it.
+    # As it is after its sync: its header holds the number of its pages.
     substr $journal, 0, 12, pack('H*', 'd9d505f920a163d7') . pack 'N', 1;
     Longroom::spew($l->database . '-journal', $journal);
     $l->start_program('history');
-    isnt $l->post('room_26', 'nowhere')->{status}, 201, 'nothing is answered with 201';
+    isnt $l->post('room_26', 'nowhere')->{status}, 201, 'no POST is answered with 201';
     ok $l->wait_log('history', qr/-journal beside it .+ remove it/, 20), 'the log says what to do';
     unlink $l->database . '-journal';
     $l->start_program('pushd');
@@ -472,7 +472,7 @@ subtest "another program's journal lies beside the database" => sub {
     $l->stop;
 };
 
-# Root may write what it likes, so this is by another user.
+# Root may write anything, so this runs as another user.
 subtest 'a database that was read-only for a while' => sub {
     plan skip_all => 'only root may run the programs as another user' if $> != 0;
     system("setpriv --reuid=65534 --regid=65534 --clear-groups test -x "
@@ -489,9 +489,10 @@ subtest 'a database that was read-only for a while' => sub {
         unlink "$file-shm" if $end ne 'running';
         chmod 0440, grep {-e} $file, "$file-wal";
         if ($end eq 'running') {
-            # Another file under its name, so that it is opened anew.
+            # Another file under its name, so that it is opened again.
             shell("cp -p $file $file.copy; mv $file.copy $file");
-            ok $l->eventually(10, sub { $l->post('room_26', 'unsaved')->{status} == 202 }), '... read-only, none is';
+            ok $l->eventually(10, sub { $l->post('room_26', 'unsaved')->{status} == 202 }),
+                '... while the file is read-only, no message is saved';
             ok $l->wait_log('history', $why, 10), '... and the log names the file';
         }
         else {
@@ -500,7 +501,7 @@ subtest 'a database that was read-only for a while' => sub {
         chmod 0660, $file;
         $l->start_program('history') if $end ne 'running';
         ok $l->eventually(10, sub { $l->post('room_26', 'after')->{status} == 201 }),
-            '... with the mode of the database mended, the next is';
+            '... once the mode of the database is repaired, the next message is';
         my %modes = map { $_ => (stat $_)[2] & 0666 } grep {-e} map { $l->database . $_ } '-wal', '-shm';
         is join(' ', grep { $modes{$_} != 0660 } keys %modes), '', '... and its side files have its mode';
         $l->start_program('pushd');

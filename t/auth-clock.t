@@ -1,6 +1,6 @@
-# A token ends by the wall clock or by the time that has passed, whichever is first,
-# also where it is remembered and while the wall clock is set (PROTOCOL section 12).
-# The programs' clock is set by t/preload/set_clock.c, the test's own goes on.
+# A token expires by the wall clock or by elapsed time, whichever is first, also when
+# it is remembered and while the wall clock is set (PROTOCOL section 12). The programs'
+# clock is set by t/preload/set_clock.c; the test's own clock is unchanged.
 
 use strict;
 use warnings;
@@ -14,7 +14,7 @@ use Visitors;
 my $place = Longroom::fresh_dir();
 my $CLOCK = "$place/clock";
 
-# In place: the programs have it mapped.
+# In place, because the programs have mapped the file.
 sub set_clock {
     my ($seconds) = @_;
     open my $file, '+<', $CLOCK or die "$CLOCK: $!\n";
@@ -27,7 +27,7 @@ my $l = Visitors::start('token', { map { $_ => { read => '*', write => '*' } } q
     settings => { 'auth.clock_skew' => '0s', 'auth.cookie' => 'session' });
 for my $program (qw(history pushd)) {
     $l->stop_program($program);
-    # A sanitizer wants to be the first library otherwise.
+    # A sanitizer must be the first library to load.
     $l->start_program($program, env => {
         LD_PRELOAD     => Longroom::build_dir() . '/set_clock.so',
         LONGROOM_CLOCK => $CLOCK,
@@ -40,7 +40,7 @@ sub poll_request {
     return "GET /rooms/room_1/poll?timeout=$timeout HTTP/1.1\r\nHost: localhost\r\n$header\r\n\r\n";
 }
 
-# A poll that comes again byte for byte, a page of history, a POST to another room.
+# The same poll twice, byte for byte, a page of history, a POST to another room.
 sub answers {
     my ($header) = @_;
     my ($name, $value) = split /: /, $header, 2;
@@ -53,37 +53,39 @@ sub answers {
 my $good    = '200 - 200 - 200 - 201 chat_message';
 my $expired = join ' ', ('401 token-expired') x 4;
 
-# By the header as nginx has it, which is remembered by itself, and by another.
+# By the header as nginx writes it, which is remembered separately, and by another.
 my %HEADERS = (Authorization => 'Authorization: Bearer ', 'a cookie' => 'Cookie: session=');
 
 for my $way (sort keys %HEADERS) {
     subtest "the wall clock is set forward: $way" => sub {
         my $header = $HEADERS{$way} . Visitors::token('ann', exp => time + 600, jti => $way);
         my $other  = $HEADERS{$way} . Visitors::token('bob', exp => time + 3600, jti => $way);
-        is answers($header), $good, 'a token is good';
+        is answers($header), $good, 'the token is valid';
         my @polls = map { my $c = $l->connect('pushd'); $c->write(poll_request($_, 8)); $c } $header, $header, $other;
         ok $l->eventually(20, sub { $l->metrics('pushd')->{'connections{state="waiting"}'} == 3 }), 'polls wait';
-        is answers($header), $good, 'and one that does not comes again and again';
+        is answers($header), $good, 'and a poll that does not wait is answered each time';
         set_clock(700);
-        Longroom::is_problem($_->answer, 401, 'token-expired', 'a poll that waits ends, for its token has') for @polls[0, 1];
-        is answers($header), $expired, 'a request that is repeated, too';
-        is answers($other), $good, 'another token goes on';
+        Longroom::is_problem($_->answer, 401, 'token-expired', 'a waiting poll ends when its token expires')
+            for @polls[0, 1];
+        is answers($header), $expired, 'so does a repeated request';
+        is answers($other), $good, 'another token stays valid';
         set_clock(0);
-        is answers($header), $good, 'if the clock was wrong, no harm is done';
-        is $polls[2]->answer->{status}, 200, 'who has a longer token waits on';
+        is answers($header), $good, 'if the clock is set right again, the token is valid again';
+        is $polls[2]->answer->{status}, 200, 'a poll with a longer token keeps waiting';
     };
 
     subtest "the wall clock is set back: $way" => sub {
         my $short  = $HEADERS{$way} . Visitors::token('ann', exp => time + 3, jti => "$way, short");
         my $longer = $HEADERS{$way} . Visitors::token('bob', exp => time + 600, jti => "$way, longer");
         my $poll = $l->connect('pushd');
-        is answers($short), $good, 'a token is good';
+        is answers($short), $good, 'the token is valid';
         $poll->write(poll_request($short, 20));
         ok $l->eventually(20, sub { $l->metrics('pushd')->{'connections{state="waiting"}'} == 1 }), 'a poll waits';
         set_clock(-3600);
-        Longroom::is_problem($poll->answer, 401, 'token-expired', 'it waits no longer than it would have');
-        is answers($short), $expired, 'nor is the token good for longer';
-        is answers($longer), $good, 'another one is good';
+        Longroom::is_problem($poll->answer, 401, 'token-expired',
+            'it waits no longer than its token was valid at first');
+        is answers($short), $expired, 'the lifetime of the token is not prolonged';
+        is answers($longer), $good, 'another token is valid';
         set_clock(0);
     };
 }

@@ -1,5 +1,5 @@
-# Where a token may be in a request, and how long it lets somebody in (PROTOCOL
-# section 12). Which tokens are good is in token.t.
+# Where a token may be in a request, and how long it gives access (PROTOCOL section
+# 12). Which tokens are valid is tested in token.t.
 
 use strict;
 use warnings;
@@ -38,7 +38,7 @@ my $good    = '200 - 200 - 201 chat_message';
 my $bad     = join ' ', ('401 unauthorized') x 3;
 my $expired = join ' ', ('401 token-expired') x 3;
 
-subtest 'where a token may be' => sub {
+subtest 'a token may be in Authorization or in the cookie' => sub {
     my $token = Visitors::token('ann');
     my $wrong = Visitors::token('ann', exp => 1);
     my %rows = (
@@ -46,7 +46,7 @@ subtest 'where a token may be' => sub {
         'in small letters'             => [$good, Authorization => "bearer $token"],
         'the cookie'                   => [$good, Cookie => "session=$token"],
         'the cookie among others'      => [$good, Cookie => "a=b; xsession=x; session=$token; session2=y"],
-        'both: Authorization counts'   => [$expired, bearer($wrong), Cookie => "session=$token"],
+        'both: Authorization takes precedence'   => [$expired, bearer($wrong), Cookie => "session=$token"],
         'another scheme and a cookie'  => [$good, Authorization => 'Basic YTpi', Cookie => "session=$token"],
         'the first of two cookies'     => [$expired, Cookie => "session=$wrong; session=$token"],
         'another cookie'               => [$bad, Cookie => "Session=$token"],
@@ -54,7 +54,7 @@ subtest 'where a token may be' => sub {
     );
     is answers(@{ $rows{$_} }[1 .. $#{ $rows{$_} }]), $rows{$_}[0], $_ for sort keys %rows;
 
-    # As HTTP/2 allows, and proxies in front of nginx may make of it.
+    # HTTP/2 allows this, and proxies in front of nginx may produce it.
     for my $cookies (["a=b", "session=$token"], ["session=$token", 'a=b']) {
         my $lines = join '', map {"Cookie: $_\r\n"} @$cookies;
         my @got = map { $l->connect->ask("GET /rooms/room_1/$_ HTTP/1.1\r\nHost: localhost\r\n$lines\r\n")->{status} }
@@ -63,35 +63,35 @@ subtest 'where a token may be' => sub {
     }
 };
 
-subtest 'a poll that outlives its token' => sub {
+subtest 'a poll ends when its token expires' => sub {
     my $exp = time + 3;
     my @tokens = map { Visitors::token('ann', exp => $exp, jti => $_) } 1, 1, 2;
     my @polls = map { wait_with($_) } @tokens;
     my $long = wait_with(Visitors::token('ann'));
-    ok $l->eventually(20, sub { $l->metrics('pushd')->{'connections{state="waiting"}'} == 4 }), 'waits';
+    ok $l->eventually(20, sub { $l->metrics('pushd')->{'connections{state="waiting"}'} == 4 }), 'the polls wait';
     for my $poll (@polls) {
         my $answer = $poll->answer;
-        Longroom::is_problem($answer, 401, 'token-expired', 'is told that it has expired');
-        like $answer->{headers}{'www-authenticate'}, qr/\ABearer .*invalid_token/, '... and by the header';
+        Longroom::is_problem($answer, 401, 'token-expired', 'the answer says that the token has expired');
+        like $answer->{headers}{'www-authenticate'}, qr/\ABearer .*invalid_token/, '... and so does its header';
     }
-    cmp_ok time, '>=', $exp, 'not before it has';
-    is answers(bearer($tokens[0])), $expired, 'and so is the next request, which has been remembered';
+    cmp_ok time, '>=', $exp, 'not before the expiry';
+    is answers(bearer($tokens[0])), $expired, 'the next request with the remembered token is refused too';
     $l->request(POST => '/rooms/room_1/messages', content => 'Hello',
         headers => { bearer(Visitors::token('ann')), 'Content-Type' => 'text/plain' });
-    is $long->answer->{status}, 200, 'whose token lasts longer waits on';
+    is $long->answer->{status}, 200, 'a poll with a longer token keeps waiting';
 };
 
-subtest 'a poll hears nothing that is sent after its token has expired' => sub {
+subtest 'a poll gets nothing that is sent after its token has expired' => sub {
     my $exp = time + 3;
     my @polls = map { wait_with(Visitors::token('ann', exp => $exp, jti => $_)) } 1 .. 20;
-    ok $l->eventually(20, sub { $l->metrics('pushd')->{'connections{state="waiting"}'} == 20 }), 'it waits';
+    ok $l->eventually(20, sub { $l->metrics('pushd')->{'connections{state="waiting"}'} == 20 }), 'the polls wait';
     my %sender = (bearer(Visitors::token('ann')), 'Content-Type' => 'text/plain');
     my $sent;
-    # By the clock that gives a message its time; the polls end within a moment.
+    # By the clock that stamps messages; the polls end within a moment.
     Time::HiRes::sleep(0.001) while Time::HiRes::time() < $exp + 0.005;
     $sent = $l->request(POST => '/rooms/room_1/messages', content => 'too late', headers => \%sender);
-    is $sent->{status}, 201, 'something is sent';
-    is_deeply [map { $_->answer->{status} } @polls], [(401) x 20], 'but not to them';
+    is $sent->{status}, 201, 'a message is sent after the expiry';
+    is_deeply [map { $_->answer->{status} } @polls], [(401) x 20], 'none of the polls gets it';
 };
 
 $l->stop;

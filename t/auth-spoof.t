@@ -1,5 +1,5 @@
-# What a client says about himself under the names that nginx uses towards the
-# programs has no effect, however it is spelled.
+# What a client claims about itself under the names that nginx uses towards the
+# programs has no effect, in any spelling.
 
 use strict;
 use warnings;
@@ -15,7 +15,7 @@ my %VISITORS = (
     eve => { read => 'lobby', write => 'lobby' },
 );
 
-# As a client might spell them: names as sent, and what each is meant to be.
+# As a client might spell them: the name as sent, for each name that is meant.
 my @VALUES = (['User-Id', 'ann'], ['Username', 'Ann'], ['Sender-Type', 'admin'], ['Read', '*'], ['Write', '*']);
 my %SPELLINGS = (
     'as nginx does'             => sub { "Longroom-$_[0]" },
@@ -32,7 +32,7 @@ my %SPELLINGS = (
 
 my ($l, $mode);
 
-# Sends these lines beside the headers of a visitor; returns the answer.
+# Sends these lines beside a visitor's headers; returns the answer.
 sub ask {
     my ($who, $request, $lines, $body) = @_;
     my $headers = Visitors::headers($mode, $who);
@@ -51,30 +51,30 @@ sub has_no_effect {
             ask($who, 'GET /rooms/team_red/poll?timeout=0', $lines),
             ask($who, 'POST /rooms/team_red/messages', $lines, 'Hello'),
         );
-        # What nginx does not take for a request at all is refused by it.
+        # nginx itself refuses what it does not accept as a request.
         is_deeply [map { $_ eq '400' ? $refused : $_ } @got], [($refused) x 3],
-            "$mode: " . ($who // 'nobody') . " says so $title, and is refused";
+            "$mode: " . ($who // 'nobody') . " claims it $title, and is refused";
     }
     my $sent = ask('eve', 'POST /rooms/lobby/messages', $lines, 'Hello');
     is $sent->{json} ? join(' ', @{ $sent->{json} }{qw(user_id username sender_type)}) : $sent->{status},
-        $sent->{status} == 400 ? 400 : 'eve eve user', "$mode: ... and stays who he is";
+        $sent->{status} == 400 ? 400 : 'eve eve user', "$mode: ... and keeps their own identity";
     return;
 }
 
 for my $careless (0, 1) {
     for (qw(nginx token)) {
         $mode = $_;
-        # A site may have switched on what nginx has off by default.
+        # A site may have enabled what nginx disables by default.
         $l = Visitors::start($mode, \%VISITORS,
             nginx => { http => $careless ? "underscores_in_headers on;\nignore_invalid_headers off;\n" : '' });
         for my $title (sort keys %SPELLINGS) {
             my @lines = map { $SPELLINGS{$title}->($_->[0]) . ": $_->[1]" } @VALUES;
-            has_no_effect($title . ($careless ? ', and nginx lets odd names pass' : ''), \@lines);
+            has_no_effect($title . ($careless ? ', and nginx accepts odd names' : ''), \@lines);
             has_no_effect("$title, twice", [@lines, @lines]) if !$careless;
         }
         has_no_effect('in all spellings at once', [map { my $s = $_; map { $s->($_->[0]) . ": $_->[1]" } @VALUES }
             @SPELLINGS{ sort keys %SPELLINGS }]);
-        has_no_effect('and has it taken for a matter of the connection',
+        has_no_effect('listed in Connection as hop-by-hop',
             [map({"Longroom-$_->[0]: $_->[1]"} @VALUES), 'Connection: Longroom-User-Id, Longroom-Read, Cookie']);
         is ask('eve', 'GET /rooms/team_red/messages?user_id=ann&longroom_user_id=ann&longroom_read=*', [])->{status},
             403, "$mode: in the query it has no effect";
@@ -82,7 +82,7 @@ for my $careless (0, 1) {
     }
 }
 
-subtest 'nobody is let in where nginx says nothing' => sub {
+subtest 'access is denied where nginx sets no identity' => sub {
     $mode = 'nginx';
     $l = Longroom->start(settings => { 'auth.mode' => 'nginx' });
     has_no_effect_for_nobody();
@@ -98,7 +98,7 @@ sub has_no_effect_for_nobody {
     return;
 }
 
-subtest 'an identity that is none lets nobody in' => sub {
+subtest 'a malformed identity is denied access' => sub {
     $mode = 'nginx';
     my %odd = (
         long    => { id => 'x' x 129, read => '*', write => '*' },

@@ -1,5 +1,5 @@
-# Who may read and who may write: a table over the shipped configuration of
-# nginx, in both modes that know anybody (PROTOCOL section 12).
+# Who may read and who may write: a table over the shipped configuration of nginx,
+# in both modes that identify users (PROTOCOL section 12).
 
 use strict;
 use warnings;
@@ -23,11 +23,11 @@ my %VISITORS = (
     eve    => {},
 );
 
-# Rooms that have a message: team_red, team_blue, news, lobby-1. news is there
-# for everybody to read. empty-1 has none.
+# Rooms with a message: team_red, team_blue, news, lobby-1. Everybody may read news.
+# empty-1 has none.
 #
-# Status of: a page of history, a message that there is, one that there is not, a
-# poll, HEAD, POST.
+# Statuses of: a page of history, an existing message, a missing message, a poll,
+# HEAD, POST.
 my @TABLE = map { [split] } split /\n/, <<'END';
 -      team_red   401 401 401 401 401 401
 -      team_blue  401 401 401 401 401 401
@@ -74,7 +74,7 @@ sub say_in {
         headers => { 'Content-Type' => 'application/json' });
 }
 
-# An answer without what differs each time.
+# An answer without the parts that differ each time.
 sub shape {
     my ($answer) = @_;
     my %headers = %{ $answer->{headers} };
@@ -105,50 +105,50 @@ for (qw(nginx token)) {
         for my $answer (@answers) {
             my $challenge = $answer->{headers}{'www-authenticate'};
             next if ($answer->{status} == 401) == defined $challenge;
-            fail "$mode: $name, $room: 401 says how to log in, and nothing else does";
+            fail "$mode: $name, $room: a challenge comes with 401, and only with 401";
         }
     }
 
-    subtest "$mode: a room that exists is not told from one that does not" => sub {
+    subtest "$mode: an existing room cannot be told from a missing one" => sub {
         for my $who (undef, 'eve') {
             for my $path (qw(messages messages/1 poll poll?after=x messages?after=x messages?limit=0 poll?timeout=99)) {
                 my @answers = map { shape(ask($who, GET => "/rooms/$_/$path")) } 'team_red', 'team_xxx';
                 is_deeply $answers[0], $answers[1], ($who // 'nobody') . " asks for $path";
-                is $answers[0]{status}, $who ? 403 : 401, '... and is refused for that alone';
+                is $answers[0]{status}, $who ? 403 : 401, '... and is refused for lack of rights alone';
             }
         }
     };
 
-    subtest "$mode: who sends is who he is" => sub {
+    subtest "$mode: the sender is the authenticated user" => sub {
         my $mine = say_in('ann', 'team_red', user_id => '1', username => 'root', sender_type => 'admin')->{json};
         is "$mine->{user_id} $mine->{username} $mine->{sender_type}", '2 Ann B. user', 'whatever the body says';
         my $bot = say_in('bob', 'team_blue')->{json};
-        is "$bot->{user_id} $bot->{username} $bot->{sender_type}", 'bob bob bot', 'and of what kind';
+        is "$bot->{user_id} $bot->{username} $bot->{sender_type}", 'bob bob bot', 'the sender_type too';
         my $read = ask('bob', GET => "/rooms/team_blue/messages/$bot->{id}")->{json};
-        is_deeply $read, $bot, 'in history too';
+        is_deeply $read, $bot, 'history says the same';
         my $form = ask('ann', POST => '/rooms/team_red/messages', content => 'content=x&user_id=1&username=root&sender_type=admin',
             headers => { 'Content-Type' => 'application/x-www-form-urlencoded' })->{json};
-        is "$form->{user_id} $form->{username} $form->{sender_type}", '2 Ann B. user', 'and by a form';
+        is "$form->{user_id} $form->{username} $form->{sender_type}", '2 Ann B. user', 'in a form too';
     };
 
     subtest "$mode: two users may use the same client_id" => sub {
         my @answers = map { say_in($_, 'team_red', client_id => 'same') } qw(ann chief ann);
-        is "@{[map { $_->{status} } @answers]}", '201 201 200', 'each has his own';
+        is "@{[map { $_->{status} } @answers]}", '201 201 200', 'each has their own message';
     };
 
-    subtest "$mode: answers are for who asked" => sub {
+    subtest "$mode: answers may not be cached for other users" => sub {
         my $page = ask('ann', GET => '/rooms/team_red/messages');
-        like $page->{headers}{'cache-control'}, qr/\bprivate\b/, 'history may not be kept for others';
+        like $page->{headers}{'cache-control'}, qr/\bprivate\b/, 'history is private';
         my $again = ask('eve', GET => '/rooms/team_red/messages',
             headers => { 'If-None-Match' => $page->{headers}{etag} });
-        is $again->{status}, 403, 'who knows the tag of a page does not learn whether it changed';
+        is $again->{status}, 403, 'a known ETag does not reveal whether the page changed';
         my @errors = ($again, map { ask(@$_) } ['ann', GET => '/rooms/team_red/messages/999999'],
             [undef, GET => '/rooms/team_red/messages'], [undef, GET => '/rooms/team_red/poll']);
         is_deeply [map { $_->{headers}{'cache-control'} } @errors], [('no-store') x @errors],
-            'and errors may not be kept at all';
+            'errors may not be stored at all';
     };
 
-    subtest "$mode: a crowd of different users gets what each may have" => sub {
+    subtest "$mode: a crowd of different users gets what each may read" => sub {
         my %polls = map {
             my $who = $_;
             my $headers = join '', map {"$_: " . Visitors::headers($mode, $who)->{$_} . "\r\n"}
@@ -168,7 +168,7 @@ for (qw(nginx token)) {
     $l->stop;
 }
 
-subtest 'an application that fails lets nobody in, and the answer says what it is' => sub {
+subtest 'a failing application denies access, and the answer names the problem' => sub {
     my %rows = (
         'return 401;' => [401, 'unauthorized', 'Site realm="longroom"'],
         'add_header WWW-Authenticate "Negotiate" always; return 401;' => [401, 'unauthorized', 'Negotiate'],
@@ -176,7 +176,7 @@ subtest 'an application that fails lets nobody in, and the answer says what it i
         'return 500;'        => [503, 'overloaded'],
         'return 302 /login;' => [503, 'overloaded'],
         'return 404;'        => [503, 'overloaded'],
-        ''                   => [503, 'overloaded'],    # it is away
+        ''                   => [503, 'overloaded'],    # it is down
     );
     for my $does (sort keys %rows) {
         my ($status, $type, $challenge) = @{ $rows{$does} };
@@ -194,14 +194,14 @@ subtest 'an application that fails lets nobody in, and the answer says what it i
     }
 };
 
-subtest 'who is not known is told what is missing' => sub {
+subtest 'an unauthenticated client is told what is missing' => sub {
     my %missing = (nginx => qr/^the site does not say/, token => qr/^there is no token: .*Authorization: Bearer/);
     for my $mode (sort keys %missing) {
         $l = Visitors::start($mode, { ann => { read => 'team_red' } });
         for my $path ('messages', 'poll?timeout=0') {
             my $answer = $l->request(GET => "/rooms/team_red/$path", headers => { Authorization => 'a.b.c' });
             like $answer->{json}{detail}, $missing{$mode}, "$mode: $path";
-            unlike $answer->{headers}{'www-authenticate'}, qr/error=/, 'which is no error of a token';
+            unlike $answer->{headers}{'www-authenticate'}, qr/error=/, '... and not that a token was invalid';
         }
         $l->stop;
     }
@@ -209,7 +209,7 @@ subtest 'who is not known is told what is missing' => sub {
 
 # In the server, as doc/private-rooms.md says, or in a file that the locations include.
 for my $where ('server', 'longroom-auth-basic.conf') {
-    subtest "nginx may know by itself: $where" => sub {
+    subtest "nginx alone may authenticate: $where" => sub {
         my $dir = Longroom::fresh_dir();
         Longroom::spew("$dir/chat.users", "ann:{PLAIN}red apple\n");
         my $lines = <<"END";
@@ -231,11 +231,11 @@ sub nginx_knows_ann {
         is $l->request(GET => "/rooms/team_red/$path", headers => \%good)->{status}, 200, "$path: with the password";
         is $l->request(GET => "/rooms/other/$path", headers => \%good)->{status}, 403, "$path: not in other rooms";
         Longroom::is_problem($l->request(GET => "/rooms/team_red/$path", headers => $_), 401, 'unauthorized',
-            "$path: not without") for \%bad, {};
+            "$path: not without it") for \%bad, {};
     }
     my $sent = $l->request(POST => '/rooms/team_red/messages', headers => { %good, 'Content-Type' => 'text/plain' },
         content => 'Hello');
-    is "$sent->{status} $sent->{json}{user_id}", '201 ann', 'and sends under that name';
+    is "$sent->{status} $sent->{json}{user_id}", '201 ann', 'the sender has that name';
     return;
 }
 

@@ -1,5 +1,5 @@
 # Bad input of every kind gets the documented error (PROTOCOL section 8) and
-# hurts nobody: one table of requests and what is answered to them, over nginx
+# harms no other client: one table of requests and their answers, through nginx
 # and straight to longroom-pushd. Bad room names are in rooms.t, bad cursors in
 # cursors.t.
 
@@ -62,7 +62,7 @@ my %not_utf8 = (
     'a character that is cut off'  => "\xe2\x82",
 );
 
-subtest 'a body that is not JSON' => sub {
+subtest 'a body that is not JSON is refused' => sub {
     is_answered(nginx => json_rows('not-json',
         'cut off'                     => '{"content":"x"',
         'an array'                    => '["content"]',
@@ -92,7 +92,7 @@ subtest 'a body that is not JSON' => sub {
     ));
 };
 
-subtest 'a body that is not UTF-8' => sub {
+subtest 'a body that is not UTF-8 is refused' => sub {
     is_answered(nginx => map {
         my $bytes = $not_utf8{$_};
         my $escaped = join '', map { sprintf '%%%02x', ord } split //, $bytes;
@@ -114,7 +114,7 @@ my @HINTS = (
     ['an unknown field', $FORM, 'content=x&user=2', qr{'user' is unknown}],
     ['a field twice', $FORM, 'content=x&content=y', qr{content is given twice}],
     ['a member of another type', $JSON, '{"content":"x","user_id":2}', qr{user_id is a string}],
-    ['a name that is none', $JSON, '{"content":"x","username":"a\nb"}', qr{username has 1 to 128 bytes}],
+    ['an invalid name', $JSON, '{"content":"x","username":"a\nb"}', qr{username has 1 to 128 bytes}],
     ['JSON with a comma too many', $JSON, '{"content":"x",}', qr{not one JSON object: see byte 15\b}],
     ['an open string', $JSON, '{"content":"x', qr{not one JSON object: it ends early}],
     ['no object', $JSON, '["x"]', qr{not one JSON object: see byte 0\b}],
@@ -137,7 +137,7 @@ sub utf8_of {
     return $text;
 }
 
-subtest 'JSON with members that are not taken' => sub {
+subtest 'JSON with unknown or invalid members is refused' => sub {
     my $long = 'k' x 129;
     is_answered(nginx => json_rows('bad-parameter',
         'content is a number'          => '{"content":5}',
@@ -172,11 +172,11 @@ subtest 'JSON with members that are not taken' => sub {
         'an unknown member'            => '{"content":"x","colour":"red"}',
         'an unknown huge number'       => '{"content":"x","n":1e99999}',
         'the members of an answer'     => '{"content":"x","id":5,"room_id":"room_1"}',
-        'a name that is cut by U+0000' => '{"content\u0000":"x"}',
+        'a name that U+0000 would cut short' => '{"content\u0000":"x"}',
     ));
 };
 
-subtest 'nothing to say' => sub {
+subtest 'empty content is refused' => sub {
     is_answered(nginx =>
         json_rows('empty-content',
             'no body'                   => '',
@@ -194,7 +194,7 @@ subtest 'nothing to say' => sub {
     );
 };
 
-subtest 'forms and text that are not taken' => sub {
+subtest 'invalid forms and text are refused' => sub {
     is_answered(nginx =>
         ['a cut percent', POST => $MESSAGES, $FORM, 'content=%', 'bad-parameter'],
         ['a percent without hex', POST => $MESSAGES, $FORM, 'content=%zz', 'bad-parameter'],
@@ -206,7 +206,7 @@ subtest 'forms and text that are not taken' => sub {
     );
 };
 
-subtest 'media types that are not taken' => sub {
+subtest 'other media types are refused' => sub {
     is_answered(nginx => (map {
         ["Content-Type: $_", POST => $MESSAGES, ["Content-Type: $_"], '{"content":"x"}',
             'unsupported-media-type']
@@ -216,7 +216,7 @@ subtest 'media types that are not taken' => sub {
     );
 };
 
-subtest 'too much' => sub {
+subtest 'input over a limit is refused' => sub {
     is_answered(nginx =>
         ['a content over its limit', POST => $MESSAGES, $JSON, '{"content":"' . 'x' x 16_385 . '"}',
             'content-too-large'],
@@ -227,7 +227,7 @@ subtest 'too much' => sub {
         ['a body of 100 MB', POST => $MESSAGES, $TEXT, 'x' x 100_000_000, 'content-too-large'],
         ['a body of 20 MB in chunks', POST => $MESSAGES, [@$TEXT, 'Transfer-Encoding: chunked'],
             ("10000\r\n" . 'x' x 65_536 . "\r\n") x 320 . "0\r\n\r\n", 'content-too-large'],
-        ['a promise of 10 EB', POST => $MESSAGES, [@$TEXT, 'Content-Length: 9000000000000000000'], 'x',
+        ['a Content-Length of 10 EB', POST => $MESSAGES, [@$TEXT, 'Content-Length: 9000000000000000000'], 'x',
             'content-too-large'],
         ['a request line over its limit', GET => "$MESSAGES?x=" . 'x' x 20_000, [], undef,
             'head-too-large', 414],
@@ -245,8 +245,8 @@ subtest 'too much' => sub {
     );
 };
 
-# As many as a browser may keep for a site whose applications have many.
-subtest 'what nginx lets through is taken by both programs' => sub {
+# As many cookies as a browser may send to a site with many applications.
+subtest 'headers that nginx accepts are accepted by both programs' => sub {
     my @cookies = map { my $line = $_; "Cookie: " . join '; ', map {"c$line$_=" . 'x' x 3000} 1 .. 4 } 1 .. 2;
     for my $path ($MESSAGES, "$POLL?timeout=0") {
         my $answer = $l->connect->ask(bytes_of(GET => $path, \@cookies), 30) || { status => 'none' };
@@ -254,7 +254,7 @@ subtest 'what nginx lets through is taken by both programs' => sub {
     }
 };
 
-subtest 'parameters and headers that can not be' => sub {
+subtest 'invalid parameters and headers are refused' => sub {
     is_answered(nginx =>
         (map { ["limit=$_", GET => "$MESSAGES?limit=$_", [], undef, 'bad-parameter'] }
             '0', '-1', '1001', 'ten', '', '1.5', '0x10', '%zz', '%', '5&limit=5', '+5', '010', '1e2',
@@ -279,7 +279,7 @@ subtest 'parameters and headers that can not be' => sub {
     }
 };
 
-subtest 'methods that are not for a path' => sub {
+subtest 'methods that a path does not have are refused' => sub {
     my @rows = map { ["$_->[0] $_->[1]", @$_, [], undef, 'method-not-allowed'] } (
         (map { [$_ => $MESSAGES] } qw(PUT DELETE PATCH OPTIONS TRACE BREW)),
         (map { [$_ => "$MESSAGES/1"] } qw(POST PUT DELETE)),
@@ -290,23 +290,23 @@ subtest 'methods that are not for a path' => sub {
     for my $path (sort keys %allow) {
         my $answer = $l->connect->ask(bytes_of(DELETE => $path));
         is join(', ', sort split /,\s*/, $answer->{headers}{allow} || ''), $allow{$path},
-            "Allow says what is for $path";
+            "Allow lists the methods of $path";
     }
 };
 
-subtest 'paths where nothing is' => sub {
+subtest 'unknown paths get 404' => sub {
     is_answered(nginx => map { ["GET $_", GET => $_, [], undef, 'not-found'] }
         '/rooms', '/rooms/', '/rooms/room_26', '/rooms/room_26/', '/rooms/room_26/events',
         "$MESSAGES/", "$MESSAGES/0", "$MESSAGES/-1", "$MESSAGES/x", "$MESSAGES/01", "$MESSAGES/1/2",
         "$MESSAGES/9223372036854775808", "$POLL/", '/rooms/room_26/Poll', '/nothing.html');
-    like $l->connect->ask(bytes_of(GET => $_))->{content}, qr{/messages\b.*/poll\b}, "GET $_ is told which paths there are"
+    like $l->connect->ask(bytes_of(GET => $_))->{content}, qr{/messages\b.*/poll\b}, "GET $_ lists the existing paths"
         for '/rooms', '/rooms/', '/rooms/room_26', '/rooms/room_26/message';
     is_answered(pushd => map { ["straight: GET $_", GET => $_, [], undef, 'not-found'] }
         '/', '/poll', '/rooms', '/rooms/', '/rooms/room_26', '/rooms/room_26/events', "$POLL/", $MESSAGES, '*');
 };
 
-subtest 'paths that try to get out' => sub {
-    # What nginx makes of a path is its own business, as long as it stays inside.
+subtest 'path traversal is refused' => sub {
+    # How nginx normalises a path is its own business, as long as it stays inside.
     for my $path ('/rooms/../messages', '/rooms/%2e%2e/messages', '/rooms/../../etc/passwd',
         '/rooms/..%2f..%2fetc%2fpasswd/messages', '/rooms/a%2Fb/messages', '/rooms/%00/messages',
         '/rooms/a%00b/messages', '/rooms/%zz/messages', '/%2e%2e/%2e%2e/etc/passwd')
@@ -321,13 +321,13 @@ subtest 'paths that try to get out' => sub {
         '/rooms/%ff/poll', '/rooms//poll');
 };
 
-subtest 'what is not HTTP' => sub {
+subtest 'requests that are not HTTP are refused' => sub {
     my %bytes = (
         'no version'                     => "HELLO\r\n\r\n",
         'a version of the future'        => "GET $POLL?timeout=0 HTTP/9.9\r\nHost: x\r\n\r\n",
         'a greeting of TLS'              => "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" . "\0" x 512,
-        'a length that is no number'     => "POST $MESSAGES HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
-        'a length below nothing'         => "POST $MESSAGES HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
+        'a length that is not a number'     => "POST $MESSAGES HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
+        'a negative length'         => "POST $MESSAGES HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
         'two lengths'                    => "POST $MESSAGES HTTP/1.1\r\nHost: x\r\n"
             . "Content-Length: 1\r\nContent-Length: 2\r\n\r\nx",
     );
@@ -358,18 +358,18 @@ subtest 'a body that ends early leaves nothing behind' => sub {
     $c->close;
     my $answer = $l->connect->ask("POST $MESSAGES HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
             . "Transfer-Encoding: chunked\r\n\r\n5\r\nwhole\r\n0\r\n\r\n");
-    is $answer->{status}, 201, 'while a body in chunks is taken';
+    is $answer->{status}, 201, 'a chunked body is accepted meanwhile';
     is_deeply Longroom::message_contents($l->history('room_26', limit => 1000)), ['whole'],
         'of all these requests only that one left a message';
 };
 
-subtest 'after all that' => sub {
+subtest 'both programs survive all of this' => sub {
     ok $l->runs($_), "$_ is the process that was started" for qw(history pushd nginx);
     my $cursor = $l->poll('room_26', after => 0, timeout => 20)->{json}{cursor};
     my $sent = $l->post('room_26', 'still here');
     is $sent->{status}, 201, 'a message is saved';
     is_deeply $l->poll('room_26', after => $cursor, timeout => 20)->{json}{messages}, [$sent->{json}],
-        'and delivered';
+        'a message is delivered';
 };
 
 $l->stop;

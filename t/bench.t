@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The benchmark: that it measures what it says, and all of it. What its figures
-# are is not for a test to say.
+# The benchmark measures what it claims to, and all of it. The figures themselves are
+# not for a test to judge.
 
 use strict;
 use warnings;
@@ -21,32 +21,32 @@ use Test::More;
 
 my $run = Longroom::source_dir() . '/bench/run';
 
-subtest 'a figure is a median, and a ratio is of runs that followed each other' => sub {
+subtest 'a figure is a median, and a ratio compares consecutive runs' => sub {
     is(Bench::Figures::median(3, 1, 2), 2, 'the middle one of three');
-    is(Bench::Figures::median(4, 1, 2, 3), 2.5, 'between the middle ones of four');
-    is(Bench::Figures::median(), undef, 'none of nothing');
-    # The machine was twice as slow in the second round, which is in both.
-    is_deeply([Bench::Figures::ratios([10, 20], [5, 10])], [2, 2], 'a pair a run');
-    is_deeply([Bench::Figures::ratios([10], undef)], [], 'nothing without the other one');
+    is(Bench::Figures::median(4, 1, 2, 3), 2.5, 'halfway between the middle two of four');
+    is(Bench::Figures::median(), undef, 'undefined for no values');
+    # The machine was twice as slow in the second round, for both.
+    is_deeply([Bench::Figures::ratios([10, 20], [5, 10])], [2, 2], 'one ratio for each run');
+    is_deeply([Bench::Figures::ratios([10], undef)], [], 'none without the other series');
     my @order;
     my $series = Bench::Figures::alternate(2, map { my $name = $_; ($name => sub { push @order, $name; { n => scalar @order } }) } qw(a b));
-    is("@order", 'a b a b', 'they take turns');
-    is_deeply($series, { a => { n => [1, 3] }, b => { n => [2, 4] } }, 'and each has its own series');
+    is("@order", 'a b a b', 'the contestants alternate');
+    is_deeply($series, { a => { n => [1, 3] }, b => { n => [2, 4] } }, 'each has its own series');
 };
 
-subtest 'what is noise is told from what is a difference' => sub {
-    is_deeply([Bench::Figures::interval(5, 1, 3)], [1, 5], 'of few runs: the least and the most');
-    # By the table of the sign test: below the 4th of 15 values the median lies once in 57 times.
+subtest 'noise is told from a difference' => sub {
+    is_deeply([Bench::Figures::interval(5, 1, 3)], [1, 5], 'few runs: the minimum and the maximum');
+    # By the table of the sign test: the median is below the 4th of 15 values once in 57 times.
     is_deeply([Bench::Figures::interval(reverse 1 .. 15)], [4, 12], 'of 15: the 4th and the 12th');
     is_deeply([Bench::Figures::interval(1 .. 20)], [6, 15], 'of 20: the 6th and the 15th');
-    is_deeply([Bench::Figures::interval()], [], 'none of nothing');
+    is_deeply([Bench::Figures::interval()], [], 'no values: no interval');
     my $ratio = sub { Bench::Table::ratio({ longroom => [@_], floor => [(100) x @_] }, 'floor') };
     is($ratio->(91, 97, 105), '0.97 (0.91 to 1.05): no difference shown', '1.00 within the spread allows no claim');
     is($ratio->(106, 108, 111), '1.08 (1.06 to 1.11)', '1.00 outside does');
-    is($ratio->(98), '0.98', 'one run says what it says');
-    is($ratio->(), '-', 'none says nothing');
+    is($ratio->(98), '0.98', 'one run has no spread');
+    is($ratio->(), '-', 'no run has no ratio');
     is(Bench::Table::ratio({ longroom => [1004, 1005], against => [1000, 1000] }, 'against'), '1.004 (1.004 to 1.005)',
-        'beside another build a few thousandths are to be seen');
+        'against another build, thousandths are shown');
 };
 
 subtest 'a goal is met, missed, not shown or not measured' => sub {
@@ -59,23 +59,23 @@ subtest 'a goal is met, missed, not shown or not measured' => sub {
     is($verdict->(of => 'floor', least => 1.01), 'not shown', 'it may be at least 1.01');
     is($verdict->(of => 'floor', least => 1.21), 'MISSED', 'it is not at least 1.21');
     is($verdict->(of => 'longroom', most => 12), 'met', 'a limit of the figure itself');
-    is($verdict->(of => 'longroom', most => 9), 'MISSED', 'which can be missed as well');
-    is($verdict->(of => 'against', most => 1.03), 'met', 'a figure that wavers with the other build is no worse');
-    is($verdict->(of => 'peer', most => 1), 'not measured', 'without a peer there is no saying');
+    is($verdict->(of => 'longroom', most => 9), 'MISSED', 'and is missed');
+    is($verdict->(of => 'against', most => 1.03), 'met', 'a figure within the noise of the other build is no worse');
+    is($verdict->(of => 'peer', most => 1), 'not measured', 'without a peer there is no verdict');
     $row{longroom} = [(0) x 14, 1];
-    is($verdict->(of => 'longroom', most => 0), 'met', 'one run of fifteen does not matter');
-    is($verdict->(of => 'longroom', most => 0, each => 1), 'MISSED', 'but where each must do');
-    is(Bench::Table::spread(\%row, 'longroom'), '0.00..1.00', 'the spread is from the least to the most');
+    is($verdict->(of => 'longroom', most => 0), 'met', 'one run of fifteen may exceed the limit');
+    is($verdict->(of => 'longroom', most => 0, each => 1), 'MISSED', 'unless each run must meet it');
+    is(Bench::Table::spread(\%row, 'longroom'), '0.00..1.00', 'the spread is from the minimum to the maximum');
 };
 
-subtest 'what is not installed is said once, with its package' => sub {
+subtest 'a missing program is reported once, with its package' => sub {
     my @said;
     my $bench = Bench->new(plan => 'tiny', dir => '/nowhere', log => sub { push @said, @_ });
     ok(!$bench->has_program('no-such-program', 'no-such-package'), 'it is not there') for 1, 2;
     is_deeply(\@said, ['without what needs no-such-program: the package no-such-package is not installed'], 'one line');
 };
 
-# A floor whose answers were shorter would be too low.
+# A floor with shorter answers would be too low.
 subtest "the floors' answers are as long as Longroom's" => sub {
     my %stands = (longroom => Bench::Longroom->start, floor => Bench::Floor->start);
     my (%poll, %post);
@@ -88,9 +88,9 @@ subtest "the floors' answers are as long as Longroom's" => sub {
         my $request = "POST /rooms/room_7/messages HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             . 'Content-Length: ' . length($body) . "\r\n\r\n$body";
         $post{$name} = $stand->connect('nginx')->ask($request);
-        # A floor's waiters are told by its own socket.
+        # A floor's waiters are notified through its own socket.
         $stand->connect('pushd')->ask($request) if $name eq 'floor';
-        # The bytes, not what they mean.
+        # Compares the bytes, not the meaning.
         my $bytes = '';
         $stand->eventually(20, sub { $poller->hangs_up(0); $poller->bytes =~ /\n\z/ });
         $poll{$name} = $poller->bytes;
@@ -102,34 +102,34 @@ subtest "the floors' answers are as long as Longroom's" => sub {
     $_->end for values %stands;
 };
 
-subtest 'a token is what is measured with it' => sub {
+subtest 'the tokens of the benchmark are realistic' => sub {
     my $bench = Bench->new(plan => 'tiny', dir => '/nowhere', log => sub { note @_ });
     for my $algorithm (Bench::Tokens::algorithms($bench)) {
         my $visitors = Bench::Tokens::visitors($algorithm, 3);
         my @tokens = split /\n/, Longroom::slurp($visitors->{tokens}->filename);
         my %different = map { $_ => 1 } @tokens;
-        is(scalar keys %different, 3, "$algorithm: each is another");
-        is(join(' ', grep { length $_ < 250 || length $_ > 400 } @tokens), '', 'of 250 to 400 bytes');
+        is(scalar keys %different, 3, "$algorithm: each token is different");
+        is(join(' ', grep { length $_ < 250 || length $_ > 400 } @tokens), '', 'each has 250 to 400 bytes');
         my $stand = Bench::Longroom->start(tokens => $visitors->{tokens}->filename,
             settings => { 'auth.mode' => 'token', 'auth.keys' => $visitors->{key}->filename });
         my @said = map { $stand->request(GET => '/rooms/room_7/messages', headers => { Authorization => "Bearer $_" })->{status} } @tokens;
-        is("@said", '200 200 200', 'they let in');
-        is($stand->request(GET => '/rooms/room_7/messages')->{status}, 401, 'without one nobody is');
+        is("@said", '200 200 200', 'they are accepted');
+        is($stand->request(GET => '/rooms/room_7/messages')->{status}, 401, 'a request without a token is refused');
         my $found = Bench::Load::run($stand, to => 'nginx', waiters => 5, arguments => ['--closed', '--messages=3']);
-        is($found->{deliveries}{count}, 15, 'longroom-load comes with them') or diag explain $found->{deliveries};
+        is($found->{deliveries}{count}, 15, 'longroom-load uses them') or diag explain $found->{deliveries};
         $stand->end;
     }
 };
 
 subtest 'a run in which a message is lost has no figures' => sub {
     my $floor = Bench::Floor->start;
-    # It keeps one message only: what is sent before it was taken is lost.
+    # It keeps one message only: messages sent before that one was taken are lost.
     my $found = eval {
         Bench::Load::run($floor, to => 'straight', waiters => 2,
             arguments => ['--messages=200', '--rate=5000', '--senders=8', '--settle=0.1']);
     };
     is($found, undef, 'nothing is returned');
-    like($@, qr/no figures \([^)]*lost/, 'but what is wrong is said');
+    like($@, qr/no figures \([^)]*lost/, 'the error says what is wrong');
     $floor->end;
 };
 
@@ -138,7 +138,7 @@ my %COUNTED = (
     (map { ("instructions-$_" => 'longroom') } 'poll', map { ("remembered-$_", "token-$_") } qw(HS256 ES256)),
 );
 
-# Rows that stand whatever is installed, with the contestants that they compare.
+# Rows that exist whatever is installed, with the contestants that they compare.
 my %ROWS = (
     (map { ("straight-$_-cpu" => 'longroom floor peer', "straight-$_-rate" => 'longroom floor peer') } 20, 30),
     'nginx-20-cpu'    => 'longroom floor peer',
@@ -163,7 +163,7 @@ my %ROWS = (
 subtest 'a run measures every row' => sub {
     my $dir = Longroom::fresh_dir();
     my $result = Longroom::run([$run, '--plan', 'tiny', '--dir', $dir->dirname], seconds => 600);
-    is($result->{status}, 0, 'it comes to its end') or diag $result->{stderr};
+    is($result->{status}, 0, 'it completes') or diag $result->{stderr};
     my $found = eval { JSON::PP->new->decode(Longroom::slurp("$dir/results.json")) } || { rows => [] };
     my %rows = map { $_->{id} => $_ } @{ $found->{rows} };
     my $without = $result->{stderr};
@@ -180,7 +180,7 @@ subtest 'a run measures every row' => sub {
         my @contestants = grep { $_ ne 'peer' || !$left_out{nchan} } split ' ', $ROWS{$id};
         is(join(' ', grep { @{ $row->{$_} || [] } } qw(longroom floor peer)), "@contestants", "$id has its contestants");
         my @bad = grep { $id !~ /wrong|late|memory|reads/ && !($_ > 0) } map { @{ $row->{$_} || [] } } @contestants;
-        is("@bad", '', "$id: no figure is nothing") if $row;
+        is("@bad", '', "$id: every figure has a value") if $row;
         $ROWS{$id} = $row;
     }
     is(join(' ', sort keys %rows), '', 'there are no other rows');
@@ -194,22 +194,23 @@ sub plausible {
         ok($quantiles[0] <= $quantiles[1] && $quantiles[1] <= $quantiles[2], "$kind: p50, p99, p99.9 ascend");
     }
     my $share = ref $ROWS{'post-fsync'} ? $ROWS{'post-fsync'}{longroom}[0] : -1;
-    ok($share > 0 && $share < 1, 'fsync takes a part of the time, and not more than all');
-    cmp_ok(ref $ROWS{'post-batch'} ? $ROWS{'post-batch'}{longroom}[0] : 0, '>=', 1, 'a commit takes a message or more');
+    ok($share > 0 && $share < 1, 'fsync takes more than none and less than all of the time');
+    cmp_ok(ref $ROWS{'post-batch'} ? $ROWS{'post-batch'}{longroom}[0] : 0, '>=', 1, 'a commit has one message or more');
     is_deeply(ref $ROWS{'restart-wrong'} ? $ROWS{'restart-wrong'}{longroom} : undef, [0], 'a restart loses nothing');
     return;
 }
 
-# It is compared with itself. With so few requests anything may come of that; but what
-# is printed, what is written and the exit status must agree.
+# The build is compared with itself. With so few requests any result may come of it;
+# but the output, the file and the exit status must agree.
 subtest 'two builds are compared by their instructions' => sub {
     my $dir = Longroom::fresh_dir();
     my $result = Longroom::run([$run, '--plan', 'tiny', '--dir', $dir->dirname, '--only', 'instructions',
         '--against', Longroom::build_dir()], seconds => 600);
     my $found = JSON::PP->new->decode(Longroom::slurp("$dir/results.json"));
     if (!@{ $found->{rows} }) {
-        like($result->{stderr}, qr/without (?:what needs valgrind|instructions): /, 'nothing can be counted here, it says');
-        is($result->{status}, 1, 'and nothing is decided');
+        like($result->{stderr}, qr/without (?:what needs valgrind|instructions): /,
+            'it says that it cannot count here');
+        is($result->{status}, 1, 'there is no verdict');
         return;
     }
     my %verdict;
@@ -224,10 +225,10 @@ subtest 'two builds are compared by their instructions' => sub {
         or diag $result->{stdout}, $result->{stderr};
     like($result->{stdout}, qr/not worse by more than 3 per cent in @{[$verdict{met} || 0]} counts/, 'the last lines say how many');
     my %of = map { $_->[0] => $_->[1] } @{ $found->{facts} };
-    like($of{'other build'} // '', qr/^longroom-pushd .*, in \//, 'and which build it was');
+    like($of{'other build'} // '', qr/^longroom-pushd .*, in \//, 'and name the other build');
 };
 
-subtest 'builds that were made otherwise are not compared' => sub {
+subtest 'builds made with other compilers or flags are not compared' => sub {
     my $other = Longroom::fresh_dir();
     for my $name (qw(longroom-pushd longroom-history)) {
         symlink Longroom::program($name), "$other/$name" or die "symlink: $!\n";
@@ -236,10 +237,10 @@ subtest 'builds that were made otherwise are not compared' => sub {
     my @compare = ($run, qw(--plan tiny --only instructions --dir), "$other/out", '--against');
     my $result = Longroom::run([@compare, "$other"]);
     isnt($result->{status}, 0, 'a build by another compiler is refused');
-    like($result->{stderr}, qr/ by tcc -O7: build both alike/, 'with both in the message');
+    like($result->{stderr}, qr/ by tcc -O7: build both alike/, 'the message names both');
     $result = Longroom::run([@compare, "$other/nowhere"]);
     isnt($result->{status}, 0, 'so is a folder without programs');
-    like($result->{stderr}, qr{longroom-pushd is not there: build there first}, 'with the one that lacks');
+    like($result->{stderr}, qr{longroom-pushd is not there: build there first}, 'the message names what is missing');
 };
 
 # Table and page have every row.
@@ -251,16 +252,16 @@ sub said {
     is_deeply(\@not_in_table, [], 'the table has all rows');
     is_deeply(\@not_in_page, [], 'the page has all rows');
     is(scalar(() = $page =~ /<svg/g), scalar @{ $found->{rows} }, 'and a plot of each');
-    unlike($page, qr/(?:src|href)\s*=|\@import|url\(/, 'it needs nothing from outside');
+    unlike($page, qr/(?:src|href)\s*=|\@import|url\(/, 'it loads nothing from elsewhere');
     like($table, qr/^$_->[0]: \S/m, "the table says the $_->[0]") for @{ $found->{facts} };
     return;
 }
 
-subtest 'what it does not know it refuses' => sub {
+subtest 'unknown arguments are refused' => sub {
     for (['--only', 'nothing'], ['--plan', 'huge'], ['more'], ['--fast']) {
         my $result = Longroom::run([$run, @$_]);
         isnt($result->{status}, 0, "@$_: refused");
-        is($result->{stdout}, '', 'without a table');
+        is($result->{stdout}, '', 'no table is printed');
     }
 };
 

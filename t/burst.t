@@ -1,5 +1,5 @@
 # Many at once: a thousand clients on four nginx workers, and thousands of
-# connections in one moment. Nobody hangs and nobody is told 502 or 504.
+# connections in one moment. No client hangs, and none gets 502 or 504.
 
 use strict;
 use warnings;
@@ -10,7 +10,7 @@ use Longroom;
 use Test::More;
 use Time::HiRes qw(time);
 
-# Perl can't raise its own limit; the shell can, and this starts anew under it.
+# Perl cannot raise its own limit; the shell can, so this starts again under it.
 if (!$ENV{LONGROOM_LIMIT_RAISED}) {
     $ENV{LONGROOM_LIMIT_RAISED} = 1;
     exec 'sh', '-c', 'ulimit -n "$(ulimit -Hn)" 2>/dev/null; exec "$@"', 'sh', $^X, $0
@@ -21,7 +21,7 @@ my $limit = Longroom::descriptor_limit();
 my $l = Longroom->start(nginx_workers => 4);
 
 # Adds $count clients that each make what $requests->($client) lists, and counts
-# the answers by status (0: none) and what the request was.
+# the answers by status (0: none) and by request.
 sub add_clients {
     my ($crowd, $count, $told, $requests) = @_;
     for my $n (1 .. $count) {
@@ -59,9 +59,9 @@ subtest 'a thousand clients send, read and wait at once' => sub {
     my %told;
     my $crowd = $l->crowd;
     add_clients($crowd, 1000, \%told, \&mixed);
-    ok $crowd->run(60), 'none hangs';
+    ok $crowd->run(60), 'no client hangs';
     is in_words(\%told), 'history 200: 2000, poll 200: 4000, send 201: 2000',
-        'all are answered, each as it should be';
+        'all are answered, each as expected';
     is_deeply [$l->sql('SELECT count(*) FROM messages;')], [2000], 'what was sent is saved';
 };
 
@@ -82,11 +82,11 @@ SKIP: {
                 : [poll => Longroom::get_bytes("/rooms/room_500/poll?timeout=50&after=$after")];
         });
         ok $crowd->run(60, sub { ($told{'history 200'} || 0) == $burst / 3 }),
-            'those who read are answered while the others wait';
+            'readers are answered while the others wait';
         is $l->post('room_500', 'for all')->{status}, 201, 'a message is sent';
-        ok $crowd->run(60), 'then nobody waits any more';
+        ok $crowd->run(60), 'no client waits any more';
         is in_words(\%told), "history 200: @{[$burst / 3]}, poll 200: @{[$burst - $burst / 3]}",
-            'and none was refused';
+            'no request was refused';
     };
 }
 

@@ -1,5 +1,5 @@
 # longroom-history without a FastCGI server: as plain CGI, one process for one
-# request, which does not publish; and with its listening socket given to it on
+# request, which does not publish; and with its listening socket passed to it on
 # descriptor 0, as spawn-fcgi and systemd do.
 
 use strict;
@@ -14,8 +14,8 @@ use Socket           qw(SOCK_STREAM SOMAXCONN);
 use Test::More;
 use Time::HiRes      qw(time);
 
-# A server that runs longroom-history as CGI gives it the environment of RFC
-# 3875; REQUEST_URI is what most add to it.
+# A server that runs longroom-history as CGI sets the environment of RFC 3875;
+# most servers add REQUEST_URI.
 sub cgi {
     my ($l, $method, $path, %options) = @_;
     my ($script, $query) = split /\?/, $path, 2;
@@ -44,7 +44,7 @@ sub cgi {
     my ($status) = ($headers{status} || '200') =~ /^([0-9]{3})/;
     is $run->{status}, 0, "$method $path: the process ends with status 0"
         or diag $run->{stderr};
-    unlike $run->{stderr}, qr/Sanitizer|runtime error/, '... and in good order';
+    unlike $run->{stderr}, qr/Sanitizer|runtime error/, '... without a complaint from sanitizers';
     return Longroom::with_json({
         status  => $status,
         headers => \%headers,
@@ -58,7 +58,7 @@ subtest 'as plain CGI' => sub {
     my $sent = cgi($l, POST => '/rooms/room_26/messages', body => 'by CGI');
     is $sent->{status}, 201, 'a message is answered with 201';
     is_deeply [@{ $sent->{json} }{qw(room_id content user_id)}], ['room_26', 'by CGI', 'anonymous'],
-        'and as it was kept';
+        'the answer has the message as it was saved';
     like $sent->{headers}{location}, qr{/rooms/room_26/messages/$sent->{json}{id}$}, 'Location names it';
     like $sent->{log}, qr/Saved message to database: room_id=26, user_id=anonymous, msg_id=$sent->{json}{id}\b/,
         'the log says that it was saved';
@@ -66,12 +66,12 @@ subtest 'as plain CGI' => sub {
 
     my $page = cgi($l, GET => '/rooms/room_26/messages?limit=5');
     is $page->{status}, 200, 'history is answered';
-    is_deeply $page->{json}{messages}, [$sent->{json}], 'with the message';
+    is_deeply $page->{json}{messages}, [$sent->{json}], 'history has the message';
     is_deeply cgi($l, GET => "/rooms/room_26/messages/$sent->{json}{id}")->{json}, $sent->{json},
-        'so is one message';
+        'a single message is answered';
     is cgi($l, GET => '/rooms/room_26/messages',
         env => { HTTP_IF_NONE_MATCH => cgi($l, GET => '/rooms/room_26/messages')->{headers}{etag} })->{status},
-        304, 'and a validator that still holds';
+        304, 'a current validator is answered with 304';
     my $head = cgi($l, HEAD => '/rooms/room_26/messages');
     is_deeply [@$head{qw(status content)}], [200, ''], 'HEAD has no body';
 
@@ -79,56 +79,57 @@ subtest 'as plain CGI' => sub {
     is $without_uri->{json}{count}, 1, 'the path is found in SCRIPT_NAME and PATH_INFO too';
 
     Longroom::is_problem(cgi($l, POST => '/rooms/general/messages', body => 'x'), 503, 'storage',
-        'an ephemeral message is refused: nobody would hear it');
+        'an ephemeral message is refused: no waiter would get it');
     Longroom::is_problem(cgi($l, POST => '/rooms/room_026/messages', body => 'x'), 400, 'bad-room-name',
-        'errors are the same as ever');
+        'errors are the same as with FastCGI');
     Longroom::is_problem(cgi($l, POST => '/rooms/room_26/messages', body => '{}', type => 'text/html'), 415,
-        'unsupported-media-type', 'also those about the body');
+        'unsupported-media-type', 'so are errors about the body');
 
     ok $l->eventually(20, sub { $l->poll('room_26', timeout => 0)->{status} == 200 }),
         'longroom-pushd finds the database that was not there when it started';
     my $waiter = $l->connect;
     $waiter->write(Longroom::get_bytes("/rooms/room_26/poll?timeout=30&after=$page->{json}{cursor}"));
-    is $waiter->answer(0.1), undef, 'somebody waits in the room';
+    is $waiter->answer(0.1), undef, 'a poll waits in the room';
     my $begin = time;
     my $second = cgi($l, POST => '/rooms/room_26/messages', body => '{"content":"to who waits","client_id":"1"}',
         type => 'application/json');
-    is_deeply $waiter->answer(20)->{json}{messages}, [$second->{json}], 'who gets the next message';
+    is_deeply $waiter->answer(20)->{json}{messages}, [$second->{json}], 'it gets the next message';
     cmp_ok time - $begin, '<', 5, 'in about a second';
     is cgi($l, POST => '/rooms/room_26/messages', body => '{"content":"to who waits","client_id":"1"}',
         type => 'application/json')->{status}, 200, 'a client_id is known across processes';
     $l->stop;
 };
 
-subtest 'a query that the web server passes as arguments' => sub {
+subtest 'a query that the web server passes as arguments is not taken for options' => sub {
     my $l = Longroom->start(without => [qw(history pushd)]);
     my $path = '/rooms/room_26/messages';
-    is cgi($l, POST => "$path?newest", body => 'first')->{status}, 201, 'a wrapper that passes none keeps its -c';
+    is cgi($l, POST => "$path?newest", body => 'first')->{status}, 201,
+        'a wrapper that passes no arguments on keeps its -c';
     my $count = sub {
         my ($query, @arguments) = @_;
         return cgi($l, GET => "$path?$query", arguments => [@arguments])->{json}{count};
     };
-    is $count->('newest', 'newest'), 1, 'one that passes them keeps its -c too';
+    is $count->('newest', 'newest'), 1, 'a wrapper that passes them on keeps its -c too';
     is $count->('a+b%20c+', 'a', 'b c', ''), 1, '... of several words, decoded';
-    is $count->('a%3Bb', 'a\\;b'), 1, '... with what a shell would heed escaped';
-    is $count->('%3B', '%3B'), 1, '... or as they were sent';
+    is $count->('a%3Bb', 'a\\;b'), 1, '... with shell metacharacters escaped';
+    is $count->('%3B', '%3B'), 1, '... or as sent';
     is $count->('-o+store.url%3Dsqlite:/nonexistent/x', '-o', 'store.url=sqlite:/nonexistent/x'), 1,
         'none of them is an option';
-    is $count->('-c+/nonexistent', '-c', '/nonexistent'), 1, '... nor another file of settings';
-    is $count->('-V', '-V'), 1, '... nor anything else that a program does';
+    is $count->('-c+/nonexistent', '-c', '/nonexistent'), 1, '... nor another settings file';
+    is $count->('-V', '-V'), 1, '... nor another action of the program';
     my $off = "-o+store.url%3Dsqlite:$l->{dir}/other.db";
     my @own = ('-o', "store.url=sqlite:$l->{dir}/other.db", '--');
     for (['--+-V', '--', '-V'], ["$off+--", @own], ["$off+%2D-", @own]) {
         my ($query, @arguments) = @$_;
         Longroom::is_problem(cgi($l, GET => "$path?$query", arguments => \@arguments), 400, 'bad-parameter',
-            "a -- that may be the query's or a wrapper's takes none of its options off: $query");
+            "a -- that may come from the query or from a wrapper is refused: $query");
     }
-    is $count->('x', '--', 'x'), 1, 'a wrapper may end its own by --';
-    is $count->('x%20-V', '--', 'something', '-V'), 1, '... and then none of the others counts, whatever it is';
+    is $count->('x', '--', 'x'), 1, 'a wrapper may end its own options with --';
+    is $count->('x%20-V', '--', 'something', '-V'), 1, '... and then every further argument is ignored';
     $l->stop;
 };
 
-subtest 'as FastCGI with the socket on descriptor 0' => sub {
+subtest 'longroom-history serves FastCGI on descriptor 0' => sub {
     my $l = Longroom->start(without => ['history']);
     my $socket = IO::Socket::UNIX->new(
         Type   => SOCK_STREAM,
@@ -140,7 +141,7 @@ subtest 'as FastCGI with the socket on descriptor 0' => sub {
     is $sent->{status}, 201, 'it serves on that socket';
     is_deeply $l->history('room_26')->{json}{messages}, [$sent->{json}], 'requests of both kinds';
     $l->stop;
-    ok -S $l->socket_path('history'), 'and leaves the socket file to whoever made it';
+    ok -S $l->socket_path('history'), 'it leaves the socket file to the program that made it';
 };
 
 done_testing;

@@ -1,6 +1,6 @@
-# What cursors promise (PROTOCOL section 7): followed from anywhere in the log,
-# over restarts; told apart when they are from another log, from beyond the end
-# or nonsense; and nothing skipped silently.
+# What cursors promise (PROTOCOL section 7): they can be followed from anywhere in
+# the log, across restarts; cursors of another log, beyond the end, or malformed are
+# recognised; and nothing is skipped silently.
 
 use strict;
 use warnings;
@@ -17,7 +17,7 @@ my $l = Longroom->start(settings => { 'push.window' => '64K' });
 
 sub now_of { return $l->poll($_[0], timeout => 0)->{json}{cursor} }
 
-# Its result is the statuses other than 201.
+# Returns the statuses other than 201.
 sub send_in_background {
     my ($room, $texts, $clients) = @_;
     return $l->background(sub {
@@ -30,18 +30,18 @@ sub is_reset {
     my ($answer, $ids, $title) = @_;
     is $answer->{status}, 200, "$title: the status is 200";
     is_deeply $answer->{json}{reset}, JSON::PP::true, '... the page says reset';
-    is_deeply $l->message_ids($answer), $ids, '... and is the newest';
+    is_deeply $l->message_ids($answer), $ids, '... the page is the newest';
     my $next = $l->poll('room_26', after => $answer->{json}{cursor}, timeout => 0)->{json};
-    is_deeply [$next->{count}, $next->{reset}], [0, undef], '... its cursor is good';
+    is_deeply [$next->{count}, $next->{reset}], [0, undef], '... its cursor is valid';
     return;
 }
 
 my @ids = map { $l->post('room_26', "message $_")->{json}{id} } 1 .. 12;
 my @newest = @ids[2 .. 11];
 is_deeply $l->message_ids($l->poll('room_26', after => $ids[10], timeout => 20)), [$ids[11]],
-    'twelve messages are sent and have arrived';
+    'twelve messages have arrived';
 
-subtest 'a cursor and an id mean the place after their message' => sub {
+subtest 'a cursor and an id mean the position after their message' => sub {
     my $page = $l->history('room_26', after => $ids[3], limit => 1);
     for my $after ($ids[4], $page->{json}{cursor}) {
         is_deeply $l->message_ids($l->poll('room_26', after => $after, timeout => 20)),
@@ -50,16 +50,16 @@ subtest 'a cursor and an id mean the place after their message' => sub {
             [@ids[5 .. 11]], "history after $after";
     }
     is_deeply $l->message_ids($l->poll('room_26', after => 0, timeout => 20)), \@ids,
-        'after 0 everything is given';
+        'after=0 gives everything';
     my $from_poll = $l->poll('room_26', after => $ids[9], timeout => 20)->{json}{cursor};
-    is $l->history('room_26', after => $from_poll)->{json}{count}, 0, 'history takes the cursor of a poll';
+    is $l->history('room_26', after => $from_poll)->{json}{count}, 0, 'history accepts the cursor of a poll';
     $l->post('room_27', 'between');
     $from_poll = $l->poll('room_27', after => $from_poll, timeout => 20)->{json}{cursor};
     is_deeply $l->message_ids($l->history('room_26', before => $from_poll, limit => 2)),
         [@ids[10, 11]], 'in both directions';
 };
 
-subtest 'a cursor of another database is answered with reset, at once' => sub {
+subtest 'a cursor of another database gets reset at once' => sub {
     my $other = Longroom->start;
     $other->post('room_26', "other $_") for 1 .. 3;
     my %cursor = (
@@ -78,7 +78,7 @@ subtest 'a cursor of another database is answered with reset, at once' => sub {
     }
 };
 
-subtest 'an id beyond the end is reset by a poll and gives an empty page of history' => sub {
+subtest 'an id beyond the end gets reset from a poll and an empty page from history' => sub {
     for my $beyond ($ids[11] + 1000, '9223372036854775807') {
         is_reset($l->poll('room_26', after => $beyond, timeout => 50), \@newest, "a poll after $beyond");
         my $page = $l->history('room_26', after => $beyond);
@@ -93,7 +93,7 @@ my @nonsense = (
     '99999999999999999999999999', '1.5f3a9c01.9223372036854775808', 'NOW', 'now ', "1\0", "1\n",
     "\xd9\xa1", '1' x 65, 'x' x 10_240, '1' x 10_240,
 );
-subtest 'nonsense is answered with bad-cursor' => sub {
+subtest 'a malformed cursor gets bad-cursor' => sub {
     for my $cursor (@nonsense) {
         my $shown = length $cursor > 40 ? length($cursor) . ' bytes' : "'" . Longroom::escaped($cursor) . "'";
         Longroom::is_problem($l->poll('room_26', after => $cursor, timeout => 50), 400, 'bad-cursor',
@@ -121,14 +121,14 @@ subtest 'a poller far behind the window is served from the log' => sub {
     is scalar @saved, 400, 'history has it all';
     Longroom::same_list($_->{ids}, \@saved, 'a poller has everything once, in order') for @seen;
     is scalar(grep { $_->{failures} || $_->{gaps} || $_->{resets} } @seen), 0,
-        'without a failure, a gap or a reset';
+        'no poller saw a failure, a gap or a reset';
 };
 
-subtest 'history and then a poll leave no hole while others send' => sub {
+subtest 'reading history and then polling misses nothing while others send' => sub {
     my @texts = map {"m$_"} 1 .. 500;
     my $sender = send_in_background('lively', \@texts, 4);
-    # Each joiner comes when so many messages are there, reads the newest page,
-    # and polls after its cursor.
+    # Each joiner comes when this many messages are there, reads the newest page, and
+    # polls after its cursor.
     my @joined;
     for my $n (0 .. 9) {
         my $page;
@@ -151,27 +151,27 @@ subtest 'history and then a poll leave no hole while others send' => sub {
     $pollers->close;
     for my $seen (@seen) {
         my @expected = grep { $_ >= ($seen->{ids}[0] // 0) } @saved;
-        Longroom::same_list($seen->{ids}, \@expected, 'from the first message seen on, every one once');
+        Longroom::same_list($seen->{ids}, \@expected, 'each joiner has every message once, from the first one seen');
     }
 };
 
-subtest 'messages in no log are given once to whoever follows' => sub {
+subtest 'messages that are in no log reach each follower once' => sub {
     my $begin = now_of('general');
     my $waiting = $l->pollers;
     my $seen = $waiting->follow('general', after => $begin);
     $l->post('general', "e$_") for 1 .. 3;
-    ok $waiting->run(20, sub { @{ $seen->{contents} } >= 3 }), 'who waits gets them';
+    ok $waiting->run(20, sub { @{ $seen->{contents} } >= 3 }), 'a waiting client gets them';
     my $page = $l->poll('general', after => $begin, timeout => 20);
-    is_deeply $l->message_contents($page), [qw(e1 e2 e3)], 'what came between two polls comes together';
+    is_deeply $l->message_contents($page), [qw(e1 e2 e3)], 'messages sent between two polls arrive together';
     is_deeply [map { [@$_{qw(id saved)}] } @{ $page->{json}{messages} }],
-        [([undef, JSON::PP::false]) x 3], 'without an id, and marked as not saved';
+        [([undef, JSON::PP::false]) x 3], 'they have no id and are marked as not saved';
     my $cursor = $page->{json}{cursor};
-    is $l->poll('general', after => $cursor, timeout => 0)->{json}{count}, 0, 'and is not given again';
+    is $l->poll('general', after => $cursor, timeout => 0)->{json}{count}, 0, 'they are not delivered again';
     $l->post('room_26', 'between');
     $l->post('general', 'e4');
     is_deeply $l->message_contents($l->poll('general', after => $cursor, timeout => 20)), ['e4'],
-        'the cursor goes on from there';
-    ok $waiting->run(20, sub { @{ $seen->{contents} } >= 4 }), 'so does who waited all the time';
+        'the cursor leads to the next message';
+    ok $waiting->run(20, sub { @{ $seen->{contents} } >= 4 }), 'the client that waited all the time gets it too';
     $waiting->run(0.1);
     $waiting->close;
     is_deeply $seen->{contents}, [qw(e1 e2 e3 e4)], 'each once, in order';
@@ -179,12 +179,12 @@ subtest 'messages in no log are given once to whoever follows' => sub {
     $l->restart('pushd');
     my $after_restart = $l->poll('general', after => $cursor, timeout => 0)->{json};
     is_deeply [@$after_restart{qw(count reset gap)}], [0, undef, undef],
-        'a cursor from before a restart of longroom-pushd is good, but what was in no log is lost';
+        'a cursor from before a restart of longroom-pushd is valid, but unsaved messages are lost';
     my $c = $l->connect;
     $c->write(Longroom::get_bytes("/rooms/general/poll?timeout=20&after=$cursor"));
-    is $c->answer(0.2), undef, 'it can be waited with';
+    is $c->answer(0.2), undef, 'a poll with it waits';
     $l->post('general', 'e5');
-    is_deeply Longroom::message_contents($c->answer(20)), ['e5'], 'for what is sent then';
+    is_deeply Longroom::message_contents($c->answer(20)), ['e5'], 'and gets the next message';
 };
 
 subtest 'cursors survive a restart of everything' => sub {
@@ -193,12 +193,12 @@ subtest 'cursors survive a restart of everything' => sub {
     $l->restart(qw(history pushd));
     my @rest = map { $_->{id} } grep { $_->{id} > $ids[6] } @{ $l->whole_history('room_26') };
     is_deeply $l->message_ids($l->poll('room_26', after => $cursor, timeout => 20)), \@rest,
-        'the cursor of a page leads on from there';
+        'the cursor of a page leads to the rest';
     is $l->poll('room_26', after => $waited, timeout => 0)->{json}{count}, 0,
         'the cursor of a poll that had everything waits';
 };
 
-subtest 'what retention has removed is told by gap' => sub {
+subtest 'gap reports messages that retention removed' => sub {
     my @pruned = map { $l->post('room_50', "p$_")->{json}{id} } 1 .. 10;
     my %cursor = map { $_ => $l->history('room_50', after => $pruned[0] - 1, limit => $_)->{json}{cursor} } 3, 6, 8;
     my $before = $pruned[0] - 1;
@@ -206,9 +206,9 @@ subtest 'what retention has removed is told by gap' => sub {
     $l->restart('pushd');
     for my $after ($before, $pruned[2], $cursor{3}) {
         my $page = $l->poll('room_50', after => $after, timeout => 20);
-        is_deeply $page->{json}{gap}, JSON::PP::true, "a poll after $after tells of the gap";
-        is $page->{json}{earliest}, $pruned[6], '... and what is the earliest now';
-        is_deeply $l->message_ids($page), [@pruned[6 .. 9]], '... what is left follows';
+        is_deeply $page->{json}{gap}, JSON::PP::true, "a poll after $after reports the gap";
+        is $page->{json}{earliest}, $pruned[6], '... and the new earliest message';
+        is_deeply $l->message_ids($page), [@pruned[6 .. 9]], '... the remaining messages follow';
     }
     for ([$pruned[5], 6], [$cursor{6}, 6], [$pruned[7], 8], [$cursor{8}, 8]) {
         my ($after, $next) = @$_;
@@ -218,10 +218,10 @@ subtest 'what retention has removed is told by gap' => sub {
     }
     is $l->poll('room_26', after => $before, timeout => 0)->{json}{gap}, undef,
         'another room has no gap';
-    is $l->history('room_50')->{json}{earliest}, $pruned[6], 'history tells the earliest too';
+    is $l->history('room_50')->{json}{earliest}, $pruned[6], 'history has the new earliest too';
 };
 
-subtest 'after a backup was restored, cursors beyond its end are reset' => sub {
+subtest 'after a backup is restored, cursors beyond its end get reset' => sub {
     my $dir = $l->dir;
     $l->stop_program($_) for qw(pushd history);
     File::Copy::copy($l->database, "$dir/backup.db") or die "copy: $!";
@@ -242,7 +242,7 @@ subtest 'after a backup was restored, cursors beyond its end are reset' => sub {
         is_reset($l->history('room_26', after => $beyond{$from}), \@now, "history, cursor of $from");
     }
     my $good = $l->poll('room_26', after => $kept, timeout => 0)->{json};
-    is_deeply [@$good{qw(count reset)}], [0, undef], 'a cursor within the backup is still good';
+    is_deeply [@$good{qw(count reset)}], [0, undef], 'a cursor within the backup is still valid';
 };
 
 $l->stop;

@@ -1,5 +1,5 @@
-# The example site, as its README says to run it, in headless Chromium: log in, the
-# team's room, another team's, log out; and what a site with sessions has to refuse.
+# The example site, run as its README says, in headless Chromium: log in, the team's
+# room, another team's room, log out; and what a site with sessions must refuse.
 
 use strict;
 use warnings;
@@ -15,7 +15,7 @@ use Markup;
 use Socket           qw(SOMAXCONN);
 use Test::More;
 
-use constant SECONDS => 60;    # for what must happen anyway
+use constant SECONDS => 60;    # for what must happen in any case
 
 BEGIN {
     my $missing = Browser->missing;
@@ -37,7 +37,7 @@ sub start_site {
     open STDOUT, '>&', \*STDERR or POSIX::_exit(126);
     $listener->blocking(0);
     fcntl $listener, F_SETFD, 0;
-    # nginx takes the listening socket by this variable: the port is ours already.
+    # nginx takes the listening socket from this variable, because we hold the port already.
     $ENV{NGINX} = fileno($listener) . ';';
     $ENV{LONGROOM_BUILD} = Longroom::build_dir();
     { no warnings 'exec'; exec run_command("$dir/run") }
@@ -64,7 +64,7 @@ END { end_site() if $site }
 start_site();
 my $http = HTTP::Tiny->new(max_redirect => 0, timeout => 70);
 ok Longroom::eventually(undef, SECONDS, sub { $http->get("$url/rooms/lobby/poll?timeout=0")->{status} == 401 }),
-    'the site is there, and lets nobody in' or diag Longroom::slurp("$dir/site.log");
+    'the site is up, and requires a log-in' or diag Longroom::slurp("$dir/site.log");
 
 # The lines of doc/private-rooms.md, as pasted.
 SKIP: {
@@ -76,10 +76,10 @@ SKIP: {
     my $told = Longroom::run([ 'sh', '-e', '-c', $lines ], seconds => SECONDS)->{stdout};
     like $told, qr/\AHTTP\/1\.1\ 401.*?"unauthorized".*?"room_id":"team_red","count":0,.*?
         "type":"chat_message".*?"username":"Ann\ B\.".*?"content":"Hello".*?"type":"forbidden"/msx,
-        'the page\'s curl lines log in, send, and are refused in the other team\'s room';
+        'the page\'s curl lines log in, send, and get 403 in the other team\'s room';
 }
 
-# Somebody without a browser, who is logged in.
+# A logged-in user without a browser.
 sub logged_in {
     my ($user, $password) = @_;
     my $answer = $http->post_form("$url/login", { user => $user, password => $password });
@@ -98,14 +98,14 @@ sub say_in {
         { headers => { Cookie => $cookie, 'Content-Type' => 'text/plain' }, content => $text });
 }
 
-# How many polls longroom-pushd has, all in all.
+# The number of polls that longroom-pushd holds.
 sub polls_that_wait {
     my $answer = Longroom::Connection->new({ path => "$dir/run/push.sock" })->ask(Longroom::get_bytes('/metrics'));
     my ($count) = $answer->{content} =~ /^longroom_pushd_connections\{state="waiting"\} ([0-9]+)$/m;
     return $count;
 }
 
-# Two browsers, for two people: windows of one share their cookies.
+# Two browsers for two people, because the windows of one share their cookies.
 my ($browser, $bobs) = map { Browser->start } 1 .. 2;
 my ($ann, $tab, $bob) = map { $_->window } $browser, $browser, $bobs;
 my $untrap = Markup::trap($ann);
@@ -136,37 +136,38 @@ sub sees {
         'return [...document.querySelectorAll("#messages li")].some((row) => row.textContent === arguments[0])', $text);
 }
 
-subtest 'log in' => sub {
+subtest 'users log in with their own passwords' => sub {
     $ann->open("$url/");
-    ok is_logged_out($ann), 'the site asks who it is';
+    ok is_logged_out($ann), 'the site shows the log-in form';
     $ann->type('input[name=user]', 'ann');
     $ann->type('input[name=password]', 'wrong');
     $ann->click('form button');
-    ok $ann->eventually(SECONDS, 'return /not right/.test(document.body.textContent)'), 'not with a wrong password';
-    ok enters($ann, 'ann', 'red apple', 'Hello, Ann B.'), 'with the right one';
-    is $ann->run('return document.cookie'), '', 'a script does not get the session';
-    ok !logged_in('bob', 'red apple'), 'nor does anybody with the password of another';
+    ok $ann->eventually(SECONDS, 'return /not right/.test(document.body.textContent)'),
+        'a wrong password is refused';
+    ok enters($ann, 'ann', 'red apple', 'Hello, Ann B.'), 'the right one is accepted';
+    is $ann->run('return document.cookie'), '', 'scripts cannot read the session cookie';
+    ok !logged_in('bob', 'red apple'), 'another user\'s password is refused';
     my $header = $http->post_form("$url/login", { user => 'bob', password => 'blue bottle' })->{headers}{'set-cookie'};
     like $header, qr/; $_(?:;|\z)/, "its cookie has $_" for qw(HttpOnly SameSite=Lax Path=/);
     $bob->open("$url/");
-    ok enters($bob, 'bob', 'blue bottle', 'Hello, Bob'), 'bob logs in elsewhere';
+    ok enters($bob, 'bob', 'blue bottle', 'Hello, Bob'), 'bob logs in with another browser';
 };
 
-subtest 'the team\'s room' => sub {
-    ok state_is($ann, 'live'), 'is there';
+subtest 'a team uses its room' => sub {
+    ok state_is($ann, 'live'), 'the page is connected';
     my $carol = logged_in('carol', 'red car');
     say_in($carol, 'team_red', 'Hello, red ones');
-    ok sees($ann, 'Carol: Hello, red ones'), 'what another of the team writes comes';
+    ok sees($ann, 'Carol: Hello, red ones'), 'a message of a team mate arrives';
     $ann->press('#text', 'Hello, Carol' . Browser::ENTER);
-    ok sees($ann, 'Ann B.: Hello, Carol'), 'and what she writes, under the name that the site has for her';
+    ok sees($ann, 'Ann B.: Hello, Carol'), 'so does her own, under the name that the site has for her';
     say_in($carol, 'team_red', $_) for @Markup::TEXTS;
     ok sees($ann, "Carol: $_"), "text stays text: $_" for @Markup::TEXTS;
-    ok Markup::is_set($ann), 'what would run can be told';
-    Markup::nothing_ran($ann, '#messages', 'and nothing of it runs');
-    Markup::policy_holds($ann, 'nor would it if it got into the page');
+    ok Markup::is_set($ann), 'markup that ran would be noticed';
+    Markup::nothing_ran($ann, '#messages', 'none of it runs');
+    Markup::policy_holds($ann, 'the policy would stop it even inside the page');
 };
 
-# What a page gets of a room, whatever way it tries: history, a message, poll, POST.
+# What a page gets of a room in every way: history, a message, a poll, a POST.
 my $TRY = <<'END';
 const ask = (path, init) => fetch(`/rooms/${arguments[0]}/${path}`, init)
     .then(async (answer) => `${answer.status} ${(await answer.json()).type}`);
@@ -174,74 +175,77 @@ return Promise.all([ask('messages'), ask('messages/1'), ask('poll?timeout=0'),
     ask('messages', { method: 'POST', body: 'let me in', headers: { 'Content-Type': 'text/plain' } })]);
 END
 
-subtest 'another team\'s room' => sub {
-    ok state_is($bob, 'live'), 'is there for that team';
+subtest 'another team\'s room is closed' => sub {
+    ok state_is($bob, 'live'), 'its own team is connected';
     $bob->press('#text', 'blue secret' . Browser::ENTER);
-    ok sees($bob, 'Bob: blue secret'), 'with something in it';
+    ok sees($bob, 'Bob: blue secret'), 'it has a message';
     $ann->click('button[value=team_blue]');
-    ok state_is($ann, 'This room is not for you.'), 'is refused';
-    is_deeply shown($ann), [], 'and nothing of it is seen';
+    ok state_is($ann, 'This room is not for you.'), 'the page of another user is refused';
+    is_deeply shown($ann), [], 'it shows no message';
     $ann->press('#text', 'let me in' . Browser::ENTER);
-    is_deeply $ann->run($TRY, $_), [('403 forbidden') x 4], "... nor by a script: $_" for qw(team_blue team_green);
-    is_deeply $bob->run($TRY, 'team_red'), [('403 forbidden') x 4], '... nor the other way round';
-    is_deeply shown($bob), ['Bob: blue secret'], 'nothing has come into it';
+    is_deeply $ann->run($TRY, $_), [('403 forbidden') x 4],
+        "a script gets 403: $_" for qw(team_blue team_green);
+    is_deeply $bob->run($TRY, 'team_red'), [('403 forbidden') x 4], 'the other way round too';
+    is_deeply shown($bob), ['Bob: blue secret'], 'no message was added to the room';
 };
 
-subtest 'long messages' => sub {
+subtest "long messages have Longroom's limit, not the site's" => sub {
     my $carol = logged_in('carol', 'red car');
     my $status = sub { say_in($carol, 'team_red', 'x' x $_[0])->{status} };
-    is $status->(16_384), 201, 'one as long as may be is sent, whatever the site has for its own forms';
-    is $status->($_), 413, "$_ bytes are refused for what they are" for 16_385, 2_000_000, 9_000_000;
+    is $status->(16_384), 201, 'the longest message is sent, whatever limit the site has for its own forms';
+    is $status->($_), 413, "$_ bytes are refused as too long" for 16_385, 2_000_000, 9_000_000;
 };
 
-subtest 'the lobby' => sub {
+subtest 'all users share the lobby' => sub {
     $_->click('button[value=lobby]') for $ann, $bob;
-    ok state_is($_, 'live'), 'is for all' for $ann, $bob;
+    ok state_is($_, 'live'), 'the page is connected' for $ann, $bob;
     $ann->press('#text', 'Hello, Bob' . Browser::ENTER);
-    ok sees($_, 'Ann B.: Hello, Bob'), 'what one says comes to both' for $ann, $bob;
+    ok sees($_, 'Ann B.: Hello, Bob'), 'a message of one user reaches both' for $ann, $bob;
     $bob->press('#text', 'Hello, Ann' . Browser::ENTER);
-    ok sees($_, 'Bob: Hello, Ann'), 'and what the other answers' for $ann, $bob;
+    ok sees($_, 'Bob: Hello, Ann'), 'and so does the answer' for $ann, $bob;
 };
 
-subtest 'log out' => sub {
+subtest 'a log-out reaches all tabs' => sub {
     $tab->open("$url/");
-    ok state_is($tab, 'live'), 'her other tab follows her team\'s room';
+    ok state_is($tab, 'live'), 'her other tab is connected to her team\'s room';
     ok Longroom::eventually(undef, SECONDS, sub { polls_that_wait() == 3 }), 'three polls wait';
     $browser->console;
     $ann->click('#logout');
-    ok is_logged_out($ann), 'she is out';
-    ok state_is($tab, 'You are logged out.'), 'and so is the other tab';
-    ok Longroom::eventually(undef, SECONDS, sub { polls_that_wait() <= 1 }), 'the polls of both end';
-    is_deeply [grep { $_->{message} =~ / 401 / } $browser->console], [], 'as they hang up, before they are refused';
+    ok is_logged_out($ann), 'the tab is logged out';
+    ok state_is($tab, 'You are logged out.'), 'so is the other tab';
+    ok Longroom::eventually(undef, SECONDS, sub { polls_that_wait() <= 1 }), 'both polls end';
+    is_deeply [grep { $_->{message} =~ / 401 / } $browser->console], [],
+        'they hang up before they are refused';
     my $before = scalar @{ shown($tab) };
     say_in(logged_in('carol', 'red car'), 'team_red', 'Ann is away');
-    is_deeply $tab->run($TRY, 'team_red'), [('401 unauthorized') x 4], 'the room is closed to it';
-    is scalar @{ shown($tab) }, $before, 'it hears no more';
+    is_deeply $tab->run($TRY, 'team_red'), [('401 unauthorized') x 4], 'scripts in the other tab get 401';
+    is scalar @{ shown($tab) }, $before, 'it gets no more messages';
     $tab->reload;
-    ok is_logged_out($tab), 'and shows the log-in';
+    ok is_logged_out($tab), 'it shows the log-in form';
 };
 
-subtest 'a session that ends elsewhere' => sub {
+subtest 'the page notices when its session ends elsewhere' => sub {
     my ($session) = grep { $_->{name} eq 'session' } @{ $bob->devtools('Network.getCookies')->{cookies} };
     my $carol = logged_in('carol', 'red car');
     my @before = @{ shown($bob) };
-    is $http->post("$url/logout", { headers => { Cookie => "session=$session->{value}" } })->{status}, 303, 'is ended';
+    is $http->post("$url/logout", { headers => { Cookie => "session=$session->{value}" } })->{status}, 303,
+        'the session is ended';
     say_in($carol, 'lobby', 'one');
-    ok state_is($bob, 'You are logged out.'), 'the page is told so after the answer that it waits for';
+    ok state_is($bob, 'You are logged out.'), 'the page learns it with the answer after the current one';
     say_in($carol, 'lobby', 'two');
     my @heard = splice @{ shown($bob) }, scalar @before;
-    cmp_ok scalar @heard, '<=', 1, 'and hears no more than that';
-    ok Longroom::eventually(undef, SECONDS, sub { polls_that_wait() == 0 }), 'nobody waits';
-    is_deeply $bob->run($TRY, 'team_blue'), [('401 unauthorized') x 4], 'his room is closed to it';
+    cmp_ok scalar @heard, '<=', 1, 'it gets no more than that one';
+    ok Longroom::eventually(undef, SECONDS, sub { polls_that_wait() == 0 }), 'no poll waits';
+    is_deeply $bob->run($TRY, 'team_blue'), [('401 unauthorized') x 4], 'scripts in the page get 401';
 };
 
-subtest 'forms of other sites' => sub {
+subtest 'forms of other sites are refused' => sub {
     my %from = (
         'another site'             => [403, 'Sec-Fetch-Site' => 'cross-site', Origin => 'https://evil.example.net'],
         'a neighbour'              => [403, 'Sec-Fetch-Site' => 'same-site'],
         'another site, by Origin'  => [403, Origin => 'https://evil.example.net'],
         'nowhere, by Origin'       => [403, Origin => 'null'],
-        'a name that ends like it' => [403, Origin => 'http://evil-' . $url =~ s{http://}{}r],
+        'a host with the same ending' => [403, Origin => 'http://evil-' . $url =~ s{http://}{}r],
         'the site'                 => [303, 'Sec-Fetch-Site' => 'same-origin', Origin => $url],
         'the site, by Origin'      => [303, Origin => $url],
         'the address bar'          => [303, 'Sec-Fetch-Site' => 'none'],
@@ -258,18 +262,18 @@ subtest 'forms of other sites' => sub {
     $tab->open("data:text/html,<form method=post action='$url/login'><input name=user value=bob>"
         . '<input name=password value="blue bottle"></form><script>document.forms[0].submit()</script>');
     ok $tab->eventually(SECONDS, 'return document.querySelector("h1")?.textContent === "This form is not ours"'),
-        'a browser can\'t be logged in by the page of another site';
+        'the page of another site cannot log a browser in';
     $tab->open("$url/");
-    ok is_logged_out($tab), '... and is not';
+    ok is_logged_out($tab), '... and the browser stays logged out';
 };
 
-subtest 'what is not for browsers' => sub {
+subtest 'internal paths are closed to browsers' => sub {
     my $cookie = logged_in('bob', 'blue bottle');
     is $http->get("$url$_", { headers => { Cookie => $cookie } })->{status}, 404, $_
         for qw(/longroom-access /healthz /metrics /history/metrics /pushd/metrics /site/app.pl /app.pl);
 };
 
-subtest 'what may be done from one address' => sub {
+subtest 'connections and requests from one address are limited' => sub {
     my $connect = sub { Longroom::Connection->new({ port => $listener->sockport }) };
     my $page = sub { my $c = $connect->(); $c->ask(Longroom::get_bytes('/site/site.js')) // { status => 0 } };
     my (@held, $refused);
@@ -278,33 +282,37 @@ subtest 'what may be done from one address' => sub {
         $held[-1]->write("POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n");
         $refused = $held[-1]->answer(0.02);    # no more than 50 a second
     }
-    Longroom::is_problem($refused // {}, 429, 'rate-limited', 'connections that take their time have a limit');
-    ok $refused->{headers}{'retry-after'}, '... and it is said when to come again';
-    like Longroom::slurp("$dir/site.log"), qr/limiting connections by zone "connections"/, '... which is the one for that';
+    Longroom::is_problem($refused // {}, 429, 'rate-limited', 'slow connections have a limit');
+    ok $refused->{headers}{'retry-after'}, '... with Retry-After';
+    like Longroom::slurp("$dir/site.log"), qr/limiting connections by zone "connections"/,
+        '... by the zone for connections';
     @held = ();
-    ok Longroom::eventually(undef, SECONDS, sub { $page->()->{status} == 200 }), 'when they are gone all is well';
+    ok Longroom::eventually(undef, SECONDS, sub { $page->()->{status} == 200 }),
+        'when they are closed, requests are served again';
 
     my $c = $connect->();
     my $sent = 0;
     do { $refused = $c->ask(Longroom::get_bytes('/site/site.js')) } while $refused->{status} == 200 && $sent++ < 20_000;
-    Longroom::is_problem($refused, 429, 'rate-limited', 'requests in a row have a limit');
-    like Longroom::slurp("$dir/site.log"), qr/limiting requests, excess/, '... which is the one for that';
-    ok Longroom::eventually(undef, SECONDS, sub { $page->()->{status} == 200 }), 'a moment later all is well';
+    Longroom::is_problem($refused, 429, 'rate-limited', 'rapid requests have a limit');
+    like Longroom::slurp("$dir/site.log"), qr/limiting requests, excess/, '... by the zone for requests';
+    ok Longroom::eventually(undef, SECONDS, sub { $page->()->{status} == 200 }),
+        'a moment later requests are served again';
 };
 
-subtest 'a site that can\'t start says why, and ends' => sub {
+subtest 'a site that cannot start says why, and exits' => sub {
     my $run = sub { Longroom::run([run_command("$dir/second")], seconds => SECONDS, env => {@_}) };
     my $result = $run->(LONGROOM_BUILD => Longroom::build_dir());
-    is $result->{status}, 1, 'another has the port';
-    like $result->{stderr}, qr/nginx does not start/, '... says it';
+    is $result->{status}, 1, 'the port is in use';
+    like $result->{stderr}, qr/nginx does not start/, '... and it says so';
     $result = $run->(LONGROOM_BUILD => "$dir/nothing");
-    is $result->{status}, 1, 'nothing was built';
-    like $result->{stderr}, qr/quickstart build comes first/, '... says it';
+    is $result->{status}, 1, 'nothing is built';
+    like $result->{stderr}, qr/quickstart build comes first/, '... and it says so';
 };
 
 $untrap->();
 $_->stop for $browser, $bobs;
-ok end_site(), 'the site ends when it is told to';
-unlike Longroom::slurp("$dir/site.log"), qr{(?:Sanitizer|\[(?:emerg|alert|crit)\]).*}, 'and had nothing to complain about';
+ok end_site(), 'the site exits on SIGTERM';
+unlike Longroom::slurp("$dir/site.log"), qr{(?:Sanitizer|\[(?:emerg|alert|crit)\]).*},
+    'it logged nothing serious';
 
 done_testing;

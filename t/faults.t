@@ -1,6 +1,6 @@
-# Whatever dies, stalls or leaves, whoever follows a room gets every saved
-# message once, in order (PROTOCOL section 1): programs stopped and killed, the
-# bus dead, clients who leave and come back, other writers.
+# Whatever dies, stalls or leaves, each follower of a room gets every saved message
+# once, in order (PROTOCOL section 1): programs stopped and killed, the bus down,
+# clients that leave and come back, other writers.
 
 use strict;
 use warnings;
@@ -11,7 +11,7 @@ use Longroom;
 use Test::More;
 use Time::HiRes qw(time);
 
-# Enough to overrun every buffer between longroom-history and a stopped
+# Enough to overflow every buffer between longroom-history and a stopped
 # longroom-pushd many times.
 use constant MESSAGES_WHILE_STOPPED => $ENV{LONGROOM_STOPPED_MESSAGES} || 20_000;
 
@@ -59,28 +59,28 @@ subtest 'three clients send into a room while one leaves and comes back' => sub 
         $cursor = $seen->{cursor};
         return $reached;
     };
-    ok $follow_for->(50), 'one follows the room for a while, and leaves';
+    ok $follow_for->(50), 'a client follows the room for a while, and leaves';
     my $left_at = @ids;
-    is_deeply [$_->result], [], 'a sender is answered with 201 each time' for @senders;
-    ok $follow_for->(900 - @ids), 'and comes back';
-    cmp_ok $left_at, '<', 900, 'there was something to come back to';
-    Longroom::same_list(\@ids, [saved_ids($l, 26)], 'everything was read in order, once');
+    is_deeply [$_->result], [], 'every POST of a sender gets 201' for @senders;
+    ok $follow_for->(900 - @ids), 'the client comes back';
+    cmp_ok $left_at, '<', 900, 'it missed some messages meanwhile';
+    Longroom::same_list(\@ids, [saved_ids($l, 26)], 'it read everything in order, once');
     for my $name (qw(ann bob eve)) {
         Longroom::same_list([grep {/^$name /} @contents], [map {"$name $_"} 1 .. 300],
-            "what $name said, in the order in which it was said");
+            "the messages of $name, in the order in which they were sent");
     }
 
     $l->restart(qw(nginx history pushd));
     is $l->poll('room_26', after => $cursor, timeout => 0)->{json}{count}, 0,
-        'after a restart of all programs the cursor has missed nothing yet';
+        'after a restart of all programs nothing follows the cursor yet';
     $l->post('room_26', 'after the restart');
-    ok $follow_for->(1), 'and leads on';
+    ok $follow_for->(1), 'the cursor leads to the next message';
     Longroom::same_list(\@ids, [saved_ids($l, 26)], 'everything is still in order, once');
     Longroom::same_list(\@ids, [map { $_->{id} } @{ $l->whole_history('room_26') }], 'as in history');
     $l->stop;
 };
 
-subtest 'longroom-pushd stopped while very much is sent' => sub {
+subtest 'a stopped longroom-pushd stalls no sender' => sub {
     my $l = Longroom->start;
     my $pollers = $l->pollers;
     my $begin = now_of($l, 'room_1');
@@ -89,7 +89,8 @@ subtest 'longroom-pushd stopped while very much is sent' => sub {
         $room => [map { $pollers->follow("room_$room", after => $begin) } 1 .. 3];
     } 1 .. 5;
     $l->post("room_$_", 'first') for 1 .. 5;
-    ok $pollers->run(20, sub { !grep { !@{ $_->{ids} } } map {@$_} values %seen }), 'fifteen wait in five rooms';
+    ok $pollers->run(20, sub { !grep { !@{ $_->{ids} } } map {@$_} values %seen }),
+        'fifteen polls wait in five rooms';
     $l->signal('pushd', 'STOP');
     my $each = MESSAGES_WHILE_STOPPED / 5;
     my $start = time;
@@ -107,7 +108,7 @@ subtest 'longroom-pushd stopped while very much is sent' => sub {
     }
     ok $crowd->run(300), MESSAGES_WHILE_STOPPED . ' messages are sent meanwhile';
     diag sprintf '%d messages in %.1f s', MESSAGES_WHILE_STOPPED, time - $start if $ENV{LONGROOM_TIMES};
-    is $failed, 0, 'each is answered with 201: a stalled subscriber stalls nobody else';
+    is $failed, 0, 'each gets 201: a stalled subscriber stalls nothing else';
     $l->signal('pushd', 'CONT');
     ok $pollers->run(60, sub { !grep { @{ $_->{ids} } <= $each } map {@$_} values %seen }), 'all arrive';
     $pollers->run(0.3);
@@ -116,14 +117,14 @@ subtest 'longroom-pushd stopped while very much is sent' => sub {
     $l->stop;
 };
 
-subtest 'both programs killed while much is sent' => sub {
+subtest 'killing both programs loses nothing' => sub {
     my $l = Longroom->start;
     my $count = 5_000;
     my $pollers = $l->pollers;
     my $begin = now_of($l, 'room_26');
     my @seen = map { $pollers->follow('room_26', after => $begin) } 1 .. 5;
-    # Every message has a client_id and is sent again until it is answered with
-    # 201 or 200, as the protocol says.
+    # Every message has a client_id and is repeated until it gets 201 or 200, as the
+    # protocol says.
     my $sender = $l->background(sub {
         my $answers = $l->send_all('room_26', [map {"m$_"} 1 .. $count], clients => 16, retry => 1);
         return map {"$_->{status} " . ($_->{content} =~ /"id"\s*:\s*([0-9]+)/ ? $1 : '-')} @$answers;
@@ -137,7 +138,7 @@ subtest 'both programs killed while much is sent' => sub {
         for my $program (qw(pushd history)) {
             $reach->(0.15 + 0.35 * $round + ($program eq 'history' ? 0.15 : 0));
             $l->signal($program, 'KILL');
-            # Nobody is there to answer for a moment.
+            # For a moment nothing answers.
             $pollers->run(0.2);
             $l->start_program($program);
         }
@@ -146,16 +147,16 @@ subtest 'both programs killed while much is sent' => sub {
     my @answers = $sender->result;
     $pollers->run(0.3);
     $pollers->close;
-    is scalar(grep { !/^20[01] \d+$/ } @answers), 0, 'every message is at last answered with 201 or 200';
+    is scalar(grep { !/^20[01] \d+$/ } @answers), 0, 'every message gets 201 or 200 in the end';
     my %saved = map { $_ => 1 } saved_ids($l, 26);
-    is scalar(grep { !$saved{ (split)[1] } } @answers), 0, 'what was answered is in the database';
+    is scalar(grep { !$saved{ (split)[1] } } @answers), 0, 'every answered message is in the database';
     Longroom::same_list([sort(saved_contents($l, 26))], [sort map {"m$_"} 1 .. $count], 'each once');
     got_all_once($l, 'killed', [26, @seen]);
     is_deeply [$l->sql('PRAGMA integrity_check;')], ['ok'], 'the database is sound';
     $l->stop;
 };
 
-subtest 'with a dead bus messages come a second late' => sub {
+subtest 'with the bus down, messages arrive a second late' => sub {
     my $l = Longroom->start(settings => { 'bus.subscribe' => 'ipc:///nonexistent/longroom/bus.ipc' });
     my $pollers = $l->pollers;
     my $begin = now_of($l, 'room_26');
@@ -171,22 +172,23 @@ subtest 'with a dead bus messages come a second late' => sub {
     $l->stop;
 };
 
-subtest 'what another program writes into the database is noticed' => sub {
+subtest 'a row that another program writes into the database is delivered' => sub {
     my $l = Longroom->start;
     my $ours = $l->post('room_26', 'ours')->{json}{id};
     my $cursor = $l->poll('room_26', after => $ours - 1, timeout => 20)->{json}{cursor};
     my $waiter = $l->connect;
     $waiter->write(Longroom::get_bytes("/rooms/room_26/poll?timeout=30&after=$cursor"));
-    is $waiter->answer(0.1), undef, 'somebody waits';
+    is $waiter->answer(0.1), undef, 'a poll waits';
     my $written = time;
     $l->sql(q{INSERT INTO messages (room_id, sender_id, sender_name, sender_type, content, sent_ms)
               VALUES (26, '5', 'import', 'user', 'theirs', 1790000000123);});
     my $message = $waiter->answer(20)->{json}{messages}[0];
-    cmp_ok time - $written, '<', 4, 'about a second later';
+    cmp_ok time - $written, '<', 4, 'it is answered about a second later';
     is_deeply [@$message{qw(room_id user_id username sender_type content timestamp)}],
-        ['room_26', '5', 'import', 'user', 'theirs', '2026-09-21T14:13:20.123Z'], 'and is as any other';
-    is $l->history('room_26')->{json}{count}, 2, 'in history too';
-    is $l->post('room_26', 'ours again')->{json}{id}, $message->{id} + 1, 'the ids go on after it';
+        ['room_26', '5', 'import', 'user', 'theirs', '2026-09-21T14:13:20.123Z'],
+            'with a message like any other';
+    is $l->history('room_26')->{json}{count}, 2, 'history has it too';
+    is $l->post('room_26', 'ours again')->{json}{id}, $message->{id} + 1, 'the next id is above it';
     $l->stop;
 };
 

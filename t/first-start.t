@@ -1,5 +1,5 @@
-# A first start: longroom-history and longroom-pushd come in either order, or at
-# once, and what one of them has still to make is no failure to the other.
+# A first start: longroom-history and longroom-pushd start in either order, or at
+# once, and neither treats what the other has yet to create as a failure.
 
 use strict;
 use warnings;
@@ -9,19 +9,19 @@ use lib "$FindBin::Bin/lib";
 use Longroom;
 use Test::More;
 
-# What quickstart writes: see there.
+# What quickstart writes; see there.
 sub quickstart_settings { return Longroom::settings_text($_[0]) }
 
-# The sample, in a folder of the test's: every default that is a path there.
+# The sample, in the test's folder: every default that is a path points there.
 sub default_settings {
     my ($dir) = @_;
     my $text = Longroom::slurp(Longroom::source_dir() . '/etc/longroom.conf');
     my $changed = $text =~ s{^#(\w+ = \S*?)(?:/var/lib|/run)/longroom/}{$1$dir/}gm;
-    is $changed, 5, 'the sample has five paths';
+    is $changed, 5, 'five paths of the sample are replaced';
     return $text;
 }
 
-# Both programs installed, and none of them started yet.
+# Both programs are installed, and neither has been started.
 sub fresh {
     my ($settings) = @_;
     my $l = Longroom->start(without => [qw(nginx history pushd)]);
@@ -37,7 +37,7 @@ sub works {
     my ($l, $title) = @_;
     ok $l->wait_log('history', qr/info: serving/),        "$title: longroom-history serves";
     ok $l->wait_log('pushd',   qr/info: following the log/), "$title: longroom-pushd follows the log";
-    is_deeply failures($l), [], "$title: neither program tells of a failure";
+    is_deeply failures($l), [], "$title: neither program logs a failure";
     $l->stop;
     return;
 }
@@ -55,8 +55,8 @@ for my $which (sort keys %settings) {
         ok $l->wait_log('pushd', qr/info: waiting for longroom-history: nobody publishes on the bus yet$/m),
             'and for the bus';
         $l->start_program('history');
-        ok $l->wait_log('pushd', qr/info: the bus is connected$/m), 'the bus comes';
-        is lines_like($l, 'pushd', qr/waiting for longroom-history/), 2, 'each is said once';
+        ok $l->wait_log('pushd', qr/info: the bus is connected$/m), 'the bus connects';
+        is lines_like($l, 'pushd', qr/waiting for longroom-history/), 2, 'each wait is logged once';
         works($l, $which);
     };
     subtest "longroom-history first, $which" => sub {
@@ -71,21 +71,22 @@ for my $which (sort keys %settings) {
     };
 }
 
-subtest 'a log that does not come' => sub {
+subtest 'a log that stays missing is a warning' => sub {
     my $l = fresh(\&quickstart_settings);
     $l->start_program('pushd');
-    ok $l->wait_log('pushd', qr/warning: there is no log yet, for 10 s: /), 'is a warning after a while';
-    ok $l->wait_log('pushd', qr/warning: nobody publishes on the bus: /),  'as is a bus';
+    ok $l->wait_log('pushd', qr/warning: there is no log yet, for 10 s: /),
+        'a missing log is a warning after a while';
+    ok $l->wait_log('pushd', qr/warning: nobody publishes on the bus: /),  'so is a missing bus';
     is lines_like($l, 'pushd', qr/there is no log yet, for/), 1, 'once';
-    is lines_like($l, 'pushd', qr/ error: /), 0, 'and is not told as an error';
+    is lines_like($l, 'pushd', qr/ error: /), 0, 'neither is an error';
     $l->start_program('history');
-    ok $l->wait_log('pushd', qr/info: following the log/), 'when it comes, it is followed';
-    ok $l->wait_log('pushd', qr/info: the bus is connected/), 'and the bus is heard';
+    ok $l->wait_log('pushd', qr/info: following the log/), 'when the log appears, it is followed';
+    ok $l->wait_log('pushd', qr/info: the bus is connected/), 'the bus is connected';
     is lines_like($l, 'pushd', qr/ error: /), 0, 'without an error';
     $l->stop;
 };
 
-subtest 'a folder that nobody has made' => sub {
+subtest 'a missing folder of a socket is named' => sub {
     my $l = fresh(\&quickstart_settings);
     my $folder = $l->dir . '/run';
     my %socket = (
@@ -102,15 +103,16 @@ subtest 'a folder that nobody has made' => sub {
         like $result->{stderr}, qr/ error: (?:bus )?\Q$address\E: .*No such file or directory: make the folder \Q$folder\E, for our user$/m,
             '... and says what to do';
     }
-    # Nobody is there yet, so there is none.
+    # The folder does not exist yet, because no program has created it.
     $l->{settings}{'bus.subscribe'} = "ipc://$folder/bus.ipc";
     $l->start_program('pushd');
-    ok $l->wait_log('pushd', qr/info: waiting for longroom-history: nobody publishes/), 'the bus that pushd is to hear is waited for';
-    is_deeply failures($l), [], '... which is no failure';
+    ok $l->wait_log('pushd', qr/info: waiting for longroom-history: nobody publishes/),
+        'longroom-pushd waits for the bus to appear';
+    is_deeply failures($l), [], '... which is not a failure';
     mkdir $folder or die "mkdir: $!\n";
     $l->{settings}{'bus.publish'} = "ipc://$folder/bus.ipc";
     $l->start_program('history');
-    ok $l->wait_log('pushd', qr/info: the bus is connected$/m), 'and connected';
+    ok $l->wait_log('pushd', qr/info: the bus is connected$/m), 'it connects';
     $l->stop;
 };
 

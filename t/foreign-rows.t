@@ -1,5 +1,5 @@
-# Rows and triggers that others have put into the database (longroom-history(8)):
-# each has one behaviour, and none takes other rooms along.
+# Rows and triggers that others have added to the database (longroom-history(8)):
+# each has a defined effect, and none affects other rooms.
 
 use strict;
 use warnings;
@@ -10,8 +10,8 @@ use JSON::PP ();
 use Longroom;
 use Test::More;
 
-# Sends so many messages into innocent rooms and, between them, into bad ones, so
-# that they are saved together: in as few commits as can be. Returns the answers
+# Sends $count messages into innocent rooms and, between them, some into bad rooms,
+# so that they are saved together: in as few commits as possible. Returns the answers
 # by room.
 sub send_together {
     my ($l, $innocent, @bad) = @_;
@@ -46,7 +46,7 @@ sub are_saved {
     my ($l, $answers, $title) = @_;
     for my $room (map {"room_$_"} 1 .. 4) {
         my @statuses = map { $_->[0] } @{ $answers->{$room} };
-        is scalar(grep { $_ != 201 } @statuses), 0, "$title: in $room each is answered with 201";
+        is scalar(grep { $_ != 201 } @statuses), 0, "$title: each POST to $room gets 201";
         Longroom::same_list([map { $_->{id} } @{ $l->whole_history($room) }],
             [sort { $a <=> $b } map { $_->[1] } @{ $answers->{$room} }], '... and is in history');
     }
@@ -57,14 +57,14 @@ my %traps = (
     'a name that has another room\'s id' => "INSERT INTO rooms (room_id, name) VALUES (77, 'trap');",
     map {
         my $raise = $_;
-        ("a trigger that says RAISE($raise)" => <<"END")
+        ("a trigger with RAISE($raise)" => <<"END")
 CREATE TRIGGER trap_@{[lc $raise]} AFTER INSERT ON messages
   WHEN EXISTS (SELECT 1 FROM rooms WHERE room_id = new.room_id AND name = 'trap')
   BEGIN SELECT RAISE($raise, 'no traps'); END;
 END
     } qw(ABORT FAIL ROLLBACK)
 );
-$traps{'a trigger that leaves the row out'} = <<'END';
+$traps{'a trigger that drops the row'} = <<'END';
 CREATE TRIGGER trap_ignore BEFORE INSERT ON messages
   WHEN EXISTS (SELECT 1 FROM rooms WHERE room_id = new.room_id AND name = 'trap')
   BEGIN SELECT RAISE(IGNORE); END;
@@ -76,7 +76,7 @@ CREATE TRIGGER trap_error BEFORE INSERT ON messages
 END
 
 for my $trap (sort keys %traps) {
-    subtest $trap => sub {
+    subtest "$trap affects its own room only" => sub {
         my $l = Longroom->start(operator => 1, settings => { 'store.busy_timeout' => '60s' });
         my $pollers = $l->pollers;
         my $followed = $pollers->follow('room_1', after => $l->poll('room_1', timeout => 0)->{json}{cursor});
@@ -87,45 +87,48 @@ for my $trap (sort keys %traps) {
         my $answers = send_together($l, 100, ('trap') x 10);
         are_saved($l, $answers, $trap);
         is_deeply { map { join(' ', @$_) => 1 } @{ $answers->{trap} } }, { '202 null' => 1 },
-            'those of the bad room are answered with 202, and are in no log';
+            'messages to the bad room get 202, and are in no log';
         ok $pollers->run(20, sub { @{ $followed->{ids} } >= 25 && @{ $heard->{contents} } >= 10 }),
-            'all are broadcast';
+            'all messages are broadcast';
         $pollers->close;
         Longroom::same_list($followed->{ids}, [map { $_->{id} } @{ $l->whole_history('room_1') }], '... in order, once');
         my @lines = grep {/Failed to save/} split /\n/, $l->log('history', $from);
-        is scalar @lines, 1, 'the log says so in one line' or diag join "\n", @lines;
+        is scalar @lines, 1, 'the failure is logged in one line' or diag join "\n", @lines;
         like $lines[0], qr/Failed to save message to database: .+: room_id=trap\b/, '... that names the room';
         my @ids = sort { $a <=> $b } map { $_->[1] } map {@$_} @$answers{ map {"room_$_"} 1 .. 4 };
         is $ids[-1] - $ids[0], $#ids, 'no id was used up';
         my $metrics = $l->metrics('history');
         is $metrics->{'messages_total{outcome="unsaved"}'}, 10, 'those not saved are counted';
-        is $l->operator('history/healthz')->{status}, 200, 'all others can be saved';
+        is $l->operator('history/healthz')->{status}, 200,
+            'longroom-history is healthy, because all others can be saved';
         $l->set_in_file("[history]\non_save_failure = reject");
-        Longroom::is_problem($l->post('trap', 'x'), 503, 'storage', 'where it is wanted they are refused');
+        Longroom::is_problem($l->post('trap', 'x'), 503, 'storage',
+            'with on_save_failure = reject they are refused');
         is_deeply [$l->sql('PRAGMA integrity_check;')], ['ok'], 'the database is sound';
         $l->stop;
     };
 }
 
-subtest 'rows of rooms that are in nobody\'s way' => sub {
+subtest 'odd rows in the table of rooms do no harm' => sub {
     my $l = Longroom->start(operator => 1, settings => { 'store.busy_timeout' => '60s' });
     $l->sql("INSERT INTO rooms (room_id, name) VALUES (-9223372036854775808, 'lowest'), (0, 'none'), (99, 'room_1'),"
             . " (3, 'room_77'), (-5, x'6c6f626279'), (-6, 'no room');");
     my $answers = send_together($l, 40, map {"new-$_"} 1 .. 10);
-    are_saved($l, $answers, 'beside them');
+    are_saved($l, $answers, 'beside odd rows');
     is $answers->{"new-$_"}[0][0], 201, "and in a new room" for 1 .. 10;
-    is $l->post('lobby', 'x')->{status}, 201, 'a name that is no text is nobody\'s';
+    is $l->post('lobby', 'x')->{status}, 201, 'a name that is not text is no room\'s name';
     $l->stop;
 };
 
-subtest 'a schema that is broken is no matter of single messages' => sub {
+subtest 'with a broken schema, nothing is saved until it is repaired' => sub {
     my $l = Longroom->start(operator => 1);
     $l->post('room_1', 'before');
     $l->sql('ALTER TABLE messages RENAME TO theirs;');
-    is $l->post('room_1', 'x')->{status}, 202, 'nothing is saved';
+    is $l->post('room_1', 'x')->{status}, 202, 'the message is not saved';
     ok $l->wait_log('history', qr/Failed to save message to database: no such table/, 5), 'the log says why';
     $l->sql('ALTER TABLE theirs RENAME TO messages;');
-    ok $l->eventually(10, sub { $l->post('room_1', 'x')->{status} == 201 }), 'and then it is again';
+    ok $l->eventually(10, sub { $l->post('room_1', 'x')->{status} == 201 }),
+        'once it is repaired, messages are saved again';
     $l->stop;
 };
 
@@ -137,8 +140,8 @@ sub insert {
     return 'INSERT INTO messages (' . join(', ', @columns) . ') VALUES (' . join(', ', @row{@columns}) . ');';
 }
 
-# A room with a row of somebody else's between two messages of ours: the contents
-# that every way of reading has to give.
+# A room with a foreign row between two messages of ours: the contents that every
+# way of reading must give.
 sub between {
     my ($l, $rows, @expected) = @_;
     my $first = $l->post('room_26', 'first')->{json}{id};
@@ -154,7 +157,7 @@ sub between {
         $answer = $l->poll('room_26', after => $answer->{json}{cursor}, timeout => 20);
     }
     my %got = (
-        'who waits'     => \@heard,
+        'a waiting poll'     => \@heard,
         'the newest'    => Longroom::message_contents($l->history('room_26')),
         'a long page'   => Longroom::message_contents($l->history('room_26', limit => 500)),
         'page by page'  => [map { $_->{content} } @{ $l->whole_history('room_26') }],
@@ -172,10 +175,10 @@ sub between {
     my @wanted = (@expected, 'last');
     for my $way ('a long page', 'a page before') {
         my @got = @{ $got{$way} };
-        is_deeply \@got, [@wanted[@wanted - @got .. $#wanted]], "$way has the end of what is readable";
+        is_deeply \@got, [@wanted[@wanted - @got .. $#wanted]], "$way has the end of the readable messages";
         delete $got{$way} if @got && length "@expected" > 1_048_576;
     }
-    is_deeply $got{$_}, \@wanted, "$_ has what is readable" for sort keys %got;
+    is_deeply $got{$_}, \@wanted, "$_ has the readable messages" for sort keys %got;
     $l->restart('pushd');
     my @polled;
     my $cursor = $first;
@@ -184,21 +187,21 @@ sub between {
         push @polled, @{ Longroom::message_contents($page) };
         $cursor = $page->{json}{cursor};
     }
-    is_deeply \@polled, \@wanted, 'and a longroom-pushd that was started after it';
+    is_deeply \@polled, \@wanted, 'so has a longroom-pushd that was started later';
     return $first;
 }
 
 my %readable = (
     'a BLOB as content'               => [insert(content => "x'68692021'"), 'hi !'],
-    'a BLOB as content that is no text' => [insert(content => "x'61ff62'"), "a\x{fffd}b"],
+    'a BLOB as content that is not UTF-8' => [insert(content => "x'61ff62'"), "a\x{fffd}b"],
     'a number as content'             => [insert(content => 42), '42'],
-    'nothing as content'              => [insert(content => "''"), ''],
+    'an empty content'              => [insert(content => "''"), ''],
     'U+0000 in the content'           => [insert(content => "'a' || char(0) || 'b'"), "a\0b"],
     'a content of 2 MiB'              => [insert(content => "hex(zeroblob(1048576))"), '0' x 2_097_152],
     'BLOBs and numbers elsewhere'     =>
         [insert(sender_id => "x'61ff'", sender_name => 7, sender_type => "x'62'", client_id => "x'63'"), 'x'],
     'long names'                      => [insert(sender_id => "hex(zeroblob(5000))", client_id => 'hex(zeroblob(300))'), 'x'],
-    'a time that is none'             => [insert(sent_ms => "'noon'"), 'x'],
+    'an invalid time'             => [insert(sent_ms => "'noon'"), 'x'],
     'a time after the year 9999'      => [insert(sent_ms => '9223372036854775807'), 'x'],
     'a time long ago'                 => [insert(sent_ms => '-9223372036854775808'), 'x'],
 );
@@ -208,9 +211,10 @@ for my $what (sort keys %readable) {
         my ($row, $expected) = @{ $readable{$what} };
         my $first = between($l, $row, $expected);
         my $one = $l->request(GET => '/rooms/room_26/messages/' . ($first + 1));
-        is $one->{json}{content}, $expected, 'so it is alone';
-        like $one->{json}{timestamp}, qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, 'its time is a time';
-        is $l->operator("$_/healthz")->{status}, 200, "longroom-$_ is well" for qw(history pushd);
+        is $one->{json}{content}, $expected, 'so it is as a single message';
+        like $one->{json}{timestamp}, qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/,
+            'its timestamp is well formed';
+        is $l->operator("$_/healthz")->{status}, 200, "longroom-$_ is healthy" for qw(history pushd);
         $l->stop;
     };
 }
@@ -222,8 +226,8 @@ my %passed = (
     'a room_id of 0'        => [insert(room_id => 0), 'its room_id is of no room'],
     'a room_id without name' => [insert(room_id => -99), 'its room_id is of no room'],
     'a room_id that is text' => [insert(room_id => "'lobby'"), 'its room_id is of no room'],
-    'a room_id that is no integer' => [insert(room_id => '26.5'), 'its room_id is of no room'],
-    'a room whose name is none'    =>
+    'a room_id that is not an integer' => [insert(room_id => '26.5'), 'its room_id is of no room'],
+    'a room with an invalid name'    =>
         ["INSERT INTO rooms (room_id, name) VALUES (-5, 'no room');" . insert(room_id => -5), 'its room_id is of no room'],
     'a room with the name of a numbered one' =>
         ["INSERT INTO rooms (room_id, name) VALUES (-5, 'room_27');" . insert(room_id => -5), 'its room_id is of no room'],
@@ -231,7 +235,7 @@ my %passed = (
     'a name of 5 MiB'       => [insert(sender_name => 'hex(zeroblob(2621440))'), 'it is longer than 4 MiB'],
 );
 for my $what (sort keys %passed) {
-    subtest "$what is passed over, and the log says so" => sub {
+    subtest "$what is skipped, and the log says so" => sub {
         my $l = Longroom->start(operator => 1);
         my ($row, $why) = @{ $passed{$what} };
         my $from = $l->log_size('pushd');
@@ -242,26 +246,28 @@ for my $what (sort keys %passed) {
         my $from_now = $l->log_size('pushd');
         $l->sql(insert());
         ok $l->eventually(10, sub { $l->poll('room_26', after => 0, timeout => 0)->{json}{messages}[-1]{content} eq 'x' }),
-            'the next row is read';
-        unlike $l->log('pushd', $from_now), qr/passed over/, 'once';
-        is $l->operator("$_/healthz")->{status}, 200, "longroom-$_ is well" for qw(history pushd);
+            'the next row is delivered';
+        unlike $l->log('pushd', $from_now), qr/passed over/, 'the row is logged once';
+        is $l->operator("$_/healthz")->{status}, 200, "longroom-$_ is healthy" for qw(history pushd);
         $l->sql('DELETE FROM messages; DELETE FROM rooms;');
-        is_deeply [$l->sql('PRAGMA integrity_check;')], ['ok'], 'it can be removed';
+        is_deeply [$l->sql('PRAGMA integrity_check;')], ['ok'],
+            'the database is sound after the rows are removed';
         $l->stop;
     };
 }
 
-subtest 'an id below the newest is in history' => sub {
+subtest 'a row with an id below the newest is in history' => sub {
     my $l = Longroom->start;
     my $first = $l->post('room_26', 'first')->{json}{id};
     $l->sql(insert(id => $first + 10, content => "'high'"));
     $l->sql(insert(id => $first + 5, content => "'low'"));
-    is_deeply Longroom::message_contents($l->history('room_26')), [qw(first low high)], 'in its place';
-    is $l->post('room_26', 'last')->{json}{id}, $first + 11, 'ids go on after the highest';
+    is_deeply Longroom::message_contents($l->history('room_26')), [qw(first low high)],
+        'it stands at its place';
+    is $l->post('room_26', 'last')->{json}{id}, $first + 11, 'new ids are above the highest';
     $l->stop;
 };
 
-subtest 'when no id is left' => sub {
+subtest 'when no id is left, messages are broadcast and not saved' => sub {
     my $l = Longroom->start(operator => 1, settings => { 'store.busy_timeout' => '1s' });
     my $first = $l->post('room_26', 'first')->{json}{id};
     $l->sql(insert(id => '9223372036854775807', content => "'highest'"));
@@ -278,16 +284,21 @@ subtest 'when no id is left' => sub {
         is $json->{status}, 'failing', '... and says so';
         like $json->{reason}, qr/^no id is left: /, '... and why';
     }
-    is_deeply Longroom::message_contents($l->history('room_26')), [qw(first highest)], 'all can be read';
+    is_deeply Longroom::message_contents($l->history('room_26')), [qw(first highest)],
+        'all messages can be read';
     is_deeply Longroom::message_contents($l->poll('room_26', after => $first - 1, timeout => 0)), [qw(first highest)],
         'by polls too';
     $l->set_in_file("[history]\non_save_failure = reject");
-    Longroom::is_problem($l->post('room_26', 'x'), 503, 'storage', 'where it is wanted messages are refused');
+    Longroom::is_problem($l->post('room_26', 'x'), 503, 'storage',
+        'with on_save_failure = reject messages are refused');
     $l->sql("DELETE FROM messages WHERE id = 9223372036854775807;"
             . "UPDATE sqlite_sequence SET seq = (SELECT max(id) FROM messages) WHERE name = 'messages';");
-    is $l->post('room_26', 'again')->{json}{id}, $first + 1, 'with the row removed and the sequence set back it goes on';
-    ok $l->eventually(10, sub { $l->operator('pushd/healthz')->{status} == 200 }), 'longroom-pushd too';
-    is_deeply Longroom::message_contents($l->poll('room_26', after => $first, timeout => 5)), ['again'], 'and polls';
+    is $l->post('room_26', 'again')->{json}{id}, $first + 1,
+        'after the row is removed and the sequence reset, messages are saved again';
+    ok $l->eventually(10, sub { $l->operator('pushd/healthz')->{status} == 200 }),
+        'longroom-pushd is healthy too';
+    is_deeply Longroom::message_contents($l->poll('room_26', after => $first, timeout => 5)), ['again'],
+        'polls get the message';
     $l->stop;
 };
 

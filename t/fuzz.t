@@ -1,7 +1,6 @@
-# The codecs and longroom-pushd's connections under inputs that nobody thought
-# of: each fuzz target runs over its kept corpus, and then for a few seconds
-# over what it makes of that. t/fuzz has the targets; `./quickstart fuzz` runs
-# them for longer.
+# The codecs and longroom-pushd's connections with unforeseen inputs: each fuzz target
+# runs over its kept corpus, and then for a few seconds over mutations of it. t/fuzz
+# has the targets; `./quickstart fuzz` runs them for longer.
 
 use strict;
 use warnings;
@@ -28,12 +27,12 @@ is "@there", "@targets", 'all fuzz targets were built';
 note "seed $seed, $seconds s each";
 for my $target (@there) {
     fuzz($target, "the kept corpus of $target", '-runs=0');
-    # Zero would be for ever.
+    # Zero would mean no limit.
     fuzz($target, "$seconds s of inputs for $target", "-max_total_time=$seconds") if $seconds > 0;
 }
 done_testing;
 
-# New inputs go to a folder of their own, for the source may be read-only.
+# New inputs go to a folder of their own, because the source may be read-only.
 sub fuzz {
     my ($target, $title, $limit) = @_;
     my $place   = File::Temp->newdir('longroom-fuzz.XXXXXX', TMPDIR => 1);
@@ -45,7 +44,7 @@ sub fuzz {
     mkdir "$place/new" or die "can't make $place/new: $!\n";
     my ($status, $output) = run(@command, "$place/new", "$source/t/fuzz/corpus/$target");
 
-    # A corpus that is not there would be fuzzed from nothing.
+    # A missing corpus would be fuzzed from nothing.
     my ($executed) = $output =~ /^stat::number_of_executed_units: (\d+)/m;
     my @kept       = glob "$source/t/fuzz/corpus/$target/*";
     my $good       = $status == 0 && @kept && defined $executed && $executed >= @kept;
@@ -57,7 +56,7 @@ sub fuzz {
     diag "$_, in hex: ", hex_of($_) for grep { -f } glob "$place/*";
 }
 
-# Says how it ended (0: well) and what it has printed.
+# Returns how it ended (0: success) and what it printed.
 sub run {
     my @command = @_;
     my $pid = open(my $output, '-|') // die "can't fork: $!\n";

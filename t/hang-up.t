@@ -1,6 +1,6 @@
 # Clients that hang up. Nothing is kept of them, in whatever state they are and
-# whatever they have sent just before (PROTOCOL section 6): a poll of somebody
-# who has left counts no more.
+# whatever they sent just before (PROTOCOL section 6): the poll of a client that
+# has left no longer counts.
 
 use strict;
 use warnings;
@@ -18,17 +18,17 @@ my $HALF   = "GET /rooms/room_1/poll HTTP/1.1\r\nHost: local";
 my $BAD    = "not HTTP at all\r\n\r\n";
 
 sub start {
-    # Nothing but its having hung up ends a connection here within this test.
+    # In this test, connections end only because the client hangs up.
     my $l = Longroom->start(settings => { 'limits.head_timeout' => '300s', 'limits.idle_timeout' => '300s',
         'limits.write_timeout' => '300s' }, @_);
     $l->send_all('long', [map { $_ . 'x' x 15_000 } 1 .. 60], clients => 4);
-    # From now on it needs no read of the log.
+    # From now on longroom-pushd needs no read of the log for it.
     $l->connect('pushd')->ask($LONG, 20);
     return $l;
 }
 
-# How many connections are in each state, told straight: the one that asks is in
-# state head itself.
+# How many connections are in each state. The asking connection itself, in state
+# head, is not counted.
 sub states {
     my ($l, $c) = @_;
     $c ||= asker($l);
@@ -46,8 +46,8 @@ sub asker {
 
 my %NONE = map { $_ => 0 } @STATES;
 
-# longroom-pushd sees all of it at once when it goes on. Events come in their
-# order, so who asks last learns what has become of those before.
+# longroom-pushd sees all of it at once when it continues. Events arrive in order,
+# so the connection that asks last learns the fate of those before it.
 sub hang_up_unseen {
     my ($l, @bytes) = @_;
     $l->signal('pushd', 'STOP');
@@ -61,7 +61,7 @@ sub hang_up_unseen {
     return states($l, $asker);
 }
 
-subtest 'who has hung up before they were looked at' => sub {
+subtest 'clients that hang up before they are looked at are forgotten' => sub {
     my $l = start();
     for my $row (
         ['a poll',                                $WAITS],
@@ -72,12 +72,12 @@ subtest 'who has hung up before they were looked at' => sub {
         ['a poll that waits, and another',        $WAITS . $WAITS],
         ['a long page, and a poll that waits',    $LONG . $WAITS],
         ['a poll and half a head',                $NOW . $HALF],
-        ['what is no request',                    $BAD],
-        ['a poll, and what is no request',        $NOW . $BAD],
-        ['a poll, and as much as is read at once', $NOW x (16_384 / length $NOW) . substr($WAITS, 0, 16_384 % length $NOW)],
+        ['a malformed request',                    $BAD],
+        ['a poll, and a malformed request',        $NOW . $BAD],
+        ['a poll, and as much as one read takes', $NOW x (16_384 / length $NOW) . substr($WAITS, 0, 16_384 % length $NOW)],
         ) {
         my ($what, $bytes) = @$row;
-        is_deeply hang_up_unseen($l, ($bytes) x 20), \%NONE, "$what: nobody is left";
+        is_deeply hang_up_unseen($l, ($bytes) x 20), \%NONE, "$what: no connection is left";
     }
     $l->stop;
 };
@@ -91,9 +91,8 @@ sub brought_to {
     return $c;
 }
 
-# A client that is in the state already sends something more, or nothing, and
-# hangs up.
-subtest 'who hangs up in any state' => sub {
+# A client in the state sends something more, or nothing, and hangs up.
+subtest 'a client may hang up in any state' => sub {
     my $l = start();
     for my $row (
         [head      => $HALF, ''],
@@ -112,31 +111,31 @@ subtest 'who hangs up in any state' => sub {
         $c->close;
         my $asker = asker($l);
         $l->signal('pushd', 'CONT');
-        is_deeply states($l, $asker), \%NONE, "$state: " . ($more ? 'with something more' : 'without a word') . ': is gone';
+        is_deeply states($l, $asker), \%NONE, "$state: " . ($more ? 'with more bytes' : 'without more bytes') . ': no connection is left';
     }
     $l->stop;
 };
 
-subtest 'who is too many, and hangs up' => sub {
+subtest 'a client beyond the limit on connections may hang up' => sub {
     my $l = start(settings => { 'push.max_connections' => 5, 'limits.head_timeout' => '300s' });
     my @held = map { $l->connect('pushd') } 1 .. 4;
     for my $bytes ($WAITS, $HALF, $NOW . $HALF) {
-        is_deeply hang_up_unseen($l, ($bytes) x 20), \%NONE, 'is gone as well';
+        is_deeply hang_up_unseen($l, ($bytes) x 20), \%NONE, 'no connection is left';
     }
     $l->stop;
 };
 
-subtest 'who says no more, and reads on' => sub {
+subtest 'a client that closes only its sending side is answered as far as that needs no waiting' => sub {
     my $l = start();
     for my $row (
         ['a poll that is answered at once',   [200], $NOW],
-        ['two of them',                       [200, 200], $NOW . $NOW],
+        ['two such polls',                       [200, 200], $NOW . $NOW],
         ['a long page',                       [200], $LONG],
-        ['what is behind a long page',        [200, 200], $LONG . $NOW],
-        ['one that waits',                    [], $WAITS],
-        ['one at once, and one that waits',   [200], $NOW . $WAITS],
-        ['a long page, and one that waits',   [200], $LONG . $WAITS],
-        ['one that waits, and one that would not', [], $WAITS . $NOW],
+        ['a poll behind a long page',        [200, 200], $LONG . $NOW],
+        ['a poll that waits',                    [], $WAITS],
+        ['a poll answered at once, and one that waits',   [200], $NOW . $WAITS],
+        ['a long page, and a poll that waits',   [200], $LONG . $WAITS],
+        ['a poll that waits, and one that would not', [], $WAITS . $NOW],
         ['half a head',                       [], $HALF],
         ['a bad request',                     [400], $BAD],
         ) {
@@ -150,31 +149,31 @@ subtest 'who says no more, and reads on' => sub {
         while (my $answer = $c->answer(20)) {
             push @status, $answer->{status};
         }
-        is_deeply \@status, $expected, "$what: is answered as far as that needs no waiting";
-        ok $c->hangs_up(20), '... and that is all';
-        is $c->bytes, '', '... every answer whole';
+        is_deeply \@status, $expected, "$what: the expected answers come";
+        ok $c->hangs_up(20), '... and then the connection closes';
+        is $c->bytes, '', '... after whole answers only';
     }
-    is_deeply states($l), \%NONE, 'nobody is left';
+    is_deeply states($l), \%NONE, 'no connection is left';
     $l->stop;
 };
 
-subtest 'a program that ends sees who has hung up' => sub {
+subtest 'a shutdown does not wait for clients that have hung up' => sub {
     my $l = start();
     $l->signal('pushd', 'STOP');
     my @gone = map { $l->connect('pushd') } 1 .. 20;
     $gone[$_]->write(($WAITS, $HALF, $NOW . $HALF, $LONG)[$_ % 4]) for keys @gone;
     $_->close for @gone;
-    # It has 30 s for those who still read.
+    # It allows 30 s for clients that still read.
     $l->signal('pushd', 'TERM');
     my $begin = time;
     $l->signal('pushd', 'CONT');
     $l->await_end('pushd');
-    cmp_ok time - $begin, '<', 20, 'and does not wait for them';
+    cmp_ok time - $begin, '<', 20, 'longroom-pushd ends early';
     $l->stop;
 };
 
-# As fast as one process can, over nginx, as one user, with the usual limits.
-subtest 'connect, ask, hang up, over and over' => sub {
+# As fast as one process can, through nginx, as one user, with the default limits.
+subtest 'rapid polls that hang up do not count against the user' => sub {
     my $l = start(operator => 1, settings => { 'auth.mode' => 'nginx' },
         nginx => { server => 'set $longroom_user_id "2"; set $longroom_read "*"; set $longroom_write "*";' });
     my $polls = sub { my $m = $l->metrics('pushd'); return $m->{'connections{state="waiting"}'} };

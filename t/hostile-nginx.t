@@ -1,6 +1,6 @@
-# The shipped locations in a site whose http block says everything that could
-# hurt them: a location inherits what it does not set. The tests of what clients
-# see run again, whole, below such a block.
+# The shipped locations in a site whose http block sets everything that could harm
+# them: a location inherits whatever it does not set. The tests of what clients see
+# run again, whole, below such a block.
 
 use strict;
 use warnings;
@@ -11,11 +11,11 @@ use lib "$FindBin::Bin/lib";
 use Longroom;
 use Test::More;
 
-# The black-box tests: what is said here over nginx is all that they look at.
+# The black-box tests: they look only at what they get through nginx.
 my @TESTS = qw(bad-input.t cursors.t history.t operator.t poll.t rooms.t send.t);
 
-# What nginx can't read under such a block, or does otherwise, where a location
-# does not say it for itself.
+# What nginx cannot read, or handles differently, below such a block, unless a
+# location sets it.
 my $BLOCK = <<'END';
     fastcgi_pass_request_headers off;
     fastcgi_pass_request_body off;

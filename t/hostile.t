@@ -1,6 +1,6 @@
-# Clients that mean harm, or are broken: heads that two programs could read
+# Clients that are malicious or broken: heads that two programs could parse
 # differently, clients that are slow on purpose, floods. Each has its limit, its
-# answer and its metric (PROTOCOL section 9), and others are not harmed.
+# answer and its metric (PROTOCOL section 9), and other clients are not harmed.
 
 use strict;
 use warnings;
@@ -29,8 +29,8 @@ sub resident_bytes {
     return Longroom::slurp("/proc/$pid/status") =~ /^$which:\s+(\d+) kB/m ? 1024 * $1 : undef;
 }
 
-# What PROTOCOL section 9 allows longroom-pushd, with so many connections; of reads
-# of the log only what is usual, for there are none of the worst kind here.
+# What PROTOCOL section 9 allows longroom-pushd for so many connections; for reads of
+# the log only the usual amount, because there are none of the worst kind here.
 sub memory_bound {
     my ($window, $unread, $connections) = @_;
     my $rooms = 10_000 + $connections;
@@ -39,12 +39,12 @@ sub memory_bound {
 
 # ---------------------------------------------------------------- smuggling
 
-# What comes behind the first request must be answered as a request of its own, or
-# not at all: a hidden one is for a room whose name gives it away.
+# Bytes behind the first request must be answered as a request of their own, or not
+# at all: the hidden request is for a room whose name gives it away.
 my $HIDDEN = "GET /rooms/hidden/poll?timeout=0 HTTP/1.1\r\nHost: x\r\n\r\n";
 
 # Each row: what it is, the head, what follows, the status straight to
-# longroom-pushd, and over nginx but for what it takes in a safe way of its own.
+# longroom-pushd, and through nginx unless nginx accepts it in a safe way.
 my @HEADS = (
     ['two lengths', "Host: x\r\nContent-Length: 0\r\nContent-Length: 5\r\n", $HIDDEN, 400, 400],
     ['two equal lengths', "Host: x\r\nContent-Length: 5\r\nContent-Length: 5\r\n", "hello$HIDDEN", 400, 400],
@@ -72,7 +72,7 @@ my @HEADS = (
     ['a NUL in a value', "Host: x\r\nX-Nul: a\0b\r\n", $HIDDEN, 400, 400],
     ['a NUL in a name', "Host: x\r\nX\0Nul: a\r\n", $HIDDEN, 400, 400],
     ['a header without a name', "Host: x\r\n: a\r\n", $HIDDEN, 400, 400],
-    ['a return amid a value', "Host: x\r\nX-Cr: a\rContent-Length: 5\r\n", $HIDDEN, 400],
+    ['a carriage return within a value', "Host: x\r\nX-Cr: a\rContent-Length: 5\r\n", $HIDDEN, 400],
 );
 
 sub hides_nothing {
@@ -82,11 +82,11 @@ sub hides_nothing {
     my $first = $c->answer(20) || { status => 'none', content => '' };
     is $first->{status}, $status, "$to: $what is refused";
     ok $c->hangs_up(20), '... the connection is closed';
-    unlike $c->bytes, qr/hidden/, '... and what follows is no request';
+    unlike $c->bytes, qr/hidden/, '... and what follows is not taken as a request';
     return;
 }
 
-subtest 'heads that could be read in two ways' => sub {
+subtest 'ambiguous heads are refused' => sub {
     my $l = Longroom->start(operator => 1);
     my $rooms = metric($l, 'rooms');
     for my $row (@HEADS) {
@@ -98,7 +98,7 @@ subtest 'heads that could be read in two ways' => sub {
     for my $row (
         ['the preface of HTTP/2', "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
         ['HTTP/0.9',              "GET $POLL\r\n\r\n"],
-        ['a line of nothing',     "   \r\n\r\n"],
+        ['a blank request line',     "   \r\n\r\n"],
         ['a first line with a NUL', "GET /rooms/a\0b/poll HTTP/1.1\r\nHost: x\r\n\r\n"],
         ) {
         my ($what, $bytes) = @$row;
@@ -107,14 +107,14 @@ subtest 'heads that could be read in two ways' => sub {
         Longroom::is_problem($c->answer(20) || { status => 'none' }, 400, 'bad-request', "pushd: $what is refused");
         ok $c->hangs_up(20), '... and the connection is closed';
     }
-    cmp_ok metric($l, 'refusals_total{type="bad-request",status="400"}'), '>=', @HEADS, 'all of it is counted';
-    is metric($l, 'rooms'), $rooms, 'and no room was asked for';
+    cmp_ok metric($l, 'refusals_total{type="bad-request",status="400"}'), '>=', @HEADS, 'all are counted';
+    is metric($l, 'rooms'), $rooms, 'no room was looked up';
     $l->stop;
 };
 
-# What nginx gives to longroom-history is written anew, so a message that is hidden
-# from nginx would show as one that nobody has sent.
-subtest 'a POST that hides another' => sub {
+# nginx rewrites what it passes to longroom-history, so a message that is hidden from
+# nginx would show up as one that was never sent.
+subtest 'a POST cannot hide another' => sub {
     my $l = Longroom->start(without => ['pushd']);
     my $hidden = Longroom::post_bytes('hidden', 'x');
     my $length = length $hidden;
@@ -126,9 +126,9 @@ subtest 'a POST that hides another' => sub {
         ['a space before a colon', "Content-Length: 1\r\nTransfer-Encoding : chunked\r\n", "0\r\n\r\n$hidden"],
         ['an unknown coding',      "Transfer-Encoding: xchunked\r\n", "0\r\n\r\n$hidden"],
         ['a chunk too short',      "Transfer-Encoding: chunked\r\n", "1\r\nxyz\r\n0\r\n\r\n$hidden"],
-        ['a chunk of no size',     "Transfer-Encoding: chunked\r\n", "\r\n\r\n$hidden"],
-        ['a chunk below nothing',  "Transfer-Encoding: chunked\r\n", "-1\r\n\r\n$hidden"],
-        ['a chunk past 64 bits',   "Transfer-Encoding: chunked\r\n", "10000000000000000\r\n\r\n$hidden"],
+        ['a chunk without a size',     "Transfer-Encoding: chunked\r\n", "\r\n\r\n$hidden"],
+        ['a chunk of negative size',  "Transfer-Encoding: chunked\r\n", "-1\r\n\r\n$hidden"],
+        ['a chunk size beyond 64 bits',   "Transfer-Encoding: chunked\r\n", "10000000000000000\r\n\r\n$hidden"],
         ) {
         my ($what, $headers, $body) = @$row;
         hides_nothing($l, 'nginx', $what, "POST /rooms/room_1/messages HTTP/1.1\r\nHost: x\r\n"
@@ -138,8 +138,8 @@ subtest 'a POST that hides another' => sub {
     $l->stop;
 };
 
-# Where a body has its end by every reading, what follows is a request.
-subtest 'requests behind a body' => sub {
+# Where every reading gives the body the same end, what follows is a request.
+subtest 'a request behind an unambiguous body is answered' => sub {
     my $l = Longroom->start;
     my %bodies = (
         'chunks with an extension' => ["Transfer-Encoding: chunked\r\n", "1;a=\"b\"\r\nx\r\n0;c\r\n\r\n"],
@@ -150,24 +150,25 @@ subtest 'requests behind a body' => sub {
         my ($headers, $body) = @{ $bodies{$what} };
         my $c = $l->connect;
         $c->write("POST /rooms/room_1/messages HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n$headers\r\n$body$HIDDEN");
-        is +($c->answer(20) || { status => 'none' })->{status}, 201, "$what: is taken";
-        like +($c->answer(20) || { content => 'none' })->{content}, qr/"room_id":"hidden"/, '... and so is the next request';
-        ok !$c->hangs_up(0.05), '... and that is all';
+        is +($c->answer(20) || { status => 'none' })->{status}, 201, "$what: accepted";
+        like +($c->answer(20) || { content => 'none' })->{content}, qr/"room_id":"hidden"/,
+            '... and the next request is answered';
+        ok !$c->hangs_up(0.05), '... and the connection stays open';
     }
     my $flood = $l->connect('pushd');
     $flood->write(Longroom::get_bytes('/rooms/room_1/poll?timeout=50') . $HIDDEN x 4000, 5);
-    ok $flood->hangs_up(20), 'more of them ahead of their answers than fit limits.request_head end the connection';
+    ok $flood->hangs_up(20), 'pipelining more than limits.request_head ends the connection';
     $l->stop;
 };
 
-subtest 'what looks odd and is allowed' => sub {
+subtest 'unusual but valid requests are answered' => sub {
     my $l = Longroom->start(without => ['nginx']);
     my %bytes = (
         'an empty line first'      => "\r\nGET $POLL HTTP/1.1\r\nHost: x\r\n\r\n",
         'lines that end in LF'     => "GET $POLL HTTP/1.1\nHost: x\n\n",
         'a Host with a port'       => "GET $POLL HTTP/1.1\r\nHost:\t[::1]:80 \r\n\r\n",
-        'a Host of nothing'        => "GET $POLL HTTP/1.1\r\nHost:\r\n\r\n",
-        'a target in full'         => "GET http://x$POLL HTTP/1.1\r\nHost: x\r\n\r\n",
+        'an empty Host'        => "GET $POLL HTTP/1.1\r\nHost:\r\n\r\n",
+        'an absolute target'         => "GET http://x$POLL HTTP/1.1\r\nHost: x\r\n\r\n",
         'HTTP/1.0 without a Host'  => "GET $POLL HTTP/1.0\r\n\r\n",
         'a byte at a time'         => undef,
     );
@@ -182,25 +183,25 @@ subtest 'what looks odd and is allowed' => sub {
 
 # ---------------------------------------------------------------- slow ones
 
-subtest 'a slow head' => sub {
+subtest 'a slow head is cut off' => sub {
     my $l = Longroom->start(operator => 1, settings => { 'limits.head_timeout' => '300ms' });
     my @slow = map { $l->connect('pushd') } 1 .. 20;
     $_->write("GET $POLL HTTP/1.1\r\nX-Slow: ") for @slow;
     ok $l->eventually(30, sub {
         for my $c (@slow) { $c->write('x') if !$c->hangs_up(0) }
         return !grep { !$_->hangs_up(0) } @slow;
-    }), 'is cut off in the end, however often a byte comes';
-    is metric($l, 'cut_total{reason="slow-head"}'), 20, 'and counted';
+    }), '20 slow heads are cut off, however often a byte comes';
+    is metric($l, 'cut_total{reason="slow-head"}'), 20, 'they are counted';
     my $c = $l->connect('pushd');
     $c->write("GET $POLL HTTP/1.1\r\n");
     my $answer = $c->answer(20) || { status => 'none' };
-    Longroom::is_problem($answer, 408, 'too-slow', 'who stops is told why');
-    is $answer->{headers}{connection}, 'close', '... and that this is the end';
-    ok $c->hangs_up(20), '... which it is';
+    Longroom::is_problem($answer, 408, 'too-slow', 'a client that stops sending is told why');
+    is $answer->{headers}{connection}, 'close', '... with Connection: close';
+    ok $c->hangs_up(20), '... and the connection is closed';
     $l->stop;
 };
 
-# Asks for a long page and does not read it.
+# Requests a long page and does not read it.
 sub slow_reader {
     my ($l, $room) = @_;
     my $c = $l->connect('pushd');
@@ -209,97 +210,103 @@ sub slow_reader {
     return $c;
 }
 
-# Long messages, 60 or so many; returns the room's first id.
+# About 60 long messages; returns the room's first id.
 sub fill_room {
     my ($l, $room, $count) = @_;
     $l->send_all($room, [map { $_ . 'x' x 15_000 } 1 .. $count || 60], clients => 4);
     return Longroom::message_ids($l->history($room, after => 0, limit => 1))->[0];
 }
 
-subtest 'readers that do not read' => sub {
+subtest 'readers that do not read are cut off at limits.unread' => sub {
     my $l = Longroom->start(operator => 1, settings => { 'limits.unread' => '2M', 'limits.write_timeout' => '60s' });
     fill_room($l, "room_$_") for 1 .. 3;
     my @same = map { slow_reader($l, 'room_1') } 1 .. 20;
-    ok $l->eventually(30, sub { metric($l, 'connections{state="writing"}') == 20 }), 'wait while there is memory';
-    cmp_ok metric($l, 'unread_bytes'), '<', 2**20, 'an answer that they share counts once';
+    ok $l->eventually(30, sub { metric($l, 'connections{state="writing"}') == 20 }),
+        'they are kept while there is memory';
+    cmp_ok metric($l, 'unread_bytes'), '<', 2**20, 'a shared answer counts once';
     my @others = map { slow_reader($l, "room_$_") } 2, 3;
-    ok $l->eventually(30, sub { metric($l, 'cut_total{reason="unread"}') >= 1 }), 'beyond it, some are cut off';
-    cmp_ok metric($l, 'unread_bytes'), '<=', 2 * 2**20, 'so that it stays within limits.unread';
-    ok $l->wait_log('pushd', qr/limits\.unread: cutting off who reads too slowly/), 'the operator is told';
+    ok $l->eventually(30, sub { metric($l, 'cut_total{reason="unread"}') >= 1 }),
+        'beyond the limit, some are cut off';
+    cmp_ok metric($l, 'unread_bytes'), '<=', 2 * 2**20, 'unread bytes stay within limits.unread';
+    ok $l->wait_log('pushd', qr/limits\.unread: cutting off who reads too slowly/), 'the log says so';
     is_deeply $l->message_contents($l->poll('room_4', after => $l->post('room_4', 'x')->{json}{id} - 1)), ['x'],
-        'and others are served';
-    # Its end would wait for them.
+        'other clients are served';
+    # The program's end would wait for them.
     $_->close for @same, @others;
     $l->stop;
 };
 
-subtest 'long pages for many at once' => sub {
+subtest 'long pages for many at once stay within limits.unread' => sub {
     my ($window, $unread, $readers) = (24 * 2**20, 16 * 2**20, 400);
     my $l = Longroom->start(operator => 1, settings => { 'push.window' => $window, 'limits.unread' => $unread });
     my $first = fill_room($l, 'room_1', 1000);
-    # All of them are there when it looks, and each wants another page of 1 MiB.
+    # All of them are there when it looks, and each asks for a different page of 1 MiB.
     $l->signal('pushd', 'STOP');
     my @readers = map { $l->connect('pushd') } 1 .. $readers;
     $readers[$_]->write(Longroom::get_bytes("/rooms/room_1/poll?timeout=20&after=" . ($first + $_))) for keys @readers;
     $l->signal('pushd', 'CONT');
-    ok $l->eventually(60, sub { metric($l, 'cut_total{reason="unread"}') >= $readers - 17 }), 'cut each other off';
-    cmp_ok metric($l, 'unread_bytes'), '<=', $unread, 'down to limits.unread';
+    ok $l->eventually(60, sub { metric($l, 'cut_total{reason="unread"}') >= $readers - 17 }),
+        'some readers are cut off';
+    cmp_ok metric($l, 'unread_bytes'), '<=', $unread, 'unread bytes go down to limits.unread';
     cmp_ok resident_bytes($l->pid('pushd'), 'VmHWM'), '<', memory_bound($window, $unread, $readers),
-        'and never took more memory than PROTOCOL allows' if !$sanitized;
+        'longroom-pushd never takes more memory than PROTOCOL allows' if !$sanitized;
     $_->close for @readers;
     $l->stop;
 };
 
-subtest 'a reader with a slow line' => sub {
+subtest 'a reader with a slow line is not cut off' => sub {
     my $l = Longroom->start(operator => 1, settings => { 'limits.write_timeout' => '2s' });
     fill_room($l, 'room_1');
     my $c     = slow_reader($l, 'room_1');
     my $begin = time;
     my $bytes = '';
     $c->socket->blocking(1);
-    # A socket takes more from longroom-pushd only when most of it was read.
+    # A socket accepts more from longroom-pushd only when most of it was read.
     while (sysread $c->socket, $bytes, 32_768, length $bytes) {
         last if $bytes =~ /\}\n\z/;
         select undef, undef, undef, 0.15;
     }
-    like $bytes, qr/"more":false\}\n\z/, 'gets to the end of a long page';
-    cmp_ok time - $begin, '>', 2, 'though it takes longer than limits.write_timeout in all';
-    is metric($l, 'cut_total{reason="slow-reader"}'), 0, 'and is not cut off';
+    like $bytes, qr/"more":false\}\n\z/, 'it gets the whole long page';
+    cmp_ok time - $begin, '>', 2, 'though that takes longer than limits.write_timeout';
+    is metric($l, 'cut_total{reason="slow-reader"}'), 0, 'it is not cut off';
     $l->stop;
 };
 
-subtest 'readers that take too long' => sub {
+subtest 'readers that take too long are cut off' => sub {
     my $l = Longroom->start(operator => 1, settings => { 'limits.write_timeout' => '200ms' });
     fill_room($l, 'room_1');
     my $c = slow_reader($l, 'room_1');
-    ok $l->eventually(30, sub { metric($l, 'cut_total{reason="slow-reader"}') == 1 }), 'are cut off, and counted';
-    is metric($l, 'unread_bytes'), 0, 'and hold no memory any more';
+    ok $l->eventually(30, sub { metric($l, 'cut_total{reason="slow-reader"}') == 1 }),
+        'they are cut off, and counted';
+    is metric($l, 'unread_bytes'), 0, 'they hold no memory any more';
     $l->stop;
 };
 
-subtest 'slow FastCGI peers' => sub {
+subtest 'slow FastCGI peers are cut off' => sub {
     my $l = Longroom->start(without => ['pushd'], operator => 1,
         settings => { 'history.threads' => 2, 'history.request_timeout' => '2s' });
     my $post  = fastcgi_bytes(POST => '/rooms/room_1/messages', 'x');
     my @slow  = map { $l->connect('history') } 1 .. 2;
     my $drip  = $l->background(sub {
-        # More bytes than there is time for.
+        # More bytes than the time allows.
         for my $at (0 .. length($post) - 2) {
             syswrite $_->socket, substr $post, $at, 1 for @slow;
             select undef, undef, undef, 0.1;
         }
         return 'done';
     });
-    is $l->post('room_1', 'y')->{status}, 201, 'as many as there are threads do not end the service';
-    ok $_->hangs_up(30), 'and are cut off, though they always say something' for @slow;
-    ok $l->wait_log('history', qr/history\.request_timeout: cutting off/), 'the operator is told';
-    ok $l->eventually(20, sub { $l->metrics('history')->{'cut_total{reason="slow"}'} >= 2 }), 'it is counted';
+    is $l->post('room_1', 'y')->{status}, 201, 'as many slow peers as threads do not stop the service';
+    ok $_->hangs_up(30), 'they are cut off, though they keep sending' for @slow;
+    ok $l->wait_log('history', qr/history\.request_timeout: cutting off/), 'the log says so';
+    ok $l->eventually(20, sub { $l->metrics('history')->{'cut_total{reason="slow"}'} >= 2 }),
+        'they are counted';
     $drip->result;
 
-    # All but the end of its body, so that its message is saved.
+    # All but the end of the body, so that its message is saved.
     my $open = $l->connect('history');
     $open->write(substr $post, 0, -8);
-    is $l->post('room_1', 'z')->{status}, 201, 'who leaves the end of a body open does not keep others waiting';
+    is $l->post('room_1', 'z')->{status}, 201,
+        'a peer that leaves the end of a body open does not keep others waiting';
     ok !$open->hangs_up(0), '... while it waits itself';
     ok $open->hangs_up(30), '... until it is cut off';
     $l->stop;
@@ -307,32 +314,32 @@ subtest 'slow FastCGI peers' => sub {
 
 # ---------------------------------------------------------------- floods
 
-subtest 'no descriptor is left' => sub {
+subtest 'running out of descriptors harms no waiter' => sub {
     plan skip_all => 'prlimit (util-linux) is not there' if Longroom::run(['prlimit', '--version'])->{status};
     my $l = Longroom->start(operator => 1);
     my $waiting = $l->connect('pushd');
     $waiting->write(Longroom::get_bytes('/rooms/room_1/poll?timeout=50'));
-    ok $l->eventually(20, sub { metric($l, 'connections{state="waiting"}') == 1 }), 'somebody waits';
+    ok $l->eventually(20, sub { metric($l, 'connections{state="waiting"}') == 1 }), 'a poll waits';
     my $pid = $l->pid('pushd');
     my $open = () = glob "/proc/$pid/fd/*";
     my $allowed = $open + 5;
     Longroom::run(['prlimit', '--pid', $pid, "--nofile=$allowed:$allowed"])->{status} == 0 or die "prlimit failed\n";
     my @flood = map { $l->connect('pushd') } 1 .. 30;
-    ok $l->wait_log('pushd', qr/not accepting for a moment: Too many open files/), 'the operator is told';
+    ok $l->wait_log('pushd', qr/not accepting for a moment: Too many open files/), 'the log says so';
     $l->post('room_1', 'meanwhile');
-    is_deeply $l->message_contents($waiting->answer(20)), ['meanwhile'], 'who was there before is served';
+    is_deeply $l->message_contents($waiting->answer(20)), ['meanwhile'], 'the waiting poll is answered';
     $_->close for @flood;
     my $answer;
     ok $l->eventually(20, sub {
         $answer = $l->connect('pushd')->ask(Longroom::get_bytes($POLL), 20);
         return $answer && $answer->{status} == 200;
-    }), 'and when the flood is over, others are too';
-    cmp_ok metric($l, 'accept_pauses_total'), '>=', 1, 'it is counted';
+    }), 'after the flood, others are served too';
+    cmp_ok metric($l, 'accept_pauses_total'), '>=', 1, 'the pause is counted';
     $l->stop;
 };
 
-# In the place of longroom-history: binds the bus as nanomsg's PUB does (its
-# protocol "SP" over a unix socket) and says what no longroom-history would.
+# Takes the place of longroom-history: binds the bus as nanomsg's PUB does (its
+# protocol "SP" over a unix socket) and sends frames that longroom-history never would.
 sub publish_garbage {
     my ($l, $address, @frames) = @_;
     my $listener = IO::Socket::UNIX->new(Local => $address, Listen => 5) or die "can't bind $address: $!\n";
@@ -347,23 +354,24 @@ sub publish_garbage {
     });
 }
 
-subtest 'garbage on the bus' => sub {
+subtest 'garbage on the bus is dropped' => sub {
     my $l = Longroom->start(operator => 1, settings => { 'bus.publish' => '' });
     $l->stop_program('pushd');
     my $frames = 20_000;
     my $address = $l->dir . '/bus.ipc';
     my $publisher = publish_garbage($l, $address, map { $_ % 3 ? "garbage $_" : '' } 1 .. $frames);
     $l->start_program('pushd');
-    ok $l->eventually(60, sub { (metric($l, 'frames_total{outcome="foreign"}') || 0) >= $frames / 2 }), 'is counted';
+    ok $l->eventually(60, sub { (metric($l, 'frames_total{outcome="foreign"}') || 0) >= $frames / 2 }),
+        'it is counted';
     my @lines = $l->log('pushd') =~ /dropped a frame that is not ours/g;
-    cmp_ok scalar @lines, '>=', 1, 'and told to the operator';
-    cmp_ok scalar @lines, '<', 10, '... now and then, not each';
-    is $l->post('room_1', 'x')->{status}, 201, 'meanwhile all goes on';
+    cmp_ok scalar @lines, '>=', 1, 'the log says so';
+    cmp_ok scalar @lines, '<', 10, '... now and then, not for each frame';
+    is $l->post('room_1', 'x')->{status}, 201, 'messages are saved meanwhile';
     $l->stop;
     $publisher->result;
 };
 
-subtest 'a flood of rooms' => sub {
+subtest 'a flood of room names takes little memory' => sub {
     my $l = Longroom->start(operator => 1, without => []);
     my $rooms = $sanitized ? 12_000 : 30_000;
     my $crowd = $l->crowd('pushd');
@@ -375,30 +383,30 @@ subtest 'a flood of rooms' => sub {
         });
     }
     ok $crowd->run(120), "polls in $rooms rooms are answered";
-    cmp_ok metric($l, 'rooms'), '<=', 10_100, 'and few of the rooms are kept';
+    cmp_ok metric($l, 'rooms'), '<=', 10_100, 'few of the rooms are kept';
     my $bytes = resident_bytes($l->pid('pushd'));
-    cmp_ok $bytes, '<', 40 * 2**20, 'in little memory' if !$sanitized;
+    cmp_ok $bytes, '<', 40 * 2**20, 'they take little memory' if !$sanitized;
     $l->stop;
 };
 
-subtest 'a window full of one room' => sub {
+subtest 'a room that fills the window does not harm others' => sub {
     my $l = Longroom->start(operator => 1, settings => { 'push.window' => '64K' });
     my $id = $l->post('quiet', 'said before the flood')->{json}{id};
     my $cursor = $l->history('quiet')->{json}{cursor};
     $l->post('quiet', 'and this too');
     fill_room($l, 'loud') for 1 .. 2;
-    cmp_ok metric($l, 'window_bytes'), '<=', 64 * 1024, 'is no larger than any';
+    cmp_ok metric($l, 'window_bytes'), '<=', 64 * 1024, 'the window keeps its size';
     is_deeply $l->message_contents($l->poll('quiet', after => $cursor, timeout => 20)), ['and this too'],
-        'who waits elsewhere is served from the log';
+        'a poll of another room is answered from the log';
     my $poller = $l->connect('pushd');
     $poller->write(Longroom::get_bytes('/rooms/quiet/poll?timeout=50'));
     ok $l->eventually(20, sub { metric($l, 'connections{state="waiting"}') == 1 }), 'or waits';
     $l->post('quiet', 'at last');
-    is_deeply $l->message_contents($poller->answer(20)), ['at last'], 'and gets what comes';
+    is_deeply $l->message_contents($poller->answer(20)), ['at last'], 'and gets the next message';
     $l->stop;
 };
 
-subtest 'a page of long messages' => sub {
+subtest 'a page of long messages has about 1 MiB' => sub {
     my $l = Longroom->start(without => ['pushd']);
     # A control character takes six bytes in JSON.
     $l->send_all('plain', [map { $_ . 'x' x 16_000 } 1000 .. 1199], clients => 4);
@@ -406,7 +414,7 @@ subtest 'a page of long messages' => sub {
     for my $row (['plain', 200], ['escaped', 40]) {
         my ($room, $count) = @$row;
         my @all = map { $_->{id} } @{ $l->whole_history($room) };
-        is scalar @all, $count, "$room: all are found by going forwards";
+        is scalar @all, $count, "$room: following pages forwards finds all messages";
         my ($page, @back, $longest) = ($l->history($room, limit => 1000));
         while (1) {
             $longest = length $page->{content} if !$longest || $longest < length $page->{content};
@@ -415,20 +423,20 @@ subtest 'a page of long messages' => sub {
             $page = $l->history($room, limit => 1000, before => $back[0]);
         }
         is_deeply \@back, \@all, '... and backwards';
-        cmp_ok $longest, '>', 900_000, '... by pages of about 1 MiB';
+        cmp_ok $longest, '>', 900_000, '... in pages of about 1 MiB';
         cmp_ok $longest, '<', 1_200_000, '... and no more';
         my $after = $l->history($room, after => 0, limit => 1000);
         cmp_ok length $after->{content}, '<', 1_200_000, '... in either direction';
-        is scalar @{ $l->history($room, limit => 10)->{json}{messages} }, 10, '... ten come in any case';
+        is scalar @{ $l->history($room, limit => 10)->{json}{messages} }, 10, '... a page of ten is never cut';
     }
     $l->stop;
 };
 
 # ---------------------------------------------------------------- a siege
 
-# Thousands of connections to nginx that say a byte now and then, and of readers
-# that never read, half of them straight to longroom-pushd, each with a page of its
-# own: a process of its own that keeps them all until it is told.
+# Thousands of connections to nginx that send a byte now and then, and readers that
+# never read, half of them straight to longroom-pushd, each with a page of its own: a
+# separate process that keeps them all until it is told to stop.
 sub besiege {
     my ($l, $slow_heads, $slow_readers, $first) = @_;
     my $go = $l->dir . '/siege-stands';
@@ -461,11 +469,11 @@ sub besiege {
         }
         return ($cut);
     });
-    $l->eventually(120, sub { -e $go }) or die "the siege does not stand\n";
+    $l->eventually(120, sub { -e $go }) or die "the siege is not set up\n";
     return sub { Longroom::spew($end, ''); return $siege->result };
 }
 
-# A hundred good clients that follow a room while one of them talks; the median of
+# A hundred well-behaved clients follow a room while one of them sends; the median of
 # the time from sending to receiving.
 sub median_ms {
     my ($l, $messages) = @_;
@@ -475,7 +483,7 @@ sub median_ms {
     return ($run->{status}, ($report->{deliveries}{latency_us}{p50} || 0) / 1000);
 }
 
-subtest 'a siege' => sub {
+subtest 'a siege leaves good clients unharmed' => sub {
     my ($heads, $readers) = $sanitized ? (500, 100) : (5000, 1000);
     my $fits = Longroom::descriptor_limit() / 2 - 1000;
     ($heads, $readers) = (500, 100) if $fits < $heads + $readers;
@@ -483,14 +491,14 @@ subtest 'a siege' => sub {
     my $l = Longroom->start(operator => 1, nginx_workers => 2);
     my $first = fill_room($l, 'room_9', $readers + 70);
     my $relieve;
-    # LONGROOM_SIEGES=5: so many times, to see more of the times taken.
+    # LONGROOM_SIEGES=5: repeats it that often, to see more of the times.
     for (1 .. $ENV{LONGROOM_SIEGES} || 1) {
         $relieve->() if $relieve;
         my ($status, $before) = median_ms($l, 100);
-        is $status, 0, '100 clients hear 100 messages';
+        is $status, 0, '100 clients get 100 messages';
         $relieve = besiege($l, $heads, $readers, $first);
         ($status, my $meanwhile) = median_ms($l, 100);
-        is $status, 0, "and so they do amid $heads slow heads and $readers readers that don't read";
+        is $status, 0, "they also do amid $heads slow heads and $readers readers that do not read";
         note sprintf 'median from sending to receiving: %.2f ms without them, %.2f ms with them', $before, $meanwhile;
     }
     if (!$sanitized) {
@@ -499,7 +507,7 @@ subtest 'a siege' => sub {
         cmp_ok resident_bytes($l->pid('history'), 'VmHWM'), '<', 128 * 2**20, '... and so does longroom-history';
     }
     $relieve->();
-    is $l->post('room_1', 'free again')->{status}, 201, 'when they are gone all is as before';
+    is $l->post('room_1', 'free again')->{status}, 201, 'after the siege, messages are saved as before';
     $l->stop;
 };
 
