@@ -1,8 +1,8 @@
 # The map in HACKING: every file stands in it once, and arrows point one way.
 #
 # A room includes itself and rooms that stand before it in the map, of common/ or of
-# the same program. Within a room modules form no circle: a module is what shares a
-# name, as cursor.c and cursor.h.
+# the same program. Within a room modules form no circle: a module is the files that
+# share a name, as cursor.c and cursor.h.
 
 use strict;
 use warnings;
@@ -46,7 +46,7 @@ sub files_of {
 
 sub module_of { my ($file) = @_; return basename($file) =~ s/\.[a-z]+$//r }
 
-# What of the map is not so.
+# Returns what is wrong with the map.
 sub misplaced {
     my ($rooms, @files) = @_;
     my %room = map { $_->{name} => $_ } @$rooms;
@@ -93,7 +93,7 @@ sub upward {
     } @arrows;
 }
 
-# Which modules can be reached from one, within its room.
+# The modules that can be reached from one, within its room.
 sub reached {
     my ($uses, $from) = @_;
     my (%seen, @next);
@@ -130,9 +130,10 @@ sub faults {
 
 cmp_ok scalar(rooms_of($source)), '>', 8, 'there is a map';
 my @faults = faults($source);
-is scalar @faults, 0, 'every file is in the map once, no arrow points up, and none goes in a circle' or diag join "\n", @faults;
+is scalar @faults, 0,
+    'every file is in the map once, no arrow points up, and no modules form a circle' or diag join "\n", @faults;
 
-# ---------------------------------------------------------------- what it would find
+# ---------------------------------------------------------------- faults that must be found
 
 sub copy_of_source {
     my $copy = Longroom::fresh_dir();
@@ -161,7 +162,7 @@ my %wrongs = (
         qr{^in a circle: common/base/list common/base/users$}],
     'a file that the map lacks' => [sub { append("$_[0]/common/base/list.h", ''); Longroom::spew("$_[0]/common/base/new.h", '') },
         qr{^common/base/new\.h is not in the map$}],
-    'a file that is no more'   => [sub { unlink "$_[0]/common/base/hash.c", "$_[0]/common/base/hash.h" },
+    'a file that is gone'   => [sub { unlink "$_[0]/common/base/hash.c", "$_[0]/common/base/hash.h" },
         qr{^common/base/hash is in the map, but is not there$}],
 );
 for my $what (sort keys %wrongs) {

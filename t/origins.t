@@ -1,5 +1,5 @@
-# Browsers: which pages may use Longroom, and what a page of another site can't
-# make a visitor's browser do (PROTOCOL section 12).
+# Browsers: which pages may use Longroom, and what a page of another site cannot make
+# a visitor's browser do (PROTOCOL section 12).
 
 use strict;
 use warnings;
@@ -40,13 +40,13 @@ for (qw(open nginx token cookie)) {
         : Visitors::start($mode eq 'cookie' ? 'token' : $mode, \%VISITORS, settings => \%settings);
     is ask(POST => $PATHS[0], way_in())->{status}, 201, "$mode: there is a message";
 
-    subtest "$mode: pages of a listed origin may ask, with credentials" => sub {
+    subtest "$mode: pages of a listed origin may send requests with credentials" => sub {
         for my $path (@PATHS) {
             for my $origin ($APP, 'http://localhost:3000', $APP) {
                 my $answer = ask(GET => $path, way_in(), Origin => $origin);
                 is $answer->{status}, 200, "$origin: $path";
-                is cors($answer), "$origin true", '... and may see the answer';
-                like $answer->{headers}{vary}, qr/\bOrigin\b/, '... which is not for others';
+                is cors($answer), "$origin true", '... and may read the answer';
+                like $answer->{headers}{vary}, qr/\bOrigin\b/, '... the answer differs by origin';
                 ok defined $answer->{json}{room_id}, '... and is whole';
             }
             for my $origin ($EVIL, 'null', "$APP:8443", "$APP.evil.example.net", uc $APP, '') {
@@ -57,11 +57,11 @@ for (qw(open nginx token cookie)) {
             is cors(ask(GET => $path, way_in())), '- -', "no origin: $path";
         }
         my $sent = ask(POST => $PATHS[0], way_in(), Origin => $APP);
-        is "$sent->{status} " . cors($sent), "201 $APP true", 'and may send';
+        is "$sent->{status} " . cors($sent), "201 $APP true", 'it may send';
         my $bad = ask(GET => '/rooms/room_1/messages?after=x', way_in(), Origin => $APP);
         is "$bad->{status} " . cors($bad), "400 $APP true", 'errors can be read';
         $bad = ask(GET => '/rooms/room_1/poll?after=x', way_in(), Origin => $APP);
-        is "$bad->{status} " . cors($bad), "400 $APP true", '... those of polls as well';
+        is "$bad->{status} " . cors($bad), "400 $APP true", '... those of polls too';
     };
 
     subtest "$mode: a preflight is answered for a listed origin" => sub {
@@ -72,13 +72,13 @@ for (qw(open nginx token cookie)) {
             like $answer->{headers}{'access-control-allow-methods'}, qr/\bGET\b/, '... with the methods';
             like $answer->{headers}{'access-control-allow-headers'}, qr/\bAuthorization\b/, '... and headers';
             my $other = ask(OPTIONS => $path, %asks, Origin => $EVIL);
-            is "$other->{status} " . cors($other), '405 - -', 'and for no other';
+            is "$other->{status} " . cors($other), '405 - -', 'a preflight of another origin is refused';
         }
         like ask(OPTIONS => $PATHS[0], Origin => $APP)->{headers}{'access-control-allow-methods'}, qr/\bPOST\b/,
-            'POST is among the methods of a room';
+            'Allow-Methods of a room has POST';
     };
 
-    subtest "$mode: a poll of a page of another origin gets what comes" => sub {
+    subtest "$mode: polls from other origins get the message, each with its own headers" => sub {
         my @polls = map {
             my $c = $l->connect;
             my %headers = (way_in(), Origin => $_);
@@ -89,17 +89,17 @@ for (qw(open nginx token cookie)) {
         ask(POST => '/rooms/room_2/messages', way_in());
         my @answers = map { $_->answer } @polls;
         is_deeply [map { cors($_) } @answers],
-            ["$APP true", 'http://localhost:3000 true', '- -', "$APP true"], 'each with its own headers';
-        is $_->{json}{count}, 1, 'and the message' for @answers;
+            ["$APP true", 'http://localhost:3000 true', '- -', "$APP true"], 'each answer has its own headers';
+        is $_->{json}{count}, 1, 'each has the message' for @answers;
     };
 
-    # Who is known by a cookie, or by what nginx says, which may be one.
+    # Users known by a cookie, or through nginx, which may use one.
     next if $mode eq 'open';
-    subtest "$mode: a page of another site can't send in a visitor's name" => sub {
+    subtest "$mode: a page of another site cannot send in a visitor's name" => sub {
         my $foreign = $mode eq 'token' ? 201 : 403;
         my %rows = (
             'another origin'                      => [$foreign, Origin => $EVIL],
-            'no origin that can be told'          => [$foreign, Origin => 'null'],
+            'an opaque origin'          => [$foreign, Origin => 'null'],
             'another site, by Sec-Fetch-Site'     => [$foreign, Origin => $EVIL, 'Sec-Fetch-Site' => 'cross-site'],
             'another site that hides its origin'  => [$foreign, 'Sec-Fetch-Site' => 'cross-site'],
             'a neighbour of the same site'        => [$foreign, 'Sec-Fetch-Site' => 'same-site'],
@@ -119,17 +119,18 @@ for (qw(open nginx token cookie)) {
             my ($status, %headers) = @{ $rows{$title} };
             is ask(POST => $PATHS[0], way_in(), %headers)->{status}, $status, "$title: $status";
         }
-        is ask(GET => $PATHS[0], way_in(), 'Sec-Fetch-Site' => 'cross-site')->{status}, 200, 'reading needs no such care';
+        is ask(GET => $PATHS[0], way_in(), 'Sec-Fetch-Site' => 'cross-site')->{status}, 200,
+            'reading is not restricted so';
     };
 }
 continue { $l->stop }
 
-subtest 'without auth.origins nothing is said of them' => sub {
+subtest 'without auth.origins there are no CORS headers' => sub {
     $l = Longroom->start;
     my @answers = map { ask(GET => $_, Origin => $APP) } $PATHS[0], $PATHS[2];
-    is cors($_), '- -', 'no leave' for @answers;
-    ok !exists $_->{headers}{vary}, 'the same answer for all' for @answers;
-    is ask(OPTIONS => $PATHS[0], Origin => $APP)->{status}, 405, 'no preflight';
+    is cors($_), '- -', 'no CORS headers' for @answers;
+    ok !exists $_->{headers}{vary}, 'no Vary' for @answers;
+    is ask(OPTIONS => $PATHS[0], Origin => $APP)->{status}, 405, 'a preflight is refused';
     $l->stop;
 };
 

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# The chat page in headless Chromium, two windows over nginx; and longroom.js
+# The chat page in headless Chromium, two windows through nginx; and longroom.js
 # against scripted answers, for what no server does on purpose.
 
 use strict;
@@ -24,7 +24,7 @@ BEGIN {
 binmode $_, ':encoding(UTF-8)'
     for map { Test::More->builder->$_ } qw(output failure_output todo_output);
 
-use constant SECONDS => 30;    # for what must happen anyway
+use constant SECONDS => 30;    # for what must happen in any case
 
 my $longroom = Longroom->start(settings => { 'rooms.ephemeral' => 'general' });
 my $browser = Browser->start;
@@ -42,7 +42,7 @@ sub shown {
     return $window->run($SHOWN);
 }
 
-# Opens the page, and joins as a person would.
+# Opens the page and joins as a user would.
 sub arrive {
     my ($window, $name, $room) = @_;
     $window->open($longroom->url . '/');
@@ -81,7 +81,7 @@ sub say {
 }
 
 # A test: the window shows exactly these, in this order, within some time; and
-# nothing is left on its way.
+# nothing is left in the outbox.
 sub shows {
     my ($window, $expected, $title) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -113,24 +113,24 @@ sub complaints {
 my @said = map { post('room_26', 'carla', "before anybody came, $_") } 1 .. 3;
 
 arrive($ann, 'Ann', '26');
-shows($ann, \@said, 'whoever joins sees what was said before');
+shows($ann, \@said, 'a user who joins sees the earlier messages');
 is($ann->text('#title'), 'room_26', 'a number typed as a room is the numbered room');
-like($ann->run('return location.hash'), qr/\A#room_26\z/, 'the address leads into the room');
+like($ann->run('return location.hash'), qr/\A#room_26\z/, 'the address names the room');
 
 arrive($bob, 'Bob', 'room_26');
 say($ann, 'Good morning');
 push @said, 'Good morning';
-shows($_, \@said, "what one window sends is shown in both") for $ann, $bob;
+shows($_, \@said, "a message of one window is shown in both") for $ann, $bob;
 say($bob, 'And to you');
 push @said, 'And to you';
-shows($_, \@said, 'and what the other answers') for $ann, $bob;
+shows($_, \@said, 'so is the answer') for $ann, $bob;
 
 my $OWN = <<'END';
 return [...document.querySelectorAll('#messages .own .body')].map((body) => body.textContent);
 END
 is_deeply($ann->run($OWN), ['Good morning'], 'only her own message is marked as hers');
 is_deeply($bob->run($OWN), ['And to you'],
-    'and his as his, though both windows share what the browser remembers');
+    'so is the other one, though both windows share localStorage');
 
 # ---------------------------------------------------------------- coming back
 
@@ -139,53 +139,53 @@ ok($bob->run('return !document.getElementById("lobby").hidden'), 'leaving leads 
 for my $n (1 .. 5) {
     say($ann, "while Bob is away, $n");
     push @said, "while Bob is away, $n";
-    shows($ann, \@said, "a message of Ann's is there before Carla's next");
+    shows($ann, \@said, "Ann's message is shown before Carla's next");
     push @said, post('room_26', 'carla', "Carla, $n");
 }
-is_deeply($bob->run($SHOWN), [], 'whoever has left is shown nothing');
+is_deeply($bob->run($SHOWN), [], 'a user who has left is shown nothing');
 join_room($bob, 'Bob', '26');
-shows($bob, \@said, 'whoever comes back reads everything, in order, once');
-shows($ann, \@said, 'and whoever stayed has the same');
+shows($bob, \@said, 'a user who comes back sees everything, in order, once');
+shows($ann, \@said, 'a user who stayed sees the same');
 
 $bob->reload;
-shows($bob, \@said, 'a reload leads back into the room, with everything in it');
+shows($bob, \@said, 'a reload leads back into the room, with all messages');
 is($bob->run('return document.getElementById("name").value || sessionStorage["longroom.name"]'),
-    'Bob', 'and under the name that this window had');
+    'Bob', 'under the name of this window');
 
 say($bob, "two of\x{E008}" . Browser::ENTER . "\x{E000}one");
 push @said, "two of\none";
-shows($ann, \@said, 'Shift and Enter begin a new line');
+shows($ann, \@said, 'Shift and Enter start a new line');
 
 # ---------------------------------------------------------------- restarts
 
-is_deeply(complaints(), [], 'until here the console has nothing to complain about');
+is_deeply(complaints(), [], 'the console has no complaints so far');
 
 $longroom->restart(qw(nginx history pushd));
 push @said, post('room_26', 'carla', 'after the restart');
 say($bob, 'Bob is still here');
 push @said, 'Bob is still here';
-shows($_, \@said, 'a restart of all programs goes by unseen: nothing lost, nothing twice')
+shows($_, \@said, 'a restart of all programs goes unnoticed: nothing lost, nothing twice')
     for $ann, $bob;
 wait_for_state($_, 'live') for $ann, $bob;
-is($ann->text('#state'), 'Connected', 'and the page says that it is connected again');
+is($ann->text('#state'), 'Connected', 'the page says that it is connected again');
 
 $longroom->signal('pushd', 'KILL');
 wait_for_state($ann, 'retrying');
-like($ann->text('#state'), qr/Trying again/, 'while the server is away, the page says so');
+like($ann->text('#state'), qr/Trying again/, 'while the server is down, the page says so');
 push @said, post('room_26', 'carla', 'while nobody could listen');
 $longroom->start_program('pushd');
-shows($_, \@said, 'and shows what was sent meanwhile when it is back') for $ann, $bob;
+shows($_, \@said, 'the messages sent meanwhile are shown when it is back') for $ann, $bob;
 
 $longroom->signal('history', 'KILL');
 say($ann, 'sent into the void');
 ok($ann->eventually(SECONDS,
         'return /Trying again/.test(document.getElementById("outbox").textContent)'),
-    'a message that can not be sent now says that it is tried again');
+    'a message that cannot be sent says that it is tried again');
 $longroom->start_program('history');
 push @said, 'sent into the void';
-shows($_, \@said, 'and is sent, once, when it can be') for $ann, $bob;
+shows($_, \@said, 'it is sent, once, when the server is back') for $ann, $bob;
 
-complaints();    # of the restarts, which the network tells of
+complaints();    # network errors of the restarts
 
 # ---------------------------------------------------------------- older
 
@@ -195,7 +195,7 @@ join_room($ann, 'Ann', '27');
 ok($ann->run('const s = document.getElementById("scroller");
               return s.scrollHeight - s.scrollTop - s.clientHeight < 2'),
     'a long history is shown from its end');
-is_deeply(shown($ann), [map {"line $_"} 81 .. 130], 'the newest 50 of it');
+is_deeply(shown($ann), [map {"line $_"} 81 .. 130], 'the newest 50 messages');
 my $UP = 'document.getElementById("scroller").scrollTop = 0';
 for my $count (100, 130) {
     $ann->run($UP);
@@ -204,29 +204,29 @@ for my $count (100, 130) {
 }
 is_deeply(shown($ann), [map {"line $_"} 1 .. 130],
     'scrolling up brings the older messages, in order, once');
-is($ann->text('#beginning'), 'There are no older messages.', 'down to the first');
+is($ann->text('#beginning'), 'There are no older messages.', 'up to the first');
 $ann->run($UP);
 post('room_27', 'carla', 'line 131');
 ok($ann->eventually(SECONDS, 'return !document.getElementById("newest").hidden'),
-    'whoever reads above is told of a new message, and not moved');
+    'a user who has scrolled up is told of a new message');
 cmp_ok($ann->run('return document.getElementById("scroller").scrollTop'), '<', 5,
-    'and stays where they read');
-is($ann->text('#newest'), '1 new message', 'by a button');
+    'the page does not move');
+is($ann->text('#newest'), '1 new message', 'a button says so');
 $ann->click('#newest');
-ok($ann->run('return document.getElementById("newest").hidden'), 'that leads there');
+ok($ann->run('return document.getElementById("newest").hidden'), 'the button leads to it');
 
-# More than the page keeps, while it is open.
+# More than the page keeps while it is open.
 $longroom->send_all('room_27', [map {"line $_"} 132 .. 1700], clients => 1);
-ok($ann->eventually(SECONDS, <<'END'), 'a room that stays open for long does not grow for ever');
+ok($ann->eventually(SECONDS, <<'END'), 'a room that stays open for long does not grow without limit');
 const rows = document.querySelectorAll('#messages .message');
 return rows.length <= 1500 && rows[rows.length - 1].querySelector('.body').textContent === 'line 1700';
 END
 my $first = 1701 - @{ shown($ann) };
-is_deeply(shown($ann), [map {"line $_"} $first .. 1700], 'it keeps the newest');
+is_deeply(shown($ann), [map {"line $_"} $first .. 1700], 'the page keeps the newest');
 $ann->run($UP);
 $ann->eventually(SECONDS,
     'return document.querySelectorAll("#messages .message").length > arguments[0]', 1701 - $first);
-is_deeply(shown($ann), [map {"line $_"} $first - 50 .. 1700], 'and finds the older again');
+is_deeply(shown($ann), [map {"line $_"} $first - 50 .. 1700], 'scrolling up loads the older ones again');
 
 # ---------------------------------------------------------------- the console
 
@@ -234,14 +234,14 @@ $browser->console;
 my $loaded = $ann->run('return testMessageHistory(26)');
 is($loaded->{count}, scalar @said, 'testMessageHistory(26) counts the messages of room 26');
 is_deeply([map { $_->{content} } @{ $loaded->{messages} }], \@said, 'and returns them');
-is_deeply([sort keys %$loaded], [qw(count messages)], 'and nothing else');
+is_deeply([sort keys %$loaded], [qw(count messages)], 'it returns nothing else');
 my @trace = map { $_->{message} } $browser->console;
 is(scalar @trace, 1, 'it prints one line');
-like($trace[0], qr/"\[TRACE\] Loaded message history:" Object\z/, 'which is the [TRACE] line');
+like($trace[0], qr/"\[TRACE\] Loaded message history:" Object\z/, 'the [TRACE] line');
 is($ann->run('return testMessageHistory("room_27").then((h) => h.count)'), 1000,
-    'it takes a name, too, and reads the newest 1000 at the most');
+    'it accepts a name too, and reads at most the newest 1000');
 like($ann->run('return testMessageHistory("..").catch((e) => e.type)'), qr/\Abad-room-name\z/,
-    'and refuses what can be no name');
+    'it refuses an invalid name');
 
 # ---------------------------------------------------------------- hostile text
 
@@ -250,18 +250,19 @@ my @untrap = map { Markup::trap($_) } $ann, $bob;
 arrive($ann, '<img src=x onerror=evil()>', '28');
 my @EVIL = @Markup::TEXTS;
 post('room_28', $_, $_) for @EVIL;
-shows($ann, \@EVIL, 'markup in a message that comes is shown as text');
+shows($ann, \@EVIL, 'markup in a received message is shown as text');
 say($ann, $_) for @EVIL[0 .. 4];
-shows($ann, [@EVIL, @EVIL[0 .. 4]], 'and so is that in one that is sent');
+shows($ann, [@EVIL, @EVIL[0 .. 4]], 'so is markup in a sent message');
 arrive($bob, 'Bob', '28');
-shows($bob, [@EVIL, @EVIL[0 .. 4]], 'and that of the history');
+shows($bob, [@EVIL, @EVIL[0 .. 4]], 'and markup in the history');
 my $SENDERS = 'return [...document.querySelectorAll(".sender")].map((name) => name.textContent)';
 for my $window ($ann, $bob) {
-    is_deeply([@{ $window->run($SENDERS) }[0 .. $#EVIL]], \@EVIL, 'markup in a name is text, too');
-    ok(Markup::is_set($window), 'what would run can be told');
-    Markup::nothing_ran($window, '#messages, #outbox, #title', 'and nothing of it runs');
+    is_deeply([@{ $window->run($SENDERS) }[0 .. $#EVIL]], \@EVIL, 'markup in a name is text too');
+    ok(Markup::is_set($window), 'markup that ran would be noticed');
+    Markup::nothing_ran($window, '#messages, #outbox, #title', 'none of it runs');
 }
-is($bob->run($SENDERS)->[@EVIL], '<img src=x onerror=evil()>', 'nor of a name that is typed in');
+is($bob->run($SENDERS)->[@EVIL], '<img src=x onerror=evil()>',
+    'markup in a name that is typed in is text too');
 leave($bob);
 
 my $REFUSED = <<'END';
@@ -270,32 +271,33 @@ END
 for my $room (@EVIL) {
     $bob->open('about:blank');
     $bob->open($longroom->url . '/#' . Longroom::escaped($room));
-    ok($bob->eventually(SECONDS, $REFUSED, $room), "a link to a room that is none is refused: $room");
-    Markup::nothing_ran($bob, '#join-error, #messages', '... and does nothing');
+    ok($bob->eventually(SECONDS, $REFUSED, $room), "a link to an invalid room is refused: $room");
+    Markup::nothing_ran($bob, '#join-error, #messages', '... and runs nothing');
 }
 $bob->open('about:blank');
 for my $room (@EVIL) {
     $bob->open($longroom->url . "/#$room");
-    ok($bob->eventually(SECONDS, 'return !document.getElementById("lobby").hidden'), "as it stands: $room");
-    Markup::nothing_ran($bob, '#join-error, #messages', '... it does nothing');
+    ok($bob->eventually(SECONDS, 'return !document.getElementById("lobby").hidden'),
+        "the lobby opens for the link: $room");
+    Markup::nothing_ran($bob, '#join-error, #messages', '... it runs nothing');
     $bob->type('#room-name', $room);
     $bob->click('#join button');
-    ok($bob->eventually(SECONDS, $REFUSED, $room), '... and is refused where it is typed in');
-    Markup::nothing_ran($bob, '#join-error, #messages', '... and does nothing there');
+    ok($bob->eventually(SECONDS, $REFUSED, $room), '... the name is refused when it is typed in');
+    Markup::nothing_ran($bob, '#join-error, #messages', '... and runs nothing there');
 }
 
 for my $path ('/', '/index.html', '/chat.js', '/nothing', '/rooms/room_28/messages', '/rooms/room_28/poll?timeout=0') {
     my $headers = $longroom->request(GET => $path)->{headers};
-    is($headers->{'x-content-type-options'}, 'nosniff', "$path is what its type says, and nothing else");
+    is($headers->{'x-content-type-options'}, 'nosniff', "$path has nosniff");
     next if $path !~ m{\A/(?:index\.html|chat\.js)?\z};
     my $policy = $headers->{'content-security-policy'} // '';
-    like($policy, qr/default-src 'self'(?:;|\z)/, '... and has a policy of its own scripts only');
+    like($policy, qr/default-src 'self'(?:;|\z)/, '... its policy allows its own scripts only');
     unlike($policy, qr/unsafe|\*|data:|https?:|script-src/, '... without exceptions');
 }
 complaints();
 
-Markup::policy_holds($bob, 'a script that is injected into the page does not run: the policy is in force');
-is_deeply(complaints(qw(security network)), [], 'and the console tells of nothing but that');
+Markup::policy_holds($bob, 'a script injected into the page does not run: the policy is in force');
+is_deeply(complaints(qw(security network)), [], 'the console complains of nothing else');
 $_->() for @untrap;
 arrive($_, 'Ann', '28') for $ann, $bob;
 
@@ -304,10 +306,10 @@ arrive($_, 'Ann', '28') for $ann, $bob;
 leave($_) for $ann, $bob;
 join_room($ann, 'Ann', 'general');
 join_room($bob, 'Bob', 'general');
-like($ann->text('#ephemeral'), qr/not kept/, 'the page says that this room keeps nothing, from the start');
+like($ann->text('#ephemeral'), qr/not kept/, 'the page says from the start that this room keeps nothing');
 say($ann, 'not for history');
 say($ann, 'this neither');
-shows($_, ['not for history', 'this neither'], 'messages that are not kept are shown once')
+shows($_, ['not for history', 'this neither'], 'unsaved messages are shown once')
     for $ann, $bob;
 is($bob->run('return document.querySelectorAll("#messages .unsaved").length'), 2, 'both are marked');
 $bob->reload;
@@ -317,11 +319,11 @@ is_deeply(shown($bob), [], 'a reload shows that they are gone');
 # ---------------------------------------------------------------- refusals
 
 leave($ann);
-is_deeply(complaints(), [], 'until here the console has nothing to complain about again');
+is_deeply(complaints(), [], 'the console has no further complaints so far');
 $ann->type('#room-name', 'room_026');
 $ann->click('#join button');
 ok($ann->eventually(SECONDS, 'return !document.getElementById("join-error").hidden'),
-    'a name that can be no room leads back to the lobby');
+    'an invalid room name leads back to the lobby');
 like($ann->text('#join-error'), qr/can’t be a room’s name/, 'with the reason in plain words');
 join_room($ann, 'Ann', '29');
 $ann->run('document.getElementById("text").value = "long ".repeat(20000)');
@@ -331,14 +333,14 @@ ok($ann->eventually(SECONDS, 'return document.querySelector("#outbox .failed")')
 like($ann->text('#outbox .note'), qr/too long/, 'with the reason in plain words');
 $ann->click('#outbox .link');
 like($ann->run('return document.getElementById("text").value'), qr/\A(?:long ){20000}!\z/,
-    'and can be mended');
+    'it can be edited');
 leave($ann);
 
 $ann->open('about:blank');
 $ann->open($longroom->url . '/#room_26');
-shows($ann, \@said, 'a link leads into its room, under the name that was used last');
+shows($ann, \@said, 'a link leads into its room, under the name used last');
 leave($ann);
-complaints();    # of the refusals, which the network tells of
+complaints();    # network errors of the refusals
 
 my $denied = $bob->devtools('Page.addScriptToEvaluateOnNewDocument', source => <<'END');
 for (const name of ['localStorage', 'sessionStorage']) {
@@ -346,10 +348,10 @@ for (const name of ['localStorage', 'sessionStorage']) {
 }
 END
 arrive($bob, 'Bob', '26');
-shows($bob, \@said, 'the page works where it may store nothing');
+shows($bob, \@said, 'the page works without storage');
 leave($bob);
 is($bob->run('return document.getElementById("name").value'), 'Bob',
-    'and remembers the name as long as it is open');
+    'it remembers the name while it is open');
 $bob->devtools('Page.removeScriptToEvaluateOnNewDocument', %$denied);
 
 # ---------------------------------------------------------------- longroom.js
@@ -416,7 +418,7 @@ try { return await (async () => { $script })(); } finally { window.fetch = windo
 END
 }
 
-is_deeply(scripted(<<'END'), [qw(1 2 5 u1 7 u2 u2)], 'of repeated and belated messages each is shown once');
+is_deeply(scripted(<<'END'), [qw(1 2 5 u1 7 u2 u2)], 'repeated and late messages are shown once');
 const sequence = new Sequence();
 const arriving = [message(1), message(2), message(2), message(5), message(4), unsaved(1, 'a'),
     unsaved(1, 'a'), message(7), message(1), unsaved(2), unsaved(2)];
@@ -429,7 +431,7 @@ const first = { ...message(3), client_id: 'a' };
 return [sequence.isNext(first), sequence.isNext(unsaved(1, 'a')),
         sequence.isNext(unsaved(2, 'b')), sequence.isNext({ ...message(4), client_id: 'b' })].map(Number);
 END
-    'a repeated send of which only one was saved is shown once');
+    'a repeated send that was saved only once is shown once');
 
 is_deeply(scripted(<<'END'), ['history m1 m2', 'live', 'm3', 'u1', 'm4', 'gap 8', 'm8', 'left'],
 server(page([message(1), message(2)]), page([message(2), message(3), unsaved(1)]),
@@ -439,7 +441,7 @@ await until(() => log.includes('m8'));
 room.leave();
 return log;
 END
-    'answers that overlap are shown once, and a gap is told where it is');
+    'overlapping answers are shown once, and a gap is reported where it is');
 
 is_deeply(scripted(<<'END'), [['history m1', 'live', 'm4', 'left'], ['none', 'one', 'two', 'three']],
 const other = (id) => ({ type: 'poll_opened', id, data: {} });
@@ -450,7 +452,7 @@ await until(() => asked.length === 4);
 room.leave();
 return [log, asked.map(({ url }) => new URL(url).searchParams.get('after') ?? 'none')];
 END
-    'entries of a type that it does not know are not handed over, and their ids and cursors count');
+    'entries of unknown types are not delivered, but their ids and cursors count');
 
 is_deeply(scripted(<<'END'), ['m2 m3', 0, '5 4'],
 const other = (id) => ({ type: 'poll_opened', id, data: {} });
@@ -463,7 +465,7 @@ room.leave();
 return [older.messages.map(({ content }) => content).join(' '), Number(older.older),
         asked.slice(2, 4).map(({ url }) => new URL(url).searchParams.get('before')).join(' ')];
 END
-    'older messages are looked for behind a page that has none');
+    'the search for older messages passes over a page that has none');
 
 is_deeply(scripted(<<'END'), ['history m5 m9', 'live', 'history m1 m2', 'm3', 'left'],
 server(page([message(5), message(9)]), page([message(1), message(2)], { reset: true, cursor: 'd' }),
@@ -473,7 +475,7 @@ await until(() => log.includes('m3'));
 room.leave();
 return log;
 END
-    'after a reset the room is shown anew, from its own beginning');
+    'after a reset the room is shown afresh, and older() starts from there');
 
 is_deeply(scripted(<<'END'), [['history m1', 'live', 'left'], ['history m1', 'live', 'm2', 'left']],
 let answer;
@@ -489,7 +491,7 @@ await until(() => second.room.state === 'left');
 await new Promise((resolve) => setTimeout(resolve, 50));
 return [log, second.log];
 END
-    'nothing is handed over after leave(), not even the rest of a page');
+    'nothing is delivered after leave(), not even the rest of a page');
 
 is_deeply(scripted(<<'END'), ['history m1', 'live', 'retrying no-answer', 'retrying unavailable', 'live', 'm2', 'left'],
 server(page([message(1)], { cursor: 'one' }), lost, () => new Response('<html>', { status: 502 }),
@@ -503,7 +505,7 @@ if (polls.slice(0, 4).join() !== '?after=one&timeout=25,?after=one&timeout=0,?af
 }
 return log;
 END
-    'after an error the same cursor is asked again, first without waiting');
+    'after an error the same cursor is polled again, the first time without waiting');
 
 is_deeply(scripted(<<'END'), ['history m1', 'live', 'retrying bad-cursor', 'history m1 m2', 'live', 'left'],
 server(page([message(1)]), problem('bad-cursor', 400), page([message(1), message(2)]));
@@ -512,7 +514,7 @@ await until(() => log.at(-1) === 'live' && log.length > 2);
 room.leave();
 return log;
 END
-    'a cursor that the server no longer reads costs a new beginning, not the room');
+    'a cursor that the server no longer accepts restarts the room, instead of failing');
 
 is_deeply(scripted(<<'END'), [['failed forbidden'], 1],
 server(problem('forbidden', 403));
@@ -521,7 +523,7 @@ await until(() => room.state === 'failed');
 await new Promise((resolve) => setTimeout(resolve, 50));
 return [log, asked.length];
 END
-    'a room that the server refuses is not asked for again');
+    'a refused room is not requested again');
 
 is_deeply(scripted(<<'END'), [3, 1, 'a', 'sent'],
 server(page([]));
@@ -535,7 +537,7 @@ const posts = asked.filter(({ body }) => body);
 return [posts.length, new Set(posts.map(({ body }) => body.client_id)).size,
         posts[0].body.client_id, answer.content];
 END
-    'a send whose answer was lost, or was a 5xx, is repeated with its client_id');
+    'a send whose answer is lost, or a 5xx, is repeated with its client_id');
 
 is_deeply(scripted(<<'END'), ['content-too-large', 413, 1, 'next'],
 server(page([]));
@@ -548,7 +550,7 @@ room.leave();
 const { type, status } = await refused;
 return [type, status, asked.filter(({ body }) => body?.content === 'x').length, next.content];
 END
-    'a send that is refused is reported by its type, not repeated, and holds up no other');
+    'a refused send is reported by its type, not repeated, and delays no other');
 
 is_deeply(scripted(<<'END'), ['one', 'one', 'two', 'three'],
 server(page([]));
@@ -559,7 +561,7 @@ await Promise.all(['one', 'two', 'three'].map((text) => room.send(text)));
 room.leave();
 return asked.filter(({ body }) => body).map(({ body }) => body.content);
 END
-    'sends go out in the order of the calls, whatever is repeated');
+    'sends go out in the order of the calls, even when some are repeated');
 
 is_deeply(scripted(<<'END'), [2, 'left', 'aborted'],
 server(page([]));
@@ -572,7 +574,7 @@ const left = room.send('y', { onRetry: () => room.leave() });
 const [a, b] = (await Promise.allSettled([given, left])).map(({ reason }) => reason.type);
 return [asked.filter(({ body }) => body).length, b, a];
 END
-    'a send ends with its signal, or when the room is left');
+    'a send ends with its AbortSignal, or when the room is left');
 
 is_deeply(scripted(<<'END'), [1, 1],
 server(page([]), lost, page([message(1)]));
@@ -598,7 +600,7 @@ await until(() => room.state === 'retrying');
 room.leave();
 return log;
 END
-    'a send without an answer puts a waiting poll in doubt, too');
+    'an unanswered send makes the module check a waiting poll too');
 
 is_deeply(scripted(<<'END'), [1, 1],
 server(page([]), page([message(1)], { retry_ms: 400 }), page([message(2)]));
@@ -610,7 +612,7 @@ room.leave();
 const waited = performance.now() - start;
 return [Number(waited >= 390), Number(waited < 5000)];
 END
-    'the wait that a server asks for is kept');
+    'the module waits as long as the server asks');
 
 is_deeply(scripted(<<'END'), ['history', 'live', 'm1', 'm2', 'left', 'uncaught'],
 server(page([]), page([message(1), message(2)]));
@@ -626,7 +628,7 @@ room.leave();
 await until(() => errors.length === 1);
 return [...log, 'uncaught'];
 END
-    "a mistake in a site's own function is reported, and the room goes on");
+    "an exception in a site's own callback is reported, and the room continues");
 
 is_deeply(scripted(<<'END'), ['/chat/rooms/room_26/messages', '/rooms/room_26/messages', '/rooms/a%2Fb/messages'],
 server(lost, lost, lost);
@@ -635,9 +637,9 @@ await longroom.history(26).catch(() => 0);
 await longroom.history('a/b').catch(() => 0);
 return asked.map(({ url }) => new URL(url).pathname);
 END
-    "the server is found beside the module, or where the site says");
+    "the server is found beside the module, or at the site's base");
 
-# ---------------------------------------------------------------- who is asking
+# ---------------------------------------------------------------- authentication
 
 is_deeply(scripted(<<'END'), [('Bearer one include') x 4, 1],
 server(page([message(1)]), page([message(2)]));
@@ -649,7 +651,7 @@ await room.send('x');
 room.leave();
 return [...asked.slice(0, 4).map(({ as, credentials }) => `${as} ${credentials}`), calls];
 END
-    'a token is asked for once, and goes with every request, as cookies do where the site says so');
+    'the token function is called once; its token, and cookies if the site says so, go with every request');
 
 is_deeply(scripted(<<'END'), ['undefined undefined', 'Bearer two undefined', 'undefined include'],
 server(lost, lost, lost);
@@ -658,7 +660,7 @@ await longroom.history(26, { token: 'two' }).catch(() => 0);
 await longroom.history(26, { credentials: 'include' }).catch(() => 0);
 return asked.map(({ as, credentials }) => `${as} ${credentials}`);
 END
-    'a page that is read once has them as well, and nobody needs to have a token');
+    'history() sends them too, and a token is optional');
 
 is_deeply(scripted(<<'END'), [['history m1', 'live', 'm2', 'm3', 'left'],
 const lasting = (ms, answer) => () => new Promise((resolve) => setTimeout(() => resolve(answer()), ms));
@@ -671,7 +673,7 @@ room.leave();
 return [log, asked.slice(0, 5).map(({ url, as }) => `${new URL(url).searchParams.get('after')} ${as}`)];
 END
     ['null Bearer 1', 'one Bearer 1', 'one Bearer 2', 'two Bearer 2', 'two Bearer 3']],
-    'a poll that ends with its token goes on after the same cursor, with the next');
+    'a poll that ends with its token continues after the same cursor, with the next token');
 
 is_deeply(scripted(<<'END'), [['failed token-expired'], 2, 2],
 server(expired, expired, expired, expired);
@@ -681,7 +683,7 @@ await until(() => room.state === 'failed');
 await new Promise((resolve) => setTimeout(resolve, 50));
 return [log, calls, asked.length];
 END
-    'a site that has expired tokens only is not asked for ever');
+    'a site that returns only expired tokens is not asked for ever');
 
 is_deeply(scripted(<<'END'), [['failed token-expired'], 1],
 server(expired, expired);
@@ -689,7 +691,7 @@ const { room, log } = watch({ token: 'old' });
 await until(() => room.state === 'failed');
 return [log, asked.length];
 END
-    'nor is the server, where there is one token only');
+    'nor is the server, with a constant token');
 
 is_deeply(scripted(<<'END'), [2, 'new', 1],
 server(page([]));
@@ -703,7 +705,7 @@ const posts = asked.filter(({ body }) => body);
 room.leave();
 return [posts.length, content, new Set(posts.map(({ body }) => body.client_id)).size];
 END
-    'a send whose token has expired is sent with the next');
+    'a send whose token has expired is repeated with the next token');
 
 is_deeply(scripted(<<'END'), ['retrying no-token', 'retrying no-token', 'history m1', 'live', 'left'],
 server(page([message(1)]));
@@ -716,7 +718,7 @@ await until(() => room.state === 'live');
 room.leave();
 return log;
 END
-    'where no token can be had just now, it is tried again');
+    'a token function that fails is called again');
 
 is_deeply(scripted(<<'END'), ['aborted', 0],
 server();
@@ -728,7 +730,7 @@ const type = await sent;
 room.leave();
 return [type, asked.length];
 END
-    'a token that never comes holds up nobody who has had enough');
+    'leave() and a signal end the wait for a token that never comes');
 
 for my $type (qw(unauthorized forbidden)) {
     my $script = <<'END' =~ s/TYPE/$type/r;
@@ -740,7 +742,7 @@ await new Promise((resolve) => setTimeout(resolve, 50));
 return [log, asked.length, refused];
 END
     is_deeply(scripted($script), [['history m1', 'live', "failed $type"], 2, 'left'],
-        "a poll that is answered with $type ends the room, which says so, and asks no more");
+        "a poll that gets $type ends the room, which says so and sends no more requests");
 }
 
 is_deeply(scripted(<<'END'), [['history', 'live', 'retrying rate-limited', 'live', 'm1', 'left'], 1, 1],
@@ -755,7 +757,7 @@ room.leave();
 const [first, again] = asked.filter(({ body }) => body);
 return [log, Number(asked[2].at - asked[1].at >= 1990), Number(again.at - first.at >= 990)];
 END
-    'the wait that a 429 asks for is kept, whatever happens meanwhile');
+    'the module waits as long as a 429 asks, whatever happens meanwhile');
 
 my $waited = scripted(<<'END');
 const seen = new Map();
@@ -770,34 +772,37 @@ for (const room of joined) room.leave();
 return performance.now() - start;
 END
 cmp_ok($waited, '<', 20_000,
-    'a page with more rooms than a browser has connections sends and receives in all of them');
+    'a page with more rooms than the browser has connections sends and receives in all of them');
 
-is_deeply(complaints(), [], 'the console has nothing to complain about');
+is_deeply(complaints(), [], 'the console has no complaints');
 
 # ---------------------------------------------------------------- private rooms
 
-# Where nginx says who somebody is, the page is the same.
+# In mode nginx, the page is the same.
 my $private = Visitors::start('nginx', { ann => { name => 'Ann B.', read => 'team_red', write => 'team_red' } });
 $ann->open($private->url . '/');
 $ann->type('#name', 'Somebody');
 $ann->type('#room-name', 'team_red');
 $ann->click('#join button');
 my $ERROR = 'return !document.getElementById("join-error").hidden && document.getElementById("join-error").textContent';
-like($ann->eventually(SECONDS, $ERROR), qr/You have to sign in first/, 'whoever is not logged in is told so');
+like($ann->eventually(SECONDS, $ERROR), qr/You have to sign in first/,
+    'a user who is not logged in is told so');
 complaints();
 $ann->run('document.cookie = "who=ann"');
 join_room($ann, 'Somebody', 'team_red');
 say($ann, 'one');
 say($ann, 'two');
-shows($ann, ['one', 'two'], 'who is, sends');
-is_deeply($ann->run($OWN), ['one', 'two'], 'and knows what is their own, whatever name they have there');
+shows($ann, ['one', 'two'], 'a user who is logged in sends');
+is_deeply($ann->run($OWN), ['one', 'two'],
+    'the page knows their own messages, whatever their name on the site');
 is_deeply([map { $_->{username} } @{ $private->history('team_red', limit => 9)->{json}{messages} // [] }], [],
-    'while others see nothing');
-is_deeply(complaints(), [], 'the console has nothing to complain about here either');
+    'other users see nothing');
+is_deeply(complaints(), [], 'the console has no complaints here either');
 leave($ann);
 $ann->type('#room-name', 'team_blue');
 $ann->click('#join button');
-like($ann->eventually(SECONDS, $ERROR), qr/You are not allowed to do this here/, 'a room that is not for them is refused');
+like($ann->eventually(SECONDS, $ERROR), qr/You are not allowed to do this here/,
+    'a forbidden room is refused');
 $private->stop;
 
 $browser->stop;

@@ -1,6 +1,6 @@
 # Waiting for messages (PROTOCOL section 6): when a poll is answered and with
 # what, how many can wait, and how longroom-pushd treats connections. What
-# cursors promise stands in cursors.t.
+# cursors promise is tested in cursors.t.
 
 use strict;
 use warnings;
@@ -15,8 +15,8 @@ use Time::HiRes qw(time);
 
 my $l = Longroom->start;
 
-# Of longroom-pushd when nobody is connected to it. It has noticed that whoever
-# was there before has left when it answers this.
+# Descriptors of longroom-pushd when no client is connected. Once it answers this
+# request, it has noticed that all earlier clients have left.
 my $last = $l->connect('pushd');
 $last->ask(Longroom::get_bytes('/rooms/parking/poll?timeout=0'));
 my $idle = descriptors($l->pid('pushd')) - 1;
@@ -30,7 +30,7 @@ sub descriptors {
     return scalar grep {/^\d/} readdir $dir;
 }
 
-# Polls once per client; the answers come into the list that is returned.
+# Polls once per client; the answers go into the list that is returned.
 sub wait_for_one {
     my ($crowd, @paths) = @_;
     my @answers;
@@ -52,8 +52,8 @@ sub forget_connections {
 }
 
 # Runs the crowd until longroom-pushd holds that many connections, and has read
-# what they say: it and nginx read in the order in which things came, so both
-# have when they have answered a request that was made later.
+# their requests: it and nginx read in order of arrival, so both have once they
+# answer a request that was made later.
 sub until_parked {
     my ($crowd, $connections) = @_;
     my $parked = $crowd->run(30, sub { descriptors($l->pid('pushd')) >= $idle + $connections });
@@ -74,45 +74,45 @@ sub import_messages {
 subtest 'a poll waits for the next message' => sub {
     my $waiting = $l->connect;
     $waiting->write(Longroom::get_bytes('/rooms/room_26/poll?timeout=20&after=' . now_of('room_26')));
-    is $waiting->answer(0.3), undef, 'there is no answer while there is no message';
+    is $waiting->answer(0.3), undef, 'it is not answered while there is no message';
     my $sent = time;
     my $message = $l->post('room_26', 'here')->{json};
     my $answer = $waiting->answer(20);
-    cmp_ok time - $sent, '<', 0.9, 'the answer comes with the message, not with the next look at the log';
-    is $answer->{status}, 200, 'its status is 200';
-    is $answer->{headers}{'cache-control'}, 'no-store', 'no cache may keep it';
+    cmp_ok time - $sent, '<', 0.9, 'the answer comes with the message, not with the next check of the log';
+    is $answer->{status}, 200, 'the status is 200';
+    is $answer->{headers}{'cache-control'}, 'no-store', 'it may not be stored';
     like $answer->{headers}{'content-type'}, qr{^application/json\b}, 'it is JSON';
     my $json = $answer->{json};
     is_deeply $json->{messages}, [$message], 'the message is the one that was sent';
     is_deeply [sort keys %$json], [sort qw(room_id count messages cursor earliest more)],
-        'the members are those of the protocol';
+        'its members are those of the protocol';
     is_deeply [@$json{qw(room_id count earliest more)}],
-        ['room_26', 1, $message->{id}, JSON::PP::false], 'with what they say';
+        ['room_26', 1, $message->{id}, JSON::PP::false], 'with the right values';
 };
 
-subtest 'without a cursor, and after `now`, only what comes is given' => sub {
+subtest 'without a cursor, and with after=now, only later messages are delivered' => sub {
     for my $query ('timeout=20', 'timeout=20&after=now') {
         my $waiting = $l->connect;
         $waiting->write(Longroom::get_bytes("/rooms/room_26/poll?$query"));
-        is $waiting->answer(0.2), undef, "$query: the old messages are not given";
+        is $waiting->answer(0.2), undef, "$query: earlier messages are not delivered";
         $l->post('room_26', "for $query");
         is_deeply Longroom::message_contents($waiting->answer(20)), ["for $query"], 'the new one is';
     }
 };
 
-subtest 'what is there already comes at once' => sub {
+subtest 'existing messages are delivered at once' => sub {
     my $cursor = now_of('room_26');
     my @ids = map { $l->post('room_26', "missed $_")->{json}{id} } 1 .. 3;
     is_deeply $l->message_ids($l->poll('room_26', after => $ids[1], timeout => 30)), [$ids[2]],
-        'what came after an id';
+        'the messages after an id';
     my $answer = $l->poll('room_26', after => $cursor, timeout => 30);
     is_deeply $l->message_contents($answer), ['missed 1', 'missed 2', 'missed 3'],
-        'and all that came between two polls comes together';
+        'all messages between two polls arrive together';
     is $l->poll('room_26', after => $answer->{json}{cursor}, timeout => 0)->{json}{count}, 0,
         'the cursor of the answer is after them';
 };
 
-subtest 'a poll whose time is up is answered with an empty page' => sub {
+subtest 'a poll whose time is up gets an empty page' => sub {
     my $cursor = now_of('quiet');
     for my $timeout (0, 1) {
         my $begin  = time;
@@ -121,16 +121,16 @@ subtest 'a poll whose time is up is answered with an empty page' => sub {
         is $answer->{status}, 200, "timeout=$timeout is answered with 200";
         my $json = $answer->{json};
         is_deeply [@$json{qw(room_id count messages earliest more)}],
-            ['quiet', 0, [], undef, JSON::PP::false], 'and the shape of every page';
-        ok !exists $json->{gap} && !exists $json->{reset}, 'without a flag';
-        like $json->{cursor}, qr/^[A-Za-z0-9._-]{1,64}$/, 'and with a cursor';
+            ['quiet', 0, [], undef, JSON::PP::false], 'the page has the usual shape';
+        ok !exists $json->{gap} && !exists $json->{reset}, 'it has no flag';
+        like $json->{cursor}, qr/^[A-Za-z0-9._-]{1,64}$/, 'it has a cursor';
         cmp_ok $took, '>', $timeout - 0.1, "not before $timeout s";
         cmp_ok $took, '<', $timeout + 5, 'and not long after';
         $cursor = $json->{cursor};
     }
     $l->post('quiet', 'noise');
     is_deeply $l->message_contents($l->poll('quiet', after => $cursor, timeout => 20)), ['noise'],
-        'that cursor misses nothing';
+        'its cursor misses nothing';
 };
 
 subtest 'many waiters in one room get one message each' => sub {
@@ -143,10 +143,10 @@ subtest 'many waiters in one room get one message each' => sub {
     ok $crowd->run(30), 'all are answered';
     is_deeply { map { $_->{content} => 1 } @$answers }, { $answers->[0]{content} => 1 },
         'with the same bytes';
-    like $answers->[0]{content}, qr/"id"\s*:\s*$id\b/, 'which hold the message';
+    like $answers->[0]{content}, qr/"id"\s*:\s*$id\b/, 'they have the message';
 };
 
-subtest 'waiters in many rooms get what is for them' => sub {
+subtest 'waiters in many rooms get the messages of their rooms' => sub {
     my $pollers = $l->pollers;
     my $after   = now_of('room_100');
     my @seen = map { $pollers->follow('room_' . (100 + $_ % 50), after => $after) } 0 .. 199;
@@ -158,40 +158,41 @@ subtest 'waiters in many rooms get what is for them' => sub {
         }
         $pollers->run(0.05);
     }
-    ok $pollers->run(30, sub { !grep { @{ $_->{ids} } < 3 } @seen }), '200 waiters in 50 rooms get all';
+    ok $pollers->run(30, sub { !grep { @{ $_->{ids} } < 3 } @seen }),
+        '200 waiters in 50 rooms get all messages';
     my @wrong = grep {"@{ $seen[$_]{ids} }" ne "@{ $ids{$_ % 50} }"} 0 .. 199;
-    is "@wrong", '', 'each the messages of its room, once, in order';
-    is_deeply [map { $_->{failures} } @seen], [(0) x 200], 'and no poll failed';
+    is "@wrong", '', 'each gets the messages of its room, once, in order';
+    is_deeply [map { $_->{failures} } @seen], [(0) x 200], 'no poll failed';
     $pollers->close;
 };
 
-subtest 'a poll brings 1000 messages at most, and says when there are more' => sub {
+subtest 'a poll gets at most 1000 messages, and is told when there are more' => sub {
     my $after = now_of('room_77');
     import_messages(77, 1500);
     my ($newest) = $l->sql('SELECT max(id) FROM messages;');
     is $l->poll('room_77', after => $newest - 1, timeout => 20)->{json}{count}, 1, '1500 messages are there';
     my $first = $l->poll('room_77', after => $after, timeout => 20);
     is $first->{json}{count}, 1000, 'the first page is full';
-    is_deeply $first->{json}{more}, JSON::PP::true, 'and says that there is more';
+    is_deeply $first->{json}{more}, JSON::PP::true, 'it says that there are more';
     my $begin = time;
     my $second = $l->poll('room_77', after => $first->{json}{cursor}, timeout => 20);
     cmp_ok time - $begin, '<', 10, 'the next poll is answered at once';
-    is_deeply $second->{json}{more}, JSON::PP::false, 'and says that there is no more';
+    is_deeply $second->{json}{more}, JSON::PP::false, 'it says that there are no more';
     Longroom::same_list([map { @{ $l->message_contents($_) } } $first, $second],
-        [map {"m$_"} 1 .. 1500], 'together they bring everything in order');
+        [map {"m$_"} 1 .. 1500], 'together they have everything in order');
 };
 
-subtest 'who waits is told too that there is more' => sub {
+subtest 'a waiting poll is told too that there are more' => sub {
     my $c = $l->connect;
     $c->write(Longroom::get_bytes('/rooms/room_78/poll?timeout=30&after=' . now_of('room_78')));
-    is $c->answer(0.1), undef, 'somebody waits';
+    is $c->answer(0.1), undef, 'a poll waits';
     import_messages(78, 1500);
     my $page = $c->answer(20)->{json};
     is $page->{count}, 1000, 'the page is full';
-    is_deeply $page->{more}, JSON::PP::true, 'and says that there is more';
+    is_deeply $page->{more}, JSON::PP::true, 'it says that there are more';
 };
 
-subtest 'a poll brings about 1 MiB at most' => sub {
+subtest 'a page has at most about 1 MiB' => sub {
     my $after = now_of('wide');
     my $answers = $l->send_all('wide', [map { sprintf('%03d', $_) . 'x' x 16_000 } 1 .. 90]);
     is_deeply { map { $_->{status} => 1 } @$answers }, { 201 => 1 }, '90 long messages are saved';
@@ -199,20 +200,20 @@ subtest 'a poll brings about 1 MiB at most' => sub {
     my $pages = 0;
     while ($pages < 10) {
         my $page = $l->poll('wide', after => $after, timeout => 20);
-        cmp_ok length $page->{content}, '<', 1.1 * 1_048_576, 'a page is not much larger';
+        cmp_ok length $page->{content}, '<', 1.1 * 1_048_576, 'no page is much larger';
         push @ids, @{ $l->message_ids($page) };
         $after = $page->{json}{cursor};
         $pages++;
         last if @ids >= 90;
     }
-    cmp_ok $pages, '>', 1, 'it takes several pages';
+    cmp_ok $pages, '>', 1, 'the messages take several pages';
     Longroom::same_list(\@ids, [map { $_->{id} } @{ $l->whole_history('wide') }],
-        'that bring every message once');
+        'the pages have every message once');
 };
 
-subtest 'a client that goes away is noticed' => sub {
-    for my $way ('straight', 'over nginx') {
-        ok forget_connections(), 'nobody is connected';
+subtest 'a client that hangs up is noticed' => sub {
+    for my $way ('straight', 'through nginx') {
+        ok forget_connections(), 'no client is connected';
         my $crowd = $l->crowd($way eq 'straight' ? 'pushd' : 'nginx');
         wait_for_one($crowd, ('/rooms/room_26/poll?timeout=55') x 50);
         ok until_parked($crowd, 50), "50 clients wait $way";
@@ -222,56 +223,56 @@ subtest 'a client that goes away is noticed' => sub {
     }
 };
 
-subtest 'straight to the socket it speaks HTTP/1.1 with kept connections' => sub {
+subtest 'longroom-pushd speaks HTTP/1.1 with persistent connections' => sub {
     my $get = Longroom::get_bytes('/rooms/room_26/poll?timeout=0');
     my $c = $l->connect('pushd');
-    is $c->ask($get)->{status}, 200, 'one request after the other is answered' for 1 .. 3;
+    is $c->ask($get)->{status}, 200, 'consecutive requests are answered' for 1 .. 3;
 
     $c->write(Longroom::get_bytes('/rooms/a/poll?timeout=1')
             . Longroom::get_bytes('/rooms/b/poll?timeout=0') . $get);
     is_deeply [map { $c->answer(20)->{json}{room_id} } 1 .. 3], [qw(a b room_26)],
-        'requests that were sent together are answered in their order';
+        'pipelined requests are answered in order';
 
     $c->write($_) for split //, $get;
-    is $c->answer->{status}, 200, 'a request may come byte by byte';
+    is $c->answer->{status}, 200, 'a request may arrive byte by byte';
 
     is $c->ask(($get =~ s/\r\nHost:/\r\nX-Long: @{['x' x 8000]}\r\nHost:/r))->{status}, 200,
-        'and with a long header';
+        'it may have a long header';
 };
 
-subtest 'a connection ends when the client wants it so' => sub {
+subtest 'a connection ends when the client asks for it' => sub {
     my $close = "GET /rooms/room_26/poll?timeout=0 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     my $c = $l->connect('pushd');
     is $c->ask($close)->{status}, 200, 'Connection: close is answered';
-    ok $c->hangs_up(10), 'and the connection closed';
+    ok $c->hangs_up(10), 'the connection is closed';
 
     $c = $l->connect('pushd');
     my $answer = $c->ask("GET /rooms/room_26/poll?timeout=0 HTTP/1.0\r\n\r\n");
     is $answer->{status}, 200, 'HTTP/1.0 is answered';
-    is $answer->{json}{count}, 0, 'with a body of known length';
-    ok $c->hangs_up(10), 'and the connection closed';
+    is $answer->{json}{count}, 0, 'the body has a length';
+    ok $c->hangs_up(10), 'the connection is closed';
 
     $c = $l->connect('pushd');
     $c->write("GET /rooms/room_26/poll?timeout=55 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    is $c->answer(0.2), undef, 'a poll that waits keeps the connection';
+    is $c->answer(0.2), undef, 'a waiting poll keeps the connection';
     $l->post('room_26', 'bye');
-    is $c->answer(20)->{json}{count}, 1, 'until it is answered';
-    ok $c->hangs_up(10), 'and then it is closed';
+    is $c->answer(20)->{json}{count}, 1, 'it is answered';
+    ok $c->hangs_up(10), 'then the connection is closed';
 };
 
-subtest 'only GET is for polls, and without a body' => sub {
+subtest 'polls are GET requests without a body' => sub {
     my $path = '/rooms/room_26/poll?timeout=0';
     for my $method (qw(POST PUT DELETE PATCH OPTIONS)) {
         my $c = $l->connect('pushd');
         my $answer = $c->ask("$method $path HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
         Longroom::is_problem($answer, 405, 'method-not-allowed', "$method is not allowed");
-        like $answer->{headers}{allow}, qr/\bGET\b/, 'and Allow says what is';
+        like $answer->{headers}{allow}, qr/\bGET\b/, 'Allow names GET';
     }
     my $c = $l->connect('pushd');
     my $head = $c->ask("HEAD $path HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 20, 'HEAD');
     is $head->{status}, 405, 'HEAD is not allowed';
-    ok $c->hangs_up(10), 'and is answered';
-    is $c->bytes, '', 'without a body';
+    ok $c->hangs_up(10), 'the connection is closed';
+    is $c->bytes, '', 'the answer has no body';
     my $body = $l->connect('pushd')->ask("GET $path HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello");
     Longroom::is_problem($body, 400, 'bad-request', 'a body with a GET is refused');
 };
@@ -289,30 +290,31 @@ subtest 'SIGTERM answers every waiter with an empty page and its cursor' => sub 
     for my $to (sort keys %answers) {
         my @pages = map { JSON::PP::decode_json($_->{content} || '{}') } @{ $answers{$to} };
         is_deeply [map {"$_->{status}"} @{ $answers{$to} }], [(200) x 50],
-            "the waiters of $to are answered with 200";
-        is_deeply [map { $_->{count} } @pages], [(0) x 50], 'and an empty page';
-        is scalar(grep { ($_->{cursor} // '') =~ /^[A-Za-z0-9._-]{1,64}$/ } @pages), 50, 'with a cursor';
+            "the waiters of $to get 200";
+        is_deeply [map { $_->{count} } @pages], [(0) x 50], 'each page is empty';
+        is scalar(grep { ($_->{cursor} // '') =~ /^[A-Za-z0-9._-]{1,64}$/ } @pages), 50,
+            'each page has a cursor';
         $after = $pages[0]{cursor};
     }
     $l->await_end('pushd');
-    my $id = $l->post('leaving', 'while it is away')->{json}{id};
+    my $id = $l->post('leaving', 'while it is down')->{json}{id};
     $l->start_program('pushd');
     is_deeply $l->message_ids($l->poll('leaving', after => $after, timeout => 20)), [$id],
-        'that cursor leads on when it is back';
+        'its cursor leads to later messages after the restart';
 };
 
 $l->stop;
 
-subtest 'too many connections are answered with 503' => sub {
+subtest 'connections beyond the limit get 503' => sub {
     my $small = Longroom->start(settings => { 'push.max_connections' => 5 }, without => ['nginx']);
     my $get   = Longroom::get_bytes('/rooms/room_26/poll?timeout=0');
     my @c = map { $small->connect('pushd') } 1 .. 5;
     is $_->ask($get)->{status}, 200, 'five connections are served' for @c;
     my $sixth = $small->connect('pushd');
     my $answer = $sixth->ask($get, 20);
-    Longroom::is_problem($answer, 503, 'overloaded', 'the sixth is answered with overloaded');
-    ok $answer->{headers}{'retry-after'}, 'and is told when to come back';
-    ok $sixth->hangs_up(10), 'and is closed';
+    Longroom::is_problem($answer, 503, 'overloaded', 'the sixth gets overloaded');
+    ok $answer->{headers}{'retry-after'}, 'Retry-After says when to come back';
+    ok $sixth->hangs_up(10), 'it is closed';
     is $c[0]->ask($get)->{status}, 200, 'the others are still served';
     $c[1]->close;
     ok $small->eventually(10, sub { ($small->connect('pushd')->ask($get, 20) || {})->{status} == 200 }),
@@ -320,9 +322,9 @@ subtest 'too many connections are answered with 503' => sub {
     $small->stop;
 };
 
-subtest 'with few descriptors everyone is answered all the same' => sub {
+subtest 'with few descriptors all clients are answered' => sub {
     my $small = Longroom->start(without => [qw(nginx pushd)]);
-    # Some are kept back, and not all are for connections.
+    # Some descriptors are reserved, and not all are for connections.
     $small->start_program('pushd', descriptors => 150);
     my $crowd = $small->crowd('pushd');
     my %told;
@@ -336,13 +338,13 @@ subtest 'with few descriptors everyone is answered all the same' => sub {
         });
     }
     ok $crowd->run(30), 'three hundred clients are answered';
-    is join(' ', sort keys %told), '200 503', 'some with a page, the others with overloaded';
+    is join(' ', sort keys %told), '200 503', 'some get a page, the others overloaded';
     is $small->connect('pushd')->ask(Longroom::get_bytes('/rooms/room_26/poll?timeout=0'))->{status}, 200,
-        'and when they have left, another is served';
+        'when they have left, another is served';
     $small->stop;
 };
 
-subtest 'slow clients are hung up on' => sub {
+subtest 'slow clients are disconnected' => sub {
     my $strict = Longroom->start(
         without  => ['nginx'],
         settings => {
@@ -354,21 +356,21 @@ subtest 'slow clients are hung up on' => sub {
     my %c = map { $_ => $strict->connect('pushd') } qw(idle half waiting);
     $c{half}->write("GET /rooms/room_26/poll?timeout=0 HTTP/1.1\r\nHost:");
     $c{waiting}->write(Longroom::get_bytes('/rooms/room_26/poll?timeout=3'));
-    ok $c{half}->hangs_up(10), 'who does not end the head of a request';
-    ok $c{idle}->hangs_up(10), 'who does not ask';
-    is $c{waiting}->answer(20)->{json}{count}, 0, 'but not who waits longer than that';
+    ok $c{half}->hangs_up(10), 'a client that does not finish a head is disconnected';
+    ok $c{idle}->hangs_up(10), 'an idle client is disconnected';
+    is $c{waiting}->answer(20)->{json}{count}, 0, 'a poll that waits longer is not';
 
-    # Far more than the buffers of a socket take.
+    # Far more than the buffers of a socket hold.
     $strict->sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 70)
                   INSERT INTO messages (room_id, sender_id, sender_name, sender_type, content, sent_ms)
                   SELECT 26, 1, 1, 'user', printf('%.*c', 16000, 'x'), 1790000000000 FROM n;");
     my $page = $strict->connect('pushd')->ask(Longroom::get_bytes('/rooms/room_26/poll?timeout=20&after=0'));
-    cmp_ok length $page->{content}, '>', 1_000_000, 'a long answer is read by some';
+    cmp_ok length $page->{content}, '>', 1_000_000, 'a client that reads gets a long answer';
     my $reader = $strict->connect('pushd');
     $reader->write(Longroom::get_bytes('/rooms/room_26/poll?after=0'));
     my $watch = IO::Poll->new;
-    $watch->mask($reader->socket => POLLPRI);    # POLLHUP is told unasked
-    is $watch->poll(10), 1, 'who does not read it is hung up on';
+    $watch->mask($reader->socket => POLLPRI);    # POLLHUP is always reported
+    is $watch->poll(10), 1, 'a client that does not read it is disconnected';
     ok $reader->hangs_up(10), 'in the middle';
     cmp_ok length $reader->bytes, '<', 1_000_000, 'of the answer';
     $strict->stop;

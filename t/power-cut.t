@@ -1,7 +1,7 @@
-# The power cut, and a disk that fails (PROTOCOL section 1): what was answered
-# with 201 is on disk, in history once, and nothing is there by half. A run of
-# 200 messages is traced below SQLite (t/disk/faulty_disk.c); from the trace
-# follows what a power cut at any moment would have left (t/disk/disk.h).
+# A power cut, and a disk that fails (PROTOCOL section 1): every message answered with
+# 201 is on disk, in history once, and none is there in part. A run of 200 messages is
+# traced below SQLite (t/disk/faulty_disk.c); the trace yields what a power cut at any
+# moment would have left (t/disk/disk.h).
 #
 # Every operation is swept with the store alone, some with longroom-history.
 # LONGROOM_SWEEP=1 sweeps everything, which takes some minutes.
@@ -16,8 +16,8 @@ use JSON::PP ();
 use Longroom;
 use Test::More;
 
-# Thousands of databases are made and removed; their disk is modelled, so memory
-# will do.
+# Thousands of databases are created and removed; their disk is modelled, so memory
+# is enough.
 $ENV{TMPDIR} = '/dev/shm' if -d '/dev/shm' && -w _;
 
 my $JSON       = JSON::PP->new->utf8->canonical;
@@ -25,8 +25,8 @@ my $power_cut  = Longroom::program('power-cut');
 my $everything = $ENV{LONGROOM_SWEEP};
 my @kinds      = qw(answer open write truncate sync unlink);
 
-# What puts a program above the faulty disk. A sanitizer wants to be the first
-# library otherwise.
+# Environment that puts a program above the faulty disk. A sanitizer must be the
+# first library to load.
 sub below {
     my (%names) = @_;
     return {
@@ -69,7 +69,7 @@ sub sweep {
     return run_power_cut(below(), sweep => $trace, "$place", @span);
 }
 
-# Of what is wrong, the rest mostly follows.
+# Of several errors, the later ones mostly follow from the first.
 sub beginning_of { return $_[0]{stderr} =~ /\A((?:.*\n){0,4})/ ? $1 : '' }
 
 sub is_sound {
@@ -87,32 +87,33 @@ my %count;
 $count{ $_->[0] }++ for @operations;
 note join ', ', map {"$count{$_} $_"} sort keys %count;
 
-subtest 'a power cut at every operation, with all lost that was not synced' => sub {
+subtest 'a power cut at every operation that loses all unsynced data does no harm' => sub {
     my $result = sweep($whole->{trace}, 1, 0 + @operations, 1, 0);
-    is_sound($result, 'leaves what was answered, once, and nothing by half');
-    is $result->{stdout}, @operations . ' operations, ' . @operations . " cuts, 0 wrong\n", 'at every one of them';
-    cmp_ok $count{sync}, '>', 72, 'of which there are as many as the run has to have';
+    is_sound($result, 'every answered message is there, once, and whole');
+    is $result->{stdout}, @operations . ' operations, ' . @operations . " cuts, 0 wrong\n",
+        'after a cut at every operation';
+    cmp_ok $count{sync}, '>', 72, 'the run has as many syncs as it must';
 };
 
-subtest 'a power cut with a part kept of what was not synced' => sub {
+subtest 'a power cut that keeps a part of the unsynced data does no harm' => sub {
     my @span  = (1, 0 + @operations, $everything ? (1, 10) : (3, 1));
     my $result = sweep($whole->{trace}, @span);
     note $result->{stdout};
-    is_sound($result, 'leaves what was answered, once, and nothing by half');
+    is_sound($result, 'every answered message is there, once, and whole');
 };
 
-subtest 'a disk that says synced and has not' => sub {
+subtest 'a disk that lies about a sync is caught by the sweep' => sub {
     my $run = run_on('sync:20-:LIE');
-    is $run->{status}, 0, 'is believed';
+    is $run->{status}, 0, 'the run succeeds';
     my $result = sweep($run->{trace}, 1, 2000, 50, 0);
-    is $result->{status}, 1, 'and what it lost is seen: the sweep has eyes';
-    like $result->{stderr}, qr/was saved, and is lost/, 'for what is lost';
+    is $result->{status}, 1, 'the sweep notices the loss';
+    like $result->{stderr}, qr/was saved, and is lost/, 'and names a lost message';
 };
 
-# Each of some hundred faults takes two processes, which sanitizers make slow.
+# Each of some hundred faults takes two processes, which sanitizers slow down.
 my $rarely = Longroom::slurp($power_cut) =~ /__[amt]san_init/ ? 3 : 1;
 
-# Some of 1 .. $count, others in each run.
+# Some of 1 .. $count, different ones in each run.
 sub some_of {
     my ($count, $step) = @_;
     $step = $everything ? 1 : $step * $rarely;
@@ -123,7 +124,7 @@ my $seed = $ENV{LONGROOM_SEED} // time;
 srand $seed;
 note "LONGROOM_SEED=$seed";
 
-# One run with a fault: no crash, nothing lost, doubled or half.
+# One run with a fault: no crash, no message lost, doubled or in part.
 sub survives {
     my ($fault, $heals, $doubt) = @_;
     my $run = run_on($fault);
@@ -136,11 +137,11 @@ sub survives {
 
 for my $row (['open', 1], ['truncate', 1], ['sync', 4], ['write', 40], ['unlink', 1]) {
     my ($kind, $step) = @$row;
-    subtest "a disk that fails: $kind" => sub {
+    subtest "a failing disk loses nothing: $kind" => sub {
         my (@wrong, $runs);
         for my $n (some_of($count{$kind}, $step)) {
             my $few = $n + 1 + int rand 6;
-            # A message that fails takes less operations than one that does not.
+            # A failing message takes fewer operations than one that succeeds.
             my $heals = $few < $count{$kind} / 2;
             push @wrong, survives("$kind:$n-$n:EIO", $heals, 'undone'),
                 survives("$kind:$n-$few:ENOSPC", $heals, $heals ? 'undone' : 'in-doubt'),
@@ -148,17 +149,17 @@ for my $row (['open', 1], ['truncate', 1], ['sync', 4], ['write', 40], ['unlink'
             $runs += 3;
         }
         note "$runs runs";
-        is join("\n", @wrong), '', 'is survived, and once it works again what could not be saved is not there';
+        is join("\n", @wrong), '', 'every fault is survived, and failed messages do not appear later';
     };
 }
 
-subtest 'a disk that fails for good' => sub {
+subtest 'a disk that fails for good loses nothing that was saved' => sub {
     my @wrong = map { survives("any:$_-:EIO", 0, 'in-doubt') } some_of(0 + @operations, 40);
-    is join("\n", @wrong), '', 'loses nothing that was saved, and doubles nothing';
+    is join("\n", @wrong), '', 'no saved message is lost or doubled';
 };
 
-# The system forgets that it has not saved what a failed sync was to save.
-subtest 'a sync that fails, and later a power cut' => sub {
+# After a failed sync the system may drop the data that it was to write.
+subtest 'a power cut after a failed sync loses nothing' => sub {
     my ($cuts, @wrong) = (0);
     for my $n (some_of($count{sync}, 9)) {
         for my $more (2, 5) {
@@ -172,7 +173,7 @@ subtest 'a sync that fails, and later a power cut' => sub {
         }
     }
     note "$cuts cuts";
-    is join("\n", @wrong), '', 'loses nothing that was answered after the failure';
+    is join("\n", @wrong), '', 'no message answered after the failure is lost';
 };
 
 # ---------------------------------------------------------------- longroom-history
@@ -192,7 +193,7 @@ sub request_of {
     return (POST => path_of($i), $JSON->encode(message($i)), 'application/json');
 }
 
-# Sends the 200 messages, some alone and some at once; the answers by number.
+# Sends the 200 messages, some alone and some together; returns the answers by number.
 # A program that is gone answers no more.
 sub talk {
     my ($l) = @_;
@@ -212,7 +213,7 @@ sub talk {
     return \%answers;
 }
 
-# All messages in history: [the JSON of each], as history tells them.
+# All messages in history: [the JSON of each], as history shows them.
 sub all_history {
     my ($l) = @_;
     return map { @{ ask_by_fastcgi($l->connect('history'), GET => "/rooms/$_/messages?limit=1000")->{json}{messages} } }
@@ -224,9 +225,9 @@ sub wrong_in_history {
     my ($answers, @messages) = @_;
     my (%seen, %newest, @wrong);
     for my $m (@messages) {
-        my ($i) = $m->{content} =~ /^message (\d+)/ or return 'a message that nobody has sent';
+        my ($i) = $m->{content} =~ /^message (\d+)/ or return 'a message that was never sent';
         my $good = $m->{content} eq message($i)->{content} && path_of($i) eq "/rooms/$m->{room_id}/messages";
-        push @wrong, "message $i is another" if !$good;
+        push @wrong, "message $i is different" if !$good;
         push @wrong, "message $i is out of order" if $m->{id} <= ($newest{ $m->{room_id} } // 0);
         push @wrong, "message $i is there twice" if $seen{$i};
         $seen{$i} = $newest{ $m->{room_id} } = $m->{id};
@@ -240,8 +241,8 @@ sub wrong_in_history {
     return @wrong;
 }
 
-# After a restart everything is as it was answered; and what was not saved can
-# be repeated, and is then there once.
+# After a restart everything is as it was answered; and unsaved messages can be
+# repeated, and are then there once.
 sub is_as_answered {
     my ($l, $answers, $title) = @_;
     my @wrong = wrong_in_history($answers, all_history($l));
@@ -263,18 +264,18 @@ sub start_history {
 
 my ($started, $total);    # the operations of a start, and of a whole run
 
-subtest 'longroom-history on a sound disk' => sub {
+subtest 'longroom-history on a sound disk saves all messages' => sub {
     my $trace = Longroom::fresh_dir();
     my $l = start_history(history => { env => below(TRACE => "$trace/trace") });
     $started = operations("$trace/trace");
     my $answers = talk($l);
-    is_deeply { map { $_->{status} => 1 } values %$answers }, { 201 => 1 }, 'saves all';
+    is_deeply { map { $_->{status} => 1 } values %$answers }, { 201 => 1 }, 'all are saved';
     $total = operations("$trace/trace");
-    is_as_answered($l, $answers, 'and has all in history');
+    is_as_answered($l, $answers, 'all are in history');
     $l->stop;
 };
 
-subtest 'longroom-history, cut off from power' => sub {
+subtest 'longroom-history keeps its word after a power cut' => sub {
     my $steps = $everything ? 60 : 10;
     for my $n (map { int($started + 1 + ($total - $started) * ($_ + rand) / $steps) } 0 .. $steps - 1) {
         my $trace = Longroom::fresh_dir();
@@ -292,7 +293,7 @@ subtest 'longroom-history, cut off from power' => sub {
     }
 };
 
-subtest 'longroom-history on a disk that fails' => sub {
+subtest 'longroom-history keeps its word on a failing disk' => sub {
     my $turn = 0;
     for my $fault ('sync:30-30:EIO', 'sync:31-37:EIO', 'sync:40-:EIO', 'write:300-300:ENOSPC', 'write:200-240:ENOSPC',
         'write:400-:EIO', 'open:5-12:EIO', 'open:6-:ENOSPC', 'truncate:1-:EIO')
@@ -304,12 +305,12 @@ subtest 'longroom-history on a disk that fails' => sub {
         );
         my $answers = talk($l);
         my %status = map { $_->{status} => 1 } values %$answers;
-        is keys(%$answers), 200, "$fault: everybody is answered";
+        is keys(%$answers), 200, "$fault: every POST is answered";
         is join(' ', grep { !/^(?:20[01]|202|503)$/ || $_ == ($reject ? 202 : 503) } keys %status), '',
             '... as the settings say';
         is $answers->{199}{status}, 201, '... and in the end with 201' if $fault !~ /-:/;
         like $l->log('history'), qr/Failed to save message to database: .*: Input\/output error: room_id=/,
-            '... and the log has what the system said' if $fault =~ /write.*EIO/;
+            '... and the log has the error of the system' if $fault =~ /write.*EIO/;
         $l->stop_program('history');
         $l->start_program('history');
         is_as_answered($l, $answers, '... and after a restart it has kept its word');

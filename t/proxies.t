@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# The page and longroom.js behind proxies and networks as they are: a login that
-# has expired, polls that are cut, connections that die without an end.
+# The page and longroom.js behind real proxies and networks: a login that has
+# expired, polls that are cut, connections that die silently.
 
 use strict;
 use warnings;
@@ -20,10 +20,10 @@ BEGIN {
     plan skip_all => "no browser: $missing" if $missing;
 }
 
-use constant SECONDS => 60;    # for what must happen anyway
+use constant SECONDS => 60;    # for what must happen in any case
 
 my $longroom = Longroom->start;
-# Before the browser, so that they do not inherit what it is ended by.
+# Forked before the browser, so that they do not inherit its watchdog.
 my ($proxy, $elsewhere) = map { Proxy->start($longroom->port) } 1 .. 2;
 my $browser = Browser->start;
 my $window = $browser->window;
@@ -51,7 +51,7 @@ sub shows {
         'return [...document.querySelectorAll("#messages .body")].some((b) => b.textContent === arguments[0])', $text);
 }
 
-# Ends the poll that waits, so that the next goes as the proxy now does it.
+# Ends the waiting poll, so that the next one meets the proxy's new behaviour.
 sub stir {
     $window->run('dispatchEvent(new Event("online"))');
     return;
@@ -59,33 +59,34 @@ sub stir {
 
 # ---------------------------------------------------------------- an expired login
 
-# $elsewhere is another origin, which allows nobody.
+# $elsewhere is another origin, which allows no other pages.
 for my $how ('html', 'redirect /login', 'redirect ' . $elsewhere->url . '/login') {
     ok(enter('room_1'), "$how: the page is connected");
     $proxy->does($how);
     stir();
     ok($window->eventually(SECONDS, 'return /sign in again/.test(document.getElementById("state").textContent)'),
-        '... and says to sign in again, once the proxy wants a login')
+        '... and says to sign in again, once the proxy requires a login')
         or diag $window->text('#state');
-    unlike($window->text('#state'), qr/Trying again/, '... which nobody else can do');
+    unlike($window->text('#state'), qr/Trying again/, '... instead of trying again');
     $window->press('#text', "sent while signed out by $how" . Browser::ENTER);
     ok($window->eventually(SECONDS, 'return /sign in again/.test(document.getElementById("outbox").textContent)'),
-        '... as does a message that can not be sent');
+        '... so does a message that cannot be sent');
     is($window->run('return import("/longroom.js").then(({ history }) => history(1)).catch(({ type }) => type)'),
-        'sign-in', '... and a site is given a type of its own');
-    ok($window->run('return document.getElementById("sign-in")?.checkVisibility()'), '... with a button that leads there');
+        'sign-in', '... the module has a type for it');
+    ok($window->run('return document.getElementById("sign-in")?.checkVisibility()'),
+        '... a button leads to the login');
     $proxy->does('pass');
     stir();
-    ok(comes_to('live'), '... and goes on after that');
-    ok(shows("sent while signed out by $how"), '... with what was to be sent');
-    ok($window->run('return document.getElementById("sign-in")?.hidden'), '... and without the button');
+    ok(comes_to('live'), '... the page continues after that');
+    ok(shows("sent while signed out by $how"), '... the waiting message is sent');
+    ok($window->run('return document.getElementById("sign-in")?.hidden'), '... the button is gone');
 }
 
 # ---------------------------------------------------------------- polls that are cut
 
 sub lengths { return map { m{/poll\?.*timeout=(\d+)} ? $1 : () } $proxy->seen }
 
-# In a page of its own making: the chat page polls as long as longroom.js does.
+# In a test page, because the chat page polls as long as longroom.js does.
 my $JOIN = <<'END';
 const [name, options] = arguments;
 return import('/longroom.js').then(({ join }) => {
@@ -108,12 +109,13 @@ my @lengths;
 ok($window->eventually(SECONDS, 'return log.filter((line) => line === "retrying unavailable").length >= 5'),
     'polls that a proxy cuts are tried again');
 @lengths = grep { $_ > 0 } lengths();
-is_deeply([@lengths[0 .. 4]], [24, 24, 12, 12, 6], '... and wait half as long after two of them');
-ok($window->eventually(SECONDS, 'return log.filter((line) => line === "retrying unavailable").length >= 9'), '... each');
+is_deeply([@lengths[0 .. 4]], [24, 24, 12, 12, 6], '... their timeout is halved after two cuts');
+ok($window->eventually(SECONDS, 'return log.filter((line) => line === "retrying unavailable").length >= 9'),
+    '... again after two more');
 @lengths = (@lengths, grep { $_ > 0 } lengths());
-is_deeply([@lengths[5 .. 8]], [6, 5, 5, 5], '... but not less than some seconds');
+is_deeply([@lengths[5 .. 8]], [6, 5, 5, 5], '... but not below five seconds');
 $longroom->post('cut', 'through the cuts');
-ok($window->eventually(SECONDS, 'return log.includes("through the cuts")'), '... and lose nothing');
+ok($window->eventually(SECONDS, 'return log.includes("through the cuts")'), '... and nothing is lost');
 
 $proxy->does('pass');
 $window->run($JOIN, 'short', { pollSeconds => 2 });
@@ -122,13 +124,13 @@ $proxy->seen;
 $window->run('return new Promise((resolve) => { const began = performance.now();'
         . ' const timer = setInterval(() => { if (performance.getEntriesByType("resource")'
         . '.filter(({ name }) => /short\/poll/.test(name)).length >= 2) { clearInterval(timer); resolve(); } }, 20); })');
-is_deeply([grep { $_ != 2 } lengths()], [], 'a site says how long a poll waits');
+is_deeply([grep { $_ != 2 } lengths()], [], 'a site can set the timeout of polls');
 
 # ---------------------------------------------------------------- dead connections
 
 $window->run('room.leave()');
 ok(enter('room_2'), 'the page is connected');
-# Some more connections, which the browser keeps.
+# More connections, which the browser keeps alive.
 $window->run('return Promise.all([1, 2, 3].map((n) => fetch(`/rooms/room_2/poll?timeout=1&n=${n}`)))');
 my $GIVEN_UP = <<'END';
 const ask = window.fetch;
@@ -146,9 +148,10 @@ stir();
 ok(shows('sent in the dark'), 'what was sent while the connections were dead arrives');
 my @given_up = grep { $_->[0] =~ /timeout=0/ } @{ $window->run('return limits') };
 cmp_ok(scalar @given_up, '>', 0, '... after some of them were tried in vain');
-cmp_ok($given_up[0] && $given_up[0][1], '<', 9000, '... of which none holds up the others for as long as a poll may take');
+cmp_ok($given_up[0] && $given_up[0][1], '<', 9000,
+    '... none of which delays the others for as long as a poll may take');
 
-# Hidden for a while: the clock is set forward, the computer has slept.
+# Hidden for a while: the clock is set forward, as after the computer slept.
 my $SLEPT = <<'END';
 const hidden = (value) => {
   Object.defineProperty(document, 'hidden', { configurable: true, get: () => value });
@@ -165,8 +168,9 @@ $proxy->does('dark');
 $longroom->post('room_2', 'sent while asleep');
 $window->run($SLEPT);
 $window->run('window.began = Date.now()');
-ok(shows('sent while asleep'), 'a page that is seen again asks at once');
-cmp_ok($window->run('return Date.now() - began'), '<', 24_000, '... and does not wait for its poll to be given up');
+ok(shows('sent while asleep'), 'a page that becomes visible polls at once');
+cmp_ok($window->run('return Date.now() - began'), '<', 24_000,
+    '... and does not wait for its old poll to time out');
 
 $browser->stop;
 $_->stop for $proxy, $elsewhere, $longroom;

@@ -1,9 +1,9 @@
-# ./quickstart as a person uses it: it comes up, stays up when a program dies,
-# says what is wrong when it can't, and leaves nothing behind. And the commands of
+# ./quickstart as a user runs it: it starts, keeps running when a program dies, says
+# what is wrong when it cannot start, and leaves nothing behind. And the commands of
 # README and doc/private-rooms.md, as pasted.
 #
-# Every process of a run holds the lock of its folder. So "no process is left"
-# is tested by taking that lock.
+# Every process of a run holds the lock of its folder. So taking that lock tests that
+# no process is left.
 
 use strict;
 use warnings;
@@ -19,7 +19,7 @@ use POSIX        qw(WNOHANG);
 use Test::More;
 
 my $QUICKSTART = Longroom::source_dir() . '/quickstart';
-my $SECONDS    = 60;    # for what must happen anyway
+my $SECONDS    = 60;    # for what must happen in any case
 my @NAMES      = qw(nginx history pushd);
 
 # Nothing is built here, whatever the environment says.
@@ -45,9 +45,9 @@ sub slurp {
 
 sub eventually { return Longroom->eventually($SECONDS, @_) }
 
-# A port that was free a moment ago. quickstart is told a number, so another
-# process may take it first; start() then tries again. The system gives clients
-# their ports from further up.
+# A port that was free a moment ago. quickstart is given a number, so another
+# process may take it first; start() then tries again. The system assigns clients
+# higher ports.
 sub free_port {
     for (1 .. 100) {
         my $port = 10000 + int rand 20000;
@@ -76,7 +76,7 @@ sub launch {
     $run{keeper} = Longroom::fresh_dir();
     $run{dir} ||= "$run{keeper}/run";
     $run{$_} = "$run{keeper}/$_" for qw(stdout stderr);
-    # A handler of ours would swallow what is sent before exec.
+    # A handler of ours would swallow signals sent before exec.
     local @SIG{qw(INT TERM HUP PIPE)} = ('DEFAULT') x 4;
     my $pid = fork // die "fork: $!\n";
     if (!$pid) {
@@ -151,7 +151,7 @@ sub contents {
 
 sub pid_of { return slurp("$_[0]{dir}/$_[1].pid") =~ /(\d+)/ ? $1 : 0 }
 
-# -------------------------------------------------------------- coming up
+# -------------------------------------------------------------- the start
 
 # nginx is found where Debian has it, even if PATH does not name that folder.
 my $run = start(
@@ -160,12 +160,12 @@ my $run = start(
 );
 is(post($run, 'room_26', 'first')->{status}, 201, 'once quickstart says ready, a POST is saved');
 is(slurp($run->{stdout}), "ready http://127.0.0.1:$run->{port}/\n",
-    'it prints where it is ready, and nothing else');
+    'it prints its address, and nothing else');
 is_deeply(
     [ grep { !-e "$run->{dir}/$_" }
             qw(longroom.conf nginx.conf longroom.db history.sock push.sock bus.ipc
             nginx.pid history.pid pushd.pid) ],
-    [], 'all that the programs write is in its folder');
+    [], 'all files of the programs are in its folder');
 like(get($run, '/')->{content}, qr/<title>Longroom/, 'the page is served at /');
 is(post($run, 'lobby', 'x')->{status}, 202, 'a setting given with -o reaches longroom-history');
 like(slurp("/proc/@{[pid_of($run, 'pushd')]}/cmdline"), qr/-o\0limits\.idle_timeout=70s\0/,
@@ -173,12 +173,12 @@ like(slurp("/proc/@{[pid_of($run, 'pushd')]}/cmdline"), qr/-o\0limits\.idle_time
 
 # ------------------------------------------------------------ the README
 
-# What quickstart installs, by names that packages have; among them those of the
-# commands in README and in the pages that are read beside it, where no minimal
-# Debian has them.
+# What quickstart installs, by valid package names; among them the packages of the
+# commands in README and in the pages read beside it, unless a minimal Debian has
+# them.
 my ($packages) = slurp($QUICKSTART) =~ /^run_packages='([^']*)'/m;
 is_deeply([ grep { !/\A[a-z0-9][a-z0-9.+-]+\z/ } split ' ', $packages ],
-    [], 'quickstart installs nothing that can be no package');
+    [], 'quickstart installs valid package names only');
 my @documents = ('README', map {"doc/$_.md"} qw(browser install performance private-rooms));
 my %commands = map { $_ => 1 } map {
     slurp(Longroom::source_dir() . "/$_")
@@ -190,7 +190,7 @@ for my $command (sort keys %commands) {
     like(" $packages ", qr/\s$package\s/, "the documents call $command, which quickstart installs");
 }
 
-# Every page that README links to is there, and README links to every page.
+# Every page that README links to exists, and README links to every page.
 my %linked = map { $_ => 1 } slurp(Longroom::source_dir() . '/README') =~ /\]\((doc\/[^)]*)\)/g;
 my @pages = map {s{^\Q@{[Longroom::source_dir()]}\E/}{}r} glob Longroom::source_dir() . '/doc/*.md';
 is_deeply([ sort keys %linked ], [ sort @pages ], 'README links to the pages in doc/, and to no others');
@@ -230,7 +230,7 @@ SKIP: {
         post($run, 'room_26', $message);
         my $text = JSON::PP->new->allow_nonref->encode($message);
         ok(eventually(sub { index(slurp($followed->filename), $text) >= 0 }),
-            "the loop prints a message that comes later: $message");
+            "the loop prints a later message: $message");
     }
     kill KILL => -$pid;
     waitpid $pid, 0;
@@ -252,19 +252,19 @@ SKIP: {
     my $told = Longroom::run([ 'sh', '-e', '-c', $lines ], seconds => $SECONDS)->{stdout};
     like($told, qr/\A\{"type":"unauthorized".*?\{"type":"chat_message".*?"user_id":"2","username":"Ann".*?
         "count":1,.*?"content":"Hello".*?\{"type":"forbidden".*?^good:\ Longroom\ takes\ it/msx,
-        'and nobody is let in but who has a token for the room') || diag($told);
+        'only a client with a token for the room has access') || diag($told);
     signal_is_good($private, 'TERM', 'SIGTERM with private rooms');
 }
 
-# Indented lines that a shell is to be given, in a page from one line to another.
+# The indented lines of a page, for a shell, from one line to another.
 sub commands_between {
     my ($page, $from, $to) = @_;
     my ($part) = slurp(Longroom::source_dir() . "/doc/$page.md") =~ /^\Q$from\E(.*?)^\Q$to\E/ms;
     return join "\n", map {s/^ +//r} grep {/^    +\S/} split /\n/, $part // '';
 }
 
-# The example site: two lines for one terminal, of which the first builds; the rest for
-# another.
+# The example site: two lines for one terminal, of which the first builds; the rest
+# for another.
 SKIP: {
     skip 'curl is not installed', 1 if system('command -v curl >/dev/null') != 0;
     my ($run, $lines) = map { commands_between(@$_) }
@@ -282,29 +282,29 @@ SKIP: {
             or POSIX::_exit(127);
     }
     $running{$site} = 1;
-    ok(eventually(sub { slurp("$folder/log") =~ /^ready /m }), 'it gets ready') || diag(slurp("$folder/log"));
+    ok(eventually(sub { slurp("$folder/log") =~ /^ready /m }), 'it says ready') || diag(slurp("$folder/log"));
     $lines =~ s{http://127\.0\.0\.1:8080}{http://127.0.0.1:$port}g;
     $lines =~ s{run/jar}{$folder/jar}g;
     my $told = Longroom::run([ 'bash', '-c', $lines ], seconds => $SECONDS)->{stdout};
     like($told, qr/\AHTTP\/1\.1\ 401\ .*"type":"unauthorized".*"count":0,.*
         "type":"chat_message".*"content":"Hello".*"type":"forbidden"/msx,
-        'and lets its users into their rooms') || diag($told);
+        'its users have access to their rooms') || diag($told);
     kill TERM => $site;
     waitpid $site, 0;
     delete $running{$site};
 }
 
-# The installation is for root and for the whole machine, so it is not done here: but
-# what is copied has to be there to be copied, and what is pasted next finds the clone.
+# The installation is for root and for the whole machine, so it is not run here. But
+# the files to copy must exist, and the commands pasted next must find the clone.
 my $install = commands_between('install', 'Build and install', 'This installs');
 like($install, qr/^\(cd build\/system && .* && make install\)$/m, 'an installation stays in the clone');
 my $pages = join '', map { slurp(Longroom::source_dir() . "/$_") } @documents;
-unlike($pages, qr/^    +(?:.*&& *)?cd /m, 'and no other command leaves it');
+unlike($pages, qr/^    +(?:.*&& *)?cd /m, 'no other command leaves it');
 my ($shipped) = slurp(Longroom::source_dir() . '/Makefile.am') =~ /^dist_example_DATA = ((?:.*\\\n)*.*)/m;
 my %shipped = map { s{.*/}{}r => 1 } grep { $_ ne '\\' } split ' ', $shipped // '';
 my @copied = $pages =~ m{/share/doc/longroom/examples/(\S+)}g;
 cmp_ok(@copied, '>=', 4, 'files are copied from the examples');
-is_deeply([ grep { !$shipped{$_} } @copied ], [], 'which are installed there');
+is_deeply([ grep { !$shipped{$_} } @copied ], [], 'the install target installs them there');
 
 # --------------------------------------------------- a program that dies
 
@@ -313,16 +313,16 @@ for my $name (@NAMES) {
     my $said = length slurp($run->{stderr});
     kill KILL => $old;
     ok(eventually(sub { pid_of($run, $name) && pid_of($run, $name) != $old }),
-        "$name is started again when it is killed, and its pid file is renewed");
+        "$name is restarted when it is killed, and its pid file is renewed");
     ok(eventually(sub { post($run, 'room_27', "after $name")->{status} == 201
                         && get($run, '/rooms/room_27/poll?timeout=0')->{status} == 200 }),
-        'messages are saved and polls answered again');
+        'messages are saved and polls are answered again');
     my @told = grep {/^quickstart:/} split /\n/, substr slurp($run->{stderr}), $said;
     is_deeply(\@told, [ "quickstart: $name was ended by SIGKILL; started again after 100 ms" ],
-        'one line tells it');
+        'one line says so');
 }
 
-# -------------------------------------------------------- what can't be
+# -------------------------------------------------------- refusals
 
 sub is_refused {
     my ($title, $arguments, $words) = @_;
@@ -335,13 +335,13 @@ sub is_refused {
 
 my $place = Longroom::fresh_dir();
 
-is_refused('a folder where it runs already', [ '--port', free_port(), '--dir', $run->{dir} ],
+is_refused('a folder in use', [ '--port', free_port(), '--dir', $run->{dir} ],
     qr/^quickstart: \Q$run->{dir}\E is in use.*process $run->{pid}\b/m);
-is_refused('a port that is taken', [ '--port', $run->{port}, '--dir', "$place/port" ],
+is_refused('a port in use', [ '--port', $run->{port}, '--dir', "$place/port" ],
     qr/^quickstart: can't listen on 127\.0\.0\.1:$run->{port}: Address already in use/m);
-nothing_is_left("$place/port", 'a port that is taken');
-is(get($run, '/rooms/room_26/messages')->{status}, 200, 'and what runs there goes on');
-is_refused('a folder that can\'t be made', [ '--port', free_port(), '--dir', "$run->{stdout}/x" ],
+nothing_is_left("$place/port", 'a port in use');
+is(get($run, '/rooms/room_26/messages')->{status}, 200, 'the instance there keeps running');
+is_refused('a folder that cannot be made', [ '--port', free_port(), '--dir', "$run->{stdout}/x" ],
     qr/^quickstart: can't make the folder/m);
 is_refused('a path too long for a socket', [ '--dir', "$place/" . 'x' x 100 ],
     qr/^quickstart: .*at most 107 bytes/m);
@@ -365,22 +365,22 @@ for (['bench', '--slow'], ['fuzz', '--minutes', 'x'], ['torture', '--seed', 'x']
     like($result->{stderr}, qr/^quickstart: /, "quickstart @$_: it says why");
 }
 my $help = Longroom::run([ $QUICKSTART, '--help' ], seconds => $SECONDS);
-like($help->{stdout}, qr/^usage:/, 'quickstart --help explains itself');
-is($help->{status}, 0, 'and that is no error');
+like($help->{stdout}, qr/^usage:/, 'quickstart --help prints the usage');
+is($help->{status}, 0, 'and exits with 0');
 
 # ------------------------------------------------------------- the end
 
 my $known = contents(get($run, '/rooms/room_26/messages?limit=1000'));
 my $poll = IO::Socket::INET->new("127.0.0.1:$run->{port}") or die "can't connect: $!\n";
 print {$poll} "GET /rooms/room_26/poll?timeout=55 HTTP/1.1\r\nHost: localhost\r\n\r\n";
-# nginx has one worker here, and this comes after that: once it is answered,
+# nginx has one worker here, and this request comes later: once it is answered,
 # longroom-pushd has both.
 is(get($run, '/rooms/room_26/poll?timeout=0')->{status}, 200, 'a poll waits');
 signal_is_good($run, 'INT', 'Ctrl-C');
 like(join('', <$poll>), qr/\AHTTP\/1\.1 200 .*"cursor":"[^"]+"/s,
-    'who waited was answered before the end');
+    'a waiting poll was answered before the end');
 is(slurp($run->{stdout}), "ready http://127.0.0.1:$run->{port}/\n",
-    'nothing more was printed to the end');
+    'nothing more was printed until the end');
 
 SKIP: {
     skip 'sqlite3 is not installed', 1 if system('command -v sqlite3 >/dev/null') != 0;
@@ -388,16 +388,16 @@ SKIP: {
         "ok\n", 'the database is intact');
 }
 
-# A job in a script's background starts with SIGINT ignored.
+# A background job of a script starts with SIGINT ignored.
 my $again = start(dir => $run->{dir}, ignore => 'INT');
 is_deeply(contents(get($again, '/rooms/room_26/messages?limit=1000')), $known,
-    'started again in the same folder, all messages are there');
+    'after a restart in the same folder, all messages are there');
 kill KILL => pid_of($again, 'pushd');
-signal_is_good($again, 'INT', 'Ctrl-C while a program is about to be started again');
+signal_is_good($again, 'INT', 'Ctrl-C while a program is about to be restarted');
 
 my $stopped = start();
 kill STOP => pid_of($stopped, $_) for @NAMES;
-signal_is_good($stopped, 'TERM', 'SIGTERM while no program reacts');
+signal_is_good($stopped, 'TERM', 'SIGTERM while no program responds');
 
 my %moment = (
     'at once'              => sub { 1 },
@@ -407,7 +407,7 @@ my %moment = (
 for my $signal (qw(INT TERM HUP)) {
     for my $when (sort keys %moment) {
         my $early = start(wait => 0);
-        # Before it traps signals, a signal is simply the end of the shell.
+        # Before it traps signals, a signal simply ends the shell.
         eventually(sub { traps_signals($early->{pid}) && $moment{$when}->($early) });
         signal_is_good($early, $signal, "SIG$signal during the start, $when");
     }
