@@ -1,6 +1,6 @@
 # A database that is replaced while it is in use (longroom-history(8), FILES): the
-# threads of longroom-history find it out at the same time, and none waits for
-# another that waits for it.
+# threads of longroom-history notice it at the same time, and none waits for another
+# that waits for it.
 
 use strict;
 use warnings;
@@ -31,19 +31,20 @@ sub put_backup {
     return;
 }
 
-subtest 'a reader is the first to find it out' => sub {
+subtest 'a reader is the first to notice' => sub {
     my $l = begin();
     put_backup($l);
     my $begin = time;
-    is_deeply $l->message_contents($l->history('room_26')), \@texts, 'it gets what the file holds';
+    is_deeply $l->message_contents($l->history('room_26')), \@texts, 'it gets the messages of the new file';
     cmp_ok time - $begin, '<', LONG_S, 'at once';
-    is $l->post('room_26', 'next')->{status}, 201, 'and the next message is saved';
-    unlike $l->log('history'), qr/waiting for the lock on the folder/, 'nobody has waited for the folder';
-    is_deeply [glob $l->database . '-wal.aside*'], [], 'and nothing is left of the one before';
+    is $l->post('room_26', 'next')->{status}, 201, 'the next message is saved';
+    unlike $l->log('history'), qr/waiting for the lock on the folder/,
+        'no thread waited for the lock on the folder';
+    is_deeply [glob $l->database . '-wal.aside*'], [], 'nothing is left of the old database';
     $l->stop;
 };
 
-subtest 'readers and writers find it out together, twenty times' => sub {
+subtest 'readers and writers notice together, twenty times' => sub {
     my $l = begin();
     my $enough = $l->dir . '/enough';
     my @clients = map {
@@ -67,8 +68,9 @@ subtest 'readers and writers find it out together, twenty times' => sub {
     my @found = map { [split / /, ($_->result)[0]] } @clients;
     my ($longest) = sort { $b <=> $a } map { $_->[0] } @found;
     cmp_ok $longest, '<', LONG_S, 'no answer took long';
-    is scalar(grep { $_->[1] == 0 } @found), 0, 'all were let read, or send';
-    unlike $l->log('history'), qr/waiting for the lock on the folder|keeps the folder/, 'nobody has waited for the folder';
+    is scalar(grep { $_->[1] == 0 } @found), 0, 'every reader and every sender was served';
+    unlike $l->log('history'), qr/waiting for the lock on the folder|keeps the folder/,
+        'no thread waited for the lock on the folder';
     is $l->post('room_26', 'next')->{status}, 201, 'messages are saved';
     is_deeply [$l->sql('PRAGMA integrity_check;')], ['ok'], 'the database is sound';
     $l->stop;

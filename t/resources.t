@@ -1,5 +1,5 @@
-# A start with too few descriptors, or too little memory: it fails, and says what
-# there is and what it takes; no program ends by a signal.
+# A start with too few descriptors, or too little memory: it fails, and says how much
+# there is and how much is needed; no program dies by a signal.
 
 use strict;
 use warnings;
@@ -13,8 +13,8 @@ use Test::More;
 my $dir = Longroom::fresh_dir();
 Longroom::spew("$dir/longroom.conf", Longroom::settings_text($dir));
 
-# How a start ends under a limit of the shell: {status, stderr}. One that does not
-# fail is ended.
+# Starts a program under a limit of the shell: returns {status, stderr}. A start that
+# does not fail is ended.
 sub start_with {
     my ($program, $limit) = @_;
     return Longroom::run(['sh', '-c', "ulimit $limit && exec timeout -s TERM 2 \"\$@\"", 'sh',
@@ -22,24 +22,24 @@ sub start_with {
 }
 
 for my $program (qw(history pushd)) {
-    subtest "longroom-$program with few descriptors" => sub {
+    subtest "longroom-$program refuses to start with too few descriptors" => sub {
         for my $count (8 .. 24, 32, 48, 64, 96) {
             my $run = start_with($program, "-n $count");
-            is $run->{status}, 1, "$count: it ends in good order" or diag $run->{stderr};
+            is $run->{status}, 1, "$count: it exits with status 1" or diag $run->{stderr};
             like $run->{stderr}, qr/error: only $count files may be open, and at least \d+ are needed: raise the limit \(ulimit -n/,
-                '... and says what it takes';
+                '... and says how many it needs';
         }
         my ($needed) = start_with($program, '-n 20')->{stderr} =~ /at least (\d+) are needed/;
-        is start_with($program, '-n ' . ($needed || 0))->{status}, 124, 'with as many as that it runs';
+        is start_with($program, '-n ' . ($needed || 0))->{status}, 124, 'with that many it runs';
     };
 
-    subtest "longroom-$program with little memory" => sub {
+    subtest "longroom-$program starts with little memory, or says why not" => sub {
         plan skip_all => 'a sanitizer needs all addresses'
             if Longroom::slurp(Longroom::program("longroom-$program")) =~ /__(?:a|t)san_init/;
         my %ends;
         for my $kib (map { 10_000 * $_ } 1 .. 16) {
             my $run = start_with($program, "-v $kib");
-            # The loader may not get as far as we do.
+            # The loader may fail before the program starts.
             my $how = $run->{stderr} =~ /error while loading shared libraries|failed to map/ ? 'not loaded'
                 : $run->{status} == 124                                                      ? 'it runs'
                 : $run->{status} == 1 && $run->{stderr} =~ /error: .*(?:ulimit|memory)/      ? 'it says why not'
@@ -47,8 +47,8 @@ for my $program (qw(history pushd)) {
             push @{ $ends{$how} }, $kib;
             diag "$kib KiB: status $run->{status}: $run->{stderr}" if $how eq 'badly';
         }
-        ok !$ends{badly}, 'it ends in good order, and says why, or runs';
-        ok $ends{'it says why not'}, '... at least once it says why';
+        ok !$ends{badly}, 'it runs, or exits and says why';
+        ok $ends{'it says why not'}, '... at least once it says why not';
     };
 }
 

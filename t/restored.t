@@ -1,11 +1,11 @@
-# A log that was restored from a backup, by the manual or in other ways: no client
-# misses anything without being told, and none is told where nothing is missing
-# (PROTOCOL section 7, longroom-history(8)). What must be true after each accident
-# stands in t/lib/Followers.pm.
+# A log that is restored from a backup, as the manual says or in other ways: no client
+# misses anything without being told, and none is told when nothing is missing
+# (PROTOCOL section 7, longroom-history(8)). What must be true after each accident is
+# in t/lib/Followers.pm.
 #
-# Nine messages are sent. Clients stay with what they have seen of them; a backup is
+# Nine messages are sent. Clients stop at what they have seen of them; a backup is
 # made after five. Then comes the accident, and then six more messages, so that the
-# log grows past all cursors from before.
+# log grows beyond all earlier cursors.
 
 use strict;
 use warnings;
@@ -44,7 +44,7 @@ sub end     { my ($l) = @_; $l->stop_program($_)  for qw(pushd history); return 
 sub start   { my ($l) = @_; $l->start_program($_) for qw(history pushd); return }
 sub restart { my ($l) = @_; end($l); start($l); return }
 
-# As the manual says. $meanwhile comes when the file is in place.
+# As the manual says. $meanwhile runs when the file is in place.
 sub restore {
     my ($l, $backup, $meanwhile) = @_;
     end($l);
@@ -60,7 +60,7 @@ sub new_incarnation {
     return Longroom::run([Longroom::program('longroom-history'), '-c', $l->dir . '/longroom.conf', '--new-incarnation']);
 }
 
-# Puts another Longroom's log in place, with so many messages.
+# Puts another Longroom's log in place, with $count messages.
 sub put_another_log {
     my ($l, $count) = @_;
     my $other = Longroom->start(without => ['pushd']);
@@ -76,7 +76,7 @@ sub put_another_log {
 # that the file then holds.
 my @accidents = (
     {
-        title => 'nothing but a restart',
+        title => 'just a restart',
         deed  => sub { my ($w) = @_; restart($w->{l}); return @{ $w->{all} } },
     },
     {
@@ -84,7 +84,7 @@ my @accidents = (
         deed  => sub { my ($w) = @_; restore($w->{l}, $w->{backup}); return @{ $w->{backed_up} } },
     },
     {
-        title => 'a backup that lacks nothing is restored',
+        title => 'a complete backup is restored',
         deed  => sub {
             my ($w) = @_;
             back_up($w->{l}, $w->{backup});
@@ -106,7 +106,7 @@ my @accidents = (
         },
     },
     {
-        title => 'a backup is restored and nothing says how far the log was acknowledged',
+        title => 'a backup is restored without the -acknowledged file',
         deed  => sub {
             my ($w) = @_;
             restore($w->{l}, $w->{backup}, sub { unlink record_of($w->{l}) });
@@ -114,7 +114,7 @@ my @accidents = (
         },
     },
     {
-        title => '... or but a half of it',
+        title => '... or with half of that file',
         deed  => sub {
             my ($w) = @_;
             restore($w->{l}, $w->{backup}, sub { truncate record_of($w->{l}), 20 });
@@ -122,7 +122,7 @@ my @accidents = (
         },
     },
     {
-        title => '... or only what another user wrote, and longroom-history can\'t read',
+        title => '... or with that file unreadable',
         deed  => sub {
             my ($w) = @_;
             restore($w->{l}, $w->{backup}, sub { chmod 0, record_of($w->{l}) });
@@ -135,21 +135,21 @@ my @accidents = (
             my ($w) = @_;
             restore($w->{l}, $w->{backup});
             $w->{f}->send(4);
-            $w->{f}->stay('those of the life between');
+            $w->{f}->stay('clients of the incarnation between');
             restore($w->{l}, $w->{backup});
             return @{ $w->{backed_up} };
         },
     },
     {
-        title => 'a backup is restored, and one that was made after that',
+        title => 'a backup is restored, and then one made after that',
         deed  => sub {
             my ($w) = @_;
             restore($w->{l}, $w->{backup});
             my @then = $w->{f}->send(2);
             back_up($w->{l}, $w->{backup});
-            $w->{f}->stay('those of the second backup');
+            $w->{f}->stay('clients of the second backup');
             $w->{f}->send(2);
-            $w->{f}->stay('those of the life between');
+            $w->{f}->stay('clients of the incarnation between');
             restore($w->{l}, $w->{backup});
             return (@{ $w->{backed_up} }, @then);
         },
@@ -163,7 +163,7 @@ my @accidents = (
             start($w->{l});
             restore($w->{l}, $w->{backup});
             $w->{f}->send(6);
-            $w->{f}->stay('those of the life between');
+            $w->{f}->stay('clients of the incarnation between');
             restore($w->{l}, "$w->{backup}.original");
             return @{ $w->{all} };
         },
@@ -198,7 +198,7 @@ my @accidents = (
         },
     },
     {
-        title => 'an operator begins an incarnation for nothing',
+        title => 'an operator begins an incarnation without need',
         deed  => sub {
             my ($w) = @_;
             end($w->{l});
@@ -208,7 +208,7 @@ my @accidents = (
         },
     },
     {
-        title => "a backup is put in place by sqlite3's .restore, while they run",
+        title => "a backup is put in place by sqlite3's .restore, while the programs run",
         deed  => sub { my ($w) = @_; $w->{l}->sql(".restore $w->{backup}"); return @{ $w->{backed_up} } },
     },
     {
@@ -217,29 +217,30 @@ my @accidents = (
             my ($w) = @_;
             $w->{l}->sql(".restore $w->{backup}");
             $w->{f}->send(6);
-            $w->{f}->stay('those of the life between');
+            $w->{f}->stay('clients of the incarnation between');
             $w->{l}->sql(".restore $w->{backup}");
             return @{ $w->{backed_up} };
         },
     },
     {
-        title => '... a second before anybody sends',
+        title => '... a second before the next message',
         deed  => sub {
             my ($w) = @_;
             my $l = $w->{l};
             $l->sql(".restore $w->{backup}");
-            ok $l->wait_log('history', qr/a new incarnation of the log begins/, 10), 'it is found out by itself';
+            ok $l->wait_log('history', qr/a new incarnation of the log begins/, 10),
+                'longroom-history notices by itself';
             return @{ $w->{backed_up} };
         },
     },
     {
-        title => '... behind a checkpoint, and they are killed after some messages',
+        title => '... after a checkpoint, and the programs are killed after some messages',
         deed  => sub {
             my ($w) = @_;
             my $l = $w->{l};
             $l->sql("PRAGMA wal_checkpoint(TRUNCATE);\n.restore $w->{backup}");
             my @then = $w->{f}->send(3);
-            $w->{f}->stay('those of the life then');
+            $w->{f}->stay('clients of the new incarnation');
             $l->signal($_, 'KILL') for qw(pushd history);
             start($l);
             return (@{ $w->{backed_up} }, @then);
@@ -265,18 +266,18 @@ for my $accident (@accidents) {
         my $f = Followers->new($l, $room);
         my %world = (l => $l, f => $f, backup => $l->dir . '/backup.db', empty => $l->dir . '/empty.db');
         back_up($l, $world{empty});
-        $f->stay('those who have nothing yet');
+        $f->stay('clients that have nothing yet');
         my @texts = $f->send(3);
-        $f->stay('those who have three');
+        $f->stay('clients that have three messages');
         push @texts, $f->send(2);
-        $f->stay('those who have what the backup has');
+        $f->stay('clients that have exactly the backup');
         back_up($l, $world{backup});
         copy(record_of($l), "$world{backup}-acknowledged") if -e record_of($l);
         $world{backed_up} = [@texts];
         push @texts, $f->send(1);
-        $f->stay('those who have one more');
+        $f->stay('clients that have one more');
         push @texts, $f->send(3);
-        $f->stay('those who have all');
+        $f->stay('clients that have all');
         $world{all} = [@texts];
         my @held = $accident->{deed}->(\%world);
         push @held, $f->send(6);
@@ -285,7 +286,7 @@ for my $accident (@accidents) {
     };
 }
 
-subtest 'who waits while a backup is put in place' => sub {
+subtest 'waiting clients are told when a backup is put in place, if they are ahead' => sub {
     my $l = Longroom->start;
     my $f = Followers->new($l, $room);
     $f->send(3);
@@ -306,19 +307,20 @@ subtest 'who waits while a backup is put in place' => sub {
     remove_side_files($l);
     rename $l->dir . '/backup.db', $l->database or die "rename: $!\n";
     $l->start_program('history');
-    ok $pollers->run(30, sub { $seen{ahead}{resets} }), 'is told at once, if it is ahead';
+    ok $pollers->run(30, sub { $seen{ahead}{resets} }), 'a client ahead of the backup gets reset at once';
     my @new = $f->send(6);
     $l->post('nobody', 'at last');
     ok $pollers->run(30, sub { ($seen{within}{contents}[-1] // '') eq 'at last' && $seen{ahead}{contents}[-1] eq $new[-1] }),
-        'gets what comes then';
+        'both clients get the next message';
     $pollers->close;
-    is_deeply $seen{within}{contents}, ['at last'], 'once';
-    is_deeply [@{ $seen{within} }{qw(resets gaps)}], [0, 0], 'and notices nothing, if it is not ahead';
-    is_deeply [@{ $seen{ahead}{contents} }[-6 .. -1]], \@new, 'in order';
+    is_deeply $seen{within}{contents}, ['at last'], 'the client within the backup gets it once';
+    is_deeply [@{ $seen{within} }{qw(resets gaps)}], [0, 0], 'and sees neither reset nor gap';
+    is_deeply [@{ $seen{ahead}{contents} }[-6 .. -1]], \@new,
+        'the client ahead gets the new messages in order';
     $l->stop;
 };
 
-subtest 'a cursor of an incarnation that longroom-pushd has not seen yet' => sub {
+subtest 'a cursor of an incarnation that longroom-pushd has not seen yet is valid' => sub {
     my $l = Longroom->start;
     my $f = Followers->new($l, $room);
     $f->send(3);
@@ -331,50 +333,53 @@ subtest 'a cursor of an incarnation that longroom-pushd has not seen yet' => sub
         $c->write(Longroom::get_bytes("/rooms/$room/poll?timeout=20&after=$cursor"));
         my @sent = $f->send(1);
         my $answer = $c->answer(20);
-        is_deeply [@{ $answer->{json} }{qw(count reset)}], [1, undef], 'is good, and waits';
-        is_deeply $l->message_contents($answer), \@sent, '... for what is sent next';
+        is_deeply [@{ $answer->{json} }{qw(count reset)}], [1, undef], 'a poll with it waits';
+        is_deeply $l->message_contents($answer), \@sent, '... for the next message';
     }
     $l->stop;
 };
 
-subtest 'an operator may begin an incarnation while nobody writes, and only then' => sub {
+subtest 'an operator may begin an incarnation only while nothing writes' => sub {
     my $l = Longroom->start;
     my $f = Followers->new($l, $room);
     my @held = $f->send(2);
     $f->stay('those who have two');
     my $refused = new_incarnation($l);
-    isnt $refused->{status}, 0, 'it is refused while longroom-history runs';
+    isnt $refused->{status}, 0, '--new-incarnation is refused while longroom-history runs';
     like $refused->{stderr}, qr/no new incarnation has begun: another writer has the log open: end it first\n\z/,
-        '... which says why';
-    is $refused->{stdout}, '', '... and nothing else';
+        '... it says why';
+    is $refused->{stdout}, '', '... and prints nothing else';
     $l->stop_program('history');
-    is new_incarnation($l)->{status}, 0, 'longroom-pushd is in nobody\'s way';
+    is new_incarnation($l)->{status}, 0, 'a running longroom-pushd does not prevent it';
     $l->start_program('history');
     push @held, $f->send(1);
     $f->judge(\@held);
     unlink record_of($l);
     push @held, $f->send(1);
-    isnt new_incarnation($l)->{status}, 0, 'it is refused too if the file beside the log was removed meanwhile';
-    is new_incarnation(Longroom->start(without => [qw(history pushd)]))->{status}, 1, 'and where there is no log';
+    isnt new_incarnation($l)->{status}, 0,
+        'it is refused even if the file beside the log was removed meanwhile';
+    is new_incarnation(Longroom->start(without => [qw(history pushd)]))->{status}, 1,
+        'it is refused without a log';
     my $cgi = Longroom::run([Longroom::program('longroom-history'), '--new-incarnation'],
         env => { REQUEST_METHOD => 'GET', QUERY_STRING => '--new-incarnation', LONGROOM_CONF => $l->dir . '/longroom.conf' });
-    unlike $cgi->{stdout}, qr/incarnation/, 'a client can\'t, by CGI';
+    unlike $cgi->{stdout}, qr/incarnation/, 'a client cannot begin one through CGI';
     $f->judge(\@held);
     $l->stop;
 };
 
-subtest 'a client with an id alone is treated as before' => sub {
+subtest 'a bare id names no incarnation' => sub {
     my $l = Longroom->start;
     my $f = Followers->new($l, $room);
     $f->send(5);
     back_up($l, $l->dir . '/backup.db');
     $f->send(4);
     restore($l, $l->dir . '/backup.db');
-    is $l->poll($room, after => 9, timeout => 20)->{json}{reset}, JSON::PP::true, 'reset, beyond the end';
+    is $l->poll($room, after => 9, timeout => 20)->{json}{reset}, JSON::PP::true,
+        'an id beyond the end gets reset';
     $f->send(6);
     my $ids;
     $l->eventually(20, sub { @{ $ids = $l->message_ids($l->poll($room, after => 9, timeout => 20)) } == 2 });
-    is_deeply $ids, [10, 11], 'what comes after it, within';
+    is_deeply $ids, [10, 11], 'an id within the log gets what follows';
     $l->stop;
 };
 

@@ -1,6 +1,6 @@
-# What must not get the better of the programs: peers that say nothing or lie,
-# words that look like others, files and sockets that belong to somebody else.
-# Each of these once did. Bad input with an answer of its own is in bad-input.t.
+# What the programs must withstand: peers that say nothing or lie, values that look
+# like something else, files and sockets of others. Each of these was once a defect.
+# Bad input with an answer of its own is in bad-input.t.
 
 use strict;
 use warnings;
@@ -21,10 +21,10 @@ my $JSON = JSON::PP->new->utf8->canonical;
 
 # ---------------------------------------------------------------- programs
 
-my %spawned;    # what the harness does not start, by id
+my %spawned;    # processes not started by the harness, by id
 END { local $?; kill KILL => keys %spawned; waitpid $_, 0 for keys %spawned }
 
-# Starts a program that the harness would not, and returns its id. Options:
+# Starts a program that the harness cannot start so, and returns its id. Options:
 # stdin => $handle.
 sub spawn {
     my ($log, $command, %options) = @_;
@@ -41,7 +41,7 @@ sub spawn {
     return $pid;
 }
 
-# The status of a spawned program that ends, as $? has it; undef after $seconds.
+# The status of a spawned program once it ends, as in $?; undef after $seconds.
 sub status_of {
     my ($pid, $seconds) = @_;
     my $status;
@@ -62,35 +62,35 @@ sub settings_in {
 
 # ---------------------------------------------------------------- longroom-history
 
-subtest 'FastCGI connections that say nothing' => sub {
+subtest 'silent FastCGI connections do not block longroom-history' => sub {
     my $l = Longroom->start(without => ['pushd'], settings => { 'history.threads' => 2 });
     my @silent = map { $l->connect('history') } 1 .. 2;
     $silent[1]->write(substr fastcgi_bytes(GET => '/rooms/room_1/messages'), 0, 30);
-    is $l->post('room_1', 'x')->{status}, 201, 'as many as there are threads do not end the service';
-    ok $_->hangs_up(20), 'and are hung up on' for @silent;
+    is $l->post('room_1', 'x')->{status}, 201, 'as many silent peers as threads do not stop the service';
+    ok $_->hangs_up(20), 'they are disconnected' for @silent;
 
     my $another = $l->connect('history');
     my $begin   = time;
     $l->signal('history', 'TERM');
     $l->await_end('history');
-    cmp_ok time - $begin, '<', 20, 'one does not keep SIGTERM from ending it';
+    cmp_ok time - $begin, '<', 20, 'a silent peer does not delay SIGTERM';
     $l->stop;
 };
 
-subtest 'FastCGI connections that are silent until SIGTERM' => sub {
+subtest 'requests that arrive at SIGTERM on accepted connections are answered' => sub {
     my $l = Longroom->start(without => [qw(nginx pushd)], settings => { 'history.threads' => 32 });
     my @c = map { $l->connect('history') } 1 .. 20;
     ask_by_fastcgi($l->connect('history'), GET => '/rooms/room_1/messages');
     $l->signal('history', 'TERM');
-    ok $l->wait_log('history', qr/ending: answering what was taken/), 'it ends';
+    ok $l->wait_log('history', qr/ending: answering what was taken/), 'longroom-history is shutting down';
     $_->write(fastcgi_bytes(POST => '/rooms/room_1/messages', 'x')) for @c;
     my @sent = map { fastcgi_answer($_) } @c;
-    is_deeply [map { $_->{status} } @sent], [(201) x 20], 'and answers what was accepted before';
+    is_deeply [map { $_->{status} } @sent], [(201) x 20], 'it answers what it accepted before';
     $l->await_end('history');
     $l->stop;
 };
 
-subtest 'the socket of a dead publisher that may not be removed' => sub {
+subtest 'the socket of a dead publisher that cannot be removed is an error' => sub {
     plan skip_all => 'root may remove everything' if $> == 0;
     my $dir = Longroom::fresh_dir();
     mkdir "$dir/closed" or die "$dir/closed: $!";
@@ -99,18 +99,18 @@ subtest 'the socket of a dead publisher that may not be removed' => sub {
     chmod 0555, "$dir/closed";
     my $run = Longroom::run([Longroom::program('longroom-history'), '-c', settings_in("$dir"),
         '-o', "bus.publish=ipc://$dir/closed/bus.ipc"]);
-    is $run->{status}, 1, 'longroom-history ends in good order';
-    like $run->{stderr}, qr/error: bus .*Permission denied/, 'and says why';
+    is $run->{status}, 1, 'longroom-history exits with status 1';
+    like $run->{stderr}, qr/error: bus .*Permission denied/, 'it says why';
     chmod 0755, "$dir/closed";
 };
 
-subtest 'a bus on which nobody publishes' => sub {
+subtest 'a bus without a publisher is logged' => sub {
     my $l = Longroom->start(settings => { 'bus.subscribe' => 'ipc:///nonexistent/bus.ipc' });
-    ok $l->wait_log('pushd', qr/warning: nobody publishes on the bus/, 20), 'is told to the operator';
+    ok $l->wait_log('pushd', qr/warning: nobody publishes on the bus/, 20), 'the log says so';
     $l->stop;
 };
 
-subtest 'a second SIGTERM' => sub {
+subtest 'a second SIGTERM ends longroom-history at once' => sub {
     my $dir = Longroom::fresh_dir();
     my $log = "$dir/history.log";
     my $pid = spawn($log, [Longroom::program('longroom-history'), '-c', settings_in("$dir")]);
@@ -120,36 +120,36 @@ subtest 'a second SIGTERM' => sub {
     kill TERM => $pid;
     ok(Longroom->eventually(20, sub { Longroom::slurp($log) =~ /ending: answering what was taken/ }),
         'while longroom-history waits for a silent peer');
-    ok !-e "$dir/history.sock", 'and is not to be connected to any more';
+    ok !-e "$dir/history.sock", 'it no longer accepts connections';
     kill TERM => $pid;
     my $status = status_of($pid, 30);
-    is $status, POSIX::SIGTERM(), 'ends it by that signal';
+    is $status, POSIX::SIGTERM(), 'the second SIGTERM ends it by that signal';
 };
 
-subtest 'a listening socket on loopback that is inherited' => sub {
+subtest 'an inherited loopback socket is served in open mode' => sub {
     my $dir    = Longroom::fresh_dir();
     my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 0, Listen => SOMAXCONN)
         or die "can't listen: $@\n";
     my $port = $socket->sockport;
     my $pid = spawn("$dir/history.log", [Longroom::program('longroom-history'), '-c', settings_in("$dir")],
         stdin => $socket);
-    # Were it refused, nobody would listen any more.
+    # If it were refused, the program would not run.
     close $socket;
     my $sent = ask_by_fastcgi(Longroom::Connection->new({ port => $port }),
         POST => '/rooms/room_1/messages', 'by descriptor 0');
-    is $sent->{status}, 201, 'is served with auth.mode = open';
-    is $sent->{headers}{location}, '/rooms/room_1/messages/1', 'as any other';
-    ok !-e "$dir/history.sock", 'and instead of history.listen';
+    is $sent->{status}, 201, 'a message is saved with auth.mode = open';
+    is $sent->{headers}{location}, '/rooms/room_1/messages/1', 'Location is as usual';
+    ok !-e "$dir/history.sock", 'history.listen is not used';
     kill TERM => $pid;
-    is status_of($pid, 30), 0, 'and SIGTERM ends it in good order';
+    is status_of($pid, 30), 0, 'SIGTERM ends it with status 0';
     unlike Longroom::slurp("$dir/history.log"), qr/Sanitizer|runtime error/, 'without a report from a sanitizer';
 };
 
-subtest 'a path that begins with several slashes' => sub {
+subtest 'a path that begins with several slashes does not lead to another host' => sub {
     my $l = Longroom->start(without => [qw(nginx pushd)]);
     for my $path ('//x/../rooms/room_9/messages', '//evil.example/rooms/room_9/messages', '///rooms/room_9/messages') {
         my $sent = ask_by_fastcgi($l->connect('history'), POST => $path, 'x');
-        is $sent->{status}, 201, "$path is taken";
+        is $sent->{status}, 201, "$path is accepted";
         like $sent->{headers}{location}, qr{^/[^/]\S*/messages/$sent->{json}{id}\z},
             '... and Location stays on this host';
     }
@@ -158,26 +158,26 @@ subtest 'a path that begins with several slashes' => sub {
     $l->stop;
 };
 
-subtest 'a user_id that looks like another part of the line' => sub {
+subtest 'a user_id cannot forge parts of a log line' => sub {
     my $l = Longroom->start(without => [qw(nginx pushd)]);
     my $sent = ask_by_fastcgi($l->connect('history'), POST => '/rooms/room_1/messages',
         $JSON->encode({ content => 'x', user_id => '2, msg_id=777' }), 'application/json');
-    is $sent->{status}, 201, 'is taken';
-    is $sent->{json}{user_id}, '2, msg_id=777', 'and kept as it is';
+    is $sent->{status}, 201, 'the message is saved';
+    is $sent->{json}{user_id}, '2, msg_id=777', 'the user_id is stored unchanged';
     my $line = $l->wait_log('history', qr/(Saved message to database: .*)/);
     is $line, 'Saved message to database: room_id=1, user_id=2??msg_id?777, msg_id=1',
-        'but in the log it can not be taken for the id';
+        'in the log it cannot be mistaken for the id';
 
     my $from = $l->log_size('history');
     $sent = ask_by_fastcgi($l->connect('history'), POST => '/rooms/room_1/messages',
         qq({"content":"x","user_id":"\\u2028a\\u202eb\\u2066c"}), 'application/json');
-    is $sent->{status}, 201, 'a user_id of characters that bend lines is taken too';
+    is $sent->{status}, 201, 'a user_id with bidirectional control characters is accepted too';
     is $l->wait_log('history', qr/(Saved message to database: .*)/, 5, $from),
-        'Saved message to database: room_id=1, user_id=?a?b?c, msg_id=2', 'and is plain in the log';
+        'Saved message to database: room_id=1, user_id=?a?b?c, msg_id=2', 'they are replaced in the log';
     $l->stop;
 };
 
-subtest 'control characters in names' => sub {
+subtest 'control characters in names are refused' => sub {
     my $l = Longroom->start(without => [qw(nginx pushd)]);
     my $post = sub {
         my ($name, $value) = @_;
@@ -190,30 +190,30 @@ subtest 'control characters in names' => sub {
                 sprintf 'U+%04X in %s is refused', $code, $name);
         }
     }
-    is $post->(user_id => 'a' . chr $_)->{status}, 201, sprintf 'U+%04X is none', $_ for 0xa0, 0xff, 0x2c00, 0x1f600;
-    is $post->(content => "a\x{85}b")->{status}, 201, 'and in a content they are taken';
+    is $post->(user_id => 'a' . chr $_)->{status}, 201, sprintf 'U+%04X is not a control character', $_ for 0xa0, 0xff, 0x2c00, 0x1f600;
+    is $post->(content => "a\x{85}b")->{status}, 201, 'in content they are accepted';
     $l->stop;
 };
 
-subtest 'before an id that is beyond the end' => sub {
+subtest 'a page before an id beyond the end has a valid cursor' => sub {
     my $l = Longroom->start;
     for my $what ('an empty log', 'an empty room of a log') {
         my $page = $l->history('room_1', before => 999_999);
-        is $page->{json}{count}, 0, "$what: there is nothing";
+        is $page->{json}{count}, 0, "$what: the page is empty";
         my $poll = $l->poll('room_1', after => $page->{json}{cursor}, timeout => 0);
-        is $poll->{status}, 200, 'a poll takes the cursor';
-        is $poll->{json}{reset}, undef, 'and does not reset it';
+        is $poll->{status}, 200, 'a poll accepts its cursor';
+        is $poll->{json}{reset}, undef, 'without reset';
         my $next = $l->post('lobby', 'for another room');
         $next = $l->post('room_2', 'x');
         is_deeply $l->message_ids($l->poll('room_2', after => $page->{json}{cursor}, timeout => 20)),
-            [grep { $_ > 2 || $what eq 'an empty log' } $next->{json}{id}], 'what comes later comes after it';
+            [grep { $_ > 2 || $what eq 'an empty log' } $next->{json}{id}], 'later messages come after it';
     }
     $l->stop;
 };
 
 # ---------------------------------------------------------------- files
 
-subtest "another program's database" => sub {
+subtest "another program's database is refused" => sub {
     my $dir  = Longroom::fresh_dir();
     my $file = "$dir/theirs.db";
     Longroom::run(['sqlite3', '-batch', '-init', '/dev/null', $file],
@@ -222,13 +222,14 @@ subtest "another program's database" => sub {
     my $before = Longroom::slurp($file);
     my $run = Longroom::run([Longroom::program('longroom-history'), '-c', settings_in("$dir"),
         '-o', "store.url=sqlite:$file"], clean_env => 1, seconds => 30);
-    is $run->{status} // 'still running', 1, 'is not started on: status 1';
+    is $run->{status} // 'still running', 1, 'longroom-history does not start on it: status 1';
     like $run->{stderr}, qr/error: .*not a Longroom database/, 'the message says why';
-    ok Longroom::slurp($file) eq $before, 'no byte of it is changed';
-    is join(' ', sort map {s{.*/}{}r} glob "$dir/*"), 'longroom.conf theirs.db', 'and nothing is put beside it';
+    ok Longroom::slurp($file) eq $before, 'no byte of the file is changed';
+    is join(' ', sort map {s{.*/}{}r} glob "$dir/*"), 'longroom.conf theirs.db',
+        'no file is created beside it';
 };
 
-subtest 'addresses that are none' => sub {
+subtest 'invalid addresses are refused' => sub {
     my $dir  = Longroom::fresh_dir();
     my $conf = settings_in("$dir");
     my @rows = (
@@ -239,7 +240,8 @@ subtest 'addresses that are none' => sub {
     );
     for my $program (map { Longroom::program($_) } qw(longroom-history longroom-pushd)) {
         my ($name) = $program =~ m{([^/]+)\z};
-        is Longroom::run([$program, '-c', $conf, '-t'], clean_env => 1)->{status}, 0, "$name -t takes good ones";
+        is Longroom::run([$program, '-c', $conf, '-t'], clean_env => 1)->{status}, 0,
+            "$name -t accepts valid addresses";
         for my $row (@rows) {
             my ($setting, $value) = @$row;
             my $run = Longroom::run([$program, '-c', $conf, '-t', '-o', "$setting=$value"], clean_env => 1);
@@ -247,10 +249,10 @@ subtest 'addresses that are none' => sub {
             like $run->{stderr}, qr/\Q$setting\E/, '... and names the setting';
         }
     }
-    is join(' ', map {s{.*/}{}r} glob "$dir/*"), 'longroom.conf', 'and nothing was made';
+    is join(' ', map {s{.*/}{}r} glob "$dir/*"), 'longroom.conf', 'no file was created';
 };
 
-subtest 'the modes of files and sockets' => sub {
+subtest 'files and sockets have mode 0660, whatever the umask' => sub {
     for my $mask (0, 0022, 0077) {
         my $before = umask $mask;
         my $l = eval { Longroom->start };
@@ -261,14 +263,15 @@ subtest 'the modes of files and sockets' => sub {
             is sprintf('%04o', (stat $file)[2] & 07777), '0660',
                 sprintf 'with umask %04o the mode of %s is 0660', $mask, $file =~ s{.*/}{}r;
         }
-        is sprintf('%04o', (stat $l->dir . '/bus.ipc')[2] & 0007), '0000', '... and the bus is not for others';
+        is sprintf('%04o', (stat $l->dir . '/bus.ipc')[2] & 0007), '0000',
+            '... the bus is closed to other users';
         $l->stop;
     }
 };
 
 # ---------------------------------------------------------------- longroom-pushd
 
-subtest 'a request with a body that hides another' => sub {
+subtest 'a poll cannot hide another request in a body' => sub {
     my $l = Longroom->start(without => ['nginx']);
     my $hidden = "GET /rooms/hidden/poll?timeout=0 HTTP/1.1\r\nHost: x\r\n\r\n";
     my %headers = (
@@ -277,7 +280,7 @@ subtest 'a request with a body that hides another' => sub {
         'gzip, chunked'            => "Transfer-Encoding: gzip, chunked\r\n",
         'identity'                 => "Transfer-Encoding: identity\r\n",
         'xchunked'                 => "Transfer-Encoding: xchunked\r\n",
-        'gzip without a length of' => "Transfer-Encoding: gzip\r\nContent-Length: 0\r\n",
+        'gzip with a length of 0' => "Transfer-Encoding: gzip\r\nContent-Length: 0\r\n",
         'Content-Length'           => "Content-Length: @{[length $hidden]}\r\n",
     );
     for my $what (sort keys %headers) {
@@ -286,7 +289,7 @@ subtest 'a request with a body that hides another' => sub {
             my $c = $l->connect('pushd');
             $c->write("GET /rooms/room_1/poll?timeout=0 HTTP/1.1\r\nHost: x\r\n$headers{$what}\r\n$body");
             my $answer = $c->answer(20) || { status => 'none' };
-            Longroom::is_problem($answer, 400, 'bad-request', "$what: is refused");
+            Longroom::is_problem($answer, 400, 'bad-request', "$what: refused");
             is $answer->{headers}{connection}, 'close', '... with Connection: close';
             ok $c->hangs_up(20), '... and the connection is closed';
             is $c->bytes, '', '... without another answer';
@@ -295,7 +298,7 @@ subtest 'a request with a body that hides another' => sub {
     $l->stop;
 };
 
-subtest 'Connection: close' => sub {
+subtest 'Connection: close is honoured' => sub {
     my $l = Longroom->start;
     my $request = sub {
         my ($path, $close) = @_;
@@ -304,66 +307,70 @@ subtest 'Connection: close' => sub {
     for my $path ('/rooms/room_1/poll?timeout=0', '/rooms/room_1/poll?timeout=1', '/rooms/room_01/poll', '/nothing') {
         my $c      = $l->connect('pushd');
         my $answer = $c->ask($request->($path, 1), 20);
-        is $answer->{headers}{connection}, 'close', "$path: is said back";
-        ok $c->hangs_up(20), '... and done';
+        is $answer->{headers}{connection}, 'close', "$path: is echoed";
+        ok $c->hangs_up(20), '... the connection is closed';
         is $c->bytes, '', '... after the answer';
     }
     my $old = $l->connect('pushd');
     is $old->ask("GET /rooms/room_1/poll?timeout=0 HTTP/1.0\r\n\r\n", 20)->{headers}{connection}, 'close',
-        'to HTTP/1.0 too';
+        'HTTP/1.0 is treated so too';
 
     # Both wait for the same answer.
     my $cursor = $l->poll('room_1', timeout => 0)->{json}{cursor};
     my ($closing, $staying) = map { $l->connect('pushd') } 1 .. 2;
     $closing->write($request->("/rooms/room_1/poll?after=$cursor", 1));
     $staying->write($request->("/rooms/room_1/poll?after=$cursor", 0));
-    is $_->answer(0.1), undef, 'two wait' for $closing, $staying;
+    is $_->answer(0.1), undef, 'two polls wait' for $closing, $staying;
     $l->post('room_1', 'to both');
     my @answers = map { $_->answer(20) } $closing, $staying;
-    is_deeply $l->message_contents($_), ['to both'], 'and get the message' for @answers;
-    is_deeply [map { $_->{headers}{connection} } @answers], ['close', undef], 'close is said only to who said it';
-    ok $closing->hangs_up(20), 'whose connection is closed';
-    is $staying->ask($request->('/rooms/room_1/poll?timeout=0', 0), 20)->{status}, 200, 'while the other goes on';
+    is_deeply $l->message_contents($_), ['to both'], 'both get the message' for @answers;
+    is_deeply [map { $_->{headers}{connection} } @answers], ['close', undef],
+        'only the one that asked gets Connection: close';
+    ok $closing->hangs_up(20), 'its connection is closed';
+    is $staying->ask($request->('/rooms/room_1/poll?timeout=0', 0), 20)->{status}, 200,
+        'the other connection stays open';
     $l->stop;
 };
 
-subtest 'HEAD' => sub {
+subtest 'HEAD gets no body' => sub {
     my $l    = Longroom->start(without => ['nginx']);
     my $c    = $l->connect('pushd');
     my $head = "HEAD /rooms/room_1/poll?timeout=0 HTTP/1.1\r\nHost: x\r\n\r\n";
     my $answer = $c->ask($head, 20, 'HEAD');
-    is $answer->{status}, 405, 'is not for a poll';
-    cmp_ok $answer->{headers}{'content-length'}, '>', 0, 'the answer says how long its body would be';
+    is $answer->{status}, 405, 'HEAD of a poll gets 405';
+    cmp_ok $answer->{headers}{'content-length'}, '>', 0,
+        'Content-Length is the length of the body it would have';
     my $get = Longroom::get_bytes('/rooms/room_1/poll?timeout=0');
-    is $c->ask($get, 20)->{status}, 200, 'but has none: the next answer follows';
+    is $c->ask($get, 20)->{status}, 200, 'the next answer follows at once';
     $c->write($head . $head . $get);
     is_deeply [map { $c->answer(20, $_)->{status} } qw(HEAD HEAD GET)], [405, 405, 200],
-        'also when the requests come together';
+        'pipelined requests too';
     $c->write(Longroom::get_bytes('/rooms/room_1/poll?timeout=1') . $head . $get);
-    is_deeply [map { $c->answer(20, $_)->{status} } qw(GET HEAD GET)], [200, 405, 200], 'or behind one that waits';
+    is_deeply [map { $c->answer(20, $_)->{status} } qw(GET HEAD GET)], [200, 405, 200],
+        'also behind a poll that waits';
     $l->stop;
 };
 
-# Seconds of processor time that a process has used.
+# Seconds of CPU time that a process has used.
 sub cpu_seconds {
     my ($pid) = @_;
     my @fields = split ' ', Longroom::slurp("/proc/$pid/stat") =~ s/.*\) //sr;
     return ($fields[11] + $fields[12]) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
 }
 
-subtest 'more connections than push.max_connections' => sub {
-    plan skip_all => 'this system has no /proc to tell processor time' if !-e "/proc/$$/stat";
+subtest 'connections beyond push.max_connections cost no CPU time' => sub {
+    plan skip_all => 'this system has no /proc with CPU times' if !-e "/proc/$$/stat";
     my $l = Longroom->start(without => ['nginx'], settings => { 'push.max_connections' => 10 });
-    # Some beyond the limit are accepted, to be told that they are too many.
+    # Some beyond the limit are accepted, to be answered with 503.
     my @held = map { $l->connect('pushd') } 1 .. 200;
     ok $l->wait_log('pushd', qr/not accepting for a moment: push\.max_connections, at \d+ connections/),
-        'it does not accept while there is no room';
+        'it stops accepting at the limit';
     my ($cpu, $begin) = (cpu_seconds($l->pid('pushd')), time);
     sleep 1;
     my $share = (cpu_seconds($l->pid('pushd')) - $cpu) / (time - $begin);
-    cmp_ok $share, '<', 0.2, 'and does not spin meanwhile';
+    cmp_ok $share, '<', 0.2, 'it does not spin meanwhile';
     $_->close for @held;
-    # Those that it has not seen leave yet may be in the way for a moment.
+    # Connections whose end it has not noticed yet may count for a moment.
     ok $l->eventually(20, sub {
         my $answer = $l->connect('pushd')->ask(Longroom::get_bytes('/rooms/room_1/poll?timeout=0'), 20) || {};
         return ($answer->{status} // 0) == 200;
@@ -376,7 +383,7 @@ sub resident_mb {
     return Longroom::slurp("/proc/$pid/status") =~ /^VmRSS:\s+(\d+) kB/m ? $1 / 1024 : undef;
 }
 
-# Has a room get about 1 MB of messages and be polled for them.
+# Fills a room with about 1 MB of messages and polls for them.
 sub fill_and_poll {
     my ($l, $number) = @_;
     my $crowd = $l->crowd('pushd');
@@ -390,7 +397,7 @@ sub fill_and_poll {
             $l->sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 58)
                      INSERT INTO messages (room_id, sender_id, sender_name, sender_type, content, sent_ms)
                      SELECT $number, 1, 1, 'user', printf('%.*c', 16000, 'x'), 1790000000000 FROM n;");
-            # Its frame makes longroom-pushd look for what was before it.
+            # Its frame makes longroom-pushd read the messages before it.
             ask_by_fastcgi($l->connect('history'), POST => "/rooms/room_$number/messages", 'the last');
         }
         $whole++ if $answer->{content} =~ /"the last"/ && length $answer->{content} > 900_000;
@@ -401,16 +408,16 @@ sub fill_and_poll {
     return;
 }
 
-subtest 'long pages of many rooms' => sub {
-    plan skip_all => 'memory tells nothing in a program that was built with sanitizers'
+subtest 'long pages of many rooms are not kept in memory' => sub {
+    plan skip_all => 'memory use says nothing in a build with sanitizers'
         if Longroom::slurp(Longroom::program('longroom-pushd')) =~ /__[amt]san_init/;
-    plan skip_all => 'this system has no /proc to tell memory' if !-e "/proc/$$/status";
+    plan skip_all => 'this system has no /proc with memory use' if !-e "/proc/$$/status";
     my $l = Longroom->start(without => ['nginx'], settings => { 'push.window' => '1M' });
     fill_and_poll($l, $_) for 1 .. 10;
     my $before = resident_mb($l->pid('pushd'));
     fill_and_poll($l, $_) for 11 .. 60;
     my $growth = resident_mb($l->pid('pushd')) - $before;
-    cmp_ok $growth, '<', 20, 'are not kept: fifty of them do not add 20 MB to the ' . int($before) . ' before';
+    cmp_ok $growth, '<', 20, 'fifty of them add less than 20 MB to ' . int($before) . ' MB';
     $l->stop;
 };
 

@@ -1,6 +1,6 @@
-# What a sender may rely on (PROTOCOL section 4): the three kinds of body, the
-# limits at their edge, the answers 201, 200, 202 and 422, and that 201 means
-# saved. Refused input has a table of its own in bad-input.t.
+# What a sender may rely on (PROTOCOL section 4): the three kinds of body, the limits
+# at their edges, the answers 201, 200, 202 and 422, and that 201 means saved. Refused
+# input is in bad-input.t.
 
 use strict;
 use warnings;
@@ -25,7 +25,7 @@ sub post_raw {
 
 sub count { return $l->history($_[0], limit => 1000)->{json}{count} }
 
-subtest 'a JSON message is answered with 201 and the message as it is kept' => sub {
+subtest 'a JSON message gets 201 and the message as it is stored' => sub {
     my $from   = $l->log_size('history');
     my $answer = $l->post('room_26', 'Hello world', user_id => '2', username => 'ann');
     is $answer->{status}, 201, 'the status is 201';
@@ -53,18 +53,18 @@ subtest 'a JSON message is answered with 201 and the message as it is kept' => s
     like $location, qr{/rooms/room_26/messages/$id$}, 'Location names the message';
     my ($path) = $location =~ m{^(?:http://[^/]+)?(/.*)$};
     my $fetched = $l->request(GET => $path);
-    is $fetched->{status}, 200, 'and leads to it';
-    is_deeply $fetched->{json}, $message, 'which is the same as what was answered';
+    is $fetched->{status}, 200, 'Location can be fetched';
+    is_deeply $fetched->{json}, $message, 'it is the message that was answered';
 
     ok $l->wait_log('history',
         qr/Saved message to database: room_id=26, user_id=2, msg_id=$id\b/, 5, $from),
-        'the log says so in the words that operators watch for';
+        'the log line has the words that operators watch for';
     is_deeply [$l->sql("SELECT id, room_id, sender_id, sender_name, sender_type, content,
                         client_id IS NULL, sent_ms > 1700000000000 FROM messages WHERE id = $id;")],
         ["$id|26|2|ann|user|Hello world|1|1"], 'the database has it with the number of the room';
 };
 
-subtest 'a form says the same' => sub {
+subtest 'a form is equivalent' => sub {
     my $answer = post_raw('room_26', 'application/x-www-form-urlencoded',
         'content=Gr%C3%BC%C3%9Fe+und+%26+mehr&user_id=7&username=b%20c&client_id=f-1');
     is $answer->{status}, 201, 'the status is 201';
@@ -75,26 +75,26 @@ subtest 'a form says the same' => sub {
 subtest 'plain text is the content' => sub {
     my $answer = post_raw('room_26', 'text/plain; charset=UTF-8', " {\"content\":\"\xe2\x82\xac\"}\n");
     is $answer->{status}, 201, 'the status is 201';
-    is $answer->{json}{content}, '{"content":"€"}', 'taken as it stands, trimmed';
+    is $answer->{json}{content}, '{"content":"€"}', 'the body is the content, trimmed';
     is $answer->{json}{user_id}, 'anonymous', 'the sender is anonymous';
 };
 
-subtest 'names of UTF-8 and of its part ASCII are taken' => sub {
+subtest 'charset names for UTF-8 and US-ASCII are accepted' => sub {
     for my $charset (qw(utf8 UTF8 utf-8 us-ascii US-ASCII "utf-8")) {
         is post_raw('room_26', "application/json; charset=$charset", '{"content":"x"}')->{status}, 201,
             "charset=$charset";
     }
 };
 
-subtest 'a byte order mark before JSON is passed over' => sub {
+subtest 'a byte order mark before JSON is skipped' => sub {
     my $answer = post_raw('room_26', 'application/json', qq(\xef\xbb\xbf{"content":"marked"}));
     is $answer->{status}, 201, 'the status is 201';
-    is $answer->{json}{content}, 'marked', 'with the content';
+    is $answer->{json}{content}, 'marked', 'the content is complete';
 };
 
-subtest 'who sends is the word of the client, with defaults' => sub {
+subtest 'in open mode the client names the sender, with defaults' => sub {
     is_deeply [@{ $l->post('room_26', 'x')->{json} }{qw(user_id username)}],
-        ['anonymous', 'anonymous'], 'without either, both are anonymous';
+        ['anonymous', 'anonymous'], 'both default to anonymous';
     is_deeply [@{ $l->post('room_26', 'x', user_id => '9')->{json} }{qw(user_id username)}],
         ['9', '9'], 'the username is the user_id if absent';
     is_deeply [@{ $l->post('room_26', 'x', username => 'eve')->{json} }{qw(user_id username)}],
@@ -118,10 +118,10 @@ subtest 'any character but U+0000 comes back as it was sent' => sub {
     my $odd = join '', (map {chr} 0x01 .. 0x08, 0x0E .. 0x1F, 0x7F), '"\\/<>&',
         "\x{E000}\x{FFFD}\x{FFFE}\x{10FFFF}\x{1F600}";
     my $answer = $l->post('room_26', "a${odd}z");
-    is $answer->{status}, 201, 'control characters and the end of Unicode are taken';
-    is $answer->{json}{content}, "a${odd}z", 'and answered';
+    is $answer->{status}, 201, 'control characters and the end of Unicode are accepted';
+    is $answer->{json}{content}, "a${odd}z", 'the answer has them';
     is $l->request(GET => "/rooms/room_26/messages/$answer->{json}{id}")->{json}{content},
-        "a${odd}z", 'and kept';
+        "a${odd}z", 'history has them';
     is post_raw('room_26', 'application/json', '{"content":"\ud83d\ude00 \ud83d x \ude00"}')->{json}{content},
         "\x{1F600} \x{FFFD} x \x{FFFD}", 'an unpaired surrogate escape becomes U+FFFD';
 };
@@ -129,35 +129,35 @@ subtest 'any character but U+0000 comes back as it was sent' => sub {
 subtest 'the content may have 16384 bytes after trimming' => sub {
     my $most = 'é' x 8192;
     my $answer = $l->post('room_26', "  $most\n");
-    is $answer->{status}, 201, '16384 bytes are taken';
-    is $answer->{json}{content}, $most, 'whole';
+    is $answer->{status}, 201, '16384 bytes are accepted';
+    is $answer->{json}{content}, $most, 'the content is complete';
     Longroom::is_problem($l->post('room_26', $most . 'x'), 413, 'content-too-large',
-        '16385 bytes are not');
+        '16385 bytes are refused');
     my $escaped = '{"content":"' . '\u0001' x 16384 . '"}';
     is post_raw('room_26', 'application/json', $escaped)->{status}, 201,
-        'the most content is taken with every character escaped';
+        'the longest content is accepted with every character escaped';
     is post_raw('room_26', 'application/x-www-form-urlencoded', 'content=' . '%41' x 16384)->{status},
-        201, 'and in a form';
+        201, 'in a form too';
     is post_raw('room_26', 'text/plain', 'y' x 16384)->{status}, 201, 'and as text';
     Longroom::is_problem(post_raw('room_26', 'text/plain', 'y' x 16385), 413, 'content-too-large',
-        'but not one byte more of text');
+        'one byte more of text is refused');
 };
 
 subtest 'a client_id is saved once' => sub {
     my $room  = 'dedupe';
     my $first = $l->post($room, 'once', user_id => '2', client_id => 'c-1');
     is $first->{status}, 201, 'the first is saved';
-    is $first->{json}{client_id}, 'c-1', 'and answered with its client_id';
+    is $first->{json}{client_id}, 'c-1', 'the answer has its client_id';
     my $again = $l->post($room, ' once ', user_id => '2', client_id => 'c-1');
-    is $again->{status}, 200, 'the second is answered with 200';
-    is_deeply $again->{json}, $first->{json}, 'and with the first message';
+    is $again->{status}, 200, 'the second gets 200';
+    is_deeply $again->{json}, $first->{json}, 'and the first message';
     Longroom::is_problem($l->post($room, 'twice', user_id => '2', client_id => 'c-1'), 422,
         'conflict', 'another content under the same client_id is a conflict');
     is $l->post($room, 'once', user_id => '3', client_id => 'c-1')->{status}, 201,
         'another sender may use the same client_id';
     is $l->post('dedupe-2', 'once', user_id => '2', client_id => 'c-1')->{status}, 201,
         'and so may the same sender in another room';
-    is count($room), 2, 'the room has what was answered with 201';
+    is count($room), 2, 'the room has the messages that got 201';
     is $l->post($room, 'long', client_id => 'k' x 128)->{json}{client_id}, 'k' x 128,
         'a client_id may have 128 bytes';
 };
@@ -166,25 +166,25 @@ subtest 'Idempotency-Key is the same as a client_id' => sub {
     my $room = 'keyed';
     my $json = '{"content":"once"}';
     my $first = post_raw($room, 'application/json', $json, 'Idempotency-Key' => '"k 1"');
-    is $first->{status}, 201, 'a header in double quotes is taken';
-    is $first->{json}{client_id}, 'k 1', 'without them';
+    is $first->{status}, 201, 'a header in double quotes is accepted';
+    is $first->{json}{client_id}, 'k 1', 'the client_id is without the quotes';
     is post_raw($room, 'application/json', $json, 'Idempotency-Key' => 'k 1')->{status}, 200,
         'without quotes it is the same key';
     is post_raw($room, 'text/plain', 'once', 'Idempotency-Key' => 'k 1')->{json}{id},
-        $first->{json}{id}, 'for every kind of body';
+        $first->{json}{id}, 'it is the same for every kind of body';
     is post_raw($room, 'application/json', '{"content":"once","client_id":"k 1"}',
-        'Idempotency-Key' => '"k 1"')->{status}, 200, 'given twice, the two may agree';
+        'Idempotency-Key' => '"k 1"')->{status}, 200, 'header and client_id may both be given and agree';
     Longroom::is_problem(
         post_raw($room, 'application/json', '{"content":"once","client_id":"k 2"}',
             'Idempotency-Key' => 'k 1'),
-        400, 'bad-parameter', 'but not differ');
+        400, 'bad-parameter', 'if they differ, they are refused');
     Longroom::is_problem(post_raw($room, 'text/plain', 'once', 'Idempotency-Key' => ''),
-        400, 'bad-parameter', 'an empty one protects nobody, and is refused');
+        400, 'bad-parameter', 'an empty one is refused');
     my $c = $l->connect;
     my $twice = Longroom::post_bytes($room, 'once');
     $twice =~ s/\r\n/\r\nIdempotency-Key: k 1\r\nIdempotency-Key: k 2\r\n/;
     Longroom::is_problem($c->ask($twice), 400, 'bad-parameter', 'two headers are refused');
-    is count($room), 1, 'all that is one message';
+    is count($room), 1, 'all of these are one message';
 };
 
 subtest 'a client_id that is sent many times at once is saved once' => sub {
@@ -201,9 +201,9 @@ subtest 'a client_id that is sent many times at once is saved once' => sub {
         });
     }
     ok $crowd->run(30), 'all are answered';
-    is_deeply \%status, { 201 => 1, 200 => 23 }, 'one with 201, the others with 200';
-    is keys %id, 1, 'all with the same id';
-    is count('at-once'), 1, 'and history has one message';
+    is_deeply \%status, { 201 => 1, 200 => 23 }, 'one gets 201, the others 200';
+    is keys %id, 1, 'all get the same id';
+    is count('at-once'), 1, 'history has one message';
 };
 
 subtest 'a message to an ephemeral room is in no log' => sub {
@@ -211,14 +211,14 @@ subtest 'a message to an ephemeral room is in no log' => sub {
     my $answer = $l->post('general', 'gone soon', client_id => 'e-1');
     is $answer->{status}, 202, 'the status is 202';
     is $answer->{json}{id}, undef, 'the id is null';
-    is_deeply [$answer->{json}{saved}], [JSON::PP::false], 'and saved is false';
-    is $answer->{json}{client_id}, 'e-1', 'the client_id is there';
+    is_deeply [$answer->{json}{saved}], [JSON::PP::false], 'saved is false';
+    is $answer->{json}{client_id}, 'e-1', 'it has the client_id';
     is $answer->{headers}{location}, undef, 'there is no Location';
     is count('general'), 0, 'the room has no history';
     is_deeply [map { $_->{json}{ephemeral} } $l->history('general'), $l->poll('general', timeout => 0),
-        $l->poll('general', after => 0, timeout => 0)], [(JSON::PP::true) x 3], 'its pages say so, and its polls';
+        $l->poll('general', after => 0, timeout => 0)], [(JSON::PP::true) x 3], 'its pages and polls say so';
     is_deeply [map { $_->{json}{ephemeral} } $l->history('room_26'), $l->poll('room_26', timeout => 0),
-        $l->poll('room_26', after => 0, timeout => 0)], [undef, undef, undef], 'those of others do not';
+        $l->poll('room_26', after => 0, timeout => 0)], [undef, undef, undef], 'those of other rooms do not';
     is_deeply [$l->sql('SELECT count(*) FROM messages;')], [$rows], 'the database has no more rows';
 };
 

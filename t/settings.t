@@ -1,5 +1,5 @@
-# How the programs are told what to do: -c, -o, -t, -V, the settings file, and
-# what is refused. A refusal says what is wrong and where, and starts nothing.
+# How the programs are configured: -c, -o, -t, -V, the settings file, and what is
+# refused. A refusal says what is wrong and where, and starts nothing.
 
 use strict;
 use warnings;
@@ -18,13 +18,13 @@ my $good  = Longroom::settings_text($place);
 
 sub run_program {
     my ($program, @arguments) = @_;
-    # Nothing may come from outside, and a program that would start in earnest
-    # must not be waited for.
+    # Nothing may come from the environment, and the test must not wait for a program
+    # that does start.
     return Longroom::run([Longroom::program($program), @arguments], clean_env => 1, seconds => 20);
 }
 
-# Runs both programs on a text of settings and tests that they refuse it with
-# these words.
+# Runs both programs with a settings file and tests that they refuse it with these
+# words.
 sub is_refused {
     my ($title, $text, $arguments, @words) = @_;
     Longroom::spew($file, $text);
@@ -35,18 +35,18 @@ sub is_refused {
         is $run->{stdout}, '', '... on stderr';
     }
     my @left = grep { $_ ne $file } glob "$place/*";
-    is_deeply \@left, [], '... and nothing was made' or unlink @left;
+    is_deeply \@left, [], '... no file was created' or unlink @left;
     return;
 }
 
-# The number of the line that holds these words.
+# The number of the line that contains these words.
 sub line_of {
     my ($text, $words) = @_;
     my $before = substr $text, 0, index $text, $words;
     return 1 + $before =~ tr/\n//;
 }
 
-subtest 'the version and the usage' => sub {
+subtest '-V prints the version, an unknown option the usage' => sub {
     for my $program (@PROGRAMS) {
         my $version = run_program($program, '-V');
         is $version->{status}, 0, "$program -V ends with status 0";
@@ -54,7 +54,7 @@ subtest 'the version and the usage' => sub {
         my $unknown = run_program($program, '-Z');
         is $unknown->{status}, 2, "$program -Z ends with status 2";
         like $unknown->{stderr}, qr/usage: $program /, '... and prints the usage';
-        is run_program($program, 'more')->{status}, 2, "$program takes no further words";
+        is run_program($program, 'more')->{status}, 2, "$program takes no arguments";
     }
 };
 
@@ -62,21 +62,21 @@ subtest '-t checks the settings and starts nothing' => sub {
     Longroom::spew($file, $good);
     for my $program (@PROGRAMS) {
         my $run = run_program($program, '-t', '-c', $file);
-        is $run->{status}, 0, "$program finds the settings good"
+        is $run->{status}, 0, "$program accepts the settings"
             or diag $run->{stderr};
         my $tcp = run_program($program, '-t', '-c', $file, '-o', 'history.listen=127.0.0.1:9000',
             '-o', 'push.listen=[::1]:9001, localhost:9002');
-        is $tcp->{status}, 0, '... also with loopback addresses in place of sockets'
+        is $tcp->{status}, 0, '... also loopback addresses in place of sockets'
             or diag $tcp->{stderr};
         my $environment = Longroom::run([Longroom::program($program), '-t'],
             clean_env => 1, env => { LONGROOM_CONF => $file });
-        is $environment->{status}, 0, '... and finds the file by the environment';
+        is $environment->{status}, 0, '... and finds the file through the environment';
     }
-    is_deeply [glob "$place/*"], [$file], 'nothing was made';
+    is_deeply [glob "$place/*"], [$file], 'no file was created';
     is_refused('bad settings with -t too', "$good\n[push]\nwindow = much\n", ['-t'], qr/window/);
 };
 
-subtest 'a file that can not be read' => sub {
+subtest 'an unreadable file is named' => sub {
     for my $program (@PROGRAMS) {
         my $run = run_program($program, '-c', "$place/none.conf");
         is $run->{status}, 1, "$program ends with status 1";
@@ -84,7 +84,7 @@ subtest 'a file that can not be read' => sub {
     }
 };
 
-# The shipped file, which people read first, against the table.
+# The shipped file, which users read first, against the table.
 subtest 'longroom.conf has every setting, in the order of the table, with its default' => sub {
     my $source = Longroom::source_dir();
     my (@table, @shipped, $section);
@@ -100,67 +100,67 @@ subtest 'longroom.conf has every setting, in the order of the table, with its de
     my $copy = "$place/shipped.conf";
     Longroom::spew($copy, Longroom::slurp("$source/etc/longroom.conf") =~ s/^#(\w+ =)/$1/gmr);
     for my $program (@PROGRAMS) {
-        # Not the folder of an installed one.
+        # Not the folder of an installed instance.
         my $run = run_program($program, '-t', '-c', $copy, '-o', "store.url=sqlite:$place/longroom.db");
-        is $run->{status}, 0, "$program takes all of it, as it would be without comment signs"
+        is $run->{status}, 0, "$program accepts all its lines uncommented"
             or diag $run->{stderr};
     }
     unlink $copy;
 };
 
 my @bad_lines = (
-    # title, the line, what is to be said beside the file and the line's number
+    # title, the line, what the message says beside the file and the line's number
     ['an unknown setting',            "[push]\nwidnow = 64M",             'widnow = 64M', qr/push\.widnow/],
     ['an unknown section',            "[pull]\nwindow = 64M",             'window = 64M', qr/pull\.window/],
     ['a setting in the wrong section', "[store]\nthreads = 4",            'threads = 4',  qr/store\.threads/],
     ['a size without a number',       "[push]\nwindow = much",            'window = much', qr/'much'/],
     ['a size of an unknown unit',     "[push]\nwindow = 64Q",             'window = 64Q', qr/'64Q'/],
     ['a size that is too small',      "[push]\nwindow = 1K",              'window = 1K',  qr/1K/],
-    ['a size past every number',      "[push]\nwindow = 99999999999999G", 'window = 9',   qr/push\.window/],
+    ['a size that overflows',      "[push]\nwindow = 99999999999999G", 'window = 9',   qr/push\.window/],
     ['a number with a fraction',      "[history]\nthreads = 1.5",         'threads = 1.5', qr/'1\.5'/],
     ['no threads',                    "[history]\nthreads = 0",           'threads = 0',  qr/history\.threads/],
     ['a negative number',             "[push]\nmax_connections = -1",     'max_conn',     qr/'-1'/],
     ['a time of an unknown unit',     "[store]\nbusy_timeout = 5 weeks",  'busy_timeout', qr/'5 weeks'/],
-    ['a choice that is none',         "[history]\non_save_failure = panic", 'on_save',    qr/panic.*broadcast\|reject/],
+    ['an invalid choice',         "[history]\non_save_failure = panic", 'on_save',    qr/panic.*broadcast\|reject/],
     ['a setting that is given twice', "[history]\nthreads = 4\nthreads = 5", 'threads = 5', qr/history\.threads/],
     ['names in capitals',             "[Auth]\nMode = open",              'Mode = open',  qr/Auth\.Mode: names are lower case: auth\.mode/],
-    ['a line that is none',           "[history]\nhello",                 'hello',        qr/\S/],
+    ['a malformed line',           "[history]\nhello",                 'hello',        qr/\S/],
     ['a line that is too long',       '# ' . 'x' x 10_000,                '# xxx',        qr/long/],
 );
 for (@bad_lines) {
     my ($title, $lines, $bad, $words) = @$_;
-    subtest $title => sub {
+    subtest "$title is refused" => sub {
         my $text = "$good\n$lines\n";
         my $line = line_of($text, $bad);
         is_refused($title, $text, [], qr{\Q$file\E:$line: }, $words);
     };
 }
 
-subtest 'a comment behind a value is none of it' => sub {
+subtest 'a comment behind a value is not part of it' => sub {
     for my $comment (' ; much', ' # much', "\t#much", ' #') {
         my $text = "$good\n[push]\nwindow = 64M$comment\n[rooms]\nephemeral = lobby hall$comment\n"
             . "[auth]\naudience =$comment\n";
         Longroom::spew($file, $text);
         my $run = run_program($PROGRAMS[0], '-t', '-c', $file);
-        is $run->{status}, 0, "'$comment' is understood" or diag $run->{stderr};
+        is $run->{status}, 0, "'$comment' is recognised" or diag $run->{stderr};
     }
     is_refused('a value with a mark inside', "$good\n[rooms]\nephemeral = lobby#1\n", [], qr/'lobby#1'/);
 };
 
-subtest 'bad words after -o' => sub {
+subtest 'bad arguments of -o are refused' => sub {
     for my $bad ('push.widnow=64M', 'push.window=much', 'window=64M', 'push.window', '=', '.=', '') {
         is_refused("-o '$bad'", $good, ['-o', $bad], qr/-o \Q$bad\E|-o [a-z.]+: /);
     }
 };
 
-subtest 'addresses that are no store' => sub {
+subtest 'invalid store addresses are refused' => sub {
     is_refused('a path without a scheme', $good, ['-o', 'store.url=/var/lib/x.db'],
         qr{store\.url: /var/lib/x\.db: add the scheme: sqlite:/var/lib/x\.db});
     is_refused('a name', $good, ['-o', 'store.url=x.db'], qr{store\.url: x\.db: write sqlite: and an absolute path});
     is_refused('a relative path', $good, ['-o', 'store.url=sqlite:x.db'], qr{store\.url: x\.db is not an absolute path});
 };
 
-subtest 'addresses that are none' => sub {
+subtest 'invalid values are refused' => sub {
     my $long = '/' . 'x' x 108;
     for my $name (qw(history.listen push.listen)) {
         for my $bad ('unix:relative.sock', "unix:$long", 'nowhere', '127.0.0.1:', ':80', '127.0.0.1:http2go', '127.0.0.1:70000',
@@ -169,18 +169,18 @@ subtest 'addresses that are none' => sub {
             is_refused("$name=$bad", $good, ['-o', "$name=$bad"], qr/\Q$name\E/);
         }
     }
-    is_refused('no address at all', $good, ['-o', 'push.listen='], qr/push\.listen/);
+    is_refused('an empty address', $good, ['-o', 'push.listen='], qr/push\.listen/);
     is_refused('a pattern that matches no room', $good, ['-o', 'rooms.ephemeral=a/b'], qr/rooms\.ephemeral/);
     is_refused("a pattern of 9 stars in $_", $good, ['-o', "$_=*a*b*c*d*e*f*g*h*"], qr/\Q$_\E.*has more than 8 stars/)
         for qw(rooms.ephemeral auth.anonymous_read);
     is_refused("a pattern of 65 bytes in $_", $good, ['-o', "$_=" . 'x' x 65], qr/\Q$_\E.*can match no room's name/)
         for qw(rooms.ephemeral auth.anonymous_read);
-    is_refused("a cookie that can't be called so: $_", $good, ['-o', "auth.cookie=$_"], qr/auth\.cookie/)
+    is_refused("an invalid cookie name: $_", $good, ['-o', "auth.cookie=$_"], qr/auth\.cookie/)
         for 'a b', 'a=b', 'a;b', '"a"';
     is_refused('an unknown kind of store', $good, ['-o', 'store.url=mongodb:x'], qr/store\.url/);
 };
 
-subtest 'more connections than descriptors' => sub {
+subtest 'more connections than descriptors are refused' => sub {
     Longroom::spew($file, $good);
     my $run = Longroom::run([Longroom::with_descriptors(200, Longroom::program('longroom-pushd'),
         '-c', $file, '-o', 'push.max_connections=1000')], clean_env => 1, seconds => 20);
@@ -188,33 +188,33 @@ subtest 'more connections than descriptors' => sub {
     like $run->{stderr}, qr/push\.max_connections: 1000\b.*\b200\b/, 'and says how many there are';
 };
 
-subtest 'tokens without keys' => sub {
+subtest 'mode token without keys is refused' => sub {
     (my $other = $good) =~ s/^mode = open$/mode = token/m;
     is_refused('auth.mode = token', $other, [], qr/auth\.keys/, qr/at least one file/);
-    is_refused('a key file that is not there', $other, ['-o', "auth.keys=$place/no-such-key"],
+    is_refused('a missing key file', $other, ['-o', "auth.keys=$place/no-such-key"],
         qr{\Q$place\E/no-such-key});
-    is_refused('such a file, when it is only checked', $other, ['-t', '-o', "auth.keys=$place/no-such-key"],
+    is_refused('a missing key file with -t', $other, ['-t', '-o', "auth.keys=$place/no-such-key"],
         qr{\Q$place\E/no-such-key});
 };
 
-subtest 'open mode beside an address that others can reach' => sub {
+subtest 'open mode with a public address is refused' => sub {
     for my $address ('0.0.0.0:0', '[::]:0', '192.0.2.1:9000') {
         (my $history = $good) =~ s/^listen = unix:\S*history\S*$/listen = $address/m;
         my $line = line_of($history, "listen = $address");
         is_refused("history.listen = $address", $history, [], qr{\Q$file\E:$line: history\.listen: },
             qr/\Q$address\E/, qr/auth\.mode = open/);
-        is_refused("push.listen = $address beside a good one", $good,
+        is_refused("push.listen = $address beside a valid one", $good,
             ['-o', "push.listen=unix:$place/push.sock $address"], qr/push\.listen/, qr/\Q$address\E/);
     }
 };
 
-subtest '-o wins over the file' => sub {
+subtest '-o takes precedence over the file' => sub {
     my $l = Longroom->start(settings => { 'limits.content' => '5', 'rooms.ephemeral' => 'lobby, hall-*' });
-    is $l->post('room_26', '12345')->{status}, 201, 'a limit';
-    Longroom::is_problem($l->post('room_26', '123456'), 413, 'content-too-large', 'of five bytes');
+    is $l->post('room_26', '12345')->{status}, 201, 'five bytes are accepted with limits.content = 5';
+    Longroom::is_problem($l->post('room_26', '123456'), 413, 'content-too-large', 'six bytes are refused');
     is $l->post($_, 'gone')->{status}, 202, "$_ is ephemeral" for 'lobby', 'hall-1';
     is $l->post($_, 'kept')->{status}, 201, "$_ is not" for 'general', 'hall';
-    is sprintf('%o', (stat $l->socket_path($_))[2] & 0117), '0', "the socket of $_ is not for everybody"
+    is sprintf('%o', (stat $l->socket_path($_))[2] & 0117), '0', "the socket of $_ is closed to other users"
         for qw(history pushd);
 
     my %name = (history => 'longroom-history', pushd => 'longroom-pushd');
@@ -223,70 +223,73 @@ subtest '-o wins over the file' => sub {
         my $second = run_program($name{$program}, '-c', $l->dir . '/longroom.conf',
             '-o', 'bus.publish=ipc://' . $l->dir . '/second.ipc');
         is $second->{status} // 'still running', 1, "a second $program on the same socket is refused";
-        like $second->{stderr}, qr/\Q$socket\E/, '... and names it';
+        like $second->{stderr}, qr/\Q$socket\E/, '... and names the socket';
         like $l->request(GET => $program eq 'history' ? '/rooms/room_26/messages' : '/rooms/room_26/poll?timeout=0')
-            ->{status}, qr/^200$/, '... while the first goes on';
+            ->{status}, qr/^200$/, '... while the first keeps running';
 
         $l->signal($program, 'KILL');
         ok -S $socket, 'a killed program leaves its socket file behind';
         $l->start_program($program);
-        is $l->post('room_26', 'again')->{status}, 201, '... that the next one replaces';
+        is $l->post('room_26', 'again')->{status}, 201, '... the next one replaces it';
         is $l->poll('room_26', timeout => 0)->{status}, 200, '... and serves';
     }
     $l->stop;
-    ok !-e $l->socket_path($_), "the socket file of $_ goes with it" for qw(history pushd);
+    ok !-e $l->socket_path($_), "the socket file of $_ is removed when it stops" for qw(history pushd);
 };
 
 # ---------------------------------------------------------------- SIGHUP
 
 sub poll_now { return Longroom::get_bytes('/rooms/room_26/poll?timeout=0' . ($_[0] // '')) }
 
-subtest 'SIGHUP takes what longroom-history can change' => sub {
+subtest 'SIGHUP applies what longroom-history can change' => sub {
     my $l = Longroom->start(settings => { 'rooms.ephemeral' => 'fixed' }, without => ['pushd']);
-    is $l->post('room_26', '123456')->{status}, 201, 'a message that is not too long';
+    is $l->post('room_26', '123456')->{status}, 201, 'a message within the limit';
     $l->set_in_file("[limits]\ncontent = 5");
-    Longroom::is_problem($l->post('room_26', '123456'), 413, 'content-too-large', 'is so with another limits.content');
-    is $l->post('fixed', 'x')->{status}, 202, 'what -o says';
+    Longroom::is_problem($l->post('room_26', '123456'), 413, 'content-too-large',
+        'is too long for the new limits.content');
+    is $l->post('fixed', 'x')->{status}, 202, 'the value of -o';
     $l->set_in_file("[rooms]\nephemeral = lobby, hall-*");
-    is $l->post('room_26', '123456')->{status}, 201, 'what the file does not say any more has its default again';
-    is $l->post('fixed', 'x')->{status}, 202, 'still wins over the file';
-    is $l->post('lobby', 'x')->{status}, 201, '... that says another';
+    is $l->post('room_26', '123456')->{status}, 201, 'a setting removed from the file has its default again';
+    is $l->post('fixed', 'x')->{status}, 202, '-o still takes precedence';
+    is $l->post('lobby', 'x')->{status}, 201, '... over the value in the file';
     $l->stop;
 
     my $free = Longroom->start(without => ['pushd']);
     is $free->post($_, 'x')->{status}, 201, "$_ is not ephemeral" for qw(lobby hall-1);
     $free->set_in_file("[rooms]\nephemeral = lobby, hall-*");
-    is $free->post($_, 'x')->{status}, 202, "$_ is, with another rooms.ephemeral" for qw(lobby hall-1);
-    is $free->post('general', 'x')->{status}, 201, 'and others are not any more';
+    is $free->post($_, 'x')->{status}, 202, "$_ is, with the new rooms.ephemeral" for qw(lobby hall-1);
+    is $free->post('general', 'x')->{status}, 201, 'other rooms no longer are';
     $free->stop;
 };
 
-subtest 'SIGHUP takes what longroom-pushd can change' => sub {
+subtest 'SIGHUP applies what longroom-pushd can change' => sub {
     my $l = Longroom->start(without => ['nginx', 'history']);
     my %c = map { $_ => $l->connect('pushd') } qw(idle half long waiting);
-    is $c{$_}->ask(poll_now())->{status}, 503, 'where there is no database yet, there is none' for qw(idle);
+    is $c{$_}->ask(poll_now())->{status}, 503, 'without a database polls get 503' for qw(idle);
     $l->start_program('history');
-    ok $l->eventually(20, sub { $c{idle}->ask(poll_now())->{status} == 200 }), 'with it polls are answered';
+    ok $l->eventually(20, sub { $c{idle}->ask(poll_now())->{status} == 200 }),
+        'with the database polls are answered';
     $c{half}->write(substr poll_now(), 0, 30);
     $c{long}->write('GET /rooms/room_26/poll?timeout=0 HTTP/1.1' . "\r\nX: " . 'x' x 5000);
     $c{waiting}->write(Longroom::get_bytes('/rooms/room_26/poll?timeout=3'));
-    is $c{waiting}->answer(0.2), undef, 'one waits';
+    is $c{waiting}->answer(0.2), undef, 'a poll waits';
 
     $l->set_in_file("[limits]\nrequest_head = 2K");
     Longroom::is_problem($l->connect('pushd')->ask(poll_now('&x=' . 'x' x 3000)), 414, 'head-too-large',
-        'a request is too long for another limits.request_head');
+        'a request is too long for the new limits.request_head');
     $c{long}->write("\r\n\r\n");
     my $long = $c{long}->answer(20);
-    like $long->{status}, qr/^4/, '... and so is one that has begun before';
-    ok $c{long}->hangs_up(20), '... which is the last';
+    like $long->{status}, qr/^4/, '... so is a request that began before';
+    ok $c{long}->hangs_up(20), '... its connection is closed';
 
     $l->set_in_file("[limits]\nhead_timeout = 100ms");
-    ok $c{half}->hangs_up(20), 'another limits.head_timeout holds for who has begun before';
-    is $c{idle}->ask(poll_now())->{status}, 200, 'while others go on';
-    is $l->connect('pushd')->ask(poll_now('&x=' . 'x' x 3000))->{status}, 200, 'and a long request is allowed again';
+    ok $c{half}->hangs_up(20), 'a new limits.head_timeout applies to requests that began before';
+    is $c{idle}->ask(poll_now())->{status}, 200, 'other connections stay open';
+    is $l->connect('pushd')->ask(poll_now('&x=' . 'x' x 3000))->{status}, 200,
+        'a long request is accepted again';
     $l->set_in_file("[limits]\nidle_timeout = 1s");
-    ok $c{idle}->hangs_up(20), 'another limits.idle_timeout for who was idle before';
-    is $c{waiting}->answer(20)->{json}{count}, 0, 'but not for who waits';
+    ok $c{idle}->hangs_up(20), 'a new limits.idle_timeout applies to connections that were idle before';
+    is $c{waiting}->answer(20)->{json}{count}, 0, 'but not to a waiting poll';
     $c{waiting}->close;
 
     $l->set_in_file("[push]\nmax_connections = 2");
@@ -294,13 +297,13 @@ subtest 'SIGHUP takes what longroom-pushd can change' => sub {
     my @told;
     ok $l->eventually(20, sub { @told = map { $_->ask(poll_now())->{status} } @c[0, 1]; "@told" eq '200 200' }),
         'two are served with push.max_connections = 2';
-    is $c[2]->ask(poll_now())->{status}, 503, 'and the third is refused';
+    is $c[2]->ask(poll_now())->{status}, 503, 'the third is refused';
     $l->set_in_file('');
-    is $l->connect('pushd')->ask(poll_now())->{status}, 200, 'but not without that line';
+    is $l->connect('pushd')->ask(poll_now())->{status}, 200, 'without that line it is served';
     $l->stop;
 };
 
-subtest 'another push.window after SIGHUP' => sub {
+subtest 'SIGHUP changes push.window without losing messages' => sub {
     my $l = Longroom->start(without => ['nginx']);
     my $crowd = $l->pollers('pushd');
     my $seen = $crowd->follow('room_26', after => 0);
@@ -310,19 +313,20 @@ subtest 'another push.window after SIGHUP' => sub {
                  SELECT 26, 1, 1, 'user', printf('%.*c', 2000, 'x'), 1790000000000 FROM n;");
     };
     $fill->();
-    ok $crowd->run(30, sub { @{ $seen->{ids} } >= 100 }), 'a hundred messages come with a large window';
+    ok $crowd->run(30, sub { @{ $seen->{ids} } >= 100 }), 'a hundred messages arrive with a large window';
     $l->set_in_file("[push]\nwindow = 64K");
     $fill->();
-    ok $crowd->run(30, sub { @{ $seen->{ids} } >= 200 }), 'a hundred more with one that does not hold them';
+    ok $crowd->run(30, sub { @{ $seen->{ids} } >= 200 }),
+        'a hundred more with a window that is too small for them';
     $l->set_in_file("[push]\nwindow = 1M");
     $fill->();
-    ok $crowd->run(30, sub { @{ $seen->{ids} } >= 300 }), 'a hundred more with one that does';
+    ok $crowd->run(30, sub { @{ $seen->{ids} } >= 300 }), 'a hundred more with one that is large enough';
     is_deeply $seen->{ids}, [1 .. 300], 'none is lost or doubled';
     $crowd->close;
     $l->stop;
 };
 
-subtest 'SIGHUP keeps what only a start can change' => sub {
+subtest 'SIGHUP keeps what only a restart can change' => sub {
     my $l = Longroom->start(without => ['nginx']);
     my %from = map { $_ => $l->log_size($_) } qw(history pushd);
     my $text = Longroom::settings_text($l->dir);
@@ -333,13 +337,13 @@ subtest 'SIGHUP keeps what only a start can change' => sub {
     for (qw(history pushd)) {
         is $l->wait_log($_, qr/warning: (\S*longroom\.conf: .*)/, 20, $from{$_}),
             $l->dir . '/longroom.conf: takes effect at the next start: history.threads, push.listen',
-            "$_ tells the operator, in a line";
+            "$_ logs which settings wait for a restart";
     }
-    is $l->connect('pushd')->ask(poll_now())->{status}, 200, 'and goes on where it was';
+    is $l->connect('pushd')->ask(poll_now())->{status}, 200, 'longroom-pushd keeps its address';
     $l->stop;
 };
 
-subtest 'SIGHUP with what is good, but not beside what only a start can change' => sub {
+subtest 'SIGHUP judges a file together with the settings that only a restart can change' => sub {
     my $l = Longroom->start(without => [qw(nginx history pushd)]);
     my ($dir, $open) = ($l->dir, Longroom::settings_text($l->dir));
     Longroom::spew("$dir/key", 'a secret of no less than 32 bytes!');
@@ -350,26 +354,26 @@ subtest 'SIGHUP with what is good, but not beside what only a start can change' 
     $l->signal($_, 'HUP') for qw(history pushd);
     for (qw(history pushd)) {
         ok $l->wait_log($_, qr/error: \S+longroom\.conf: auth\.keys: .*at least one file\n.*error: the settings stay as they were\n/),
-            "without a mode of tokens no key is needed, but $_ has that mode, and keeps its keys";
+            "the file alone needs no key, but $_ still runs in mode token, and keeps its keys";
     }
     $l->stop;
 };
 
-subtest 'SIGHUP with a bad file' => sub {
+subtest 'SIGHUP with a bad file changes nothing' => sub {
     my $l = Longroom->start(without => ['pushd'], settings => { 'rooms.ephemeral' => 'lobby' });
     my $good = Longroom::settings_text($l->dir);
     $l->set_in_file("[limits]\ncontent = 5");
     my %bad = (
-        'a value that is none'      => "$good\n[limits]\ncontent = much\n",
+        'an invalid value'      => "$good\n[limits]\ncontent = much\n",
         'an unknown setting'        => "$good\n[limits]\ncontents = 7\n",
-        'settings that do not meet' => $good =~ s/^(listen = )unix:.*history\.sock/${1}0.0.0.0:1/mr,
+        'settings that contradict each other' => $good =~ s/^(listen = )unix:.*history\.sock/${1}0.0.0.0:1/mr,
     );
     for my $title (sort keys %bad) {
         my $from = $l->log_size('history');
         Longroom::spew($l->dir . '/longroom.conf', $bad{$title});
         $l->signal('history', 'HUP');
         ok $l->wait_log('history', qr/error: \S+longroom\.conf:\d+: .*\n.*error: the settings stay as they were\n/, 20, $from),
-            "$title is told, with file and line";
+            "$title is logged, with file and line";
         is $l->post('room_26', '12345')->{status}, 201, 'and changes';
         is $l->post('room_26', '123456')->{status}, 413, '... nothing';
     }
@@ -377,21 +381,22 @@ subtest 'SIGHUP with a bad file' => sub {
     my $from = $l->log_size('history');
     $l->signal('history', 'HUP');
     ok $l->wait_log('history', qr/error: \S+longroom\.conf: No such file.*\n.*stay as they were\n/, 20, $from),
-        'a file that is gone is told';
+        'a missing file is logged';
     is $l->post('room_26', '123456')->{status}, 413, 'and changes nothing';
     $l->stop;
 };
 
-subtest 'SIGHUP with more connections than descriptors' => sub {
+subtest 'SIGHUP with more connections than descriptors changes nothing' => sub {
     my $l = Longroom->start(without => ['nginx']);
     $l->set_in_file("[push]\nmax_connections = 1000000\n[limits]\nrequest_head = 2K");
     ok $l->wait_log('pushd', qr/error: push\.max_connections: 1000000, but only \d+ files may be open/),
-        'tells longroom-pushd, which changes nothing';
-    is $l->connect('pushd')->ask(poll_now('&x=' . 'x' x 3000))->{status}, 200, 'not even what would be good alone';
+        'longroom-pushd logs it';
+    is $l->connect('pushd')->ask(poll_now('&x=' . 'x' x 3000))->{status}, 200,
+        'not even a setting that is valid by itself';
     $l->stop;
 };
 
-subtest 'many SIGHUPs under load' => sub {
+subtest 'many SIGHUPs under load fail no request' => sub {
     my $l = Longroom->start;
     my $crowd = $l->crowd;
     my %told;
@@ -412,20 +417,20 @@ subtest 'many SIGHUPs under load' => sub {
             if $turn++ % 10 == 0;
         return 0 if grep { $_->{out} } @{ $crowd->{clients} };
         return 1;
-    }), 'nobody hangs';
-    is_deeply \%told, { 200 => 500, 201 => 500 }, 'and every answer is good';
+    }), 'no client hangs';
+    is_deeply \%told, { 200 => 500, 201 => 500 }, 'every answer is a success';
     $l->stop;
 };
 
-# Whether SIGHUP does not end it: the program has blocked or caught it.
+# Whether SIGHUP would not end the program: it is blocked or caught.
 sub heeds_hang_up {
     my ($pid) = @_;
     return Longroom::slurp("/proc/$pid/comm") =~ /^longroom-/
         && Longroom::slurp("/proc/$pid/status") =~ /^Sig(?:Blk|Cgt):\s+[0-9a-f]*[13579bdf]$/m;
 }
 
-subtest 'SIGHUP at the start and at the end' => sub {
-    plan skip_all => 'this system has no /proc to tell how a program takes signals' if !-e "/proc/$$/status";
+subtest 'SIGHUP during the start and the shutdown is harmless' => sub {
+    plan skip_all => 'this system has no /proc with signal masks' if !-e "/proc/$$/status";
     for my $program (qw(history pushd)) {
         for my $time (1 .. 5) {
             my $l = Longroom->start(without => [qw(nginx history pushd)]);
@@ -433,7 +438,7 @@ subtest 'SIGHUP at the start and at the end' => sub {
             ok $l->eventually(30, sub {
                 $l->signal($program, 'HUP') if heeds_hang_up($l->pid($program));
                 return $l->log($program) =~ /serving; pid/;
-            }), "$program starts in spite of it";
+            }), "$program starts in spite of SIGHUP";
             my $c = $l->connect($program);
             $l->signal($program, $_) for qw(HUP TERM HUP HUP);
             $c->close;
@@ -443,7 +448,7 @@ subtest 'SIGHUP at the start and at the end' => sub {
     }
 };
 
-subtest 'a file that is no socket is not touched' => sub {
+subtest 'a file that is not a socket is left alone' => sub {
     for my $program (@PROGRAMS) {
         my $name = $program eq 'longroom-history' ? 'history' : 'push';
         my $precious = "$place/$name.sock";
@@ -451,8 +456,8 @@ subtest 'a file that is no socket is not touched' => sub {
         Longroom::spew($precious, 'precious');
         my $run = run_program($program, '-c', $file);
         is $run->{status} // 'still running', 1, "$program refuses to start";
-        like $run->{stderr}, qr/\Q$precious\E/, '... and names it';
-        is -s $precious, length 'precious', '... and leaves it';
+        like $run->{stderr}, qr/\Q$precious\E/, '... and names the file';
+        is -s $precious, length 'precious', '... the file is unchanged';
         unlink $precious;
     }
 };

@@ -1,5 +1,5 @@
-# FastCGI peers that are slow, or say nothing, or read nothing: what is not there
-# yet and what is not read yet holds no thread of longroom-history.
+# FastCGI peers that are slow, silent, or do not read: an incomplete request or an
+# unread answer occupies no thread of longroom-history.
 
 use strict;
 use warnings;
@@ -12,7 +12,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 my $ROOM  = '/rooms/room_1/messages';
-# As JSON it is six times as long.
+# Six times as long in JSON.
 my $LARGE = "\1" x 131_072;
 
 sub slow {
@@ -25,13 +25,13 @@ sub cut {
     return $l->metrics('history')->{qq(cut_total{reason="$reason"})};
 }
 
-# Answers that were not read, those included that were given up since.
+# Answers that were not read, including those dropped since.
 sub unread {
     my ($l) = @_;
     return slow($l, 'reading') + cut($l, 'slow-reader');
 }
 
-# Connections that have sent this.
+# Connections that have sent these bytes.
 sub peers {
     my ($l, $count, $bytes) = @_;
     my @peers = map { $l->connect('history') } 1 .. $count;
@@ -42,7 +42,7 @@ sub peers {
 sub are_served {
     my ($l, $what) = @_;
     my $sent = ask_by_fastcgi($l->connect('history'), POST => $ROOM, 'good');
-    is $sent->{status}, 201, "$what: a message is taken";
+    is $sent->{status}, 201, "$what: a message is saved";
     my $page = ask_by_fastcgi($l->connect('history'), GET => $ROOM);
     is $page->{json}{messages}[-1]{content}, 'good', '... and read';
     return;
@@ -50,7 +50,7 @@ sub are_served {
 
 sub still_open { return scalar grep { !$_->hangs_up(0) } @_ }
 
-subtest 'peers that do not send all of their request' => sub {
+subtest 'peers that do not finish their requests occupy no thread' => sub {
     my $l = Longroom->start(without => [qw(pushd)], operator => 1, settings => { 'history.threads' => 2 });
     my $request = fastcgi_bytes(POST => $ROOM, 'x' x 40_000, undef);
     my $whole   = fastcgi_bytes(POST => $ROOM, 'late');
@@ -69,30 +69,31 @@ subtest 'peers that do not send all of their request' => sub {
     }
     my $all = 16 * keys %kinds;
     ok $l->eventually(20, sub { slow($l, 'sending') == $all }), 'all of them are waited for';
-    is still_open(map {@$_} values %peers), $all, 'and none has been hung up on meanwhile';
+    is still_open(map {@$_} values %peers), $all, 'none has been disconnected meanwhile';
 
-    # The operator's own request is one.
-    cmp_ok $l->metrics('history')->{busy_threads}, '<=', 1, 'they hold no thread';
+    # The request for /metrics itself is one.
+    cmp_ok $l->metrics('history')->{busy_threads}, '<=', 1, 'they occupy no thread';
     my $late = $peers{'a body without an end'};
     $_->write(fastcgi_record(5, '')) for @$late;
-    is_deeply [map { fastcgi_answer($_)->{status} } @$late], [(201) x 16], 'those that send the rest are answered';
-    ok $_->hangs_up(30), 'one that is silent is hung up on' for $peers{nothing}[0];
+    is_deeply [map { fastcgi_answer($_)->{status} } @$late], [(201) x 16],
+        'peers that send the rest are answered';
+    ok $_->hangs_up(30), 'a silent one is disconnected' for $peers{nothing}[0];
     cmp_ok cut($l, 'no-request'), '>=', 1, '... and counted';
     $l->stop;
 };
 
-subtest 'requests that come byte by byte' => sub {
+subtest 'requests in small pieces are understood' => sub {
     my $l = Longroom->start(without => [qw(nginx pushd)]);
     my $c = $l->connect('history');
     $c->write($_) for split //, fastcgi_bytes(POST => $ROOM, 'drop by drop');
-    is fastcgi_answer($c)->{json}{content}, 'drop by drop', 'are understood';
+    is fastcgi_answer($c)->{json}{content}, 'drop by drop', 'a request byte by byte is understood';
     my $long = 'y' x 100_000;
     my @records = map { fastcgi_record(5, $_) } unpack '(a10)*', $long;
     my $bytes = fastcgi_bytes(POST => $ROOM, '', undef, CONTENT_LENGTH => length $long);
     substr $bytes, -8, 8, join '', @records, fastcgi_record(5, '');
     is ask_raw($l, $bytes)->{status}, 413, 'so is a body in many records';
     is ask_by_fastcgi($l->connect('history'), POST => $ROOM, 'z' x 2_000_000)->{status}, 413,
-        'a body that is far too long is passed over, and answered';
+        'a body that is far too long is skipped, and answered';
     $l->stop;
 };
 
@@ -103,7 +104,7 @@ sub ask_raw {
     return fastcgi_answer($c);
 }
 
-subtest 'what is no request' => sub {
+subtest 'malformed requests are disconnected' => sub {
     my $l = Longroom->start(without => ['pushd'], operator => 1);
     my $good  = fastcgi_bytes(GET => $ROOM);
     my $begin = fastcgi_record(1, pack 'nCx5', 1, 0);
@@ -111,15 +112,15 @@ subtest 'what is no request' => sub {
         'another version'         => "\2" . substr($good, 1),
         'HTTP'                    => "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
         'no beginning'            => substr($good, length $begin),
-        'a role that is none'     => fastcgi_record(1, pack 'nCx5', 9, 0) . substr($good, length $begin),
+        'an unknown role'     => fastcgi_record(1, pack 'nCx5', 9, 0) . substr($good, length $begin),
         'a second request'        => $begin . fastcgi_record(1, pack('nCx5', 1, 0), 2),
-        'a record of another'     => $begin . fastcgi_record(4, '', 2),
+        'a record of another request'     => $begin . fastcgi_record(4, '', 2),
         'a management record'     => fastcgi_record(9, '', 0),
         'an abort'                => $begin . fastcgi_record(2, ''),
         'a body before parameters' => $begin . fastcgi_record(5, 'x'),
-        'parameters that are cut' => $begin . fastcgi_record(4, "\x0e\x10REQUEST") . fastcgi_record(4, '')
+        'truncated parameters' => $begin . fastcgi_record(4, "\x0e\x10REQUEST") . fastcgi_record(4, '')
             . fastcgi_record(5, ''),
-        'parameters without end'  => $begin . fastcgi_record(4, 'x' x 60_000) x 4,
+        'endless parameters'  => $begin . fastcgi_record(4, 'x' x 60_000) x 4,
     );
     for my $what (sort keys %bad) {
         my $c = $l->connect('history');
@@ -127,82 +128,83 @@ subtest 'what is no request' => sub {
         ok $c->hangs_up(30), "$what: the connection is closed";
         is $c->bytes, '', '... without an answer';
     }
-    cmp_ok cut($l, 'no-request'), '>=', scalar keys %bad, 'it is counted';
+    cmp_ok cut($l, 'no-request'), '>=', scalar keys %bad, 'they are counted';
     are_served($l, 'after all that');
     $l->stop;
 };
 
-# A room with a page of about so many KiB.
+# A room with a page of about $kib KiB.
 sub fill_room {
     my ($l, $kib) = @_;
     $l->send_all('room_1', [map { sprintf('%04d', $_) . 'x' x 8_188 } 1 .. $kib / 8], clients => 4);
     return;
 }
 
-subtest 'peers that do not read their page' => sub {
+subtest 'peers that do not read their page occupy no thread' => sub {
     my $l = Longroom->start(without => ['pushd'], operator => 1,
         settings => { 'history.threads' => 2, 'limits.unread' => '256M' });
     fill_room($l, 800);
     my @unread = peers($l, 64, fastcgi_bytes(GET => "$ROOM?limit=1000&before=101"));
     ok $l->eventually(60, sub { unread($l) == 64 }), '64 of them are waited for';
     are_served($l, 'beside them');
-    is $l->post('room_1', 'by nginx')->{status}, 201, 'so is a message by nginx';
-    cmp_ok $l->metrics('history')->{busy_threads}, '<=', 1, 'they hold no thread';
+    is $l->post('room_1', 'by nginx')->{status}, 201, 'a message through nginx is saved';
+    cmp_ok $l->metrics('history')->{busy_threads}, '<=', 1, 'they occupy no thread';
     $_->close for @unread;
-    ok $l->eventually(20, sub { slow($l, 'reading') == 0 }), 'who hangs up is forgotten';
+    ok $l->eventually(20, sub { slow($l, 'reading') == 0 }), 'a peer that hangs up is forgotten';
     my ($late) = peers($l, 1, fastcgi_bytes(GET => "$ROOM?limit=1000&before=101"));
-    ok $l->eventually(20, sub { slow($l, 'reading') == 1 }), 'one more';
-    is fastcgi_answer($late)->{json}{count}, 100, 'that reads late gets all of it';
+    ok $l->eventually(20, sub { slow($l, 'reading') == 1 }), 'one more waits';
+    is fastcgi_answer($late)->{json}{count}, 100, 'a peer that reads late gets the whole answer';
     $l->stop;
 };
 
-subtest 'peers that do not read the answer to their message' => sub {
+subtest 'peers that do not read the answer to their message occupy no thread' => sub {
     my $l = Longroom->start(without => ['pushd'], operator => 1,
         settings => { 'history.threads' => 2, 'limits.content' => '128K' });
     my @unread = peers($l, 24, fastcgi_bytes(POST => $ROOM, $LARGE));
     ok $l->eventually(60, sub { unread($l) == 24 }), '24 of them are waited for';
     are_served($l, 'beside them');
     my ($last) = peers($l, 1, fastcgi_bytes(POST => $ROOM, $LARGE));
-    ok $l->eventually(20, sub { unread($l) == 25 }), 'one more';
+    ok $l->eventually(20, sub { unread($l) == 25 }), 'one more waits';
     my $late = fastcgi_answer($last);
-    is_deeply [$late->{status}, $late->{json}{content} eq $LARGE], [201, 1], 'that reads late gets all of it';
+    is_deeply [$late->{status}, $late->{json}{content} eq $LARGE], [201, 1],
+        'a peer that reads late gets the whole answer';
     $l->stop;
 };
 
-subtest 'more unread answers than there is memory for' => sub {
+subtest 'unread answers are cut off at limits.unread' => sub {
     my $l = Longroom->start(without => ['pushd'], operator => 1, settings => { 'limits.unread' => '4M' });
     fill_room($l, 800);
     my @unread = peers($l, 12, fastcgi_bytes(GET => "$ROOM?limit=1000&before=101"));
     ok $l->eventually(30, sub { cut($l, 'unread') >= 1 }), 'some are cut off, and counted';
-    ok $l->wait_log('history', qr/limits\.unread: cutting off FastCGI peers/), 'the operator is told';
+    ok $l->wait_log('history', qr/limits\.unread: cutting off FastCGI peers/), 'the log says so';
     are_served($l, 'beside the others');
-    cmp_ok slow($l, 'reading'), '>=', 1, 'which are still waited for';
+    cmp_ok slow($l, 'reading'), '>=', 1, 'the others are still waited for';
     $l->stop;
 };
 
-subtest 'an answer that nobody reads' => sub {
+subtest 'an unread answer is dropped after history.request_timeout' => sub {
     my $l = Longroom->start(without => ['pushd'], operator => 1, settings => { 'history.request_timeout' => '2s' });
     fill_room($l, 800);
     my ($unread) = peers($l, 1, fastcgi_bytes(GET => "$ROOM?limit=1000&before=101"));
-    ok $l->eventually(30, sub { cut($l, 'slow') >= 1 }), 'is given up, and counted';
-    ok $unread->hangs_up(20), 'and hung up on';
-    is fastcgi_answer($unread), undef, '... before its end';
+    ok $l->eventually(30, sub { cut($l, 'slow') >= 1 }), 'it is dropped, and counted';
+    ok $unread->hangs_up(20), 'the peer is disconnected';
+    is fastcgi_answer($unread), undef, '... before the end of the answer';
     $l->stop;
 };
 
-subtest 'more unfinished requests than there may be' => sub {
+subtest 'unfinished requests beyond the limit are cut off' => sub {
     plan skip_all => 'prlimit (util-linux) is not there' if Longroom::run(['prlimit', '--version'])->{status};
     my $l = Longroom->start(without => ['pushd'], operator => 1, history => { descriptors => 256 },
         settings => { 'history.threads' => 2 });
     my @silent = peers($l, 120, '');
     ok $l->eventually(30, sub { cut($l, 'unfinished') >= 1 }), 'some are cut off, and counted';
     ok $silent[0]->hangs_up(20), '... the oldest first';
-    ok $l->wait_log('history', qr/too many requests are not finished/), 'the operator is told';
+    ok $l->wait_log('history', qr/too many requests are not finished/), 'the log says so';
     are_served($l, 'beside them');
     $l->stop;
 };
 
-subtest 'SIGTERM beside peers that are slow' => sub {
+subtest 'slow peers do not delay SIGTERM' => sub {
     my $l = Longroom->start(without => ['pushd'], operator => 1, settings => { 'limits.content' => '128K' });
     fill_room($l, 800);
     my @silent = (peers($l, 16, ''), peers($l, 16, substr fastcgi_bytes(POST => $ROOM, 'x'), 0, -8));
@@ -211,17 +213,17 @@ subtest 'SIGTERM beside peers that are slow' => sub {
     ok $l->eventually(30, sub { slow($l, 'sending') + cut($l, 'no-request') >= 32 && unread($l) == 24 }),
         'they are waited for';
     my ($late) = peers($l, 1, fastcgi_bytes(GET => "$ROOM?limit=1000&before=101"));
-    ok $l->eventually(20, sub { unread($l) == 25 }), 'one more';
+    ok $l->eventually(20, sub { unread($l) == 25 }), 'one more waits';
     my $begin = time;
     $l->signal('history', 'TERM');
-    is fastcgi_answer($late)->{json}{count}, 100, 'that reads gets its answer still';
+    is fastcgi_answer($late)->{json}{count}, 100, 'a peer that reads still gets its answer';
     $l->await_end('history');
-    cmp_ok time - $begin, '<', 15, 'the others do not keep it from ending';
-    ok $_->hangs_up(5), 'they are hung up on' for $silent[0], $silent[31], $unread[1], $unread[23];
+    cmp_ok time - $begin, '<', 15, 'the others do not delay the end';
+    ok $_->hangs_up(5), 'they are disconnected' for $silent[0], $silent[31], $unread[1], $unread[23];
     $l->stop;
 };
 
-subtest 'a message that comes behind many reads' => sub {
+subtest 'a message behind many reads is saved before them' => sub {
     my $l = Longroom->start(without => [qw(nginx pushd)]);
     ask_by_fastcgi($l->connect('history'), POST => $ROOM, "m $_") for 1 .. 100;
     my $pid = $l->pid('history');
@@ -229,17 +231,17 @@ subtest 'a message that comes behind many reads' => sub {
     my @readers = peers($l, 200, fastcgi_bytes(GET => "$ROOM?limit=1000"));
     my ($sender) = peers($l, 1, fastcgi_bytes(POST => $ROOM, 'the last'));
     kill CONT => $pid;
-    is fastcgi_answer($sender)->{status}, 201, 'is saved';
+    is fastcgi_answer($sender)->{status}, 201, 'the message is saved';
     my @counts = map { fastcgi_answer($_)->{json}{count} } @readers;
     my $after = grep { $_ == 101 } @counts;
-    is scalar(grep { $_ == 100 || $_ == 101 } @counts), 200, 'they are answered too';
-    cmp_ok $after, '>=', 20, 'many of them after it';
+    is scalar(grep { $_ == 100 || $_ == 101 } @counts), 200, 'the reads are answered too';
+    cmp_ok $after, '>=', 20, 'many of them after the message';
     $l->stop;
 };
 
-# A thread that takes long loses its turn to another, which may find as many at
-# work as may be, and sleep.
-subtest 'long reads that are more than there are threads for them' => sub {
+# A thread that takes long yields its turn to another, which may find the concurrency
+# limit reached, and sleep.
+subtest 'more long reads than threads are all answered' => sub {
     my $l = Longroom->start(without => [qw(nginx pushd)], settings => { 'history.threads' => 2, 'limits.content' => '128K', 'limits.unread' => '256M' });
     ask_by_fastcgi($l->connect('history'), POST => $ROOM, $LARGE) for 1 .. 2;
     my $pid = $l->pid('history');
@@ -251,7 +253,7 @@ subtest 'long reads that are more than there are threads for them' => sub {
         $reader->hangs_up(30) && length $reader->bytes > 2 * 6 * length $LARGE or last;
         $answered++;
     }
-    is $answered, 20, 'are all answered, though nobody comes after them';
+    is $answered, 20, 'all are answered, though no request follows';
     $l->stop;
 };
 

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# Whose polls tabs share: those of the same cookies, and no others'. Tokens are a
-# tab's own; their polls take turns.
+# Whose polls tabs share: those with the same cookies, and no others. A token belongs
+# to its tab; polls with tokens take turns.
 
 use strict;
 use warnings;
@@ -21,7 +21,7 @@ BEGIN {
     plan skip_all => "no browser: $missing" if $missing;
 }
 
-use constant SECONDS => 60;    # for what must happen anyway
+use constant SECONDS => 60;    # for what must happen in any case
 
 my %VISITORS = (
     ann   => { name => 'Ann',   read => 'team_red',           write => 'team_red' },
@@ -64,7 +64,7 @@ sub carol_says {
     return;
 }
 
-# How many polls wait at this moment.
+# The number of polls that wait at this moment.
 sub waiting { return $longroom->metrics('pushd')->{'connections{state="waiting"}'} }
 
 # ---------------------------------------------------------------- tokens
@@ -76,12 +76,12 @@ my %token = map { $_ => Visitors::token($_) } qw(ann bob);
 enter($windows[0], 'team_red', token => $token{ann});
 ok(logs($windows[0], 'live'), 'a tab with a token follows its room');
 enter($windows[1], 'team_red', token => $token{bob});
-ok(logs($windows[1], 'failed forbidden'), 'another with a token for another room is refused');
+ok(logs($windows[1], 'failed forbidden'), 'a tab with a token for another room is refused');
 enter($windows[2], 'team_red');
 ok(logs($windows[2], 'failed unauthorized'), 'so is one without a token');
 carol_says('team_red', 'for Ann');
-ok(logs($windows[0], 'for Ann'), 'what is said is heard by the one');
-is($windows[$_]->run('return log.includes("for Ann")'), JSON::PP::false, '... and by no other') for 1, 2;
+ok(logs($windows[0], 'for Ann'), 'a message reaches the tab that may read it');
+is($windows[$_]->run('return log.includes("for Ann")'), JSON::PP::false, '... and no other') for 1, 2;
 
 for my $n (0 .. 7) {
     my $who = $n % 2 ? 'bob' : 'ann';
@@ -101,10 +101,10 @@ ok($longroom->eventually(SECONDS, sub {
 for my $n (0 .. 7) {
     is($windows[$n]->run("return room.send('from $n').then((m) => m.content)"), "from $n", "... tab $n sends");
     for my $other (grep { $_ % 2 == $n % 2 } 0 .. 7) {
-        ok(logs($windows[$other], "from $n"), "... and tab $other hears it");
+        ok(logs($windows[$other], "from $n"), "... and tab $other receives it");
     }
 }
-is_deeply([grep {/from [1357]/} @{ $windows[0]->run('return log') }], [], '... and nothing that is for others');
+is_deeply([grep {/from [1357]/} @{ $windows[0]->run('return log') }], [], '... and nothing meant for others');
 $_->open('about:blank') for @windows;
 $longroom->stop;
 
@@ -120,16 +120,18 @@ for my $n (0 .. 2) {
 }
 ok($longroom->eventually(SECONDS, sub { waiting() == 1 }), 'one poll waits for all three');
 carol_says('team_red', 'for all');
-ok(logs($windows[$_], 'for all'), "... and tab $_ hears") for 0 .. 2;
+ok(logs($windows[$_], 'for all'), "... and tab $_ receives") for 0 .. 2;
 
 $windows[0]->run('document.cookie = "who=bob"');
 $windows[$_]->run('dispatchEvent(new Event("online"))') for 0 .. 2;
-ok(logs($windows[$_], 'failed forbidden'), "when another logs in, tab $_ is told that this is no longer its room") for 0 .. 2;
+ok(logs($windows[$_], 'failed forbidden'),
+    "when another user logs in, tab $_ is told that it may no longer read its room") for 0 .. 2;
 carol_says('team_red', 'not for Bob');
 carol_says('team_blue', 'for Bob');
 enter($windows[1], 'team_blue');
-ok(logs($windows[1], 'for Bob'), 'and who that is has their own rooms');
-is($windows[$_]->run('return log.includes("not for Bob")'), JSON::PP::false, '... and none of the others') for 0 .. 2;
+ok(logs($windows[1], 'for Bob'), 'the new user has their own rooms');
+is($windows[$_]->run('return log.includes("not for Bob")'), JSON::PP::false,
+    '... and no messages of other rooms') for 0 .. 2;
 
 $browser->stop;
 $longroom->stop;

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
-# Many tabs of one browser over HTTP/1.1, which gives them six connections: they
-# share polls, and take turns where they can not. Whoever leads, and however that
-# one ends, each tab gets every message, in order, once.
+# Many tabs of one browser over HTTP/1.1, which limits it to six connections: they
+# share polls, or take turns where they cannot. Whichever tab leads, and however it
+# ends, each tab gets every message, in order, once.
 
 use strict;
 use warnings;
@@ -24,7 +24,7 @@ BEGIN {
     plan skip_all => "no browser: $missing" if $missing;
 }
 
-# For what must happen anyway. A poll waits 25 s: what needs less does not wait
+# For what must happen in any case. A poll waits 25 s: what takes less did not wait
 # for one to end.
 use constant { SECONDS => 60, SOON => 12 };
 
@@ -38,13 +38,13 @@ my @windows = map { $browser->window } 1 .. 8;
 
 my $SHOWN = 'return [...document.querySelectorAll("#messages .body")].map((body) => body.textContent)';
 
-# The polls that wait at this moment, all of this browser.
+# The number of polls that wait at this moment, all of this browser.
 sub waiting {
     my $metrics = $longroom->metrics('pushd');
     return $metrics->{'connections{state="waiting"}'};
 }
 
-# The most of them that are seen while something is done.
+# The maximum of that number while something is done.
 sub most_waiting {
     my ($seconds) = @_;
     my ($most, $end) = (0, time + $seconds);
@@ -56,7 +56,7 @@ sub most_waiting {
     return $most;
 }
 
-# A poll that was given up as it began may be counted for a while.
+# A poll that was aborted as it began may be counted for a while.
 sub few_wait {
     my ($few, $title) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -72,8 +72,8 @@ sub named {
     return;
 }
 
-# Opens the chat page in the room; what each window sends, and gets within a time,
-# is told in the order of the windows.
+# Opens the chat page in the rooms; reports what each window sends and receives, in
+# the order of the windows.
 sub chat_in {
     my ($url, $what, @rooms) = @_;
     named($windows[0], "$url/");
@@ -81,13 +81,13 @@ sub chat_in {
     for my $n (0 .. $#rooms) {
         my $began = time;
         $windows[$n]->open('about:blank');
-        # Without sharing the seventh is not answered before the deadline.
+        # Without sharing, the seventh would get no answer before the deadline.
         eval { $windows[$n]->open("$url/#$rooms[$n]"); 1 } or diag "window $n: $@";
         my $live = $windows[$n]->eventually(SECONDS, 'return document.getElementById("state").dataset.state === "live"');
         my $took = time - $began;
         $slowest = $took if $took > $slowest || !$live;
     }
-    cmp_ok($slowest, '<', SOON, "$what: each loads");
+    cmp_ok($slowest, '<', SOON, "$what: each tab loads");
     note sprintf '%s: the slowest was loaded after %.2f s', $what, $slowest;
     return;
 }
@@ -101,22 +101,23 @@ sub all_hear {
         my @expected = grep { $rooms->[$_] eq $rooms->[$n] } 0 .. $#$windows;
         $windows->[$n]->eventually(SECONDS, 'return document.querySelectorAll("#messages .body").length >= arguments[0]'
             . ' && !document.querySelector("#outbox .message")', scalar @expected);
-        is_deeply([sort @{ $windows->[$n]->run($SHOWN) }], [map {"from $_"} @expected], "$what: window $n sends and hears");
+        is_deeply([sort @{ $windows->[$n]->run($SHOWN) }], [map {"from $_"} @expected],
+            "$what: window $n sends and receives");
     }
     cmp_ok(time - $began, '<', SOON, '... all of them soon');
-    note sprintf '%s: all sent and heard %.2f s after the first was typed', $what, time - $began;
+    note sprintf '%s: all sent and received %.2f s after the first was typed', $what, time - $began;
 
-    # From elsewhere, to all at once; the rooms in turn have theirs, too.
+    # From elsewhere, to all at once; rooms that take turns get theirs too.
     $began = time;
     my %told;
     $told{$_}++ || $longroom->post($_, "to $_") for @$rooms;
     for my $n (0 .. $#$windows) {
         ok($windows->[$n]->eventually(SECONDS,
                 'return [...document.querySelectorAll("#messages .body")].some((body) => body.textContent === arguments[0])',
-                "to $rooms->[$n]"), "$what: window $n hears others");
+                "to $rooms->[$n]"), "$what: window $n receives messages of others");
     }
     cmp_ok(time - $began, '<', SOON, '... all of them soon');
-    note sprintf '%s: all heard others after %.2f s', $what, time - $began;
+    note sprintf '%s: all received messages of others after %.2f s', $what, time - $began;
     my @shown = map { join ' ', @{ $_->run($SHOWN) } } @$windows;
     my %first;
     is_deeply([map { $first{ $rooms->[$_] } //= $shown[$_] } 0 .. $#shown], \@shown, '... in one order');
@@ -142,7 +143,8 @@ for my $case (
     for my $kind (sort keys %rooms) {
         my $rooms = $rooms{$kind};
         chat_in($url, "$how, $kind", @$rooms);
-        is($windows[0]->run('return !navigator.locks'), $shares ? JSON::PP::false : JSON::PP::true, '... as is said');
+        is($windows[0]->run('return !navigator.locks'), $shares ? JSON::PP::false : JSON::PP::true,
+            '... Web Locks are as the title says');
         all_hear("$how, $kind", \@windows, $rooms);
         few_wait($shares && $kind eq 'one room' ? 1 : 3, "$how, $kind: few polls wait");
         leave_all();
@@ -151,7 +153,7 @@ for my $case (
 
 # ---------------------------------------------------------------- locks are denied
 
-# As a browser does it where a site may store nothing.
+# As in a browser where a site has no storage rights.
 my $DENY = <<'END';
 const deny = () => Promise.reject(new DOMException('', 'SecurityError'));
 Object.assign(LockManager.prototype, { request: deny, query: deny });
@@ -166,7 +168,7 @@ $windows[$_]->devtools('Page.removeScriptToEvaluateOnNewDocument', %{ $denied{$_
 
 # ---------------------------------------------------------------- pages of two rooms
 
-# A page of nobody's making, and rooms joined in it: window.logs has what each got.
+# A test page, and rooms joined in it: window.logs has what each got.
 my $JOIN = <<'END';
 const [names, options] = arguments;
 return import('/longroom.js').then(async ({ join }) => {
@@ -202,7 +204,7 @@ my $began = time;
 ok(page_with($pages[$_], ["page-$_-a", "page-$_-b"]), "page $_ of two rooms loads") for 0 .. 2;
 for my $n (0 .. 2) {
     $pages[$n]->run('for (const room of Object.values(rooms)) room.send(`in ${room.name}`)');
-    has_got($pages[$n], "page-$n-$_", ['history', "in page-$n-$_"], "... and hears in room $_") for qw(a b);
+    has_got($pages[$n], "page-$n-$_", ['history', "in page-$n-$_"], "... and receives in room $_") for qw(a b);
 }
 cmp_ok(time - $began, '<', SOON * 2, '... all of them soon');
 note sprintf 'three pages of two rooms: %.2f s', time - $began;
@@ -227,7 +229,7 @@ sub leader_of {
         return $leader if $leader;
         Time::HiRes::sleep(0.05);
     }
-    die "nobody leads\n";
+    die "no tab leads\n";
 }
 
 my %end = (
@@ -246,7 +248,7 @@ for my $how ('closes', 'is frozen', 'hangs', 'crashes') {
     my @open = @windows[0 .. 3];
     my %sent;
     my $tag = $how =~ tr/ /-/r;
-    # Of the second kind no log keeps anything, and nobody gave a client_id.
+    # Messages of the second kind are in no log, and have no client_id.
     my @rooms = ("moved-$tag", "fleeting-$tag");
     page_with($_, \@rooms) or die "a page does not load\n" for @open;
     my $number = 0;
@@ -277,7 +279,7 @@ for my $how ('closes', 'is frozen', 'hangs', 'crashes') {
                 for @rooms;
         }
     }
-    last if $how eq 'crashes';    # and can't be asked any more
+    last if $how eq 'crashes';    # and cannot be asked any more
     if ($how eq 'is frozen') {
         $_->devtools('Page.setWebLifecycleState', state => 'active') for @windows[0 .. 3];
     }

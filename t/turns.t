@@ -1,10 +1,10 @@
-# Clients that ask for much are not in the way of those that ask for little
-# (PROTOCOL section 9): each turn of the loop of longroom-pushd does a share of
-# what is long, and all of what is short.
+# Clients that ask for much do not delay those that ask for little (PROTOCOL section
+# 9): each turn of longroom-pushd's loop does a share of the long work, and all of the
+# short work.
 #
-# No time is taken here. All requests are there before longroom-pushd looks at
-# any; a good client's is the last of them and asks for /metrics, which tell how
-# much had been done for the others by then.
+# No time is measured. All requests are there before longroom-pushd looks at any; the
+# good client's is the last of them and asks for /metrics, which show how much had been
+# done for the others by then.
 
 use strict;
 use warnings;
@@ -16,7 +16,7 @@ use Test::More;
 
 my $ASKERS = 100;
 
-# To read pages of 1 MiB takes Perl longer than all else, and is not needed here.
+# Parsing pages of 1 MiB takes Perl longer than everything else, and is not needed.
 { no warnings 'redefine'; *Longroom::with_json = sub { return $_[0] } }
 
 sub first_id { return $_[0]{content} =~ /"id":(\d+)/ ? $1 : 'none' }
@@ -31,8 +31,8 @@ sub metrics {
     return metrics_of($l->connect('pushd')->ask(Longroom::get_bytes('/metrics'), 60));
 }
 
-# A log with so many long messages in room_1 that each of these clients can have
-# a page of its own, and one page in room_2.
+# A log with so many long messages in room_1 that each client can have a page of its
+# own, and one page in room_2.
 sub start {
     my (%options) = @_;
     my $l = Longroom->start(without => ['nginx', 'pushd'], settings => { 'limits.unread' => '1G',
@@ -46,7 +46,7 @@ sub start {
     return $l;
 }
 
-# Has longroom-pushd find all of this at once; returns what the last one learns.
+# Makes longroom-pushd find all of this at once; returns what the last client learns.
 sub at_once {
     my ($l, @asked) = @_;
     $l->signal('pushd', 'STOP');
@@ -63,7 +63,7 @@ sub page_from {
     return Longroom::get_bytes("/rooms/room_1/poll?timeout=50&after=$after");
 }
 
-# Reads until each has had a page, and says with which message it begins.
+# Reads until each client has a page; returns the first message of each.
 sub all_are_served {
     my ($l, @clients) = @_;
     my @first;
@@ -74,20 +74,22 @@ sub all_are_served {
     return \@first;
 }
 
-subtest 'long pages, each another one' => sub {
+subtest 'many different long pages do not delay a short request' => sub {
     my $l = start();
     $l->connect('pushd')->ask(page_from(1), 60);
     my $before  = metrics($l)->{pages_rendered_total};
     my @clients = map { $l->connect('pushd') } 1 .. $ASKERS;
     my $found   = at_once($l, map { [$clients[$_] => page_from($_)] } keys @clients);
-    cmp_ok $found->{pages_rendered_total} - $before, '<', $ASKERS / 4, 'do not come before who asks for less';
-    cmp_ok $found->{waiting_pages}, '>', $ASKERS / 2, 'they wait, and are told to the operator';
-    Longroom::same_list(all_are_served($l, @clients), [1 .. $ASKERS], 'in the end each has their own');
+    cmp_ok $found->{pages_rendered_total} - $before, '<', $ASKERS / 4,
+        'few pages are rendered before the short request is answered';
+    cmp_ok $found->{waiting_pages}, '>', $ASKERS / 2, 'the others wait, and a metric counts them';
+    Longroom::same_list(all_are_served($l, @clients), [1 .. $ASKERS],
+        'in the end each client has its own page');
     is metrics($l)->{waiting_pages}, 0, 'then none waits';
     $l->stop;
 };
 
-subtest 'long pages that have to be read from the log' => sub {
+subtest 'long pages read from the log are rendered for all' => sub {
     my $l = start(settings => { 'push.window' => '64K' });
     my @clients = map { $l->connect('pushd') } 1 .. $ASKERS;
     my $before  = metrics($l)->{pages_rendered_total};
@@ -95,39 +97,42 @@ subtest 'long pages that have to be read from the log' => sub {
     $l->signal('pushd', 'STOP');
     $clients[$_]->write(page_from($_)) for keys @clients;
     $l->signal('pushd', 'CONT');
-    ok $l->eventually(60, sub { metrics($l)->{pages_rendered_total} - $before >= $ASKERS }), 'are rendered in the end';
-    Longroom::same_list(all_are_served($l, @clients), [1 .. $ASKERS], 'and each has their own');
+    ok $l->eventually(60, sub { metrics($l)->{pages_rendered_total} - $before >= $ASKERS }),
+        'all are rendered in the end';
+    Longroom::same_list(all_are_served($l, @clients), [1 .. $ASKERS], 'each client has its own page');
     $l->stop;
 };
 
-subtest 'one long page for many' => sub {
+subtest 'one long page for many does not delay a short request' => sub {
     my $l = start();
-    # Rendered once; what takes time is to copy it to each.
+    # It is rendered once; copying it to each client takes the time.
     $l->connect('pushd')->ask(page_from(1), 60);
     my @clients = map { $l->connect('pushd') } 1 .. $ASKERS;
     my $found   = at_once($l, map { [$_ => page_from(1)] } @clients);
-    cmp_ok $found->{put_off_connections}, '>', $ASKERS / 2, 'is not written to all of them before who asks for less';
-    Longroom::same_list(all_are_served($l, @clients), [(2) x $ASKERS], 'in the end each has it');
+    cmp_ok $found->{put_off_connections}, '>', $ASKERS / 2,
+        'the page is not written to all before the short request is answered';
+    Longroom::same_list(all_are_served($l, @clients), [(2) x $ASKERS], 'in the end each client has it');
     is metrics($l)->{put_off_connections}, 0, 'then nothing is put off';
     $l->stop;
 };
 
-# Ten of these and a piece that a short answer would fit in make up a turn.
-subtest 'a long page that leaves a short piece of a turn' => sub {
+# Ten of these, and a piece as long as a short answer, make up a turn.
+subtest 'a long page that leaves a short rest of a turn does not delay a short request' => sub {
     my $l = start();
     my $page  = Longroom::get_bytes('/rooms/room_2/poll?timeout=50&after=0');
     my $bytes = length($l->connect('pushd')->ask($page, 60)->{content}) + 250;
     my $piece = 1024 * 1024 - 10 * $bytes;
-    ok $piece > 0 && $piece < 16 * 1024, 'is such a page' or diag "$bytes bytes";
+    ok $piece > 0 && $piece < 16 * 1024, 'the page is of that size' or diag "$bytes bytes";
     my @clients = map { $l->connect('pushd') } 1 .. $ASKERS;
     my $found   = at_once($l, map { [$_ => $page] } @clients);
-    cmp_ok $found->{put_off_connections}, '>', $ASKERS / 2, 'is not written to all of them before who asks for less';
+    cmp_ok $found->{put_off_connections}, '>', $ASKERS / 2,
+        'the page is not written to all before the short request is answered';
     is scalar(grep { my $a = $_->answer(60); $a && length($a->{content}) + 250 == $bytes } @clients), $ASKERS,
-        'in the end each has it';
+        'in the end each client has it';
     $l->stop;
 };
 
-subtest 'many requests in one go' => sub {
+subtest 'many pipelined requests do not delay a short one' => sub {
     my $l = start();
     $l->connect('pushd')->ask(Longroom::get_bytes('/rooms/quiet/poll?timeout=0'), 60);
     my $short   = Longroom::get_bytes('/rooms/quiet/poll?timeout=0');
@@ -135,24 +140,27 @@ subtest 'many requests in one go' => sub {
     my @clients = map { $l->connect('pushd') } 1 .. 20;
     my $before  = metrics($l)->{empty_answers_total};
     my $found   = at_once($l, map { [$_ => $short x $many] } @clients);
-    cmp_ok $found->{empty_answers_total} - $before, '<', @clients * $many / 4, 'do not come before who asks for less';
+    cmp_ok $found->{empty_answers_total} - $before, '<', @clients * $many / 4,
+        'few are answered before the short request';
     my $answers = 0;
     for my $c (@clients) { for (1 .. $many) { my $a = $c->answer(60) or last; $answers++ if $a->{status} == 200 } }
-    is $answers, @clients * $many, 'and all of them are answered';
+    is $answers, @clients * $many, 'all of them are answered in the end';
     $l->stop;
 };
 
-subtest 'polls that end together' => sub {
+subtest 'polls that time out together do not delay a short request' => sub {
     my $l = start();
     my @clients = map { $l->connect('pushd') } 1 .. 5 * $ASKERS;
     $_->write(Longroom::get_bytes('/rooms/quiet/poll?timeout=1')) for @clients;
-    ok $l->eventually(20, sub { metrics($l)->{'connections{state="waiting"}'} == @clients }), 'wait';
+    ok $l->eventually(20, sub { metrics($l)->{'connections{state="waiting"}'} == @clients }), 'the polls wait';
     my $before = metrics($l)->{empty_answers_total};
     $l->signal('pushd', 'STOP');
-    select undef, undef, undef, 1.2;    # past their time
+    select undef, undef, undef, 1.2;    # past their timeout
     my $found = at_once($l);
-    cmp_ok $found->{empty_answers_total} - $before, '<=', @clients / 2, 'are not all ended before who asks for something';
-    is scalar(grep { my $a = $_->answer(20); $a && $a->{status} == 200 } @clients), scalar @clients, 'but all are ended';
+    cmp_ok $found->{empty_answers_total} - $before, '<=', @clients / 2,
+        'not all are answered before the short request';
+    is scalar(grep { my $a = $_->answer(20); $a && $a->{status} == 200 } @clients), scalar @clients,
+        'all are answered in the end';
     $l->stop;
 };
 

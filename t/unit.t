@@ -1,5 +1,5 @@
-# The modules that need no program around them, tested in C: runs the program
-# `unit` and makes one stream of its groups' tests.
+# The modules that need no running program, tested in C: runs the program `unit` and
+# makes one stream of its groups' tests.
 
 use strict;
 use warnings;
@@ -16,7 +16,7 @@ my $unit   = ($ENV{LONGROOM_BUILD} || "$source/build") . '/unit';
 
 plan skip_all => "there is no $unit: it is built only where cmocka is installed" if !-e $unit;
 
-# Its groups each count from 1 and announce how many tests they have.
+# Each group counts from 1 and announces how many tests it has.
 my ($announced, $seen) = (0, 0);
 open my $tests, '-|', "exec '$unit' 2>&1" or die "can't run $unit: $!\n";
 while (my $line = <$tests>) {
@@ -40,8 +40,8 @@ while (my $line = <$tests>) {
 }
 close $tests;
 
-is $seen, $announced, 'every test that was announced has ended';
+is $seen, $announced, 'every announced test has ended';
 my $failed = grep { !$_ } Test::More->builder->summary;
-is $? & 0x7f, 0, 'no signal has ended them';
+is $? & 0x7f, 0, 'no signal has ended the tests';
 is $? >> 8, $failed ? 1 : 0, 'the tests end without a report from a sanitizer';
 done_testing;

@@ -1,7 +1,7 @@
 # A database that can never work (longroom-history(8), longroom-pushd(8)): both
-# programs refuse to start on it, -t says so, and the reason is whole: what refuses
-# whom. What may pass is started on all the same. Each row is a place for a database;
-# -t leaves it as it is, and so does a start that is refused.
+# programs refuse to start on it, -t says so, and the reason is complete: which file
+# refuses which user. A passing problem does not prevent a start. Each row is a place
+# for a database; -t leaves it as it is, and so does a refused start.
 
 use strict;
 use warnings;
@@ -15,7 +15,7 @@ use Test::More;
 
 use constant USER => 65_534;
 
-# Root may read and write what it likes.
+# Root may read and write anything.
 plan skip_all => 'only root may run the programs as another user' if $> != 0;
 my @as = ('setpriv', '--reuid=' . USER, '--regid=' . USER, '--clear-groups');
 system("@as test -x " . Longroom::program('longroom-history') . ' 2>/dev/null') == 0
@@ -47,7 +47,7 @@ sub mount_small {
     return 1;
 }
 
-# Nothing runs yet. The database is to be in a folder of its own.
+# No program runs yet. The database will be in a folder of its own.
 sub place {
     my $l = Longroom->start(without => [qw(nginx history pushd)], as => USER);
     my $place = $l->dir . '/place';
@@ -76,7 +76,7 @@ sub put_log {
     $l->stop;
 }
 
-# What is under a folder, to the last byte.
+# The contents of a folder, to the last byte.
 sub snapshot {
     my ($at) = @_;
     my @all;
@@ -117,7 +117,7 @@ my $FAR = join '/', ('x' x 110) x 4;
 my $LONG = join '/', ('x' x 100) x 5;
 
 # title; what is done to the place; what longroom-history says, and longroom-pushd,
-# or 0 if that starts; and what a GET of CGI is answered with, if not 503.
+# or 0 if that starts; and the status of a GET by CGI, if not 503.
 my @never = (
     ['a database of another user', sub { my $f = put_log($_[0]); shell("chown root: $f; chmod 0600 $f") },
         sub { refused("$_[0]/longroom.db", 'read') }, sub { refused("$_[0]/longroom.db", 'read') }],
@@ -138,8 +138,8 @@ my @never = (
         (sub { refused($_[0], 'entered') }) x 2],
     ['a folder above it that may not be entered', sub { shell("mkdir $_[0]/a; chmod 0700 $_[0]/a; mkdir -p $_[0]/a/b/c") },
         (sub { refused("$_[0]/a", 'entered') }) x 2, undef, 'a/b/c/longroom.db'],
-    ['no folder', sub { }, sub { qr{\Q$_[0]\E/none: No such file or directory: make the folder} }, 0, undef, 'none/longroom.db'],
-    ['no folder, where there should be several', sub { }, sub { qr{\Q$_[0]\E/none: No such file or directory} }, 0, undef,
+    ['a missing folder', sub { }, sub { qr{\Q$_[0]\E/none: No such file or directory: make the folder} }, 0, undef, 'none/longroom.db'],
+    ['several missing folders', sub { }, sub { qr{\Q$_[0]\E/none: No such file or directory} }, 0, undef,
         'none/of/these/longroom.db'],
     ['a file in place of the folder', sub { Longroom::spew("$_[0]/file", '') },
         (sub { qr{\Q$_[0]\E/file: Not a directory} }) x 2, undef, 'file/longroom.db'],
@@ -150,7 +150,7 @@ my @never = (
     ['a link into a folder that may not be entered',
         sub { shell("mkdir $_[0]/closed; chmod 0700 $_[0]/closed; ln -s closed/longroom.db $_[0]/longroom.db") },
         (sub { refused("$_[0]/closed", 'entered') }) x 2],
-    ['a link into a folder that is not there', sub { symlink '../gone/longroom.db', "$_[0]/longroom.db" },
+    ['a link into a missing folder', sub { symlink '../gone/longroom.db', "$_[0]/longroom.db" },
         sub { qr{/gone: No such file or directory} }, 0],
     ['a text file', sub { Longroom::spew("$_[0]/longroom.db", "notes\n" x 1000); chmod 0666, "$_[0]/longroom.db" },
         (sub { qr/file is not a database/ }) x 2],
@@ -179,7 +179,7 @@ my @never = (
 
 for (@never) {
     my ($title, $do, $history, $pushd, $get, $name) = @$_;
-    subtest $title => sub {
+    subtest "$title is refused" => sub {
         my ($l, $place) = place();
         $l->{settings}{'store.url'} = "sqlite:$place/$name" if $name;
         $do->($place);
@@ -188,7 +188,7 @@ for (@never) {
             my $before = snapshot($place);
             my $run = run_as($l, $program, '-t');
             if (!$words{$program}) {
-                is $run->{status}, 0, "$program -t takes it, for it may pass" or diag $run->{stderr};
+                is $run->{status}, 0, "$program -t accepts it, because it may pass" or diag $run->{stderr};
                 like $run->{stdout}, qr/may not be|there is none yet/, '... and says what is in the way'
                     if $title !~ /may be read/;
                 starts($l, $program);
@@ -197,17 +197,17 @@ for (@never) {
             my $reason = $words{$program}->($place);
             is $run->{status}, 1, "$program -t ends with status 1";
             like $run->{stderr}, qr/error: can't open the database \S+: .*$reason/, '... and says why';
-            unlike $run->{stdout}, qr/good/, '... and not that anything is good';
+            unlike $run->{stdout}, qr/good/, '... and does not call the settings good';
             $run = run_as($l, $program);
             is $run->{status} // 'still running', 1, "$program does not start";
             like $run->{stderr}, qr/error: can't open the database \S+: .*$reason/, '... and says why';
-            unlike $run->{stderr}, qr/serving/, '... and never that it serves';
-            is_deeply snapshot($place), $before, '... and all is as it was';
+            unlike $run->{stderr}, qr/serving/, '... and never says that it serves';
+            is_deeply snapshot($place), $before, '... and nothing is changed';
         }
         my $sent = cgi($l, 'POST');
-        is "@$sent{qw(ended status type)}", '0 503 storage', 'as CGI it answers a POST with 503';
+        is "@$sent{qw(ended status type)}", '0 503 storage', 'as CGI a POST gets 503';
         like $sent->{log}, $history->($place), '... and logs why';
-        is cgi($l, 'GET')->{status}, $get // 503, '... and a GET by what can be read';
+        is cgi($l, 'GET')->{status}, $get // 503, '... a GET gets what can be read';
         $sent = run_as($l, 'history', '--new-incarnation');
         is $sent->{status}, 1, '--new-incarnation fails';
         like $sent->{stderr}, $history->($place), '... and says why';
@@ -215,13 +215,14 @@ for (@never) {
     };
 }
 
-subtest 'a store of no known kind' => sub {
+subtest 'a store of an unknown kind is refused' => sub {
     my ($l) = place();
     $l->{settings}{'store.url'} = 'postgresql://localhost/longroom';
     for my $program (qw(history pushd)) {
         for my $run (run_as($l, $program, '-t'), run_as($l, $program)) {
             is $run->{status} // 'still running', 1, "$program refuses it";
-            like $run->{stderr}, qr{store\.url: .*postgresql://localhost/longroom: write sqlite:}, '... and says what there is';
+            like $run->{stderr}, qr{store\.url: .*postgresql://localhost/longroom: write sqlite:},
+                '... and says which kinds exist';
         }
     }
     $l->stop;
@@ -251,7 +252,7 @@ sub starts {
     return;
 }
 
-# title; what is done to the place, false if it can't be done here; what -t says of
+# title; what is done to the place, false if it cannot be done here; what -t says of
 # it for longroom-history, and for longroom-pushd; whether messages are saved.
 my @may_pass = (
     ['a log', sub { put_log($_[0]) }, qr/a log of version \d/, qr/a log of version \d/, 1],
@@ -274,7 +275,7 @@ my @may_pass = (
         qr/a log of version/, qr/a log of version/, 1],
     ['a -shm of another user that nobody uses', sub { put_log($_[0]); Longroom::spew("$_[0]/longroom.db-shm", ''); chmod 0600, "$_[0]/longroom.db-shm" },
         qr/a log of version/, refused('longroom.db-shm', 'written'), 1],
-    ['an own -wal that may not be written', sub { put_log($_[0]); my $w = "$_[0]/longroom.db-wal"; Longroom::spew($w, ''); chown USER, USER, $w; chmod 0400, $w },
+    ['a -wal of its own that may not be written', sub { put_log($_[0]); my $w = "$_[0]/longroom.db-wal"; Longroom::spew($w, ''); chown USER, USER, $w; chmod 0400, $w },
         qr/a log of version/, qr/a log of version/, 1],
     ["an empty file, beside it a -wal of another user's", sub {
             my $f = "$_[0]/longroom.db";
@@ -306,7 +307,7 @@ my @may_pass = (
 
 for (@may_pass) {
     my ($title, $do, $history, $pushd, $saved) = @$_;
-    subtest $title => sub {
+    subtest "$title does not prevent a start" => sub {
         my ($l, $place) = place();
         my $done = $do->($place, $l);
         if (!defined $done && $title =~ /read-only|full/ && !grep { $_ eq $place } @mounted) {
@@ -317,10 +318,10 @@ for (@may_pass) {
         for my $program (qw(pushd history)) {
             my $before = snapshot($place);
             my $run = run_as($l, $program, '-t');
-            is $run->{status}, 0, "$program -t takes it" or diag $run->{stderr};
+            is $run->{status}, 0, "$program -t accepts it" or diag $run->{stderr};
             like $run->{stdout}, qr/the settings are good/, '... and the settings';
-            like "$run->{stdout}$run->{stderr}", $words{$program}, '... and says what it is';
-            is_deeply snapshot($place), $before, '... and leaves all as it was';
+            like "$run->{stdout}$run->{stderr}", $words{$program}, '... and says what the database is';
+            is_deeply snapshot($place), $before, '... and changes nothing';
         }
         starts($l, 'pushd');
         $l->_spawn('history');
@@ -333,25 +334,28 @@ for (@may_pass) {
     };
 }
 
-# ---------------------------------------------------------------- while they run
+# ---------------------------------------------------------------- while the programs run
 
-subtest 'a program that runs goes on' => sub {
+subtest 'a running program keeps running' => sub {
     my $l = Longroom->start(as => USER, operator => 1);
     my $file = $l->database;
     is $l->post('room_26', 'before')->{status}, 201, 'a message is saved';
-    like run_as($l, 'history', '-t')->{stdout}, qr/a log of version/, '-t takes a log in use';
-    is $l->post('room_26', 'beside')->{status}, 201, '... and takes no lock of it away';
-    # Another file under its name, so that it is opened anew.
+    like run_as($l, 'history', '-t')->{stdout}, qr/a log of version/, '-t accepts a log in use';
+    is $l->post('room_26', 'beside')->{status}, 201, '... and breaks no lock of it';
+    # Another file under its name, so that it is opened again.
     shell("cp -p $file $file.copy; chown root: $file.copy; chmod 0600 $file.copy; mv $file.copy $file");
-    ok $l->eventually(10, sub { $l->post('room_26', 'unsaved')->{status} == 202 }), 'what can not be saved is broadcast';
+    ok $l->eventually(10, sub { $l->post('room_26', 'unsaved')->{status} == 202 }),
+        'an unsaved message is broadcast';
     ok $l->wait_log('history', refused($file, 'read'), 10), '... and the log says why in full';
     is $l->operator('history/healthz')->{status}, 503, '... and so does /healthz';
     is run_as($l, 'history', '-t')->{status}, 1, '-t refuses it';
     $l->set_in_file('');
-    like $l->log($_), qr/longroom\.conf: read again/, "SIGHUP to $_ is heeded" for qw(history pushd);
+    like $l->log($_), qr/longroom\.conf: read again/, "SIGHUP to $_ is obeyed" for qw(history pushd);
     chown USER, USER, $file;
-    ok $l->eventually(20, sub { $l->post('room_26', 'after')->{status} == 201 }), 'mended, messages are saved again';
-    ok $l->eventually(20, sub { $l->operator("$_/healthz")->{status} == 200 }), "... and $_ is well" for qw(history pushd);
+    ok $l->eventually(20, sub { $l->post('room_26', 'after')->{status} == 201 }),
+        'once repaired, messages are saved again';
+    ok $l->eventually(20, sub { $l->operator("$_/healthz")->{status} == 200 }),
+        "... and $_ is healthy" for qw(history pushd);
     $l->stop;
 };
 

@@ -1,5 +1,5 @@
-# Nothing is waited for without an end, or without a word (longroom.conf(5)): a
-# folder that somebody keeps locked, a fifo in the place of a file.
+# No wait is endless or silent (longroom.conf(5)): a folder that another process keeps
+# locked, a fifo in place of a file.
 
 use strict;
 use warnings;
@@ -11,7 +11,7 @@ use Longroom;
 use POSIX ();
 use Test::More;
 
-# Whoever may read a folder can do this, between two openings of its database.
+# Any process that may read a folder can do this, between two openings of its database.
 sub lock_folder {
     my ($folder) = @_;
     open my $lock, '<', $folder or die "$folder: $!";
@@ -25,16 +25,16 @@ sub start_alone {
 }
 
 for my $program (qw(longroom-history longroom-pushd)) {
-    subtest "$program does not start while somebody keeps its folder locked" => sub {
+    subtest "$program does not start while another process keeps its folder locked" => sub {
         my $place = Longroom::fresh_dir();
         Longroom::spew("$place/longroom.conf", Longroom::settings_text($place));
         my $lock = lock_folder("$place");
         my $run  = start_alone($program, '-c', "$place/longroom.conf");
         is $run->{status}, 1, 'it gives up';
         like $run->{stderr}, qr/warning: waiting for the lock on the folder \Q$place\E:/,
-            'it says soon what it waits for';
+            'it soon says what it waits for';
         like $run->{stderr}, qr/error: .*another process keeps the folder \Q$place\E locked/,
-            'and at last why it ends';
+            'and at last why it exits';
     };
 }
 
@@ -51,11 +51,11 @@ subtest 'SIGTERM ends a start that waits' => sub {
     ok $l->wait_log('history', qr/waiting for the lock/), 'it waits';
     kill TERM => $pid;
     my $ended = $l->eventually(5, sub { waitpid($pid, POSIX::WNOHANG()) == $pid });
-    ok $ended, 'and ends at once' or kill KILL => $pid;
+    ok $ended, 'it ends at once' or kill KILL => $pid;
     $l->stop;
 };
 
-subtest 'a folder locked while longroom-history runs holds up nobody for long' => sub {
+subtest 'a folder locked while longroom-history runs delays no request for long' => sub {
     my $place = Longroom::fresh_dir();
     my $l     = Longroom->start(
         settings => { 'store.url' => "sqlite:$place/longroom.db", 'store.busy_timeout' => '200ms' },
@@ -75,21 +75,21 @@ subtest 'a folder locked while longroom-history runs holds up nobody for long' =
     $l->stop;
 };
 
-subtest 'a fifo as the file of settings' => sub {
+subtest 'a fifo as the settings file is not waited for' => sub {
     my $place = Longroom::fresh_dir();
     POSIX::mkfifo("$place/fifo", 0600) or die "mkfifo: $!";
     for my $program (qw(longroom-history longroom-pushd)) {
         my $run = start_alone($program, '-t', '-c', "$place/fifo");
-        is $run->{status}, 1, "$program does not wait for ever for somebody to write";
+        is $run->{status}, 1, "$program does not wait for ever for a writer";
         like $run->{stderr}, qr{\Q$place\E/fifo: }, '... and names the file';
     }
     Longroom::spew("$place/longroom.conf", Longroom::settings_text($place));
     my $program = Longroom::program('longroom-history');
     my $run = Longroom::run(['bash', '-c', qq{"$program" -t -c <(cat "$place/longroom.conf")}], seconds => 20);
-    is $run->{status}, 0, 'what a shell pipes in is read';
+    is $run->{status}, 0, 'the process substitution of a shell is read';
 };
 
-subtest 'a fifo as the database' => sub {
+subtest 'a fifo as the database is refused' => sub {
     my $place = Longroom::fresh_dir();
     POSIX::mkfifo("$place/longroom.db", 0600) or die "mkfifo: $!";
     Longroom::spew("$place/longroom.conf", Longroom::settings_text($place));
