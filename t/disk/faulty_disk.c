@@ -1,23 +1,23 @@
 /* faulty_disk.so: a disk that fails on demand, below SQLite.
  *
- * Preloaded (LD_PRELOAD), it stands before the calls by which SQLite, and
- * longroom itself, change files whose name begins with longroom.db, and their
- * folder: open, write, pwrite, ftruncate, fsync, fdatasync, unlink. All other
- * files, and what is only read, are none of its business. SQLite's -shm is
- * written to by mmap; only that it is made and grows is seen here.
+ * Preloaded (LD_PRELOAD), it intercepts the calls by which SQLite, and longroom
+ * itself, change files whose name begins with longroom.db, and their folder:
+ * open, write, pwrite, ftruncate, fsync, fdatasync, unlink. It ignores all other
+ * files, and reads. SQLite's -shm is written through mmap; only its creation and
+ * its growth are seen here.
  *
- *   LONGROOM_DISK_TRACE=FILE   writes down every operation (trace.h); from that
+ *   LONGROOM_DISK_TRACE=FILE   records every operation (trace.h); from that
  *                              disk.c tells what a power cut would have left
  *   LONGROOM_DISK_FAULT=KIND:FROM-TO:ERROR
  *       KIND      open, write, truncate, sync, unlink or any
- *       FROM-TO   which of that kind, from 1; TO is empty: all from then on
+ *       FROM-TO   which ones of that kind, from 1; an empty TO: all from FROM on
  *       ERROR     EIO or ENOSPC: they fail; CUT: at the first of them the
- *                 process is gone (SIGKILL); LIE: a sync says that it is done,
- *                 and is not
+ *                 process is killed (SIGKILL); LIE: a sync claims success
+ *                 without syncing
  *
  * A write that fails by ENOSPC writes its first half. A sync never reaches the
- * real disk, which makes a sweep over a thousand operations fast: what is on
- * disk is a matter of the trace. */
+ * real disk, which makes a sweep over a thousand operations fast: the trace
+ * decides what is on disk. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -68,7 +68,7 @@ static int trace = -1;
 static struct {
 	int kind; /* TRACE_KIND_COUNT: any */
 	unsigned long from, to, seen;
-	int error; /* 0: there is none */
+	int error; /* 0: no fault */
 } fault;
 
 static void read_fault(const char *text)
@@ -153,8 +153,8 @@ static void note(enum trace_kind kind, enum trace_result result, int file,
 	errno = before;
 }
 
-/* Counts the operation that is about to happen. Whether it is to fail; errno is
- * then why. */
+/* Counts the operation that is about to happen. Returns whether it must fail;
+ * errno is then why. */
 static bool fails(enum trace_kind kind)
 {
 	if (fault.error == 0 ||
@@ -168,8 +168,8 @@ static bool fails(enum trace_kind kind)
 	return true;
 }
 
-/* The power is gone before the operation is done. It is in the trace, as what
- * was on its way. */
+/* The power fails before the operation is done. It is in the trace, as what was
+ * under way. */
 static void cut_if_asked(void)
 {
 	while (fault.error == CUT)
@@ -199,13 +199,13 @@ static int file_number(int fd, bool created)
 {
 	struct stat status;
 
-	/* Numbers are for the trace. A sweep, which has none, makes more files than
+	/* Numbers are for the trace. A sweep, which has none, creates more files than
 	 * there are numbers. */
 	if (trace < 0)
 		return 1;
 	if (fstat(fd, &status) != 0)
 		abort();
-	/* The number of an inode may come again. */
+	/* An inode number may be used again. */
 	for (int i = 1; i < file_count; i++)
 		if (inodes[i] == status.st_ino) {
 			if (!created)

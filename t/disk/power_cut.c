@@ -1,20 +1,20 @@
 /* power-cut: what t/power-cut.t runs below faulty_disk.so.
  *
  *   power-cut run FOLDER
- *       sends 200 messages straight to the store in FOLDER, and notes in
- *       FOLDER/longroom.db-answers what becomes of them
+ *       sends 200 messages straight to the store in FOLDER, and notes the
+ *       results in FOLDER/longroom.db-answers
  *   power-cut sweep TRACE FOLDER FROM TO STEP SEEDS
  *       cuts the power at the operation FROM of that run, and at each STEPth
- *       after it up to TO; with SEEDS 0 nothing that is not synced survives, otherwise
+ *       after it up to TO; with SEEDS 0 no unsynced data survives, otherwise
  *       part of it, drawn that many times. What is left is put into FOLDER and
  *       checked
  *   power-cut check FOLDER undone|in-doubt
- *       checks what a run has left in FOLDER; in-doubt: a message that could not
- *       be saved may be there all the same
+ *       checks what a run has left in FOLDER; in-doubt: a message that could
+ *       not be saved may be there all the same
  *   power-cut leave TRACE SEED FOLDER
  *       puts into FOLDER what is left if the power is cut at the trace's end
  *
- * Says what is wrong on stderr, and then ends with 1. */
+ * Reports faults on stderr, and then exits with 1. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -135,7 +135,7 @@ static void check_cut(struct sweep *sweep, uint64_t seed)
 	buffer_release(&error);
 }
 
-/* The same n gets other seeds than its neighbours. */
+/* Each n gets seeds that its neighbours do not. */
 static void check_cuts(struct sweep *sweep, uint64_t seeds)
 {
 	if (seeds == 0)
@@ -158,7 +158,7 @@ static void sweep_trace(struct sweep *sweep, struct text trace,
 			continue;
 		}
 		sweep->operations++;
-		/* What is on its way when the power goes may be on disk or not;
+		/* Operations under way when the power fails may be on disk or not;
 		 * but a sync is not done. */
 		if (record.kind != TRACE_SYNC)
 			disk_apply(sweep->disk, &record, bytes);

@@ -18,8 +18,8 @@ static const size_t batches[] = {1, 1, 5, 1, 12, 1, 1, 2, 1};
 enum {
 	BATCH_KINDS = sizeof batches / sizeof batches[0],
 	BATCH_MAX = 12,
-	/* The calls before which the writer comes anew, as the only one to have
-	 * the database open, and before which a reader comes to stay. */
+	/* The calls before which the writer reopens, as the only one to have the
+	 * database open, and before which a reader opens and stays. */
 	REOPEN_EVERY = 25,
 	READER_FROM = 35,
 	CHECKPOINT_EVERY = 10,
@@ -53,7 +53,7 @@ static void line_make(struct line *line, size_t i)
 		.content = buffer_text(&line->content),
 		.sent_ms = 1790000000000 + (int64_t)i,
 	};
-	/* Every fourth can't be repeated. */
+	/* Every fourth one cannot be repeated. */
 	if (i % 4 != 3)
 		m->client_id = buffer_text(&line->client_id);
 	if (!room_name_parse(text_of(rooms[i / 2 % 4]), &m->room))
@@ -113,7 +113,7 @@ static void send_batch(struct store *store, size_t first, size_t count, int note
 	buffer_release(&text);
 }
 
-/* What SQLite does by itself after each 1,000 pages, by another connection. */
+/* What SQLite does after each 1,000 pages, done by another connection. */
 static void checkpoint(const struct settings *settings)
 {
 	sqlite3 *db;
@@ -206,7 +206,7 @@ static void see(void *context, const struct message *m)
 {
 	struct look *look = context;
 	struct line line = {0};
-	/* The time of sending has the number. */
+	/* The time of sending holds the number. */
 	uint64_t i = (uint64_t)(m->sent_ms - 1790000000000);
 
 	if (m->id <= look->newest)
@@ -219,7 +219,7 @@ static void see(void *context, const struct message *m)
 	}
 	line_make(&line, i);
 	if (!is_same(m, &line.message))
-		buffer_printf(look->error, "message %" PRIu64 " is another\n", i);
+		buffer_printf(look->error, "message %" PRIu64 " is different\n", i);
 	line_release(&line);
 	look->ids[i] = m->id;
 	look->seen[i]++;
@@ -256,7 +256,7 @@ static void check_message(struct look *look, size_t i, enum talk_failed failed)
 		              "there\n", i);
 }
 
-/* What is sent in one call is there as a whole or not at all. */
+/* Messages sent in one call are there together or not at all. */
 static void check_batches(struct look *look)
 {
 	for (size_t call = 0, i = 0; i < TALK_MESSAGES; call++) {

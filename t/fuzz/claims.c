@@ -63,7 +63,7 @@ struct text json_must_have(json_object *object, const char *name)
 	                     (size_t)json_object_get_string_len(member)};
 }
 
-/* The length that the first byte announces; 0 if it can't be first. */
+/* The length that the first byte announces; 0 if it cannot be a first byte. */
 static size_t announced_length(unsigned char first)
 {
 	return first < 0x80             ? 1
@@ -73,7 +73,7 @@ static size_t announced_length(unsigned char first)
 	                                : 0;
 }
 
-/* Cuts a character off. False: it is none, or not the shortest form of one. */
+/* Cuts a character off. False: it is invalid, or not in its shortest form. */
 static bool cut_character(struct text *rest, uint32_t *point)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};

@@ -1,12 +1,12 @@
-/* Fuzzes pushd/connection with the hub behind it: a client's bytes come over a
- * socket, as they do in earnest, whole and again in small pieces. The log is
- * three messages in room_1, read when the test wants.
+/* Fuzzes pushd/connection with the hub behind it: a client's bytes arrive through
+ * a socket, as in production, whole and again in small pieces. The log is three
+ * messages in room_1, read when the test decides.
  *
  * The first byte of the input says how (see enum how); the rest is what the
- * client sends, once in each auth.mode. Whatever that is: it gets a sequence of
- * whole and valid answers, pages only if it has said or proved who it is,
- * nothing after one that says close, the same however its bytes were cut; nobody
- * is left waiting, and nothing is left behind. */
+ * client sends, once in each auth.mode. Whatever that is: the client gets a
+ * sequence of complete, valid answers, pages only if it has stated or proved its
+ * identity, nothing after an answer that says close, and the same however its
+ * bytes were cut; no waiter and nothing else is left behind. */
 #define _GNU_SOURCE
 #include "connection.h"
 
@@ -26,7 +26,7 @@
 enum { LOG = 0x5f3a9c01, EPOCH = 0x9be01d22, NEWEST = 3 };
 
 static const char secret[] = "a secret of no less than 32 bytes!";
-/* The end of the only token that is signed with it: in the dictionary. */
+/* The end of the only token signed with it: in the dictionary. */
 static const char token_signature[] =
 	"JhfeDHNS6JOhqZjNIdNcttw_wMbzj0NO0avZeTOhDSE";
 
@@ -38,7 +38,7 @@ enum how {
 	SURPLUS = 16,     /* the connection is one too many */
 	BROKEN_LOG = 32,  /* reads fail */
 	PAIRS = 64,       /* a piece has two bytes, not one */
-	TALK = 128,       /* something is said to who waits in room_1 */
+	TALK = 128,       /* a message is sent to the waiters in room_1 */
 };
 
 struct log_reader {
@@ -46,7 +46,7 @@ struct log_reader {
 	bool broken;
 };
 
-/* The only connection has one token at the most that is being verified. */
+/* The only connection has at most one token that is being verified. */
 struct verifier {
 	struct verification *asked;
 };
@@ -58,16 +58,16 @@ struct world {
 	struct hub hub;
 	struct server server;
 	struct connection *connection;
-	bool silent; /* nothing more will be said */
+	bool silent; /* no more messages come */
 	int client;
-	int64_t looks, wanted; /* ended, and asked for */
+	int64_t looks, wanted; /* ended, and requested */
 	struct buffer output;
 };
 
 static struct ev_loop *loop;
 static struct access *accesses[AUTH_OPEN + 1];
 
-/* The programs' journal would be a flood here. All of it: a name that is left to
+/* The programs' log would be a flood here. All of it: a name that is left to
  * the library brings the others with it. */
 void journal_info(const char *format, ...)
 {
@@ -234,7 +234,7 @@ static void send_pieces(struct world *world, struct text data, size_t piece)
 	while (data.size > 0) {
 		size_t size = piece < data.size ? piece : data.size;
 
-		/* Once it is closed there is nobody to send to. */
+		/* Once it is closed there is no client to send to. */
 		if (send(world->client, data.data, size, MSG_NOSIGNAL) < 0) {
 			CLAIM(errno == EPIPE || errno == ECONNRESET);
 			return;
@@ -245,7 +245,7 @@ static void send_pieces(struct world *world, struct text data, size_t piece)
 	}
 }
 
-/* A message that is in no log: what is in the log stays as it is. */
+/* An unsaved message: the log stays as it is. */
 static void say(struct world *world)
 {
 	struct room_name room;
@@ -255,7 +255,7 @@ static void say(struct world *world)
 	hub_deliver(&world->hub);
 }
 
-/* The client waits: once something may be said, and then its time is up. */
+/* The client waits: first a message may be sent, and then its time is up. */
 static void end_wait(struct world *world)
 {
 	bool silent = world->silent;
@@ -267,7 +267,7 @@ static void end_wait(struct world *world)
 		say(world);
 }
 
-/* Lets happen what happens in time; false when nothing is left to. */
+/* Lets everything happen that is due; false when nothing is left. */
 static bool go_on(struct world *world)
 {
 	struct connection *c = world->connection;
@@ -371,7 +371,7 @@ static void check_nobody_waits(const struct world *world)
 	      c->state == CONNECTION_LINGERING || c->state == CONNECTION_DEAD);
 	CLAIM(c->waiter.state == WAITER_IDLE);
 	CLAIM(c->verification == NULL && world->verifier.asked == NULL);
-	/* Requests that came early were not forgotten. */
+	/* Pipelined requests were not forgotten. */
 	CLAIM(c->state != CONNECTION_IDLE || c->input.size == 0);
 	CLAIM(!world->server.draining || c->state >= CONNECTION_LINGERING);
 }
@@ -385,7 +385,7 @@ static void check_rooms(const struct hub *hub)
 		CLAIM(LIST_OWNER(at, struct room, all)->users == 0);
 }
 
-/* Nobody holds any of them, and all go. */
+/* None of them is referenced, and all go. */
 static void check_users(struct users *users)
 {
 	size_t count = 0;
@@ -397,7 +397,7 @@ static void check_users(struct users *users)
 	users_release(users);
 }
 
-/* The client goes away. */
+/* The client leaves. */
 static void go_away(struct world *world)
 {
 	shutdown(world->client, SHUT_WR);
@@ -415,7 +415,7 @@ static void go_away(struct world *world)
 	buffer_release(&world->output);
 }
 
-/* Plays it all; what the client got is in world->output. */
+/* Plays the input; what the client got is in world->output. */
 static void play(struct world *world, enum auth_mode mode, unsigned how,
                  struct text input, size_t piece)
 {
@@ -524,9 +524,9 @@ static int count_gets(struct text input)
 	return count;
 }
 
-/* As somebody has to have written it who gets a page. A header's name may be in
- * small letters. */
-static bool says_who(enum auth_mode mode, struct text input)
+/* The lines that a client must have sent to get a page. A header's name may be
+ * in lower case. */
+static bool proves_identity(enum auth_mode mode, struct text input)
 {
 	static const char name[] = "user-id";
 
@@ -545,9 +545,9 @@ static void check_answers(enum auth_mode mode, struct text output,
 
 	while (output.size > 0)
 		check_answer(&output, input, &pages);
-	/* No request is read out of what was never one. */
+	/* No request is parsed from what was never one. */
 	CLAIM(pages <= count_gets(input));
-	CLAIM(pages == 0 || says_who(mode, input));
+	CLAIM(pages == 0 || proves_identity(mode, input));
 }
 
 /* The second may have changed in between. */
@@ -575,8 +575,8 @@ static void check_whole(enum auth_mode mode, unsigned how, struct text input)
 	check_answers(mode, buffer_text(&pieces.output), input);
 	blank_dates(&whole.output);
 	blank_dates(&pieces.output);
-	/* How much of what comes early is kept depends on when it comes; where
-	 * all of it is kept, the cuts must not show. */
+	/* How many pipelined bytes are kept depends on when they arrive; where all of
+	 * them are kept, the cuts must not show. */
 	bool is_exact = !(how & SHORT_HEAD) && !(how & SLOW_READER && how & DRAIN);
 	CLAIM(!is_exact || text_equal(buffer_text(&whole.output),
 	                              buffer_text(&pieces.output)));
@@ -584,7 +584,7 @@ static void check_whole(enum auth_mode mode, unsigned how, struct text input)
 	go_away(&whole);
 }
 
-/* A key has to be in a file. */
+/* A key must be in a file. */
 static struct access *token_access(void)
 {
 	char path[] = "/tmp/longroom-fuzz.XXXXXX";
@@ -617,7 +617,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (loop == NULL)
 		prepare();
-	/* Within what limits.request_head keeps, and a socket holds. */
+	/* Within what limits.request_head allows, and a socket holds. */
 	if (size < 1 || size > 8192)
 		return 0;
 	for (enum auth_mode mode = AUTH_NGINX; mode <= AUTH_OPEN; mode++)

@@ -6,7 +6,7 @@
 
 enum { HEAD_SIZE = 25, TIMESTAMP_SIZE = 24 };
 
-/* Takes white space and all: what is UTF-8 comes out as it went in. */
+/* Keeps white space: what is UTF-8 comes out as it went in. */
 static void check_string(json_object *object, const char *name, struct text text)
 {
 	struct text rendered = json_must_have(object, name);
@@ -77,8 +77,8 @@ static void check_reframed(const struct message *m, uint32_t log)
 	buffer_release(&alone);
 }
 
-/* Adds to a frame of all; false, and nothing was added, if that is no frame that
- * longroom-history makes. */
+/* Adds to a frame of all; false, with nothing added, if longroom-history would
+ * make no such frame. */
 static bool add_again(struct buffer *all, const struct message *m)
 {
 	size_t before = all->size;

@@ -1,11 +1,12 @@
 /* Fuzzes common/codec/json_reader and json_value: the input is a JSON text.
  *
  * It is read to its end if, and only if, the strict reader finds one JSON text
- * there, in UTF-8, nested no deeper than is allowed and without \u0000; and both find the
- * same members in the outermost object, with the same strings.
+ * there, in UTF-8, nested no deeper than allowed and without \u0000; and both find
+ * the same members in the outermost object, with the same strings.
  *
- * It is an object with each member once if, and only if, json-c, which keeps one of
- * two members, has as many as there are names. Rendered again it is the same value. */
+ * It is an object without repeated members if, and only if, json-c, which keeps one
+ * of two members, has as many as there are names. Rendered again it is the same
+ * value. */
 #include "codec/json_value.h"
 
 #include <json_visit.h>
@@ -51,7 +52,7 @@ static enum json_token read_all(struct json_reader *reader, struct buffer *found
 			buffer_clear(&name);
 			buffer_add_text(&name, buffer_text(&value));
 			token = json_next(reader, &value);
-			/* Even if it is empty, it is given. */
+			/* It is given even if it is empty. */
 			buffer_reserve(&value, 1);
 			if (is_value(token))
 				note(found, buffer_text(&name),

@@ -34,7 +34,7 @@ static bool has(struct text text, char c)
 	return text.size > 0 && memchr(text.data, c, text.size) != NULL;
 }
 
-/* Says how many have this very name. */
+/* Counts the parameters of this name. */
 static size_t check_params(struct text query, const char *name)
 {
 	struct text rest = query;
@@ -147,7 +147,7 @@ static void check_route(struct text target, const struct route *route)
 		check_escaped(route);
 }
 
-/* What a poll asks for, written in the plainest way, asks for the same. */
+/* The plainest way to write what a poll asks for asks for the same. */
 static void check_poll(const struct poll_request *request)
 {
 	struct poll_request again;

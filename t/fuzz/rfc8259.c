@@ -88,7 +88,7 @@ static void add_point(struct buffer *b, uint32_t point)
 	buffer_add(b, c, size);
 }
 
-/* After \u. A high surrogate takes the low one behind it along. */
+/* After \u. A high surrogate takes the following low one along. */
 static bool read_unicode(struct reader *r, struct buffer *b)
 {
 	uint32_t unit, low;

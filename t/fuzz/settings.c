@@ -1,9 +1,9 @@
 /* Fuzzes common/settings: the input is a settings file; what follows a line
  * "%%" are arguments of -o, one a line.
  *
- * What is accepted is within the table's ranges and survives being written
- * down; -o wins whichever comes first; what is refused is explained. No name is
- * looked up: the program is linked with -Wl,--wrap=getaddrinfo. */
+ * Accepted settings are within the table's ranges and survive being written
+ * down; -o takes precedence in either order; a refusal has an explanation. No
+ * name is looked up: the program is linked with -Wl,--wrap=getaddrinfo. */
 #define _GNU_SOURCE
 #include "codec/pattern.h"
 #include "program/settings_check.h"
@@ -220,7 +220,7 @@ static void check_together(const struct settings *s)
 	buffer_release(&error);
 }
 
-/* Both ways round; says nothing if one of them refuses. */
+/* Both ways round; checks nothing if one of them refuses. */
 static void check_order(const char *path, struct text lines)
 {
 	struct settings before, after;
@@ -239,7 +239,7 @@ static void check_order(const char *path, struct text lines)
 	settings_release(&after);
 }
 
-/* Cuts what is before a line "%%" from *rest, which becomes what is after; all
+/* Cuts what is before a line "%%" from *rest, which becomes what is after it; all
  * of it if there is no such line. */
 static struct text cut_file(struct text *rest)
 {
@@ -254,7 +254,7 @@ static struct text cut_file(struct text *rest)
 	return all;
 }
 
-/* An open file that exists in memory only; its path is one to open it anew. */
+/* An open file that exists in memory only; its path opens it again. */
 static int memory_file(char *path, size_t size)
 {
 	int fd = memfd_create("longroom.conf", 0);

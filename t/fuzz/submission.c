@@ -1,8 +1,8 @@
 /* Fuzzes fcgi-history/verbs/submission: the input is three parts, each but the last
  * ended by a newline: Content-Type, Idempotency-Key, body.
  *
- * What is accepted is within PROTOCOL's limits, says the same in each of the
- * encodings, and, if it was JSON, is what a strict reader finds there. What is
+ * An accepted submission is within PROTOCOL's limits, is the same in each of the
+ * encodings and, if it was JSON, is what a strict reader finds there. What is
  * refused as not JSON is not JSON. */
 #include "verbs/submission.h"
 
@@ -54,7 +54,7 @@ static void check_limits(const struct submission *submission)
 		                 field(submission, SUBMISSION_USER_ID)));
 }
 
-/* An empty line is no header. */
+/* An empty line means no header. */
 static struct text header_or_none(struct text line)
 {
 	return line.size > 0 ? line : (struct text){NULL, 0};
@@ -73,7 +73,7 @@ static void check_key(struct text key, const struct submission *submission)
 	       memcmp(key.data + 1, id.data, id.size) == 0));
 }
 
-/* Another body with the same in it. */
+/* Another body with the same content. */
 static void check_encoding(const char *content_type, const struct buffer *body,
                            const struct submission *submission, int fields)
 {
@@ -144,7 +144,7 @@ static void find(void *context, struct text name, struct text value)
 	for (int i = 0; i < SUBMISSION_FIELDS; i++) {
 		if (!text_is(name, names[i]))
 			continue;
-		/* The last of a name counts. */
+		/* The last one of a name counts. */
 		buffer_clear(&found->fields[i]);
 		buffer_add_text(&found->fields[i], value);
 		found->is_string[i] = value.data != NULL;

@@ -1,12 +1,12 @@
 /* Fuzzes common/auth/token, with json_value, base64url and the keys of a keyring
  * behind it. The first byte of the input says what the rest is:
  *
- *     T  a token as it came. It is good only if its signature is the secret's.
+ *     T  a token as received. It is good only if its signature is the secret's.
  *     S  a header and claims, with a newline between them; they are signed here.
- *     C  claims whose signature is somebody else's matter.
+ *     C  claims whose signature is not checked.
  *
- * Signed or not, claims are judged alike; what is good is what a strict reader
- * finds in them, and within PROTOCOL's limits. */
+ * Signed or not, claims are judged alike; accepted claims are what a strict
+ * reader finds in them, and within PROTOCOL's limits. */
 #include "auth/token.h"
 
 #include <openssl/hmac.h>
@@ -44,7 +44,7 @@ static void prepare(void)
 	CLAIM(key_from_public_pem(text_of(ec_pem), &keyring.keys[1], &why));
 }
 
-/* ---- Signatures, written anew ---- */
+/* ---- Signatures, written independently ---- */
 
 static void add_base64url(struct buffer *out, struct text bytes)
 {
@@ -117,7 +117,7 @@ static void visit(void *context, struct text name, struct text value)
 	found->names[found->count++] = (struct text){copy, name.size};
 }
 
-/* Reads what our reader took; *identity may be NULL. */
+/* Reads what our reader accepted; *identity may be NULL. */
 static void check_json(struct text json, const struct identity *identity)
 {
 	struct found found = {.identity = identity};
@@ -255,7 +255,7 @@ static void check_signed(struct text rest)
 	buffer_add_string(&token, ".");
 	buffer_add_text(&token, buffer_text(&signature));
 	enum token_verdict verdict = verify(buffer_text(&token), &identity);
-	/* The header may have a typ or a kid that is not taken. */
+	/* The header may have a typ or a kid that is refused. */
 	if (verdict != TOKEN_BAD)
 		CLAIM(says_hs256(header) && judge(rest) == verdict);
 	identity_release(&identity);

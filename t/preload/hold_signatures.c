@@ -1,5 +1,5 @@
-/* hold_signatures.so: preloaded (LD_PRELOAD), it has a program wait before it looks
- * at a signature of RSA, ECDSA or EdDSA, as long as the byte in the file that
+/* hold_signatures.so: preloaded (LD_PRELOAD), it makes a program wait before it
+ * verifies a signature of RSA, ECDSA or EdDSA, while the byte in the file that
  * LONGROOM_HOLD names is not 0. So a test sees what happens meanwhile. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -28,7 +28,7 @@ static __attribute__((constructor)) void map_file(void)
 	if (map == MAP_FAILED || found == NULL)
 		abort();
 	held = map;
-	/* As POSIX has it, ISO C not: a function's address from dlsym(). */
+	/* Allowed by POSIX, not by ISO C: a function's address from dlsym(). */
 	*(void **)&real = found;
 }
 

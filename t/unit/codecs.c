@@ -17,7 +17,7 @@
 
 enum { LAST_CODE_POINT = 0x10ffff };
 
-/* Encodes a number in so many bytes, be that right or not. */
+/* Encodes a number in this many bytes, whether valid or not. */
 static struct text encode_in(uint32_t number, size_t length, char out[static 4])
 {
 	static const unsigned char leads[] = {0, 0x00, 0xc0, 0xe0, 0xf0};
@@ -127,7 +127,7 @@ static bool is_trimmed(uint32_t point)
 	return false;
 }
 
-/* Trims "cc" + "xcx" + "cc" and returns what is left, in a static buffer. */
+/* Trims "cc" + "xcx" + "cc" and returns the rest, in a static buffer. */
 static struct text trim_around(struct text c)
 {
 	static struct buffer all;
@@ -739,7 +739,7 @@ static void a_name_may_be_encoded_in_full(void **state)
 
 /* ---- Problems ---- */
 
-/* PROTOCOL section 8, as far as the programs give them. */
+/* PROTOCOL section 8, as far as the programs send them. */
 static const struct {
 	enum problem_type type;
 	const char *name;
@@ -807,63 +807,63 @@ int run_codecs(void)
 		TEST("overlong forms are not UTF-8", overlong_forms_are_refused),
 		TEST("nothing above U+10FFFF is UTF-8",
 	             numbers_beyond_unicode_are_refused),
-		TEST("a character that is cut off is not UTF-8",
+		TEST("a truncated character is not UTF-8",
 	             cut_off_characters_are_refused),
 		TEST("a byte above 7F between others is not UTF-8",
 	             stray_bytes_are_refused),
-		TEST("no text at all is UTF-8", no_text_is_utf8),
-		TEST("white space is trimmed at both ends and nowhere else, and "
-	             "no other character is",
+		TEST("empty text is UTF-8", no_text_is_utf8),
+		TEST("only white space is trimmed, and only at both ends",
 	             white_space_is_trimmed_at_both_ends_alone),
-		TEST("of white space alone trimming leaves nothing",
+		TEST("trimming white space alone leaves nothing",
 	             white_space_alone_leaves_nothing),
 		TEST("control characters are found",
 	             control_characters_are_found),
-		TEST("of any bytes one line is made that shows what it says",
+		TEST("any bytes are shown readably on one line",
 		     one_line_is_made_of_any_bytes),
 		TEST("a number is digits without sign or leading zero, within "
 	             "its limits",
 	             numbers_are_digits_within_limits),
 		TEST("a number ends where its text does",
 	             a_number_ends_where_its_text_does),
-		TEST("eight hexadecimal digits are eight and small",
+		TEST("a hexadecimal number has eight lower-case digits",
 	             hexadecimal_has_eight_small_digits),
 		TEST("room_ and a number is a numbered room, other names are "
 	             "names",
 	             names_keep_their_number),
-		TEST("names that are empty, too long, dots or no proper number "
-	             "are refused",
+		TEST("empty names, long names, dots and malformed numbers are "
+	             "refused",
 	             bad_names_are_refused),
-		TEST("names are of RFC 3986's unreserved characters",
+		TEST("names have RFC 3986's unreserved characters",
 	             names_are_of_unreserved_characters),
-		TEST("a number makes the name that it is read from",
+		TEST("a numbered room's name is made from its number",
 	             a_number_makes_a_name),
-		TEST("a cursor comes back from its text as it was",
+		TEST("a cursor survives the round trip through text",
 	             cursors_come_back_as_they_were),
 		TEST("an id alone is a cursor", an_id_alone_is_a_cursor),
 		TEST("every malformed cursor is refused",
 	             malformed_cursors_are_refused),
 		TEST("percent-encoding is decoded or refused",
 	             percent_encoding_is_decoded),
-		TEST("an encoded NUL is a byte as any other",
+		TEST("an encoded NUL is a byte like any other",
 	             an_encoded_nul_is_a_byte_as_any_other),
-		TEST("names and values of a query come in order",
+		TEST("names and values of a query are read in order",
 	             pairs_come_in_order),
-		TEST("a parameter given twice, malformed or not UTF-8 is told from one "
-	             "that is there",
+		TEST("a parameter that is given twice, malformed or not UTF-8 "
+	             "is distinguished from a valid one",
 	             a_parameter_is_found_once),
-		TEST("a target is read from its end, under any prefix",
+		TEST("a target is parsed from its end, under any prefix",
 	             targets_lead_to_resources),
-		TEST("other targets lead nowhere", other_targets_lead_nowhere),
-		TEST("a bad room's name on a good path is told from a bad path",
+		TEST("other targets have no route", other_targets_lead_nowhere),
+		TEST("a bad room name on a good path is distinguished from a "
+	             "bad path",
 	             a_bad_room_is_told_from_a_bad_path),
-		TEST("a long target is read to its end",
+		TEST("a long target is parsed to its end",
 	             long_targets_are_read_to_their_end),
-		TEST("a room's name may be percent-encoded in full",
+		TEST("a room name may be percent-encoded in full",
 	             a_name_may_be_encoded_in_full),
 		TEST("problems have the types and statuses of PROTOCOL",
 	             problems_are_as_documented),
-		TEST("every status that is sent has a reason",
+		TEST("every status has a reason phrase",
 	             every_status_has_a_reason),
 	};
 

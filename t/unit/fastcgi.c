@@ -1,4 +1,4 @@
-/* Tests of when a FastCGI request is whole (FastCGI specification, section 3.3). */
+/* Tests of when a FastCGI request is complete (FastCGI specification, 3.3). */
 #include "unit.h"
 
 #include "gateway/fastcgi_scan.h"
@@ -28,7 +28,7 @@ static void add_begin(struct buffer *b)
 	add_record(b, BEGIN, 7, 8, 0);
 }
 
-/* Adds so many parameters' bytes and a body of so many, each in two records, with
+/* Adds this many bytes of parameters and of body, each in two records, with
  * their ends. */
 static void add_streams(struct buffer *b, size_t parameters, size_t body)
 {
@@ -40,7 +40,7 @@ static void add_streams(struct buffer *b, size_t parameters, size_t body)
 	add_record(b, STDIN, 7, 0, 8);
 }
 
-/* Scans bytes that come in pieces, into *taken. */
+/* Scans bytes that arrive in pieces, into *taken. */
 static enum fastcgi_state scan_pieces(const struct buffer *bytes, size_t piece,
                                       struct buffer *taken)
 {
@@ -84,7 +84,7 @@ static void requests_are_whole_at_their_last_byte(void **state)
 	buffer_release(&taken);
 }
 
-/* One record crosses the limit and one is beyond: both are left out. */
+/* One record crosses the limit and one is beyond it: both are left out. */
 static void bodies_beyond_the_limit_are_passed_over(void **state)
 {
 	struct buffer bytes = {0}, expected = {0}, taken = {0};
@@ -158,11 +158,12 @@ static void what_no_web_server_sends_breaks_it(void **state)
 int run_fastcgi(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST("a request is whole at its last byte, however it comes",
+		TEST("a request is complete at its last byte, however it "
+	             "arrives",
 	             requests_are_whole_at_their_last_byte),
-		TEST("a body beyond its limit is passed over",
+		TEST("a body beyond its limit is skipped",
 	             bodies_beyond_the_limit_are_passed_over),
-		TEST("what no web server sends breaks it",
+		TEST("a malformed request is an error",
 	             what_no_web_server_sends_breaks_it),
 	};
 

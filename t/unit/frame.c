@@ -1,5 +1,5 @@
-/* Tests of the bus's frames: what goes in comes out, and whatever else comes in
- * is refused or read without leaving the frame. */
+/* Tests of the bus's frames: what goes in comes out, and other input is refused
+ * or read without leaving the frame. */
 #include "unit.h"
 
 #include <stdio.h>
@@ -65,7 +65,7 @@ static struct room_name random_room(struct source *source)
 	return room_named(names[random_below(&source->random, LENGTH(names))]);
 }
 
-/* In the log with *next as its id, or, one time in four, in no log. */
+/* In the log with *next as its id, or, one time in four, unsaved. */
 static struct message random_message(struct source *source, int64_t *next)
 {
 	bool saved = random_below(&source->random, 4) > 0;
@@ -224,7 +224,7 @@ static void assert_within(struct text text, struct text frame)
 	             text.data + text.size <= frame.data + frame.size));
 }
 
-/* Reads a frame as a subscriber does. Returns whether it was whole. */
+/* Reads a frame as a subscriber does. Returns whether it was complete. */
 static bool read_all(struct text data)
 {
 	enum frame_read found = FRAME_BROKEN;
@@ -246,7 +246,7 @@ static bool read_all(struct text data)
 	return found == FRAME_END;
 }
 
-/* The same on memory of just that size, so that a sanitizer sees a byte too
+/* The same on memory of exactly that size, so that a sanitizer sees a byte too
  * many. */
 static bool read_copy(struct text data)
 {
@@ -258,7 +258,7 @@ static bool read_copy(struct text data)
 	return whole;
 }
 
-/* Of each kind one, so that every field is in it. */
+/* One of each kind, so that every field is in it. */
 static void make_sample(struct buffer *b)
 {
 	struct message messages[3] = {message_with_id(7), message_with_id(0),
@@ -310,7 +310,7 @@ static void no_wrong_byte_leads_out_of_the_frame(void **state)
 		}
 		b.data[at] = right;
 	}
-	/* Every other version, to begin with. */
+	/* Every other version first. */
 	assert_true(refused >= 255);
 	buffer_release(&b);
 }
@@ -350,22 +350,22 @@ static void other_versions_are_dropped(void **state)
 int run_frame(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST("messages come out of a frame as they went in",
+		TEST("messages survive the round trip through a frame",
 	             random_messages_come_back),
-		TEST("a frame's head says its first and last id",
+		TEST("a frame's head has its first and last id",
 	             the_head_says_which_ids_there_are),
-		TEST("an id that does not follow is not put into a frame",
+		TEST("an id out of order is not added to a frame",
 	             ids_that_do_not_follow_are_refused),
-		TEST("a text that is longer than its size can say is not put "
-	             "into a frame",
+		TEST("a text longer than its size field can hold is not added "
+	             "to a frame",
 	             texts_that_do_not_fit_are_refused),
-		TEST("a frame that was cut off is broken, wherever it was",
+		TEST("a truncated frame is invalid, wherever it is cut",
 	             every_truncation_is_refused),
-		TEST("a frame with bytes behind its messages is broken",
+		TEST("a frame with bytes behind its messages is invalid",
 	             bytes_behind_the_last_message_are_refused),
-		TEST("no wrong byte makes a reader leave the frame",
+		TEST("no wrong byte makes the reader leave the frame",
 	             no_wrong_byte_leads_out_of_the_frame),
-		TEST("no random bytes make a reader leave the frame",
+		TEST("no random bytes make the reader leave the frame",
 	             no_random_bytes_lead_out_of_the_frame),
 		TEST("a frame of another version is dropped",
 	             other_versions_are_dropped),

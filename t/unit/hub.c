@@ -1,6 +1,6 @@
-/* Tests of the hub: who waits where, and what they get. The log is an array
- * here, and a read of it has two steps, so that a test can put something
- * between what was read and its coming back. No thread, no loop, no socket. */
+/* Tests of the hub: which clients wait where, and what they get. The log is an
+ * array here, and a read of it has two steps, so that a test can act between
+ * the read and its delivery. No thread, no loop, no socket. */
 #include "unit.h"
 
 #include <inttypes.h>
@@ -32,8 +32,8 @@ struct log_reader {
 	struct saved messages[MESSAGES_MAX]; /* message 1 is at 0 */
 	int64_t newest;
 	bool failing;
-	struct log_read *first, **last; /* asked for, and not given back */
-	int asked;                      /* reads, ever */
+	struct log_read *first, **last; /* requested, and not delivered */
+	int asked;                      /* reads so far */
 	int again;                      /* ... that were not finished at once */
 };
 
@@ -128,7 +128,7 @@ static int64_t find_removed(const struct log_reader *reader,
 	return id;
 }
 
-/* Where the newest so many messages of a room begin. */
+/* Where the newest few messages of a room begin. */
 static int64_t before_newest(const struct log_reader *reader, const char *room,
                              int64_t limit)
 {
@@ -139,7 +139,7 @@ static int64_t before_newest(const struct log_reader *reader, const char *room,
 	return id;
 }
 
-/* Reads what a read asks for, as of now. */
+/* Executes a read, as of now. */
 static void perform(const struct log_reader *reader, struct log_read *read)
 {
 	const char *room = read->room.string;
@@ -182,7 +182,7 @@ static void perform_next(struct log_reader *reader)
 		perform(reader, read);
 }
 
-/* False: there was none to give back. */
+/* Returns false if there was none to deliver. */
 static bool give_back(struct log_reader *reader)
 {
 	struct log_read *read = reader->first;
@@ -204,20 +204,20 @@ static bool give_back(struct log_reader *reader)
 	return true;
 }
 
-/* ---- Somebody who polls ---- */
+/* ---- A client that polls ---- */
 
 struct client {
 	struct waiter waiter;
 	struct room_name room;
 	int answers;
 	struct answer *answer; /* the last one */
-	/* What it says: */
+	/* What the answer says: */
 	int status;
 	char *cursor;
 	struct buffer names; /* of the messages: "3 4 u1 " */
 	int64_t count;
 	bool more, gap, reset;
-	int64_t retry_ms; /* 0: not there */
+	int64_t retry_ms; /* 0: absent */
 	/* Called with every answer, unless NULL. */
 	void (*then)(struct client *client);
 	struct fixture *fixture;
@@ -230,10 +230,10 @@ struct fixture {
 	struct log_reader log;
 	struct client clients[CLIENTS];
 	int64_t looks;      /* ended */
-	bool looking;       /* one has begun, and saw the log up to ... */
+	bool looking;       /* one is under way, and saw the log up to ... */
 	int64_t look_saw;   /* ... here */
 	int wanted;         /* looks */
-	int unsaved;        /* messages, ever */
+	int unsaved;        /* messages so far */
 };
 
 static void forget_answer(struct client *c)
@@ -328,7 +328,7 @@ static void ask_again(struct client *c)
 
 static void look(struct fixture *f);
 
-/* With a cursor that is not of the log: the next look says so. */
+/* With a cursor that is not of this log: the next log check says so. */
 static void ask_lost(struct client *c, const char *room, const char *after)
 {
 	ask(c, room, after);
@@ -366,7 +366,7 @@ static int64_t want_look(void *context)
 	struct fixture *f = context;
 
 	f->wanted++;
-	/* The one under way may have seen the log already. */
+	/* The check under way may have seen the log already. */
 	return f->looks + (f->looking ? 2 : 1);
 }
 
@@ -406,7 +406,7 @@ static int64_t save(struct fixture *f, const char *room)
 	return f->log.newest;
 }
 
-/* Into the log, and at once to the hub, which has to hold all before. */
+/* Into the log, and at once to the hub, which must hold everything before. */
 static int64_t say(struct fixture *f, const char *room)
 {
 	struct room_name name = room_named(room);
@@ -439,7 +439,7 @@ static void say_unsaved(struct fixture *f, const char *room)
 	hub_deliver(&f->hub);
 }
 
-/* Takes the log's messages up to an id out of the window. */
+/* Evicts the log's messages up to an id from the window. */
 static void drop_window(struct fixture *f)
 {
 	int64_t limit = f->hub.window.limit_bytes;
@@ -468,7 +468,7 @@ static void run_reads(struct fixture *f)
 		;
 }
 
-/* The log becomes another one with so many messages in a room. */
+/* The log becomes another one with this many messages in a room. */
 static void replace_log(struct fixture *f, uint32_t log, int count,
                         const char *room)
 {
@@ -478,7 +478,7 @@ static void replace_log(struct fixture *f, uint32_t log, int count,
 		save(f, room);
 }
 
-/* Has a client wait in a room, from now on. */
+/* Makes a client wait in a room, from now on. */
 static struct client *park(struct fixture *f, int which, const char *room)
 {
 	struct client *c = client_of(f, which);
@@ -517,7 +517,7 @@ static int set_up(void **state)
 	return 0;
 }
 
-/* Before the first look. */
+/* Before the first log check. */
 static int set_up_early(void **state)
 {
 	*state = fixture_new(WINDOW_BYTES);
@@ -557,7 +557,7 @@ static void parked_waiters_share_one_answer(void **state)
 	assert_false(a->more || a->gap || a->reset);
 }
 
-static void others_rooms_wake_nobody(void **state)
+static void other_rooms_wake_no_waiter(void **state)
 {
 	struct fixture *f = *state;
 	struct client *a = park(f, 0, "room_1");
@@ -646,7 +646,7 @@ static void now_is_the_end_of_the_log(void **state)
 	assert_got(a, 2, "4 ");
 }
 
-/* ---- Messages in no log ---- */
+/* ---- Unsaved messages ---- */
 
 static void unsaved_messages_come_once(void **state)
 {
@@ -702,7 +702,7 @@ static void a_position_ahead_says_nothing(void **state)
 	assert_got(a, 1, "u1 ");
 }
 
-static void who_waits_for_a_look_gets_the_unsaved(void **state)
+static void unsaved_reach_waiters_for_a_check(void **state)
 {
 	static const char *const cursors[] = {"1", "1.5f3a9c01.1", "now"};
 	struct fixture *f = *state;
@@ -731,7 +731,7 @@ static void a_full_page_does_not_take_an_id_back(void **state)
 	char after[CURSOR_MAX];
 
 	park(f, 1, "room_1");
-	/* All of them stand before message 1, which the cursor has. */
+	/* All of them are before message 1, which the cursor has. */
 	for (int i = 0; i <= PAGE_MESSAGES; i++)
 		append_unsaved(f, "room_1");
 	say(f, "room_1");
@@ -785,7 +785,7 @@ static void more_reads_than_may_be_are_refused(void **state)
 	ask(other, "b", "0");
 	assert_state(other, WAITER_IDLE);
 	assert_int_equal(other->status, 503);
-	/* Who needs the room that is read needs no other read. */
+	/* A client that needs the room being read needs no other read. */
 	ask(joining, "a", "0");
 	assert_state(joining, WAITER_READING);
 	run_reads(f);
@@ -879,7 +879,7 @@ static void say_at_length(struct fixture *f, const char *room)
 	buffer_release(&json);
 }
 
-/* Has a client ask for what comes after the beginning. */
+/* Makes a client ask for what comes after the beginning. */
 static struct client *ask_from_start(struct fixture *f, int which,
                                      const char *room, const char *start)
 {
@@ -907,12 +907,12 @@ static void a_long_page_waits_for_its_share(void **state)
 	assert_got(other, 1, "u1 ");
 	assert_false(hub_go_on(&f->hub));
 	assert_got(first, 1, "long ");
-	/* Now it is there, and whoever comes gets it. */
+	/* Now the page is rendered, and every client gets it. */
 	f->hub.render_left = 0;
 	assert_got(ask_from_start(f, 4, "room_1", start), 1, "long ");
 }
 
-static void who_waits_for_a_long_page_is_not_forgotten(void **state)
+static void waiters_for_a_long_page_are_answered(void **state)
 {
 	struct fixture *f = *state;
 	char start[CURSOR_MAX + 1];
@@ -939,7 +939,7 @@ static void who_waits_for_a_long_page_is_not_forgotten(void **state)
 	assert_int_equal(gone->answers, 0);
 }
 
-static void a_read_that_starts_later_is_joined_by_nobody(void **state)
+static void no_poll_joins_a_read_that_starts_later(void **state)
 {
 	struct fixture *f = *state;
 	struct client *late = client_of(f, 0), *early = client_of(f, 1);
@@ -1106,7 +1106,7 @@ static void a_gap_ahead_of_the_hub_is_told_once(void **state)
 	ask(reader, "room_1", "0");
 	run_reads(f);
 	assert_true(reader->gap);
-	/* Within the window, which ends before what was removed. */
+	/* Within the window, which ends before the removed messages. */
 	ask(a, "room_1", "3");
 	look(f);
 	run_reads(f);
@@ -1181,14 +1181,14 @@ static void a_room_that_lost_its_oldest_keeps_the_rest(void **state)
 	ask(a, "room_1", "3");
 	assert_got(a, 3, "4 5 ");
 	assert_false(a->gap);
-	/* Who was parked lacks nothing. */
+	/* The parked waiter lacks nothing. */
 	say(f, "room_1");
 	assert_got(parked, 1, "6 ");
 	assert_false(parked->gap);
 	assert_int_equal(earliest_of(parked), 4);
 }
 
-/* What the window had was of before the change. */
+/* What the window had was from before the change. */
 static void a_changed_room_is_read_anew(void **state)
 {
 	struct fixture *f = *state;
@@ -1208,7 +1208,7 @@ static void a_changed_room_is_read_anew(void **state)
 	assert_false(a->gap);
 	say(f, "room_1");
 	assert_got(parked, 1, "8 ");
-	/* From there on the window will do, and other rooms have lost nothing. */
+	/* From there on the window suffices, and other rooms have lost nothing. */
 	int asked = f->log.asked;
 	ask(b, "room_1", "7");
 	assert_got(b, 1, "8 ");
@@ -1269,7 +1269,7 @@ static void a_hole_in_the_middle_is_a_gap_for_who_was_before_it(void **state)
 	}
 }
 
-static void who_is_parked_is_told_of_what_was_never_given(void **state)
+static void parked_waiters_are_told_of_undelivered_messages(void **state)
 {
 	struct fixture *f = *state;
 	struct client *parked = client_of(f, 0);
@@ -1382,7 +1382,7 @@ static void more_is_told_only_of_what_comes(void **state)
 	park(f, 1, "room_1");
 	say_many(f, "room_1", PAGE_MESSAGES);
 	say_unsaved(f, "room_1");
-	/* An id alone asks for no unsaved message of the past. */
+	/* A bare id asks for no earlier unsaved message. */
 	ask(a, "room_1", "0");
 	assert_int_equal(a->count, PAGE_MESSAGES);
 	assert_false(a->more);
@@ -1448,7 +1448,7 @@ static void a_reset_in_an_empty_room_is_answered(void **state)
 	assert_state(a, WAITER_PARKED);
 }
 
-static void who_is_reset_while_a_reset_is_read_gets_the_next(void **state)
+static void a_reset_during_a_reset_gets_the_next_read(void **state)
 {
 	struct fixture *f = *state;
 	struct client *a = client_of(f, 0), *b = client_of(f, 1);
@@ -1544,7 +1544,7 @@ static void a_restored_backup_resets_who_is_ahead(void **state)
 	assert_false(within->reset);
 }
 
-/* The log LOG was restored up to message 3, and goes on as OTHER_LOG. */
+/* The log LOG was restored up to message 3, and continues as OTHER_LOG. */
 static void begin_incarnation(struct fixture *f)
 {
 	struct incarnations list = {0};
@@ -1598,7 +1598,7 @@ static void a_cursor_is_good_up_to_the_new_incarnation(void **state)
 	}
 }
 
-static void who_is_not_ahead_notices_no_incarnation(void **state)
+static void clients_not_ahead_notice_no_incarnation(void **state)
 {
 	struct fixture *f = *state;
 	struct client *within = client_of(f, 0), *ahead = client_of(f, 1);
@@ -1620,11 +1620,11 @@ static void who_is_not_ahead_notices_no_incarnation(void **state)
 	say(f, "room_2");
 	assert_got(within, 1, "4 ");
 	assert_false(within->reset || within->gap);
-	/* Its cursor is of the new one. */
+	/* Its cursor is of the new log. */
 	assert_int_equal(strncmp(within->cursor, "1.0badcafe.4", 12), 0);
 }
 
-/* What longroom-history gave a moment ago. */
+/* Given by longroom-history a moment ago. */
 static void a_tag_that_the_next_look_brings_is_good(void **state)
 {
 	struct fixture *f = *state;
@@ -1643,7 +1643,7 @@ static void a_tag_that_the_next_look_brings_is_good(void **state)
 	assert_false(a->reset);
 }
 
-static void a_read_of_another_log_answers_nobody(void **state)
+static void a_read_of_another_log_answers_no_poll(void **state)
 {
 	struct fixture *f = *state;
 	struct client *a = client_of(f, 0), *b = client_of(f, 1);
@@ -1708,7 +1708,7 @@ static void a_read_of_a_new_log_answers_no_old_cursor(void **state)
 	assert_true(a->reset);
 }
 
-static void a_read_of_a_shorter_log_answers_nobody(void **state)
+static void a_read_of_a_shorter_log_answers_no_poll(void **state)
 {
 	struct fixture *f = *state;
 	struct client *a = client_of(f, 0);
@@ -1739,7 +1739,7 @@ static void what_was_not_delivered_goes_with_its_log(void **state)
 
 /* ---- Before there is a log ---- */
 
-static void who_comes_early_waits_for_the_log(void **state)
+static void an_early_poll_waits_for_the_log(void **state)
 {
 	struct fixture *f = *state;
 	struct client *now = client_of(f, 0), *after = client_of(f, 1);
@@ -1757,7 +1757,7 @@ static void who_comes_early_waits_for_the_log(void **state)
 	assert_got(now, 1, "2 ");
 }
 
-static void nobody_waits_for_a_log_that_fails(void **state)
+static void no_poll_waits_for_a_log_that_fails(void **state)
 {
 	struct fixture *f = *state;
 	struct client *before = client_of(f, 0), *later = client_of(f, 1);
@@ -1775,7 +1775,7 @@ static void nobody_waits_for_a_log_that_fails(void **state)
 	assert_state(later, WAITER_PARKED);
 }
 
-static void who_is_parked_stays_while_the_log_fails(void **state)
+static void parked_waiters_stay_while_the_log_fails(void **state)
 {
 	struct fixture *f = *state;
 	struct client *a = park(f, 0, "room_1");
@@ -1789,7 +1789,7 @@ static void who_is_parked_stays_while_the_log_fails(void **state)
 	assert_got(a, 1, "u1 ");
 }
 
-/* ---- Time runs out, and people go ---- */
+/* ---- Timeouts, and clients that leave ---- */
 
 static void a_time_out_loses_nothing(void **state)
 {
@@ -1857,7 +1857,7 @@ static void no_time_at_all_is_answered_at_once(void **state)
 	assert_got(a, 1, "");
 }
 
-static void who_waits_too_long_for_the_log_is_told(void **state)
+static void a_poll_drained_during_a_read_is_told(void **state)
 {
 	struct fixture *f = *state;
 	struct client *a = client_of(f, 0);
@@ -1905,7 +1905,7 @@ static bool bring_into_state(struct fixture *f, int step, struct client *c)
 	return false;
 }
 
-static void who_has_gone_is_not_answered(void **state)
+static void a_client_that_left_is_not_answered(void **state)
 {
 	struct fixture *f = *state;
 	struct client *c = client_of(f, 0);
@@ -1961,7 +1961,7 @@ static void idle_rooms_are_forgotten(void **state)
 	assert_int_equal(all, ROOMS_IDLE_MAX);
 }
 
-static void who_is_sent_away_can_come_back(void **state)
+static void a_drained_waiter_can_come_back(void **state)
 {
 	struct fixture *f = *state;
 	struct client *parked = client_of(f, 0), *reading = client_of(f, 1);
@@ -1981,7 +1981,7 @@ static void who_is_sent_away_can_come_back(void **state)
 	assert_true(parked->answer->closes);
 	assert_in_range(parked->retry_ms, 1, 1000);
 	assert_got(reading, 1, "");
-	/* It gave an id alone; the cursor that it gets names the log. */
+	/* It gave a bare id; the cursor that it gets names the log. */
 	assert_got(early, 1, "");
 	f->hub.closing = false;
 	run_reads(f);
@@ -1993,7 +1993,7 @@ static void who_is_sent_away_can_come_back(void **state)
 	assert_got(reading, 2, "2 4 ");
 }
 
-static void who_is_sent_away_with_an_id_gets_a_cursor(void **state)
+static void a_drained_waiter_with_an_id_gets_a_cursor(void **state)
 {
 	struct fixture *f = *state;
 	struct client *unsettled = client_of(f, 0), *reading = client_of(f, 1);
@@ -2015,7 +2015,7 @@ static void who_is_sent_away_with_an_id_gets_a_cursor(void **state)
 		assert_true(cursor.names_log && cursor.log == LOG);
 		assert_int_equal(cursor.id, i == 0 ? 4 : 2);
 	}
-	/* An id alone would be good in any log. */
+	/* A bare id would be valid in any log. */
 	replace_log(f, OTHER_LOG, 9, "room_1");
 	hub_start_over(&f->hub, OTHER_LOG, 0);
 	look(f);
@@ -2027,7 +2027,7 @@ static void who_is_sent_away_with_an_id_gets_a_cursor(void **state)
 }
 
 /* PROTOCOL section 6. */
-static void who_is_sent_away_comes_back_in_a_while(void **state)
+static void drained_waiters_come_back_spread_out(void **state)
 {
 	static const struct {
 		size_t waiters;
@@ -2080,7 +2080,7 @@ static void pages_are_kept_no_longer_than_their_messages(void **state)
 	assert_int_equal(pages_kept(room), 1);
 	drop_window(f);
 	assert_int_equal(pages_kept(room), 0);
-	/* Or than somebody is there to share them. */
+	/* Or than there are clients to share them. */
 	hub_leave(&f->hub, &client_of(f, 1)->waiter);
 	park(f, 0, "room_1");
 	hub_time_out(&f->hub, &client_of(f, 0)->waiter);
@@ -2096,7 +2096,7 @@ static void ask_again_once(struct client *c)
 	ask_again(c);
 }
 
-static void who_asks_again_at_once_waits_anew(void **state)
+static void asking_again_at_once_waits_again(void **state)
 {
 	struct fixture *f = *state;
 	struct client *a = park(f, 0, "room_1");
@@ -2121,7 +2121,7 @@ static void ask_in_the_lobby(struct client *c)
 	free(cursor);
 }
 
-static void who_changes_rooms_during_delivery_gets_only_news(void **state)
+static void changing_rooms_during_delivery_gets_only_news(void **state)
 {
 	struct fixture *f = *state;
 	struct client *a = park(f, 0, "room_1");
@@ -2139,7 +2139,7 @@ static void who_changes_rooms_during_delivery_gets_only_news(void **state)
 }
 
 /* With what a read of the log gave it before this hub had anything: an old
- * position, and an id after all that is here. */
+ * position, and an id beyond everything here. */
 static void ask_in_the_lobby_from_a_read(struct client *c)
 {
 	char after[CURSOR_MAX];
@@ -2151,7 +2151,7 @@ static void ask_in_the_lobby_from_a_read(struct client *c)
 	ask(c, "lobby", after);
 }
 
-static void who_has_it_from_a_read_does_not_get_it_again(void **state)
+static void changing_rooms_repeats_nothing_from_a_read(void **state)
 {
 	struct fixture *f = *state;
 	struct client *a = park(f, 0, "room_1");
@@ -2170,13 +2170,13 @@ static void who_has_it_from_a_read_does_not_get_it_again(void **state)
 	assert_got(a, 2, "4 ");
 }
 
-/* ---- A long disorder ---- */
+/* ---- A long random load ---- */
 
 enum { STEPS = 20000, SMALL_WINDOW = 1500 };
 
 static const char *const model_rooms[] = {"room_1", "room_2", "lobby"};
 
-/* What one client has to have seen. */
+/* What one client must have seen. */
 struct record {
 	const char *room;
 	int64_t last_id;
@@ -2216,7 +2216,7 @@ static void check_name(struct model *m, struct record *record, const char *name)
 	m->delivered++;
 }
 
-/* Takes an answer that has come into account and polls again. */
+/* Takes an answer into account and polls again. */
 static void follow(struct model *m, int which)
 {
 	struct client *c = client_of(m->f, which);
@@ -2239,8 +2239,8 @@ static void follow(struct model *m, int which)
 		ask(c, record->room, "0");
 }
 
-/* As a client does that goes away, perhaps before its answer came, and keeps
- * only an id. */
+/* As a client that leaves, perhaps before its answer came, and keeps only an
+ * id. */
 static void come_anew(struct model *m, int which)
 {
 	struct client *c = client_of(m->f, which);
@@ -2254,7 +2254,7 @@ static void come_anew(struct model *m, int which)
 	ask(c, m->records[which].room, after);
 }
 
-/* As a frame of the bus does: taken if it continues what the hub holds. */
+/* As a frame of the bus: taken if it continues what the hub holds. */
 static void say_if_next(struct fixture *f, const char *room)
 {
 	if (f->hub.newest == f->log.newest)
@@ -2308,7 +2308,7 @@ static void take_step(struct model *m)
 	}
 }
 
-/* Until nobody lacks anything. */
+/* Until no client lacks anything. */
 static void settle(struct model *m)
 {
 	struct fixture *f = m->f;
@@ -2327,7 +2327,7 @@ static void settle(struct model *m)
 		if (all_parked)
 			return;
 	}
-	expect(false, "somebody does not come to rest");
+	expect(false, "a client does not come to rest");
 }
 
 static void disorder_loses_nothing(void **state)
@@ -2356,178 +2356,193 @@ static void disorder_loses_nothing(void **state)
 int run_hub(void)
 {
 	static const struct CMUnitTest tests[] = {
-		WITH_HUB("all who wait in a room get one and the same answer",
+		WITH_HUB("all waiters in a room share one answer",
 	                 parked_waiters_share_one_answer),
-		WITH_HUB("a message in another room wakes nobody",
-	                 others_rooms_wake_nobody),
-		WITH_HUB("messages between two polls come together, without a "
-	                 "read of the log",
+		WITH_HUB("a message in another room wakes no waiter",
+	                 other_rooms_wake_no_waiter),
+		WITH_HUB("messages between two polls arrive together, without "
+	                 "a read of the log",
 	                 messages_between_two_polls_come_together),
-		WITH_HUB("who comes with the same cursor shares a page until "
-	                 "there is a message",
+		WITH_HUB("polls with the same cursor share a page until there "
+	                 "is a new message",
 	                 the_same_cursor_shares_a_page),
-		WITH_HUB("two cursors in one room get what each of them lacks",
+		WITH_HUB("two cursors in one room each get what they lack",
 	                 two_cursors_in_a_room_get_what_each_lacks),
-		WITH_HUB("a cursor from one room serves in another",
+		WITH_HUB("a cursor from one room is valid in another",
 	                 a_cursor_of_one_room_serves_another),
 		WITH_HUB("now is the end of the log",
 	                 now_is_the_end_of_the_log),
-		WITH_HUB("a message in no log comes once, in its place",
+		WITH_HUB("an unsaved message arrives once, at its place",
 	                 unsaved_messages_come_once),
-		WITH_HUB("of another hub's cursor only the id counts",
+		WITH_HUB("only the id of another hub's cursor counts",
 	                 another_hubs_position_says_nothing),
-		WITH_HUB("a position that is ahead of the hub's says nothing",
+		WITH_HUB("a position ahead of the hub's is ignored",
 	                 a_position_ahead_says_nothing),
-		WITH_HUB("what is in no log comes also to those who wait for a "
-	                 "look at the log",
-	                 who_waits_for_a_look_gets_the_unsaved),
-		WITH_HUB("a full page that ends with a message in no log does "
-	                 "not take the cursor's id back",
+		WITH_HUB("an unsaved message reaches waiters for a log check "
+	                 "too",
+	                 unsaved_reach_waiters_for_a_check),
+		WITH_HUB("a full page that ends with an unsaved message does "
+	                 "not set the cursor's id back",
 	                 a_full_page_does_not_take_an_id_back),
-		WITH_HUB("what the window has dropped is read from the log",
+		WITH_HUB("messages evicted from the window are read from the "
+	                 "log",
 	                 what_the_window_dropped_is_read_from_the_log),
-		WITH_HUB("a poll that needs one read too many is refused",
+		WITH_HUB("a poll beyond the limit on reads is refused",
 	                 more_reads_than_may_be_are_refused),
-		WITH_HUB("the window's rooms count as its messages do",
+		WITH_HUB("the window's rooms count towards its limit like "
+	                 "messages",
 	                 rooms_count_in_the_window),
 		WITH_HUB("the window stays within its limit",
 	                 the_window_stays_within_its_limit),
-		WITH_HUB("one read of the log serves all who queue for it",
+		WITH_HUB("one read of the log serves all waiters in the queue",
 	                 one_read_serves_all_who_queue),
-		WITH_HUB("what was read is given to them share by share",
+		WITH_HUB("a read is delivered to its waiters share by share",
 	                 a_read_is_given_share_by_share),
-		WITH_HUB("a long page waits for its share, a short one does not",
+		WITH_HUB("a long page waits for its share, a short one does "
+	                 "not",
 	                 a_long_page_waits_for_its_share),
-		WITH_HUB("who waits for a long page is answered in the end",
-	                 who_waits_for_a_long_page_is_not_forgotten),
-		WITH_HUB("who joins while a read that starts later is under "
-	                 "way loses nothing",
-	                 a_read_that_starts_later_is_joined_by_nobody),
-		WITH_HUB("who shares a read with one far behind gets nothing "
-	                 "twice",
+		WITH_HUB("every waiter for a long page is answered in the end",
+	                 waiters_for_a_long_page_are_answered),
+		WITH_HUB("a poll does not join a read that starts after its "
+	                 "cursor, and loses nothing",
+	                 no_poll_joins_a_read_that_starts_later),
+		WITH_HUB("sharing a read with a client far behind repeats no "
+	                 "message",
 	                 sharing_a_read_gives_nothing_twice),
-		WITH_HUB("a message that comes during a read is not lost",
+		WITH_HUB("a message that arrives during a read is not lost",
 	                 a_message_during_a_read_is_not_lost),
-		WITH_HUB("what a read saw before the hub did is not given again",
+		WITH_HUB("a message that a read saw before the hub did is not "
+	                 "repeated",
 	                 what_a_read_saw_is_not_given_again),
-		WITH_HUB("what came and was dropped during a read is read again",
+		WITH_HUB("a message that arrived and was evicted during a read "
+	                 "is read again",
 	                 dropped_while_read_it_is_read_again),
-		WITH_HUB("who waits for a read that fails is told",
+		WITH_HUB("waiters for a failed read are told",
 	                 a_failed_read_is_told),
-		WITH_HUB("messages that were removed make a gap for who lacks "
-	                 "them, and no one else",
+		WITH_HUB("removed messages are a gap for clients that lack "
+	                 "them, and for no others",
 	                 removed_messages_make_a_gap),
-		WITH_HUB("a room that was emptied has a gap once",
+		WITH_HUB("an emptied room has a gap once",
 	                 an_emptied_room_has_a_gap_once),
-		WITH_HUB("a gap that the hub has not come to yet is told once",
+		WITH_HUB("a gap that the hub has not reached yet is reported "
+	                 "once",
 	                 a_gap_ahead_of_the_hub_is_told_once),
-		WITH_HUB("a gap is told though the window reaches back to it",
+		WITH_HUB("a gap is reported even if the window reaches back to "
+	                 "it",
 	                 a_room_in_the_window_has_its_gap_too),
-		WITH_HUB("a room's first message that comes while it is read "
-	                 "is its earliest",
+		WITH_HUB("a room's first message that arrives during a read is "
+	                 "its earliest",
 	                 a_first_message_during_a_read_is_the_earliest),
-		WITH_HUB("a room that lost its oldest messages keeps the rest in "
-	                 "the window",
+		WITH_HUB("a room that lost its oldest messages keeps the rest "
+	                 "in the window",
 	                 a_room_that_lost_its_oldest_keeps_the_rest),
-		WITH_HUB("a room that was changed is read anew, up to the change",
+		WITH_HUB("a changed room is read again, up to the change",
 	                 a_changed_room_is_read_anew),
-		WITH_HUB("... also when the hub has forgotten the room since",
+		WITH_HUB("... even if the hub has forgotten the room since",
 	                 a_changed_room_that_was_forgotten_is_read_anew),
 		WITH_HUB("a hole in the middle is a gap for a reader from before it",
 	                 a_hole_in_the_middle_is_a_gap_for_who_was_before_it),
-		WITH_HUB("a parked waiter is told of what was removed before it was "
-	                 "given",
-	                 who_is_parked_is_told_of_what_was_never_given),
-		WITH_HUB("what was removed from the log but is in the window "
-	                 "is given or makes a gap",
+		WITH_HUB("a parked waiter is told of a message removed before "
+	                 "it was delivered",
+	                 parked_waiters_are_told_of_undelivered_messages),
+		WITH_HUB("a message removed from the log but still in the "
+	                 "window is delivered, or is a gap",
 	                 what_left_the_log_but_not_the_window_is_a_gap),
-		WITH_HUB("a page ends at 1000 messages and says if there is more",
+		WITH_HUB("a page ends at 1000 messages and says if there are "
+	                 "more",
 	                 long_pages_end_at_a_thousand),
-		WITH_HUB("a flood reaches those who are parked in pages of 1000",
+		WITH_HUB("a flood reaches parked waiters in pages of 1000",
 	                 a_flood_reaches_parked_ones_in_pages),
-		WITH_HUB("more is told only of what the next poll will get",
+		WITH_HUB("more is true only if the next poll will get messages",
 	                 more_is_told_only_of_what_comes),
-		WITH_HUB("a long page with messages in no log loses none",
+		WITH_HUB("a long page with unsaved messages loses none",
 	                 a_long_page_with_unsaved_ones_loses_none),
-		WITH_HUB("a cursor of another log gets the newest page and a "
-	                 "good cursor",
+		WITH_HUB("a cursor of another log gets the newest page and "
+	                 "reset",
 	                 another_logs_cursor_is_reset),
 		WITH_HUB("a cursor of another log is answered in an empty room "
 	                 "too",
 	                 a_reset_in_an_empty_room_is_answered),
-		WITH_HUB("who is reset while a reset is read gets the next one",
-	                 who_is_reset_while_a_reset_is_read_gets_the_next),
-		WITH_HUB("a cursor ahead of the hub waits for one look at the "
-	                 "log, and is reset if it is ahead of that",
+		WITH_HUB("a reset that is requested during the read for "
+	                 "another one gets the next read",
+	                 a_reset_during_a_reset_gets_the_next_read),
+		WITH_HUB("a cursor ahead of the hub waits for one log check, "
+	                 "and is reset if it is ahead of that",
 	                 a_cursor_ahead_waits_for_one_look),
-		WITH_HUB("a look that was under way does not decide on a cursor",
+		WITH_HUB("a log check that was under way does not decide on a "
+	                 "cursor",
 	                 a_look_under_way_decides_nothing),
-		WITH_HUB("when the log is replaced all who wait are reset",
+		WITH_HUB("when the log is replaced, all waiters are reset",
 	                 a_replaced_log_resets_who_is_parked),
-		WITH_HUB("when a backup is restored those beyond its end are "
-	                 "reset",
+		WITH_HUB("when a backup is restored, waiters beyond its end "
+	                 "are reset",
 	                 a_restored_backup_resets_who_is_ahead),
-		WITH_HUB("a cursor is good up to where a later incarnation began",
+		WITH_HUB("a cursor is valid up to where a later incarnation "
+	                 "began",
 	                 a_cursor_is_good_up_to_the_new_incarnation),
-		WITH_HUB("who is not ahead of a new incarnation does not notice",
-	                 who_is_not_ahead_notices_no_incarnation),
-		WITH_HUB("an incarnation that the hub does not know is decided by "
-	                 "the next look at the log",
+		WITH_HUB("a client that is not ahead of a new incarnation does "
+	                 "not notice it",
+	                 clients_not_ahead_notice_no_incarnation),
+		WITH_HUB("a cursor of an unknown incarnation is decided by the "
+	                 "next log check",
 	                 a_tag_that_the_next_look_brings_is_good),
-		WITH_HUB("a read that saw another log answers nobody",
-	                 a_read_of_another_log_answers_nobody),
+		WITH_HUB("a read that saw another log answers no poll",
+	                 a_read_of_another_log_answers_no_poll),
 		WITH_HUB("a read from before the log was replaced is not used",
 	                 a_read_from_before_a_new_log_is_not_used),
 		WITH_HUB("a read of a new log answers no cursor of the old one",
 	                 a_read_of_a_new_log_answers_no_old_cursor),
-		WITH_HUB("a read of a log that has become shorter answers nobody",
-	                 a_read_of_a_shorter_log_answers_nobody),
-		WITH_HUB("what was not delivered yet goes with its log",
+		WITH_HUB("a read of a log that has become shorter answers no "
+	                 "poll",
+	                 a_read_of_a_shorter_log_answers_no_poll),
+		WITH_HUB("undelivered messages go with their log",
 	                 what_was_not_delivered_goes_with_its_log),
-		WITH_EARLY_HUB("who comes before the log was read waits for it",
-	                       who_comes_early_waits_for_the_log),
-		WITH_EARLY_HUB("nobody waits for a log that can't be read",
-	                       nobody_waits_for_a_log_that_fails),
-		WITH_HUB("who is parked stays while the log can't be read",
-	                 who_is_parked_stays_while_the_log_fails),
-		WITH_HUB("time that runs out gives an empty page and loses "
-	                 "nothing",
+		WITH_EARLY_HUB("a poll before the first log read waits for it",
+	                       an_early_poll_waits_for_the_log),
+		WITH_EARLY_HUB("no poll waits for a log that cannot be read",
+	                       no_poll_waits_for_a_log_that_fails),
+		WITH_HUB("parked waiters stay while the log cannot be read",
+	                 parked_waiters_stay_while_the_log_fails),
+		WITH_HUB("a timeout gives an empty page and loses nothing",
 	                 a_time_out_loses_nothing),
-		WITH_HUB("time that runs out during a read waits for the read",
+		WITH_HUB("a timeout during a read waits for the read",
 	                 a_time_out_during_a_read_waits_for_it),
-		WITH_HUB("time that runs out before a look waits for the look",
+		WITH_HUB("a timeout before a log check waits for the check",
 	                 a_time_out_before_a_look_waits_for_it),
-		WITH_HUB("who has no time at all is answered at once",
+		WITH_HUB("a poll with timeout 0 is answered at once",
 	                 no_time_at_all_is_answered_at_once),
-		WITH_HUB("who is taken out while the log is read is told",
-	                 who_waits_too_long_for_the_log_is_told),
-		WITH_HUB("who has gone is not answered, whatever it waited for",
-	                 who_has_gone_is_not_answered),
-		WITH_HUB("who has gone leaves no user behind in the room",
+		WITH_HUB("a poll that is drained during a log read is told",
+	                 a_poll_drained_during_a_read_is_told),
+		WITH_HUB("a client that has left gets no answer, whatever it "
+	                 "waited for",
+	                 a_client_that_left_is_not_answered),
+		WITH_HUB("a client that has left leaves no reference to its "
+	                 "room",
 	                 a_room_without_users_holds_nothing),
-		WITH_HUB("of idle rooms only so many are kept",
+		WITH_HUB("a limited number of idle rooms is kept",
 	                 idle_rooms_are_forgotten),
-		WITH_HUB("who is sent away has a cursor to come back with",
-	                 who_is_sent_away_can_come_back),
-		WITH_HUB("who is sent away and came with an id has a cursor of "
-	                 "the log",
-	                 who_is_sent_away_with_an_id_gets_a_cursor),
-		WITH_HUB("who is sent away is told when to come back, each at "
-	                 "another time",
-	                 who_is_sent_away_comes_back_in_a_while),
+		WITH_HUB("a drained waiter gets a cursor to come back with",
+	                 a_drained_waiter_can_come_back),
+		WITH_HUB("a drained waiter that came with an id gets a cursor "
+	                 "of the log",
+	                 a_drained_waiter_with_an_id_gets_a_cursor),
+		WITH_HUB("each drained waiter is told its own time to come "
+	                 "back",
+	                 drained_waiters_come_back_spread_out),
 		WITH_HUB("a rendered page is kept no longer than its messages "
-	                 "and those who wait",
+	                 "and its waiters",
 	                 pages_are_kept_no_longer_than_their_messages),
-		WITH_HUB("who asks again at once waits anew",
-	                 who_asks_again_at_once_waits_anew),
-		WITH_HUB("who changes rooms during delivery gets only what is "
-	                 "after the cursor",
-	                 who_changes_rooms_during_delivery_gets_only_news),
-		WITH_HUB("who changes rooms during delivery does not get again "
-	                 "what a read of the log gave",
-	                 who_has_it_from_a_read_does_not_get_it_again),
-		WITH_HUB("in a long disorder every client gets each message "
-	                 "once, in order",
+		WITH_HUB("a client that asks again from its callback waits "
+	                 "again",
+	                 asking_again_at_once_waits_again),
+		WITH_HUB("a client that changes rooms during delivery gets "
+	                 "only messages after its cursor",
+	                 changing_rooms_during_delivery_gets_only_news),
+		WITH_HUB("a client that changes rooms during delivery gets "
+	                 "nothing twice from a log read",
+	                 changing_rooms_repeats_nothing_from_a_read),
+		WITH_HUB("under long random load every client gets each "
+	                 "message once",
 	                 disorder_loses_nothing),
 	};
 

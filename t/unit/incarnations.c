@@ -1,6 +1,6 @@
-/* Tests of what becomes of cursors when a log is restored: the list of its
- * incarnations, the record beside the database, and when a writer that opens it
- * begins a new one. */
+/* Tests of cursors after a log is restored: the list of its incarnations, the
+ * record beside the database, and when a writer that opens it begins a new
+ * incarnation. */
 #include "unit.h"
 
 #include <sqlite3.h>
@@ -67,7 +67,7 @@ static void a_cursor_is_good_up_to_what_was_kept(void **state)
 	incarnations_release(&list);
 }
 
-/* Whoever changes sqlite_sequence by hand makes one that begins before another. */
+/* Changing sqlite_sequence by hand can make one that begins before another. */
 static void any_incarnation_behind_counts(void **state)
 {
 	struct incarnations list = {0};
@@ -155,9 +155,9 @@ static void a_torn_record_is_none(void **state)
 	for (size_t n = 0; n < ACKNOWLEDGED_SIZE; n++) {
 		acknowledged_render(&later, is);
 		expect(!parse(is, n, &read), "the first %zu bytes", n);
-		/* So much of it over the one before. */
+		/* This much of it written over the previous one. */
 		memcpy(is + n, was + n, ACKNOWLEDGED_SIZE - n);
-		/* The last byte is the same in all. */
+		/* The last byte is the same in both. */
 		bool whole = memcmp(is, was, ACKNOWLEDGED_SIZE) == 0 ||
 		             n == ACKNOWLEDGED_SIZE - 1;
 		expect(parse(is, ACKNOWLEDGED_SIZE, &read) == whole,
@@ -202,7 +202,7 @@ static void a_record_is_never_lowered(void **state)
 		{{A, C, 10}, {A, C, 10}, false},
 		{{A, C, 11}, {A, C, 10}, false},
 		{{A, B, 99}, {A, C, 10}, true},
-		/* Somebody has begun another, and we have not heard of it yet. */
+		/* Another writer has begun one, and we have not heard of it yet. */
 		{{A, NOT_THERE, 1}, {A, C, 10}, false},
 		{{NOT_THERE, NOT_THERE, 99}, {A, C, 10}, true},
 	};
@@ -222,7 +222,7 @@ static void a_record_is_never_lowered(void **state)
 	incarnations_release(&list);
 }
 
-/* ---- A log that is opened ---- */
+/* ---- A log is opened ---- */
 
 struct fixture {
 	char *folder, *path, *record_path;
@@ -271,7 +271,7 @@ static void execute_on(const char *path, const char *sql)
 	expect(why == NULL, "%s: %s", sql, why);
 }
 
-/* Appends so many and returns the tag that they got. */
+/* Appends this many and returns the tag that they got. */
 static uint32_t append(struct store *store, int count)
 {
 	uint32_t log = 0;
@@ -290,7 +290,7 @@ static uint32_t append(struct store *store, int count)
 	return log;
 }
 
-/* Ends the writer, so that all is in the database, and begins another. */
+/* Ends the writer, so that everything is in the database, and opens another. */
 static void open_again(struct fixture *f)
 {
 	store_free(f->writer);
@@ -337,7 +337,7 @@ static void copy_file(const char *from, const char *to)
 	buffer_release(&bytes);
 }
 
-/* Writes so many messages, keeps the database as a backup, writes five more.
+/* Writes this many messages, keeps the database as a backup, writes five more.
  * Returns the backup's path, caller frees. */
 static char *make_backup(struct fixture *f, int count)
 {
@@ -386,7 +386,7 @@ static void a_restored_backup_is_noticed(void **state)
 	assert_int_equal(standing_of(f->writer, before, 4), STANDING_GOOD);
 	assert_int_equal(standing_of(f->writer, before, 5), STANDING_PASSED);
 	assert_int_equal(standing_of(f->writer, after, 10), STANDING_GOOD);
-	/* And once. */
+	/* And only once. */
 	open_again(f);
 	assert_int_equal(count_of(f->writer), 2);
 	free(backup);
@@ -452,7 +452,7 @@ static void a_log_without_a_record_begins_anew(void **state)
 		assert_int_equal(count_of(f->writer), 2 + i);
 		assert_int_equal(standing_of(f->writer, before, 3),
 		                 STANDING_GOOD);
-		/* There is one again. */
+		/* The record exists again. */
 		open_again(f);
 		assert_int_equal(count_of(f->writer), 2 + i);
 	}
@@ -499,7 +499,7 @@ static void an_empty_backup_is_noticed(void **state)
 	free(backup);
 }
 
-/* Replaced by rename, under a writer that goes on. */
+/* Replaced by rename, under a running writer. */
 static void a_backup_put_under_a_writer_is_noticed(void **state)
 {
 	struct fixture *f = *state;
@@ -579,7 +579,7 @@ static void no_message_is_lost_for_want_of_a_record(void **state)
 	assert_int_equal(end_of(f->writer).newest, 6);
 	open_again(f);
 	append(f->writer, 1);
-	/* Each start would begin another. */
+	/* Each start would begin another one. */
 	assert_int_equal(count_of(f->writer), 1);
 	assert_int_equal(rmdir(f->record_path), 0);
 	append(f->writer, 1);
@@ -611,7 +611,7 @@ static void the_operator_begins_one_where_nobody_writes(void **state)
 	assert_int_equal(standing_of(f->writer, before, 4), STANDING_PASSED);
 }
 
-/* Also one whose record was removed meanwhile. */
+/* Even one whose record was removed meanwhile. */
 static void a_writer_is_seen_when_its_record_has_gone(void **state)
 {
 	struct fixture *f = *state;
@@ -710,7 +710,7 @@ static void an_old_database_keeps_its_messages_and_cursors(void **state)
 	                           &contents, &page));
 	assert_text(buffer_text(&contents), "one two three x ");
 	buffer_release(&contents);
-	/* Nobody knows how far it was acknowledged. */
+	/* It is unknown how far the log was acknowledged. */
 	assert_int_equal(count_of(f->writer), 2);
 	assert_int_equal(standing_of(f->writer, 0x5f3a9c01, 3), STANDING_GOOD);
 	assert_int_equal(standing_of(f->writer, 0x5f3a9c01, 4), STANDING_PASSED);
@@ -724,54 +724,57 @@ static void an_old_database_keeps_its_messages_and_cursors(void **state)
 int run_incarnations(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST("a cursor is good up to where the incarnations behind it "
-	             "began",
+		TEST("a cursor is valid up to where the later incarnations "
+	             "begin",
 	             a_cursor_is_good_up_to_what_was_kept),
-		TEST("any incarnation behind counts, in whatever order they "
+		TEST("any later incarnation counts, in whatever order they "
 	             "began",
 	             any_incarnation_behind_counts),
-		TEST("an id alone is good in any log",
+		TEST("an id alone is valid in any log",
 	             an_id_alone_is_good_in_any_log),
-		TEST("a copy of the list is its own", a_copy_is_its_own),
-		TEST("a record comes back as it was written",
+		TEST("a copy of the list is independent", a_copy_is_its_own),
+		TEST("a record survives the round trip",
 	             a_record_comes_back_as_it_was),
-		TEST("a torn record is none", a_torn_record_is_none),
-		TEST("a record is in the log that has what it says",
+		TEST("a torn record is ignored", a_torn_record_is_none),
+		TEST("a record belongs to the log that has its incarnations",
 	             a_record_is_in_a_log_that_has_it),
 		TEST("a record is never lowered", a_record_is_never_lowered),
-		WITH_LOG("a log that is opened anew goes on as it is",
+		WITH_LOG("a log that is reopened continues unchanged",
 	                 a_start_begins_nothing),
 		WITH_LOG("a restored backup begins an incarnation",
 	                 a_restored_backup_is_noticed),
-		WITH_LOG("a backup that is restored twice begins another",
+		WITH_LOG("a backup that is restored twice begins another "
+	                 "incarnation",
 	                 a_backup_restored_twice_is_noticed_twice),
-		WITH_LOG("an original that is put back begins one, and keeps "
-	                 "its cursors",
+		WITH_LOG("an original that is put back begins an incarnation, "
+	                 "and keeps its cursors",
 	                 an_original_put_back_is_noticed),
-		WITH_LOG("a log without a record begins one, once, and keeps "
-	                 "its cursors",
+		WITH_LOG("a log without a record begins one incarnation, once, "
+	                 "and keeps its cursors",
 	                 a_log_without_a_record_begins_anew),
-		WITH_LOG("an empty log without a record begins none",
+		WITH_LOG("an empty log without a record begins no incarnation",
 	                 an_empty_log_begins_once),
-		WITH_LOG("a record of another log is none",
+		WITH_LOG("a record of another log is ignored",
 	                 a_record_of_another_log_is_none),
 		WITH_LOG("an empty backup is noticed", an_empty_backup_is_noticed),
-		WITH_LOG("a backup that is put under a writer is noticed",
+		WITH_LOG("a backup put in place under a writer is noticed",
 	                 a_backup_put_under_a_writer_is_noticed),
-		WITH_LOG("a writer knows at once what another has begun",
+		WITH_LOG("a writer notices at once an incarnation that another "
+	                 "began",
 	                 what_another_begins_is_known_at_once),
-		WITH_LOG("two writers keep one record",
+		WITH_LOG("two writers share one record",
 	                 two_writers_keep_one_record),
-		WITH_LOG("a record that was removed is made again, for the "
-	                 "group too",
+		WITH_LOG("a removed record is created again, for the group too",
 	                 a_record_that_is_removed_is_made_again),
-		WITH_LOG("no message is lost for want of a record",
+		WITH_LOG("a missing record loses no message",
 	                 no_message_is_lost_for_want_of_a_record),
-		WITH_LOG("the operator begins one where nobody writes",
+		WITH_LOG("the operator may begin an incarnation while nothing "
+	                 "writes",
 	                 the_operator_begins_one_where_nobody_writes),
-		WITH_LOG("a writer is seen when its record was removed",
+		WITH_LOG("a writer is noticed even if its record was removed",
 	                 a_writer_is_seen_when_its_record_has_gone),
-		WITH_LOG("the operator begins none where there is no log",
+		WITH_LOG("the operator cannot begin an incarnation without a "
+	                 "log",
 	                 none_begins_where_there_is_no_log),
 		WITH_LOG("the oldest incarnations are forgotten beyond a limit",
 	                 the_oldest_are_forgotten_in_the_end),

@@ -220,7 +220,7 @@ static void a_member_comes_once(void **state)
 	(void)state;
 	for (int i = 0; i < 1000; i++)
 		buffer_printf(&json, "%s\"%03d\":{\"a\":[{\"a\":1}]}",
-		              i > 0 ? "," : "{", i * 7 % 1000);
+	                      i > 0 ? "," : "{", i * 7 % 1000);
 	size_t size = json.size;
 	for (int i = 0; i <= 1000; i++) {
 		json.size = size;
@@ -282,19 +282,21 @@ int run_json_reader(void)
 	static const struct CMUnitTest tests[] = {
 		TEST("a JSON text is read token by token", texts_are_read),
 		TEST("strings are decoded", strings_are_decoded),
-		TEST("a fault is found where it is, and not before",
+		TEST("an error is found where it is, and not before",
 	             faults_are_found_where_they_are),
-		TEST("nesting, U+0000 and what is not UTF-8 are faults of their own",
+		TEST("too deep nesting, U+0000 and invalid UTF-8 are errors of "
+	             "their own",
 	             what_is_json_but_not_for_us_is_a_fault_of_its_own),
-		TEST("members of an object are found by their names",
+		TEST("members of an object are found by name",
 	             members_are_found_by_name),
-		TEST("items of an array come one after the other",
+		TEST("items of an array come in order",
 	             items_come_one_after_the_other),
-		TEST("a member that comes twice is found among a thousand",
+		TEST("a repeated member is found among a thousand",
 	             a_member_comes_once),
 		TEST("a number has a whole part", a_number_has_a_whole_part),
-		TEST("a value is rendered in its order, its numbers as they were",
-	             a_value_is_rendered_without_white_space),
+		TEST("a value is rendered in its order, with its numbers "
+	             "unchanged",
+		     a_value_is_rendered_without_white_space),
 	};
 
 	return cmocka_run_group_tests_name("json reader", tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* Tests of what counts users and says who they are: longroom-history's token
- * buckets, longroom-pushd's users and heads of requests. */
+/* Tests of what counts and identifies users: longroom-history's token buckets,
+ * longroom-pushd's users and heads of requests. */
 #include "unit.h"
 
 #include <stdio.h>
@@ -70,8 +70,8 @@ static void names_have_buckets_of_their_own(void **state)
 	buckets_free(buckets);
 }
 
-/* Whose bucket is in use keeps it while names without end come by. */
-static void many_names_put_out_no_busy_one(void **state)
+/* A bucket in use stays while names without end come by. */
+static void many_names_evict_no_bucket_in_use(void **state)
 {
 	struct buckets *buckets = buckets_new();
 	char name[32];
@@ -106,7 +106,7 @@ static void users_are_found_again(void **state)
 	assert_int_equal(users.idle_count, 0);
 	users_unref(&users, ann);
 	assert_int_equal(users.idle_count, 1);
-	/* Back before he is forgotten. */
+	/* Back before it is forgotten. */
 	assert_ptr_equal(users_ref(&users, text_of("ann")), ann);
 	assert_int_equal(users.idle_count, 0);
 	users_unref(&users, ann);
@@ -129,7 +129,7 @@ static void idle_users_are_forgotten(void **state)
 		users_unref(&users, users_ref(&users, text_of(name)));
 		assert_true(users.idle_count <= USERS_IDLE_MAX);
 	}
-	/* Not who is held. */
+	/* Not a referenced user. */
 	struct user *again = users_ref(&users, text_of("ann"));
 	assert_ptr_equal(again, ann);
 	assert_int_equal(again->polls, 1);
@@ -148,7 +148,7 @@ static void add_header(struct request_head *head, const char *name,
 		request_head_add_name(
 			head, (struct text){name + i,
 	                                    strnlen(name + i, piece)});
-	/* An empty value comes as an empty piece. */
+	/* An empty value is an empty piece. */
 	if (value[0] == '\0')
 		request_head_add_value(head, text_of(""));
 	for (size_t i = 0; i < strlen(value); i += piece)
@@ -187,7 +187,7 @@ static void a_head_is_read_in_pieces(void **state)
 	buffer_release(&head.bytes);
 }
 
-static void a_header_that_is_given_twice_is_told(void **state)
+static void a_duplicate_header_is_reported(void **state)
 {
 	struct request_head head = {0};
 
@@ -207,22 +207,23 @@ static void a_header_that_is_given_twice_is_told(void **state)
 int run_limits(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST("a bucket has its burst, and fills again",
+		TEST("a bucket has its burst, and refills",
 	             a_bucket_has_its_burst_and_fills),
-		TEST("a bucket without a limit has always one",
+		TEST("a bucket without a limit always has a token",
 	             a_bucket_without_a_limit_has_always_one),
 		TEST("each name has a bucket of its own",
 	             names_have_buckets_of_their_own),
-		TEST("many names put out no bucket that is in use",
-	             many_names_put_out_no_busy_one),
-		TEST("a user is found again while he is held, and a while after",
+		TEST("many names evict no bucket in use",
+	             many_names_evict_no_bucket_in_use),
+		TEST("a user is found again while referenced, and for a while "
+	             "after",
 	             users_are_found_again),
-		TEST("users that nobody holds are forgotten in the end",
+		TEST("unreferenced users are forgotten in the end",
 	             idle_users_are_forgotten),
-		TEST("the head of a request is read in any pieces",
+		TEST("the head of a request is parsed in pieces of any size",
 	             a_head_is_read_in_pieces),
-		TEST("a header that matters and is given twice is told",
-	             a_header_that_is_given_twice_is_told),
+		TEST("a duplicate of a significant header is reported",
+	             a_duplicate_header_is_reported),
 	};
 
 	return cmocka_run_group_tests_name("limits", tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* Runs the tests of the modules that need no program around them, and says in
- * TAP how they end: `unit` all of them, `unit GROUP...` some. Every group is a
+/* Runs the tests of the modules that need no running program, and prints their
+ * results in TAP: `unit` all of them, `unit GROUP...` some. Every group is a
  * TAP stream of its own; t/unit.t makes one of them. */
 #include "unit.h"
 
@@ -50,7 +50,7 @@ int main(int argc, char **argv)
 {
 	int failed = 0;
 
-	/* What was said must be out should a test end the process. */
+	/* Output must be flushed in case a test ends the process. */
 	setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	if (argc < 2)

@@ -1,5 +1,5 @@
-/* Tests of patterns for names of rooms: what they match, beside fnmatch(3), and
- * what they may not be. */
+/* Tests of patterns for room names: what they match, beside fnmatch(3), and
+ * which are refused. */
 #include "unit.h"
 
 #include <fnmatch.h>
@@ -113,13 +113,14 @@ static void so_much_may_be_in_a_pattern(void **state)
 int run_patterns(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST("names match patterns as is said", names_match_as_is_said),
-		TEST("patterns match as fnmatch has it",
+		TEST("names match patterns as documented",
+	             names_match_as_is_said),
+		TEST("patterns match as fnmatch(3) does",
 	             they_match_as_fnmatch_has_it),
 		TEST("the longest names match to their ends",
 	             the_longest_names_match_to_their_ends),
-		TEST("a pattern has at most 64 bytes and 8 stars, those side by "
-	             "side being one",
+		TEST("a pattern has at most 64 bytes and 8 stars, consecutive "
+	             "stars counting as one",
 	             so_much_may_be_in_a_pattern),
 	};
 

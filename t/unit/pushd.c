@@ -1,4 +1,4 @@
-/* Tests of how a poll's target is read. */
+/* Tests of how a poll's target is parsed. */
 #include "unit.h"
 
 #include "poll_request.h"
@@ -144,12 +144,12 @@ static void a_cursor_of_ten_kilobytes_is_refused(void **state)
 int run_pushd(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST("a poll without parameters waits 25 s from now on",
+		TEST("a poll without parameters waits 25 s from now",
 	             a_poll_alone_waits_from_now),
-		TEST("after takes a cursor, an id or now",
+		TEST("after accepts a cursor, an id or now",
 	             after_says_where_from),
 		TEST("timeout takes 0 to 55 seconds", timeout_says_how_long),
-		TEST("what is wrong with a poll is told by the problem's type",
+		TEST("an invalid poll is reported by the problem's type",
 	             what_is_wrong_is_told),
 		TEST("a cursor of ten kilobytes is refused",
 	             a_cursor_of_ten_kilobytes_is_refused),

@@ -1,4 +1,4 @@
-/* Tests of what clients get to read: messages and pages as JSON. */
+/* Tests of what clients read: messages and pages as JSON. */
 #include "unit.h"
 
 #include <inttypes.h>
@@ -23,7 +23,7 @@ static struct message plain_message(void)
 	};
 }
 
-/* Caller puts. */
+/* Caller unrefs. */
 static json_object *render(const struct message *m)
 {
 	struct buffer b = {0};
@@ -177,7 +177,7 @@ static void times_stay_within_four_digit_years(void **state)
 
 /* ---- Pages ---- */
 
-/* A page of so many messages. Caller puts. */
+/* A page of this many messages. Caller unrefs. */
 static json_object *render_page(int64_t count, const struct page_end *end)
 {
 	struct room_name room = room_named("room_26");
@@ -284,17 +284,17 @@ int run_render(void)
 	static const struct CMUnitTest tests[] = {
 		TEST("a message is rendered as PROTOCOL shows it",
 	             a_message_is_as_documented),
-		TEST("a message that is in no log has no id and says so",
+		TEST("an unsaved message has no id and says so",
 	             a_message_in_no_log_says_so),
-		TEST("a client_id is rendered when there is one",
+		TEST("a client_id is rendered if there is one",
 	             a_client_id_is_there_when_given),
-		TEST("every byte of ASCII survives the way through JSON",
+		TEST("every ASCII byte survives the round trip through JSON",
 	             every_byte_of_ascii_survives),
 		TEST("no control character comes out unescaped",
 	             no_control_character_comes_out_raw),
 		TEST("each byte that is not UTF-8 becomes U+FFFD",
 	             bytes_that_are_not_utf8_are_replaced),
-		TEST("a text that is missing is rendered as an empty one",
+		TEST("a missing text is rendered as an empty one",
 	             texts_may_be_missing),
 		TEST("times are UTC in milliseconds, with years of four digits",
 	             times_stay_within_four_digit_years),
@@ -303,7 +303,7 @@ int run_render(void)
 	             an_empty_page_is_as_documented),
 		TEST("the earliest message of an empty room is null",
 	             a_room_without_messages_has_no_earliest),
-		TEST("more is always told, gap and reset only when true",
+		TEST("more is always present, gap and reset only when true",
 	             flags_are_there_when_true),
 	};
 

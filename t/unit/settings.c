@@ -1,5 +1,5 @@
-/* Tests of the settings: what a file and -o may say, and what is said when they
- * may not. */
+/* Tests of the settings: what a file and -o may contain, and the errors when
+ * they are wrong. */
 #include "unit.h"
 
 #include <stdio.h>
@@ -407,14 +407,14 @@ static void a_folder_is_no_file_of_settings(void **state)
 	assert_true(has_words(place, place->folder) && is_one_line(place));
 }
 
-/* ---- What can't stand together ---- */
+/* ---- Contradictions ---- */
 
 static bool stands(struct place *place)
 {
 	return settings_check(&place->settings, &place->error);
 }
 
-static void without_a_word_nginx_says_who_is_there(void **state)
+static void the_default_mode_is_nginx(void **state)
 {
 	struct place *place = *state;
 
@@ -544,7 +544,7 @@ static void what_is_no_address_is_refused(void **state)
 #define IN_PLACE(title, function)                                              \
 	TEST_WITH(title, function, set_up, tear_down, NULL)
 
-/* ---- Read again ---- */
+/* ---- Reload ---- */
 
 static void what_a_start_decides_is_kept(void **state)
 {
@@ -580,49 +580,52 @@ static void what_a_start_decides_is_kept(void **state)
 int run_settings(void)
 {
 	static const struct CMUnitTest tests[] = {
-		IN_PLACE("the defaults are those of the manual",
+		IN_PLACE("the defaults are as documented",
 	                 defaults_are_those_of_the_manual),
 		IN_PLACE("a file sets values of every kind",
 	                 a_file_sets_every_kind),
-		IN_PLACE("sizes, times and choices are read with their units "
-	                 "and limits",
+		IN_PLACE("sizes, durations and choices are read with their "
+	                 "units and limits",
 	                 numbers_take_their_units),
 		IN_PLACE("the words of a list add up, and replace the default",
 	                 lists_add_up),
 		IN_PLACE("ephemeral rooms are names or patterns",
 	                 ephemeral_rooms_are_patterns),
-		IN_PLACE("-o wins over the file, whichever comes first",
+		IN_PLACE("-o takes precedence over the file, whichever is read "
+	                 "first",
 	                 the_command_line_wins_over_the_file),
-		IN_PLACE("of two -o the last wins",
+		IN_PLACE("the last of two -o takes precedence",
 	                 the_last_of_two_on_the_command_line_wins),
 		IN_PLACE("a value may have dots and equals signs",
 	                 a_value_may_have_dots_and_equals_signs),
-		IN_PLACE("what is no assignment, or to no setting, is refused "
-	                 "after -o",
+		IN_PLACE("a line that is not an assignment, or names no "
+	                 "setting, is refused",
 	                 what_is_no_assignment_is_refused),
 		IN_PLACE("an error in a file names the file and the line",
 	                 errors_name_file_and_line),
-		IN_PLACE("of two errors the first is told, with its own line",
+		IN_PLACE("the first of two errors is reported, with its own "
+	                 "line",
 	                 of_two_errors_the_first_is_told),
 		IN_PLACE("a line that is too long is refused, not cut",
 	                 lines_that_are_too_long_are_refused),
-		IN_PLACE("a file that is not there is an error",
+		IN_PLACE("a missing file is an error",
 	                 a_file_that_is_away_is_an_error),
-		IN_PLACE("a folder is no file of settings",
+		IN_PLACE("a folder is not a settings file",
 	                 a_folder_is_no_file_of_settings),
-		IN_PLACE("without a word, nginx says who is there",
-	                 without_a_word_nginx_says_who_is_there),
+		IN_PLACE("auth.mode is nginx by default",
+	                 the_default_mode_is_nginx),
 		IN_PLACE("tokens need keys", tokens_need_keys),
 		IN_PLACE("origins are as browsers write them",
 	                 origins_are_as_browsers_write_them),
-		IN_PLACE("with auth.mode = open only this machine may connect",
+		IN_PLACE("with auth.mode = open only loopback addresses are "
+	                 "allowed",
 	                 open_mode_listens_on_this_machine_alone),
 		IN_PLACE("every address of a list is checked",
 	                 every_address_of_a_list_is_checked),
-		IN_PLACE("what is no address to listen on is refused",
+		IN_PLACE("an invalid listening address is refused",
 	                 what_is_no_address_is_refused),
-		IN_PLACE("of settings that are read again those of the start "
-	                 "are kept, and told",
+		IN_PLACE("reloaded settings keep the values of the start, and "
+	                 "report it",
 	                 what_a_start_decides_is_kept),
 	};
 

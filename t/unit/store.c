@@ -1,6 +1,6 @@
-/* Tests of the log. The first table is what every back-end has to do, and knows
- * it by its URL alone; the second is about SQLite's file. A back-end to come
- * gets a row in `backends` and runs the first. */
+/* Tests of the log. The first table is what every back-end must do, and knows it
+ * by its URL alone; the second is about SQLite's file. A future back-end gets a
+ * row in `backends` and runs the first. */
 #include "unit.h"
 
 #include <pthread.h>
@@ -26,7 +26,7 @@ struct backend {
 	const char *name;
 	/* Sets settings.store.url to a store of the fixture's own. */
 	void (*choose_url)(struct fixture *f);
-	/* Runs SQL on the store as somebody else's program does. */
+	/* Runs SQL on the store as another program does. */
 	void (*execute)(struct fixture *f, const char *sql);
 };
 
@@ -35,7 +35,7 @@ struct fixture {
 	char *folder, *path;
 	struct settings settings;
 	struct store *writer, *reader;
-	/* What the last read gave. */
+	/* The result of the last read. */
 	struct buffer ids; /* "1 2 3 " */
 	struct buffer rooms, contents;
 	int64_t visits;
@@ -637,8 +637,8 @@ static void the_tail_is_as_long_as_asked(void **state)
 	assert_in_range(some, 1, 98);
 	assert_done(f, store_find_tail(f->reader, 2000, &more));
 	assert_true(more < some);
-	/* What is asked for is what a read of the log of as many bytes gives,
-	 * or one message less. */
+	/* A tail of this many bytes is what a read of the log of as many bytes
+	 * gives, or one message less. */
 	read_log(f, some, 1000, 1000);
 	assert_true(f->visits >= 100 - some - 1 && f->visits <= 100 - some);
 }
@@ -703,7 +703,7 @@ static void the_states_of_many_rooms_come_together(void **state)
 		assert_int_equal(states[i].earliest + states[i].pruned, 0);
 }
 
-/* What a reader that comes from below what was removed is told, page by page. */
+/* What a reader from before the removed messages is told, page by page. */
 static void a_page_tells_what_was_removed_up_to_its_end(void **state)
 {
 	static const struct {
@@ -760,7 +760,7 @@ static void changed_rooms_are_told(void **state)
 	assert_false(changes[0].edited);
 	assert_string_equal(changes[1].room.string, "lobby");
 	assert_true(changes[1].edited);
-	/* One by one; a later change of the first makes it the last. */
+	/* One by one; a later change of the first one makes it the last. */
 	f->backend->execute(f, "DELETE FROM messages WHERE id = 6");
 	assert_int_equal(read_changes(f, since, 1, changes, &upto), 1);
 	assert_string_equal(changes[0].room.string, "lobby");
@@ -787,7 +787,7 @@ static void changes_are_counted(void **state)
 	after = log_end_of(f, f->reader).changes;
 	f->backend->execute(f, "UPDATE messages SET content = 'y' WHERE id = 5");
 	assert_true(log_end_of(f, f->reader).changes > after);
-	/* A read of the log tells it as of its own moment. */
+	/* A read of the log reports it as of its own snapshot. */
 	assert_int_equal(read_log(f, 0, 1, ENOUGH).end.changes,
 	                 log_end_of(f, f->reader).changes);
 	assert_int_equal(read_range(f, "room_1", NEWEST(1)).end.changes,
@@ -901,7 +901,7 @@ static void a_reader_cannot_write(void **state)
 	assert_int_equal(log_end_of(f, f->reader).newest, 0);
 }
 
-static void somebody_elses_database_is_left_alone(void **state)
+static void a_foreign_database_is_left_alone(void **state)
 {
 	struct fixture *f = *state;
 
@@ -1030,7 +1030,7 @@ static void side_files_of_a_removed_database_are_not_taken(void **state)
 	assert_int_equal(read_range(f, "room_1", NEWEST(10)).count, 1);
 }
 
-/* A program as it stood when it was killed: its messages are in the -wal. */
+/* The state of a killed program: its messages are in the -wal. */
 static void copy_database(const struct fixture *from, const struct fixture *to)
 {
 	static const char *const names[] = {"longroom.db-wal", "longroom.db"};
@@ -1055,8 +1055,8 @@ static void *connect_writer(void *context)
 	return store_connect(f->writer) ? f : NULL;
 }
 
-/* Whether somebody waits for a lock of this process; false also where the system
- * does not tell. */
+/* Whether a thread waits for a lock of this process; false also where the
+ * system does not tell. */
 static bool waits_for_lock(void)
 {
 	char waiting[64];
@@ -1073,7 +1073,7 @@ static bool waits_for_lock(void)
 	return waits;
 }
 
-/* Waits until the other thread has come to the lock, or can't be seen to. */
+/* Waits until the other thread has reached the lock, or cannot be seen to. */
 static void wait_for_lock_of(const struct fixture *f)
 {
 	static const struct timespec moment = {0, 1000000};
@@ -1084,7 +1084,7 @@ static void wait_for_lock_of(const struct fixture *f)
 		nanosleep(&moment, NULL);
 }
 
-static void two_who_create_at_once_share_a_database(void **state)
+static void two_creators_at_once_share_a_database(void **state)
 {
 	struct fixture *f = *state, *first;
 	void *other = (void *)&sqlite, *connected;
@@ -1228,7 +1228,7 @@ static void a_failed_batch_leaves_nothing(void **state)
 	assert_int_equal(append(f, "room_1", "c"), 1);
 }
 
-/* A room that comes to be by it is not there after that, and no id is used up. */
+/* A room created by it is gone after that, and no id is used up. */
 static void a_refused_message_leaves_nothing(void **state)
 {
 	static const char *const raises[] = {"ABORT", "FAIL", "ROLLBACK"};
@@ -1295,56 +1295,58 @@ static void room_ids_are_numbers_or_negative(void **state)
 
 static const struct CMUnitTest tests_of_all[] = {
 	WITH_STORE("a new log is empty", a_new_log_is_empty),
-	WITH_STORE("ids ascend over all rooms", ids_ascend_over_all_rooms),
-	WITH_STORE("a batch gets its ids in its order",
-                   a_batch_gets_ids_in_its_order),
-	WITH_STORE("every field of a message is kept", every_field_is_kept),
-	WITH_STORE("no client_id stays none, and is never repeated",
-                   no_client_id_stays_none),
-	WITH_STORE("numbered rooms reach up to the largest number",
-                   room_numbers_reach_their_limit),
-	WITH_STORE("no room is taken for another", a_room_is_no_other),
-	WITH_STORE("a sender's client_id that repeats gives the first id, or a "
-                   "conflict",
-                   a_repeated_client_id_gives_the_first_id),
-	WITH_STORE("a client_id counts within its room",
-                   a_client_id_counts_within_its_room),
-	WITH_STORE("a client_id that repeats within one batch is found there",
-                   a_client_id_may_repeat_within_a_batch),
-	WITH_STORE("pages are read in each direction and say if there is more",
-                   pages_are_read_in_each_direction),
-	WITH_STORE("a page is cut alike by bytes in each direction",
+	WITH_STORE("ids ascend across all rooms", ids_ascend_over_all_rooms),
+	WITH_STORE("a batch gets ids in its own order",
+	           a_batch_gets_ids_in_its_order),
+	WITH_STORE("every field of a message is stored", every_field_is_kept),
+	WITH_STORE("a missing client_id stays missing, and is never repeated",
+	           no_client_id_stays_none),
+	WITH_STORE("numbered rooms go up to the largest number",
+	           room_numbers_reach_their_limit),
+	WITH_STORE("no room is mistaken for another", a_room_is_no_other),
+	WITH_STORE("a sender's repeated client_id gives the first id, or a "
+	           "conflict",
+	           a_repeated_client_id_gives_the_first_id),
+	WITH_STORE("a client_id is scoped to its room",
+	           a_client_id_counts_within_its_room),
+	WITH_STORE("a client_id repeated within one batch is found there",
+	           a_client_id_may_repeat_within_a_batch),
+	WITH_STORE("pages are read in both directions and say if there are "
+	           "more",
+	           pages_are_read_in_each_direction),
+	WITH_STORE("bytes cut a page alike in both directions",
 	           bytes_cut_a_page_alike_in_each_direction),
-	WITH_STORE("a page says where it begins and ends",
-                   a_page_says_where_it_begins_and_ends),
+	WITH_STORE("a page has its first and last position",
+	           a_page_says_where_it_begins_and_ends),
 	WITH_STORE("a room that does not exist is empty",
                    an_unknown_room_is_empty),
-	WITH_STORE("one message is found in its own room only",
-                   one_message_is_found_in_its_room),
-	WITH_STORE("the log is read within limits, and says up to where",
-                   the_log_is_read_within_limits),
-	WITH_STORE("the log is read to its end by reads of any size",
-                   the_log_is_read_to_its_end_by_any_limit),
-	WITH_STORE("no id comes twice, even if its message was removed",
-                   the_end_counts_what_was_removed),
-	WITH_STORE("the tail of the log is about as long as asked",
-                   the_tail_is_as_long_as_asked),
-	WITH_STORE("the log's end is seen by all, by its writer too",
-                   the_end_is_seen_by_all),
-	WITH_STORE("messages that somebody removed leave a mark in their room",
-                   removed_messages_leave_a_mark),
-	WITH_STORE("where many rooms begin is read as of one moment",
+	WITH_STORE("a single message is found in its own room only",
+	           one_message_is_found_in_its_room),
+	WITH_STORE("the log is read within limits, up to a reported position",
+	           the_log_is_read_within_limits),
+	WITH_STORE("the log is read to its end with reads of any size",
+	           the_log_is_read_to_its_end_by_any_limit),
+	WITH_STORE("no id is used twice, even if its message was removed",
+	           the_end_counts_what_was_removed),
+	WITH_STORE("the tail of the log is about as long as requested",
+	           the_tail_is_as_long_as_asked),
+	WITH_STORE("the end of the log is visible to every connection",
+	           the_end_is_seen_by_all),
+	WITH_STORE("removed messages leave a mark in their room",
+	           removed_messages_leave_a_mark),
+	WITH_STORE("the beginnings of many rooms are read in one snapshot",
 	           the_states_of_many_rooms_come_together),
-	WITH_STORE("a page tells what was removed up to its end",
+	WITH_STORE("a page reports removals up to its end",
 	           a_page_tells_what_was_removed_up_to_its_end),
-	WITH_STORE("rooms that others have changed are told in order",
+	WITH_STORE("rooms changed by others are reported in order",
 	           changed_rooms_are_told),
-	WITH_STORE("the log's end says when messages were removed or changed",
-                   changes_are_counted),
-	WITH_STORE("messages that somebody else inserted are read",
-                   rows_of_others_are_read),
-	WITH_STORE("rooms that nobody can ask for are passed over",
-                   rooms_that_nobody_can_ask_for_are_passed_over),
+	WITH_STORE("the end of the log changes when messages are removed or "
+	           "changed",
+	           changes_are_counted),
+	WITH_STORE("messages inserted by others are read",
+	           rows_of_others_are_read),
+	WITH_STORE("rooms with invalid names are skipped",
+	           rooms_that_nobody_can_ask_for_are_passed_over),
 };
 
 /* Runs the first table with each back-end. */
@@ -1366,44 +1368,44 @@ static int run_tests_of_all(void)
 int run_store(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST("a URL that is no store's is refused",
+		TEST("a URL of no known store is refused",
 	             what_is_no_store_is_refused),
 		WITH_SQLITE("a reader waits until there is a database",
 	                    a_reader_waits_for_the_database),
-		WITH_SQLITE("a reader can't write", a_reader_cannot_write),
-		WITH_SQLITE("somebody else's database is refused and left alone",
-	                    somebody_elses_database_is_left_alone),
-		WITH_SQLITE("somebody else's database that is refused keeps "
-	                    "every byte",
+		WITH_SQLITE("a reader cannot write", a_reader_cannot_write),
+		WITH_SQLITE("a foreign database is refused and left alone",
+	                    a_foreign_database_is_left_alone),
+		WITH_SQLITE("a foreign database that is refused keeps every "
+	                    "byte",
 	                    a_foreign_database_keeps_every_byte),
-		WITH_SQLITE("a file that is no database is refused",
+		WITH_SQLITE("a file that is not a database is refused",
 	                    a_file_that_is_no_database_is_left_alone),
 		WITH_SQLITE("a database of a newer version is refused",
 	                    a_newer_version_is_refused),
-		WITH_SQLITE("a database that is opened anew is the same log",
+		WITH_SQLITE("a reopened database is the same log",
 	                    the_database_keeps_its_log_when_opened_anew),
-		WITH_SQLITE("a database that was removed is made anew, as "
-	                    "another log",
+		WITH_SQLITE("a removed database is created again, as another "
+	                    "log",
 	                    a_removed_database_is_made_anew),
-		WITH_SQLITE("side files of a removed database are not taken",
+		WITH_SQLITE("side files of a removed database are not used",
 	                    side_files_of_a_removed_database_are_not_taken),
-		WITH_SQLITE("a process that finds no database takes the one that "
-	                    "another made meanwhile, with its side files",
-	                    two_who_create_at_once_share_a_database),
-		WITH_SQLITE("several processes that make a database at once lose "
-	                    "nothing of what they saved",
+		WITH_SQLITE("a process that finds no database uses the one that "
+	                    "another created meanwhile, with its side files",
+	                    two_creators_at_once_share_a_database),
+		WITH_SQLITE("several processes that create a database at once "
+	                    "lose no saved message",
 	                    of_what_creators_save_nothing_is_lost),
-		WITH_SQLITE("a database that was replaced is noticed at once",
+		WITH_SQLITE("a replaced database is noticed at once",
 	                    a_replaced_database_is_noticed),
-		WITH_SQLITE("a database that somebody locks fails, and then "
-	                    "works again",
+		WITH_SQLITE("saving fails while the database is locked, and "
+	                    "then works again",
 	                    a_locked_database_fails_and_recovers),
-		WITH_SQLITE("of a batch that fails nothing is left",
+		WITH_SQLITE("nothing is left of a failed batch",
 	                    a_failed_batch_leaves_nothing),
-		WITH_SQLITE("a message that is refused takes no other along and "
-	                    "leaves nothing",
+		WITH_SQLITE("a refused message affects no other and leaves no "
+	                    "trace",
 	                    a_refused_message_leaves_nothing),
-		WITH_SQLITE("a numbered room's id is its number, others' are "
+		WITH_SQLITE("a numbered room's id is its number, other ids are "
 	                    "negative",
 	                    room_ids_are_numbers_or_negative),
 	};

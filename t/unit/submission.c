@@ -1,4 +1,4 @@
-/* Tests of what a POST may say (PROTOCOL section 4). */
+/* Tests of what a POST may contain (PROTOCOL section 4). */
 #include "unit.h"
 
 #include <stdio.h>
@@ -15,7 +15,7 @@
 
 enum { CONTENT_LIMIT = 16384 };
 
-/* A request and what is to become of it. A field that is NULL is not given. */
+/* A request and its expected result. A field that is NULL is not given. */
 struct row {
 	const char *type, *body;
 	enum problem_type problem;
@@ -234,7 +234,7 @@ static void members_that_are_unknown_or_no_strings_are_refused(void **state)
 			JSON, bodies[i], PROBLEM_BAD_PARAMETER, {0}});
 }
 
-/* An object with arrays in it, so many levels in all. */
+/* An object with arrays in it, this many levels in all. */
 static enum problem_type read_nested(int levels)
 {
 	struct submission submission;
@@ -262,8 +262,8 @@ static void nested_json_is_refused(void **state)
 	assert_int_equal(read_nested(30000), PROBLEM_BAD_PARAMETER);
 }
 
-/* What is behind the first thing that can't be is not looked at: it would be
- * answered with another problem. */
+/* Nothing behind the first error is looked at: it would be answered with
+ * another problem. */
 static void json_is_refused_at_the_first_thing_that_can_not_be(void **state)
 {
 	static const char *const bodies[] = {
@@ -536,21 +536,23 @@ static void an_idempotency_key_is_a_client_id(void **state)
 int run_submission(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST("a JSON object is read, and what it lacks is filled in",
+		TEST("a JSON object is read, and missing members get their "
+	             "defaults",
 	             json_is_read),
 		TEST("an unpaired surrogate escape becomes U+FFFD",
 	             unpaired_surrogates_are_replaced),
-		TEST("what is not one JSON object is refused",
+		TEST("a body that is not one JSON object is refused",
 	             what_is_no_json_object_is_refused),
 		TEST("a NUL in JSON is refused", raw_nuls_in_json_are_refused),
-		TEST("a member that is unknown or no string is refused",
+		TEST("an unknown member, or one that is not a string, is "
+	             "refused",
 	             members_that_are_unknown_or_no_strings_are_refused),
 		TEST("nested JSON is refused", nested_json_is_refused),
-		TEST("JSON is refused at the first thing that can't be",
+		TEST("JSON is refused at its first error",
 	             json_is_refused_at_the_first_thing_that_can_not_be),
 		TEST("a form is read, or refused if it is malformed",
 	             forms_are_read),
-		TEST("plain text is the content as it stands",
+		TEST("plain text is the content unchanged",
 	             text_is_the_content),
 		TEST("content is trimmed, and refused if nothing is left",
 	             content_is_trimmed),
@@ -561,7 +563,7 @@ int run_submission(void)
 		TEST("client_id, user_id and username have 1 to 128 bytes and "
 	             "no control characters",
 	             names_have_limits),
-		TEST("three media types are known, in UTF-8 only",
+		TEST("three media types are accepted, in UTF-8 only",
 	             media_types_are_told_apart),
 		TEST("an Idempotency-Key is a client_id and must agree with it",
 	             an_idempotency_key_is_a_client_id),

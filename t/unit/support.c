@@ -1,4 +1,4 @@
-/* What the unit tests share: folders, stores, JSON that has to be valid, numbers
+/* What the unit tests share: folders, stores, JSON that must be valid, numbers
  * that are the same in every run. */
 #include "unit.h"
 

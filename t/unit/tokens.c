@@ -1,5 +1,5 @@
-/* Tests of what tokens are written in, and of what remembers them. Which tokens
- * are good is tested over the programs. */
+/* Tests of the encodings of tokens, and of the cache that remembers them. Which
+ * tokens are valid is tested through the programs. */
 #include "unit.h"
 
 #include <stdio.h>
@@ -24,7 +24,7 @@ static void expect_bytes(const char *text, const char *bytes)
 	buffer_release(&got);
 }
 
-/* RFC 4648 section 10, without padding, and what differs of the alphabets. */
+/* RFC 4648 section 10, without padding, and where the alphabets differ. */
 static void base64url_is_that_of_the_standard(void **state)
 {
 	(void)state;
@@ -53,7 +53,7 @@ static void other_spellings_are_refused(void **state)
 	buffer_release(&bytes);
 }
 
-/* Every byte has one last character of those that have its bits. */
+/* Of the characters that share a byte's bits, one is its proper last one. */
 static void each_byte_has_one_spelling(void **state)
 {
 	struct buffer bytes = {0};
@@ -121,7 +121,7 @@ static void other_json_is_refused(void **state)
 	assert_false(is_taken((struct text){NULL, 0}));
 }
 
-/* Bytes of an exact size, so that a sanitizer sees who reads beyond. */
+/* Bytes of an exact size, so that a sanitizer notices a read beyond. */
 static void json_that_is_cut_off_is_refused(void **state)
 {
 	static const char whole[] =
@@ -222,7 +222,7 @@ static void make_token(const struct cached *c, int number, int64_t exp_s,
 	assert_true(token_sign(&c->key, "HS256", NULL, text_of(claims), token));
 }
 
-/* By both clocks, each in seconds since NOW_S. NULL unless it is good. */
+/* By both clocks, each in seconds since NOW_S. NULL unless it is valid. */
 static struct token_entry *ask_at(struct cached *c, const struct buffer *token,
                                   int64_t steady_s, int64_t wall_s,
                                   enum token_verdict verdict)
@@ -254,7 +254,7 @@ static struct token_entry *ask_at(struct cached *c, const struct buffer *token,
 	return entry;
 }
 
-/* While nobody sets the wall clock. */
+/* While the wall clock is not set. */
 static struct token_entry *ask(struct cached *c, const struct buffer *token,
                                int64_t now_s, enum token_verdict verdict)
 {
@@ -288,7 +288,7 @@ static void it_is_until_it_expires(void **state)
 	struct token_entry *entry = ask(c, &token, NOW_S, TOKEN_GOOD);
 	token_cache_unref(ask(c, &token, LATER_S - 1, TOKEN_GOOD));
 	ask(c, &token, LATER_S, TOKEN_EXPIRED);
-	/* Who holds it still does. */
+	/* A request that holds it still does. */
 	assert_string_equal(entry->identity.user_id, "1");
 	token_cache_unref(entry);
 	buffer_release(&token);
@@ -331,7 +331,7 @@ static void other_keys_end_it(void **state)
 	buffer_release(&token);
 }
 
-/* As a request may have them while they are replaced. */
+/* As requests may have them while they are replaced. */
 static void what_is_good_by_other_settings_is_not_kept(void **state)
 {
 	struct cached *c = *state;
@@ -346,7 +346,7 @@ static void what_is_good_by_other_settings_is_not_kept(void **state)
 	buffer_release(&token);
 }
 
-/* Each that is kept is held by the cache too. */
+/* The cache too holds each that is kept. */
 static void there_are_so_many_at_the_most(void **state)
 {
 	enum { MOST = TOKEN_CACHE_SETS * TOKEN_CACHE_WAYS, COUNT = MOST + 2000 };
@@ -381,14 +381,14 @@ static void a_bad_token_is_verified_once(void **state)
 	for (int i = 0; i < 3; i++)
 		ask(c, &token, NOW_S, TOKEN_BAD);
 	assert_int_equal(c->verified, 1);
-	/* Another one by its first byte, and by its last. */
+	/* One that differs in its first byte, and one in its last. */
 	token.data[0] ^= 1;
 	ask(c, &token, NOW_S, TOKEN_BAD);
 	token.data[0] ^= 1;
 	token.size--;
 	ask(c, &token, NOW_S, TOKEN_BAD);
 	assert_int_equal(c->verified, 3);
-	/* With other keys it may be good. */
+	/* With other keys it may be valid. */
 	token_cache_renew(c->cache, &c->settings.auth, keyring_with(one_secret));
 	ask(c, &token, NOW_S, TOKEN_BAD);
 	assert_int_equal(c->verified, 4);
@@ -439,7 +439,7 @@ static void refused_ones_take_no_more_than_is_said(void **state)
 	ask(c, &token, NOW_S, TOKEN_BAD);
 	ask(c, &token, NOW_S, TOKEN_BAD);
 	assert_int_equal(c->verified, 3 * TOKEN_CACHE_REFUSED + 2);
-	/* What is too long for any token is not even tried. */
+	/* A token that is too long is not even tried. */
 	while (token.size <= TOKEN_MAX)
 		buffer_add_string(&token, "xxxxxxxx");
 	ask(c, &token, NOW_S, TOKEN_BAD);
@@ -447,7 +447,7 @@ static void refused_ones_take_no_more_than_is_said(void **state)
 	buffer_release(&token);
 }
 
-/* As one that is with the verifier when SIGHUP comes. */
+/* As one that is being verified when SIGHUP comes. */
 static void what_was_proven_with_other_keys_is_not_kept(void **state)
 {
 	static const struct moment now = {1000, 1000 * INT64_C(1700000000)};
@@ -486,40 +486,40 @@ static void what_was_proven_with_other_keys_is_not_kept(void **state)
 int run_tokens(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST("base64url is that of RFC 4648",
+		TEST("base64url is as in RFC 4648",
 	             base64url_is_that_of_the_standard),
-		TEST("other spellings of base64url are refused",
+		TEST("other encodings in base64url are refused",
 	             other_spellings_are_refused),
-		TEST("each byte has one spelling", each_byte_has_one_spelling),
-		TEST("an object of JSON is taken", strict_json_is_taken),
-		TEST("what may be read in two ways is refused",
-	             other_json_is_refused),
-		TEST("JSON that is cut off is refused, and not read beyond",
+		TEST("each byte has one encoding", each_byte_has_one_spelling),
+		TEST("a JSON object is accepted", strict_json_is_taken),
+		TEST("ambiguous JSON is refused", other_json_is_refused),
+		TEST("truncated JSON is refused, and not read beyond its end",
 	             json_that_is_cut_off_is_refused),
 		TEST("JSON is nested no deeper than 32",
 	             json_is_as_deep_as_is_said),
 		CACHE_TEST("a token is remembered by all of its bytes",
 	                   a_token_is_remembered),
-		CACHE_TEST("it is remembered until it expires",
+		CACHE_TEST("a token is remembered until it expires",
 	                   it_is_until_it_expires),
-		CACHE_TEST("it expires by the wall clock or the monotonic one, "
-	                   "whichever is first",
+		CACHE_TEST("a token expires by the wall clock or the monotonic "
+	                   "clock, whichever is first",
 	                   it_is_until_the_first_clock_says_so),
-		CACHE_TEST("other keys end it, but not for who holds it",
+		CACHE_TEST("other keys invalidate a token, but not for a "
+	                   "request that holds it",
 	                   other_keys_end_it),
-		CACHE_TEST("what is good by settings that were replaced is not "
+		CACHE_TEST("a token accepted under replaced settings is not "
 	                   "remembered",
 	                   what_is_good_by_other_settings_is_not_kept),
-		CACHE_TEST("so many tokens are remembered at the most",
+		CACHE_TEST("a limited number of tokens is remembered",
 	                   there_are_so_many_at_the_most),
 		CACHE_TEST("a bad token is verified once",
 	                   a_bad_token_is_verified_once),
-		CACHE_TEST("so is a genuine one that is refused, until its time "
-	                   "comes",
+		CACHE_TEST("a genuine token that is refused is verified once, "
+	                   "until its time comes",
 	                   a_genuine_token_that_is_refused_is_verified_once),
-		CACHE_TEST("of refused tokens so many are remembered at the most",
+		CACHE_TEST("a limited number of refused tokens is remembered",
 	                   refused_ones_take_no_more_than_is_said),
-		CACHE_TEST("what was proven with keys that were replaced is not "
+		CACHE_TEST("a token verified with replaced keys is not "
 	                   "remembered",
 	                   what_was_proven_with_other_keys_is_not_kept),
 	};

@@ -1,4 +1,4 @@
-/* Marks and WALs, as SQLite writes them. */
+/* Tests of marks and WALs, as SQLite writes them. */
 #include "unit.h"
 
 #include <sqlite3.h>
@@ -52,7 +52,7 @@ static void another_text_is_no_mark(void **state)
 	assert_false(mark_read(NULL, 0, &read));
 }
 
-/* ---- A database of SQLite's ---- */
+/* ---- A database made by SQLite ---- */
 
 struct made {
 	char *folder, *path;
@@ -111,7 +111,7 @@ static void read_whole(const struct made *made, const char *name,
 	free(path);
 }
 
-/* The mark, by the only page that has one. */
+/* The mark, from the only page that has one. */
 static void a_page_of_sqlite_has_the_mark(void **state)
 {
 	struct made *made = *state;
@@ -134,7 +134,7 @@ static void a_page_of_sqlite_has_the_mark(void **state)
 	buffer_release(&bytes);
 }
 
-/* What a walk finds. */
+/* What a scan finds. */
 struct found {
 	size_t frames, commits, marks;
 	struct mark last;
@@ -192,7 +192,7 @@ static void a_walk_finds_what_sqlite_has_committed(void **state)
 	buffer_release(&wal);
 }
 
-/* As SQLite does: it ends before the frame that is not whole. */
+/* As in SQLite: the scan ends before the frame that is incomplete. */
 static void a_walk_ends_where_the_wal_is_torn(void **state)
 {
 	struct made *made = *state;
@@ -201,8 +201,8 @@ static void a_walk_ends_where_the_wal_is_torn(void **state)
 
 	fill(made, &wal);
 	for (size_t at = 0; at < wal.size; at += 7) {
-		/* Eight bytes of the header of a frame are not summed up: the salts,
-		 * which are compared. */
+		/* Eight bytes of a frame's header are not in the checksum: the salts, which
+		 * are compared. */
 		size_t whole = at < WAL_HEADER_BYTES
 		                       ? 0
 		                       : (at - WAL_HEADER_BYTES) / frame;
@@ -277,7 +277,7 @@ static void only_the_journal_of_a_mode_change_is_ours(void **state)
 	journal[516 + 200] ^= 1;
 	assert_false(journal_is_of_mode_change(journal, size, size, page, 1024,
 	                                       database.size));
-	/* It would cut the database to nothing. */
+	/* It would truncate the database to nothing. */
 	journal[19] = 0;
 	assert_false(journal_is_of_mode_change(journal, size, size, page, 1024,
 	                                       database.size));
@@ -293,19 +293,20 @@ int run_wal(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST("a mark is read as it was written", a_mark_is_read_as_written),
-		TEST("another text is no mark", another_text_is_no_mark),
-		WITH_DATABASE("a page that SQLite wrote has the mark, and no other "
-		              "has one", a_page_of_sqlite_has_the_mark),
-		WITH_DATABASE("a walk over a WAL finds the commits that SQLite made, "
-		              "and their marks",
+		TEST("other text is not a mark", another_text_is_no_mark),
+		WITH_DATABASE("a page written by SQLite has the mark, and no "
+	                      "other page has it",
+	                      a_page_of_sqlite_has_the_mark),
+		WITH_DATABASE("a scan of a WAL finds SQLite's commits, and "
+	                      "their marks",
 		              a_walk_finds_what_sqlite_has_committed),
-		WITH_DATABASE("a walk ends before the frame that is torn",
+		WITH_DATABASE("a scan ends before a torn frame",
 		              a_walk_ends_where_the_wal_is_torn),
-		WITH_DATABASE("a walk ends before the frames of an earlier WAL",
+		WITH_DATABASE("a scan ends before the frames of an earlier WAL",
 		              a_walk_ends_with_the_frames_of_an_earlier_wal),
-		TEST("what is no database has no head",
+		TEST("a file that is not a database has no header",
 		     what_is_no_database_has_no_head),
-		WITH_DATABASE("only the journal of a change of its mode may be a "
+		WITH_DATABASE("only the journal of a mode change may be the "
 		              "database's own",
 		              only_the_journal_of_a_mode_change_is_ours),
 	};

@@ -1,5 +1,5 @@
-/* Tests of the window and of what is found in it, compared with a plain walk over
- * all that was put in. */
+/* Tests of the window and of lookups in it, compared with a plain scan of
+ * everything that was put in. */
 #include "unit.h"
 
 #include <inttypes.h>
@@ -66,7 +66,7 @@ static void append(struct model *m)
 	                                    m->window.position};
 }
 
-/* As many as chance wants: often few, now and then most. */
+/* As many as chance decides: often few, now and then most. */
 static void evict(struct model *m)
 {
 	int64_t limit = m->window.limit_bytes;
@@ -128,8 +128,8 @@ static void a_search_finds_what_a_walk_does(void **state)
 int run_window(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST("whatever place is asked from, all that it lacks is found, "
-	             "in order",
+		TEST("a lookup from any position finds all messages that it "
+	             "lacks, in order",
 	             a_search_finds_what_a_walk_does),
 	};
 
