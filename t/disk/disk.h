@@ -1,18 +1,18 @@
-/* A disk as the power cut leaves it: takes the operations that faulty_disk.so
- * wrote down, one by one, and says which files would be there with which bytes.
+/* A disk as a power cut leaves it: takes the operations that faulty_disk.so
+ * recorded, one by one, and says which files would be there with which bytes.
  *
- * What it models. A write is in memory until its file is synced; what is synced
- * stays. Of what is not, any part may be on disk or not, whatever its order: a
- * write is torn at sectors of 512 bytes; a file may have got its new length with
- * zeros in place of the bytes. That a name was made or removed
- * is not on disk before the folder is synced, be its file synced or not. After
- * a sync that failed, what it was to save is lost to the disk, though the
- * program goes on reading it, and later syncs that succeed do not save it
- * unless it is written again (as Linux does: "fsyncgate"). SQLite's -shm is never
- * synced: it holds noise, if its name is there at all.
+ * What it models. A write is in memory until its file is synced; synced data
+ * stays. Any part of unsynced data may be on disk or not, in any order: a write
+ * is torn at sectors of 512 bytes; a file may have its new length, with zeros in
+ * place of the bytes. A name that was created or removed is not so on disk
+ * before the folder is synced, whether or not its file is. After a failed sync,
+ * its data is lost to the disk, though the program still reads it, and later
+ * successful syncs do not save it unless it is written again (as on Linux:
+ * "fsyncgate"). SQLite's -shm is never synced: it holds noise, if its name is
+ * there at all.
  *
- * What it does not. Sectors that are neither old nor new, or change when another
- * is written; a disk that says synced and has not: SQLite is not made to survive
+ * What it does not model. Sectors that are neither old nor new, or change when another
+ * is written; a disk that lies about a sync: SQLite is not made to survive
  * these. Names differ from bytes after a failed sync: a later one saves them. */
 #ifndef LONGROOM_DISK_H
 #define LONGROOM_DISK_H
@@ -33,16 +33,15 @@ void disk_free(struct disk *disk);
 bool trace_next(struct text trace, size_t *at, struct trace_record *record,
                 struct text *bytes);
 
-/* Has the operation happen. Copies the bytes. */
+/* Performs the operation. Copies the bytes. */
 void disk_apply(struct disk *disk, const struct trace_record *record,
                 struct text bytes);
 
-/* How often what is on disk for certain has changed. */
+/* How often the data that is certainly on disk has changed. */
 uint64_t disk_version(const struct disk *disk);
 
 /* Writes into an empty folder the files as they are after a power cut now.
- * Seed 0: nothing that is not synced is there. Otherwise the seed draws what
- * is. */
+ * Seed 0: no unsynced data is there. Otherwise the seed decides which is. */
 void disk_leave(const struct disk *disk, uint64_t seed, const char *folder);
 
 #endif

@@ -1,6 +1,6 @@
-/* The run of 200 messages that the power is cut from: what is sent, how, and
- * what has to be true of a log that it was sent to. All of it follows from a
- * message's number. */
+/* The run of 200 messages during which the power is cut: what is sent, how, and
+ * what must be true of the log that got it. All of it follows from a message's
+ * number. */
 #ifndef LONGROOM_DISK_TALK_H
 #define LONGROOM_DISK_TALK_H
 
@@ -27,15 +27,15 @@ struct talk {
  * one write each, before and after each store_append(). */
 void talk_run(const struct settings *settings, int notes);
 
-/* Takes such notes in. */
+/* Reads such notes. */
 void talk_note(struct talk *talk, struct text notes);
 
 /* Whether a message of TALK_FAILED may be in the log after all. */
 enum talk_failed { TALK_FAILED_IS_NOT_THERE, TALK_FAILED_MAY_BE_THERE };
 
-/* Opens the store as longroom-history does, looks whether it has what it has to,
- * repeats each message with a client_id that was not saved, and looks again.
- * False, and *error says what is wrong. */
+/* Opens the store as longroom-history does, checks that it has what it must,
+ * repeats each unsaved message that has a client_id, and checks again. False:
+ * *error says what is wrong. */
 bool talk_check(const struct talk *talk, const struct settings *settings,
                 enum talk_failed failed, struct buffer *error);
 

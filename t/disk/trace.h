@@ -1,5 +1,5 @@
-/* What faulty_disk.so writes down of a program's work on a database, and
- * disk.c reads: records one after the other, each followed by `size` bytes. The
+/* What faulty_disk.so records of a program's work on a database, and disk.c
+ * reads: records one after the other, each followed by `size` bytes. The
  * file is read on the machine that wrote it. */
 #ifndef LONGROOM_DISK_TRACE_H
 #define LONGROOM_DISK_TRACE_H

@@ -1,6 +1,6 @@
 /* What the fuzz targets share. Each target is one file with one function, which
- * libFuzzer calls with inputs of its own making; it makes claims that are to
- * hold for all of them. What a claim compares with is written anew here, from
+ * libFuzzer calls with inputs of its own making; it makes claims that must hold
+ * for all of them. What a claim compares with is written independently here, from
  * the standards and PROTOCOL, and shares no code with what it checks. */
 #ifndef LONGROOM_FUZZ_H
 #define LONGROOM_FUZZ_H
@@ -12,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Unlike assert() it can't be compiled away. */
+/* Unlike assert() it cannot be compiled away. */
 #define CLAIM(holds)                                                           \
 	((holds) ? (void)0 : claim_failed(__FILE__, __LINE__, #holds))
 
@@ -24,20 +24,20 @@ struct text input_text(const uint8_t *data, size_t size);
 /* Cuts the part before the next '\n' (or the end) from *rest. */
 struct text cut_line(struct text *rest);
 
-/* The part before the first NUL: what a variable of the environment or an
- * argument of a program can hold. */
+/* The part before the first NUL: all that an environment variable or a
+ * program's argument can hold. */
 struct text without_nul(struct text text);
 
-/* Parses all of the text, which has to be one valid JSON object; caller puts. */
+/* Parses all of the text, which must be one valid JSON object; caller puts. */
 json_object *json_must_parse(struct text text);
 
-/* Borrowed from a member that has to be there and a string. */
+/* Borrowed from a member that must exist and be a string. */
 struct text json_must_have(json_object *object, const char *name);
 
 /* RFC 3629, by decoding and encoding again. */
 bool is_utf8(struct text text);
 
-/* Takes UTF-8: PROTOCOL's control characters, and its white space at an end. */
+/* For UTF-8: PROTOCOL's control characters, and its white space at an end. */
 bool has_control(struct text text);
 bool has_white_end(struct text text);
 

@@ -67,7 +67,7 @@ static enum json_token read_all(struct json_reader *reader, struct buffer *found
 	return first;
 }
 
-/* For json_c_visit(), which comes to what has members a second time. */
+/* For json_c_visit(), which visits objects and arrays a second time. */
 static int count_member(json_object *value, int flags, json_object *parent,
                         /* NOLINTNEXTLINE(readability-non-const-parameter) */
                         const char *name, size_t *index, void *count)

@@ -1,9 +1,9 @@
 package Browser;
 
-# Headless Chromium for a test, over WebDriver: windows, clicks, scripts, the
-# console's log, pictures. What the page should do is for the test to say.
+# Headless Chromium for a test, over WebDriver: windows, clicks, scripts, the console's
+# log, pictures. What the page should do is for the test to say.
 #
-#     my $why = Browser->missing;                  # undef if all is there
+#     my $why = Browser->missing;                  # undef if nothing is missing
 #     my $browser = Browser->start;
 #     my $window = $browser->window;
 #     $window->open('http://127.0.0.1:8080/');
@@ -12,10 +12,10 @@ package Browser;
 #     $window->eventually(10, 'return arguments[0] in window', 'app');
 #     my @lines = $browser->console;
 #
-# Nothing of it outlives the test, even if that is killed: chromedriver is the
-# child of a guard (this file, run as a program) whose standard input comes from
-# the test. When that ends, the guard ends every process that was started in its
-# folder, and removes the folder. Cleaning up stands there and nowhere else.
+# Nothing of it outlives the test, even if that is killed: chromedriver is the child of
+# a guard (this file, run as a program) whose standard input comes from the test. When
+# that ends, the guard ends every process that was started in its folder, and removes
+# the folder. This is the only place that cleans up.
 
 use strict;
 use warnings;
@@ -31,7 +31,7 @@ use MIME::Base64 ();
 use POSIX       qw(WNOHANG);
 use Time::HiRes qw(sleep time);
 
-# Deadlines for what must happen anyway: generous, as no passing test waits.
+# Deadlines for what must happen in any case: generous, because no passing test waits.
 use constant {
     START_SECONDS => 60,
     ASK_SECONDS   => 120,
@@ -43,8 +43,8 @@ use constant {
     ELEMENT_KEY => 'element-6066-11e4-a52e-4f735466cecf',    # WebDriver's name for it
 };
 
-# No GPU, no keyring, nothing that calls home; the sandbox needs rights that
-# root and containers lack, and all that is shown here are our own pages.
+# No GPU, no keyring, nothing that calls home; the sandbox needs rights that root and
+# containers lack, and only our own pages are shown.
 my @ARGUMENTS = qw(
     --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic
     --no-first-run --no-default-browser-check --disable-extensions
@@ -61,7 +61,7 @@ exit guard(@ARGV) if !caller;
 
 # ---------------------------------------------------------------- life
 
-# Why there can be no browser here, or undef.
+# Why no browser is available, or undef.
 sub missing {
     my @absent = grep { !defined in_path($_) } qw(chromium chromedriver);
     return @absent ? "not in PATH: @absent" : undef;
@@ -139,13 +139,13 @@ sub DESTROY {
 
 # ---------------------------------------------------------------- the guard
 
-# Runs chromedriver until standard input ends, then clears up.
+# Runs chromedriver until standard input ends, then cleans up.
 sub guard {
     my ($dir, $chromedriver) = @_;
-    setpgrp 0, 0;    # Ctrl-C is for the test, whose end is then seen here
-    chdir '/';       # where the test stands may be closed to us, or removed
+    setpgrp 0, 0;    # Ctrl-C is for the test; the guard then sees its end
+    chdir '/';       # the test's folder may be closed to us, or removed
     $SIG{$_} = 'IGNORE' for qw(INT TERM HUP PIPE);
-    # Whoever reads the test's output must not have to wait for this process.
+    # A reader of the test's output must not wait for this process.
     open STDOUT, '>>', "$dir/chromedriver.log";
     open STDERR, '>&', \*STDOUT;
     $SIG{CHLD} = sub { print STDERR "guard: chromedriver has ended\n" };
@@ -161,7 +161,7 @@ sub guard {
     while (-e $dir && time < $deadline) {
         my @left = processes_of($dir);
         kill KILL => @left;
-        # Whoever is dying may still write, so that a folder is not empty.
+        # Dying processes may still write, so a folder may not be empty.
         File::Path::remove_tree($dir, { error => \my $ignored }) if !@left;
         sleep 0.02;
     }
@@ -172,7 +172,7 @@ sub become_driver {
     my ($chromedriver, $dir) = @_;
     $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP PIPE CHLD);
     open STDIN, '<', '/dev/null';
-    # All that Chromium leaves anywhere, it leaves in the folder.
+    # All files of Chromium are in the folder.
     local @ENV{qw(HOME TMPDIR XDG_CONFIG_HOME XDG_CACHE_HOME XDG_RUNTIME_DIR)} = ($dir) x 5;
     { no warnings 'exec'; exec { $chromedriver } $chromedriver, '--port=0' }
     print STDERR "guard: can't run $chromedriver: $!\n";
@@ -180,7 +180,7 @@ sub become_driver {
 }
 
 # Chromium's processes leave chromedriver's group. Each has the folder in its
-# environment or, where it has written its title over that, in its arguments.
+# environment or, if it has overwritten that with its title, in its arguments.
 sub processes_of {
     my ($dir) = @_;
     die "not such a folder: $dir\n" if $dir !~ m{/lr-browser-\w+\z};
@@ -219,7 +219,7 @@ sub _session {
     return $self->_ask($method, "/session/$self->{session}$path", $body);
 }
 
-# A window that nobody has asked for yet: the first one, or else a new one.
+# A window that is not in use yet: the first one, or else a new one.
 sub window {
     my ($self) = @_;
     my $handle = $self->{first_taken}++
@@ -279,7 +279,7 @@ sub run {
     return $self->_do(POST => '/execute/sync', { script => $script, args => \@arguments });
 }
 
-# Asks until the answer is true, and returns it; undef after $seconds.
+# Evaluates it until the result is true, and returns that; undef after $seconds.
 sub eventually {
     my ($self, $seconds, $script, @arguments) = @_;
     my $deadline = time + $seconds;
@@ -304,7 +304,7 @@ sub click {
     return;
 }
 
-# In place of what is there.
+# Replaces the contents.
 sub type {
     my ($self, $css, $text) = @_;
     my $element = $self->_element($css);
@@ -313,14 +313,14 @@ sub type {
     return;
 }
 
-# Keys, after what is there.
+# Keys, after the contents.
 sub press {
     my ($self, $css, $keys) = @_;
     $self->_do(POST => $self->_element($css) . '/value', { text => $keys });
     return;
 }
 
-# The text as it is seen.
+# The visible text.
 sub text {
     my ($self, $css) = @_;
     return $self->_do(GET => $self->_element($css) . '/text');

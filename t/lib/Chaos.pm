@@ -1,22 +1,21 @@
 package Chaos;
 
-# Hurts a running Longroom (Longroom.pm) in every way that it must survive:
-# kills, stops and ends its programs, reloads nginx, breaks the bus, locks the
-# database, fills the disk, steps the wall clock, puts backups back. One generator with one seed
-# decides all of it, and every step stands in a journal. What has become of the
-# clients is for TortureCheck.pm to say; this file tells it when something was
-# away.
+# Harms a running Longroom (Longroom.pm) in every way that it must survive: kills,
+# stops and ends its programs, reloads nginx, breaks the bus, locks the database, fills
+# the disk, steps the wall clock, restores backups. One generator with one seed decides
+# all of it, and every step is in a journal. TortureCheck.pm judges the clients; this
+# file tells it when something was down.
 #
-# Nothing here waits: tick() does what is due and returns, so that faults
-# overlap, and a program may be killed before it has started.
+# Nothing here waits: tick() does what is due and returns, so that faults overlap, and
+# a program may be killed before it has started.
 
 use strict;
 use warnings;
 
 use Time::HiRes qw(time);
 
-# A deck that is dealt to its end before it is shuffled again: in a short run,
-# too, every kind of fault comes.
+# A deck that is dealt to its end before it is shuffled again, so that every kind of
+# fault comes even in a short run.
 use constant DECK => (
     ('kill_history') x 3, ('kill_pushd') x 3, ('kill_nginx') x 3, ('kill_both') x 2,
     'kill_workers', 'kill_master',
@@ -27,15 +26,14 @@ use constant DECK => (
 
 use constant {
     START_SECONDS => 30,    # a program that has not started by then never will
-    END_SECONDS   => 30,    # ... ended in good order
+    END_SECONDS   => 30,    # ... has shut down
 };
 
 my @PROGRAMS = qw(nginx history pushd);
 
-# Options: longroom, seed, every (mean seconds between two faults), journal (a
-# path), disk (a tmpfs of its own, with the database, or nothing), disk_size
-# (what mount takes), clock (libfaketime's path, or nothing), restores (backups may
-# be put back).
+# Options: longroom, seed, every (mean seconds between two faults), journal (a path),
+# disk (a tmpfs of its own, with the database, or nothing), disk_size (as for mount),
+# clock (libfaketime's path, or nothing), restores (backups may be restored).
 sub new {
     my ($class, %options) = @_;
     open my $journal, '>', $options{journal} or die "can't write $options{journal}: $!\n";
@@ -58,7 +56,7 @@ sub new {
     return $self;
 }
 
-# The environment under which the programs' wall clock can be stepped.
+# The environment in which the programs' wall clock can be stepped.
 sub clock_environment {
     my ($library, $file) = @_;
     return (
@@ -72,16 +70,16 @@ sub clock_environment {
 sub problems { return @{ $_[0]{problems} } }
 sub counts   { return $_[0]{count} }
 
-# When what was away: [from, to, what], in seconds of the system's clock.
+# When something was down: [from, to, what], in seconds of the system's clock.
 sub outages { return $_[0]{outages} }
 
-# The backups that were put back: {last_id, the highest in it; lost, a copy of the
-# database that it took the place of; at, a time when neither program ran}.
+# The restored backups: {last_id, the highest in it; lost, a copy of the database that
+# it replaced; at, a time when neither program ran}.
 sub restored { return $_[0]{restored} }
 
 # ---------------------------------------------------------------- decisions
 
-# xorshift, so that a seed means the same under every Perl.
+# xorshift, so that a seed means the same in every Perl.
 sub _random {
     my ($self, $below) = @_;
     my $x = $self->{random} || 2_463_534_242;
@@ -145,15 +143,15 @@ sub tick {
     return;
 }
 
-# No new faults, and the old ones mended. True when all is well again; call it,
-# like tick, until then.
+# Starts no new faults, and ends the old ones. True when everything is healthy; call
+# it, like tick, until then.
 sub calm {
     my ($self) = @_;
     if (!$self->{calming}++) {
         $self->_write('calm');
-        # What is due is all mending, and may be done at once.
+        # Everything that is due is a repair, and may be done at once.
         $_->[0] = 0 for @{ $self->{due} };
-        # The bus may lie broken without being due.
+        # The bus may be broken without a repair being due.
         $self->{unlinked} and $self->_kill('history');
     }
     $_->[0] = 0 for @{ $self->{due} };
@@ -162,7 +160,7 @@ sub calm {
         && !grep { $_->{state} ne 'up' } values %{ $self->{program} };
 }
 
-# Whatever the end: no process stays stopped, no holder of a lock alive.
+# In any case: no process stays stopped, no lock holder stays alive.
 sub DESTROY {
     my ($self) = @_;
     local ($?, $!, $@);
@@ -170,7 +168,7 @@ sub DESTROY {
     return;
 }
 
-# ---------------------------------------------------------------- away and back
+# ---------------------------------------------------------------- down and up
 
 # Faults overlap; each has its own key.
 sub _leaves {
@@ -210,7 +208,7 @@ sub _start_in {
     return;
 }
 
-# How long a program is away: mostly a moment, so that much happens.
+# How long a program is down: mostly a moment, so that much happens.
 sub _pause {
     my ($self) = @_;
     return $self->_one_in(4) ? $self->_between(0.5, 3) : $self->_between(0, 0.4);
@@ -269,11 +267,11 @@ sub _killed {
     my $pid = $l->pid($name);
     $self->_leaves($name);
     $l->signal($name, 'KILL');
-    # One that was ending may have come to its end a moment before.
+    # A program that was ending may have ended a moment before.
     my $problems = $l->{problems};
     pop @$problems if $self->{program}{$name}{state} eq 'ending'
         && @$problems && $problems->[-1] =~ /^$name had ended before it was killed: status 0$/;
-    # libfaketime leaves them where a process is killed.
+    # libfaketime leaves them when a process is killed.
     unlink "/dev/shm/faketime_shm_$pid", "/dev/shm/sem.faketime_sem_$pid" if $self->{clock};
     $self->_is_back("$name stopped");
     $self->_start_in($name, $self->_pause);
@@ -337,8 +335,8 @@ sub _stop_for {
     $self->_leaves($key);
     kill STOP => @pids;
     $self->_in($seconds, sub {
-        # Those that were killed meanwhile are gone, their ids too: no process
-        # of ours has them, as every child is reaped before another starts.
+        # Processes that were killed meanwhile are gone, and so are their ids: no other
+        # process of ours has them, because every child is reaped before another starts.
         kill CONT => @pids;
         $self->_is_back($key);
         $self->_write('continue %s', $key);
@@ -379,7 +377,7 @@ sub _kill_workers {
     return;
 }
 
-# Its workers go on without it for a while, then all of nginx starts anew.
+# Its workers continue without it for a while, then all of nginx is restarted.
 sub _kill_master {
     my ($self) = @_;
     $self->_may_hurt('nginx', 'up') or return;
@@ -417,7 +415,7 @@ sub _reload_nginx {
 
 # ---------------------------------------------------------------- the rest
 
-# Without its socket nobody finds the publisher; it comes back with
+# Without its socket no subscriber finds the publisher; it comes back with
 # longroom-history.
 sub _break_bus {
     my ($self) = @_;
@@ -433,7 +431,7 @@ sub _break_bus {
     return;
 }
 
-# Locked by another process, which goes in good order or not.
+# Locked by another process, which ends cleanly or not.
 sub _lock {
     my ($self) = @_;
     return if $self->{lock} || $self->_is_held;
@@ -465,8 +463,8 @@ sub _unlock {
     return;
 }
 
-# Shrinks the tmpfs to what it holds, and a little more: the next commits fail,
-# some of them half-way.
+# Shrinks the tmpfs to its contents and a little more: the next commits fail, some of
+# them half-way.
 sub _fill {
     my ($self) = @_;
     return if !$self->{disk} || $self->{away}{'disk full'} || $self->_is_held;
@@ -487,12 +485,12 @@ sub _fill {
     $self->_in($seconds, sub {
         Longroom::run(['mount', '-o', "remount,size=$self->{disk_size}", $self->{disk}]);
         $self->_is_back('disk full');
-        $self->_write('the disk has room again');
+        $self->_write('the disk has space again');
     });
     return;
 }
 
-# As longroom-history(8) has it: a backup is made while all goes on; some time later
+# As in longroom-history(8): a backup is made while everything runs; some time later
 # both programs end, it is put in place, the log begins an incarnation, and both start.
 sub _restore {
     my ($self) = @_;
@@ -514,8 +512,8 @@ sub _restore {
     return;
 }
 
-# Ends both programs and lets them not start. What else has the database open has to
-# go first; where the disk is full there is no room for the backup.
+# Ends both programs and keeps them down. Another lock on the database must go first;
+# on a full disk there is no space for the backup.
 sub _hold {
     my ($self) = @_;
     if ($self->{lock} || $self->{away}{'disk full'}) {
@@ -551,14 +549,14 @@ END
     $self->_write('the backup up to id %d is in place', $restore->{last_id});
     $self->_count('backup restored');
     $self->_start_in('history', $self->_pause);
-    # So that the log may have grown past what it was before anybody can ask.
+    # So that the log may grow past its earlier end before a client asks.
     $self->_start_in('pushd', $self->_one_in(2) ? $self->_between(2, 8) : $self->_pause);
     return;
 }
 
 sub _clock_file { return "$_[0]{longroom}{dir}/clock" }
 
-# libfaketime looks at the file once a second.
+# libfaketime reads the file once a second.
 sub _step_clock {
     my ($self) = @_;
     return if !$self->{clock};

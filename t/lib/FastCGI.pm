@@ -1,7 +1,7 @@
 package FastCGI;
 
-# Speaks to longroom-history as a web server does, over a Longroom::Connection,
-# which is then used up.
+# Speaks to longroom-history as a web server does, over a Longroom::Connection, which
+# cannot be used again.
 
 use strict;
 use warnings;
@@ -11,7 +11,7 @@ use Longroom;
 
 our @EXPORT_OK = qw(ask_by_fastcgi fastcgi_answer fastcgi_bytes fastcgi_record);
 
-# A record of request 1, or of another.
+# A record of request 1, or of another one.
 sub fastcgi_record {
     my ($type, $content, $request) = @_;
     return pack('CCnnCx', 1, $type, $request // 1, length $content, 0) . $content;
@@ -23,7 +23,7 @@ sub parameter {
         $name, $value;
 }
 
-# What a body is sent in.
+# The records of a body.
 sub body_records {
     my ($body) = @_;
     return map { fastcgi_record(5, $_) } unpack '(a32768)*', $body;
@@ -45,15 +45,15 @@ sub fastcgi_bytes {
         fastcgi_record(4, ''), body_records($body // ''), fastcgi_record(5, '');
 }
 
-# Asks, and waits for the answer.
+# Sends a request and waits for the answer.
 sub ask_by_fastcgi {
     my ($connection, @request) = @_;
     $connection->write(fastcgi_bytes(@request));
     return fastcgi_answer($connection);
 }
 
-# The answer to a request that was written: {status, headers, content, json}, or
-# undef without a whole one in so many seconds (60).
+# The answer to a request that was written: {status, headers, content, json}, or undef
+# if it is not complete within $seconds (60).
 sub fastcgi_answer {
     my ($connection, $seconds) = @_;
     $connection->hangs_up($seconds || 60);

@@ -3,16 +3,16 @@ package Followers;
 # Clients that come back to a room with a cursor from before an accident, and what
 # must be true then, whatever the operator did:
 #
-#   - every message that was answered with 201 and that the file still holds is in
-#     history, once;
-#   - every client is told "reset" or "gap" where it lacks something, or has what
-#     is no more, and nothing where it does not; what it gets then is the rest of
-#     the log without a hole;
+#   - every message that was answered with 201 and is still in the file is in history,
+#     once;
+#   - every client gets "reset" or "gap" if it lacks something, or has messages that
+#     no longer exist, and neither otherwise; what it gets then is the rest of the
+#     log, complete;
 #   - the database is sound.
 #
 #     my $f = Followers->new($l, 'room_26');
 #     my @held = $f->send(5);
-#     $f->stay('those who have five');        # clients that have seen what there is
+#     $f->stay('clients that have five');    # clients that have seen everything so far
 #     ...                                     # the accident
 #     $f->send(6);
 #     $f->judge([@held, 'said 6', ...]);      # tests
@@ -30,7 +30,8 @@ sub new {
     return bless { l => $l, room => $room, sent => 0, clients => [] }, $class;
 }
 
-# Sends so many, each answered with 201; returns their texts. No text comes twice.
+# Sends $count messages, each answered with 201; returns their texts. No text is used
+# twice.
 sub send {
     my ($self, $count) = @_;
     my @texts;
@@ -48,8 +49,8 @@ sub _log {
     return map {"$_->{id} $_->{content}"} @{ $self->{l}->whole_history($self->{room}) };
 }
 
-# From now on there are two clients of this name that have seen all there is: one
-# has the cursor of a poll, the other that of a page of history.
+# Adds two clients of this name that have seen everything so far: one has the cursor
+# of a poll, the other that of a page of history.
 sub stay {
     my ($self, $name) = @_;
     my ($l, $room) = @$self{qw(l room)};
@@ -64,7 +65,7 @@ sub stay {
     return;
 }
 
-# longroom-pushd has what the log ends with.
+# longroom-pushd has the end of the log.
 sub _wait_for_pushd {
     my ($self, $last) = @_;
     my ($id) = $last =~ /^(\d+) /;
@@ -75,14 +76,14 @@ sub _wait_for_pushd {
     });
 }
 
-# What the clients find now. $held: the texts that the log has to hold. Options:
-# another_log => 1: it is another log's, of which all are told, even with nothing.
+# What the clients find now. $held: the texts that the log must hold. Options:
+# another_log => 1: it is another log, of which all are told, even clients with nothing.
 sub judge {
     my ($self, $held, %options) = @_;
     my @log = $self->_log;
-    Longroom::same_list([map {s/^\d+ //r} @log], $held, 'what the file holds is served, once, in order');
+    Longroom::same_list([map {s/^\d+ //r} @log], $held, 'the messages of the file are served, once, in order');
     is join(' ', $self->{l}->sql('PRAGMA integrity_check;')), 'ok', 'the database is sound';
-    ok $self->_wait_for_pushd($log[-1]), 'longroom-pushd has all of it';
+    ok $self->_wait_for_pushd($log[-1]), 'longroom-pushd has all of them';
     for my $client (@{ $self->{clients} }) {
         for my $way (qw(poll history)) {
             my $found = $self->_catch_up($way, $client->{cursor});
@@ -93,8 +94,8 @@ sub judge {
     return;
 }
 
-# All that a client gets from its cursor on: {got => [], told => 'reset', 'gap' or ''}.
-# After a reset it has what the page has, and no more.
+# Everything that a client gets from its cursor on: {got => [], told => 'reset', 'gap'
+# or ''}. After a reset it has what the page has, and no more.
 sub _catch_up {
     my ($self, $way, $cursor) = @_;
     my %query = $way eq 'poll' ? (timeout => 0) : (limit => 3);

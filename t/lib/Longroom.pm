@@ -1,9 +1,9 @@
 package Longroom;
 
-# Runs Longroom for a test: nginx, longroom-history and longroom-pushd in a
-# fresh folder, each with its stderr in a file there, all of them gone again
-# whatever happens to the test. What is true of the programs is for the tests
-# to say; this file only knows how to start, ask, hurt and stop them.
+# Runs Longroom for a test: nginx, longroom-history and longroom-pushd in a fresh
+# folder, each with its stderr in a file there, all of them removed whatever happens
+# to the test. What the programs must do is for the tests to say; this file only
+# knows how to start, ask, disturb and stop them.
 #
 #     my $l = Longroom->start(settings => {'rooms.ephemeral' => 'lobby'});
 #     my $answer = $l->post('room_26', 'Hello');      # {status, headers, content, json}
@@ -11,9 +11,9 @@ package Longroom;
 #     $l->start_program('pushd');
 #     $l->stop;                                       # itself a test
 #
-# Three helpers stand below: Longroom::Connection (bytes in, bytes out),
-# Longroom::Crowd (many clients in one process) and Longroom::Pollers (a crowd
-# whose clients follow rooms).
+# Three helpers are below: Longroom::Connection (bytes in, bytes out), Longroom::Crowd
+# (many clients in one process) and Longroom::Pollers (a crowd whose clients follow
+# rooms).
 #
 # The port is chosen by binding to 0 here and handing the listening socket to
 # nginx, which inherits sockets named in the variable NGINX. Choosing a free
@@ -38,8 +38,8 @@ use Socket         qw(SOMAXCONN);
 use Test::More     ();
 use Time::HiRes    qw(sleep time);
 
-# Deadlines are for what must happen anyway, so they are generous: a run under
-# a sanitizer on a busy machine is slow, and no passing test waits for them.
+# Deadlines are for what must happen in any case, so they are generous: a run under a
+# sanitizer on a busy machine is slow, and no passing test waits for them.
 use constant {
     START_SECONDS => 30,
     STOP_SECONDS  => 30,
@@ -78,8 +78,8 @@ sub program {
     return $path;
 }
 
-# A fresh folder, gone when the object goes. The path is short: the address of
-# a unix socket has at most 107 bytes.
+# A fresh folder, removed with the object. The path is short: the address of a unix
+# socket has at most 107 bytes.
 sub fresh_dir {
     my $tmp = File::Spec->tmpdir;
     $tmp = '/tmp' if length $tmp > 60;
@@ -96,8 +96,8 @@ sub fresh_dir {
 #          operator => 1                         /healthz and /metrics, for operator()
 #          nginx => {files => [of etc/nginx], http => TEXT, server => TEXT}
 #                                                further files and lines of nginx's
-#          hand_over => 1                        listening sockets are made here, and kept
-#                                                while a program is away
+#          hand_over => 1                        listening sockets are made here and
+#                                                inherited; they stay between restarts
 #          history => {...}                      start_program's options for it
 #          as => UID                             both programs run as this user; their
 #                                                folder is this user's
@@ -128,7 +128,7 @@ sub start {
         $self->_listen;
         $self->_write_nginx_conf;
     }
-    # One after the other: longroom-pushd finds a database to follow at once.
+    # One after the other, so that longroom-pushd finds a database at once.
     my %options_of = (history => $options{history});
     $self->start_program($_, %{ $options_of{$_} || {} }) for grep { !$without{$_} } @ORDER;
     return $self;
@@ -171,7 +171,7 @@ sub stop_program {
     return;
 }
 
-# Waits for a program that was asked to end (by stop_program, or by a signal).
+# Waits for a program that was told to end (by stop_program, or by a signal).
 sub await_end {
     my ($self, $name) = @_;
     my $pid = $self->{process}{$name} or return;
@@ -209,13 +209,13 @@ sub signal {
     return;
 }
 
-# Ends everything. The test in it fails if a program has died, has not ended
-# with status 0, or has a sanitizer's report in its log.
+# Ends everything. This is a test: it fails if a program has died, has not exited with
+# status 0, or has a sanitizer's report in its log.
 sub stop {
     my ($self) = @_;
     my @problems = $self->_end;
     my $ok = Test::More::ok(!@problems,
-        'every program ends in good order, without a report from a sanitizer');
+        'every program exits with status 0, without a report from a sanitizer');
     Test::More::diag($_) for @problems;
     $self->_show_logs if !Test::More->builder->is_passing;
     return $ok;
@@ -224,10 +224,10 @@ sub stop {
 sub _end {
     my ($self) = @_;
     return if $self->{ended}++;
-    # Who can't wait for good order gets a quick end, but an end.
+    # If the object goes without stop(), the programs are ended quickly.
     my $at_once = sub { kill KILL => map { -$_ } values %{ $self->{group} } };
     local @SIG{qw(INT TERM HUP)} = ($at_once) x 3;
-    # A client that is kept waiting would keep the programs waiting.
+    # A client that is kept open would make the programs wait.
     delete $self->{kept};
     $self->stop_program($_) for grep { $self->{process}{$_} } qw(pushd history nginx);
     for my $name (@ORDER) {
@@ -286,8 +286,8 @@ sub _spawn {
     my $listener = $name eq 'nginx' ? $self->{listener} : undef;
     my $pid = fork // die "fork: $!\n";
     if (!$pid) {
-        # A group of its own: Ctrl-C is for the test, which then ends the
-        # programs; and nginx's workers die with it when it must be killed.
+        # A group of its own: Ctrl-C is for the test, which then ends the programs; and
+        # nginx's workers die with it when it must be killed.
         setpgrp 0, 0;
         $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP PIPE);
         open STDERR, '>>', "$self->{dir}/$name.log" or POSIX::_exit(126);
@@ -309,7 +309,7 @@ sub _spawn {
     return;
 }
 
-# A unix socket that listens, as a socket unit of systemd makes it.
+# A listening unix socket, as a socket unit of systemd makes it.
 sub listening_socket {
     my ($path) = @_;
     my $socket = IO::Socket::UNIX->new(Local => $path, Listen => 4096) or die "can't listen at $path: $!\n";
@@ -317,11 +317,11 @@ sub listening_socket {
     return $socket;
 }
 
-# In a process that is about to become a program: hands it these sockets by the
+# In a process that is about to become a program: passes it these sockets by the
 # protocol of sd_listen_fds(3).
 sub _hand_over {
     my (@sockets) = @_;
-    # Out of the way first: one may have the number that another is to get.
+    # Moved out of the way first: one may have the number that another must get.
     my @high = map { fcntl $_, F_DUPFD, 100 } @sockets;
     POSIX::dup2($high[$_], 3 + $_) for 0 .. $#high;
     POSIX::close($_) for @high;
@@ -329,14 +329,14 @@ sub _hand_over {
     return;
 }
 
-# The command that runs @command with so many descriptors at most: only the
-# shell can set limits.
+# The command that runs @command with at most $count descriptors: only the shell can
+# set limits.
 sub with_descriptors {
     my ($count, @command) = @_;
     return ('sh', '-c', "ulimit -n $count && exec \"\$@\"", 'sh', @command);
 }
 
-# Waits for the end of a program that was asked to end. True when it has.
+# Waits for the end of a program that was told to end. True when it has.
 sub _reap {
     my ($self, $name, $seconds) = @_;
     my $pid = $self->{process}{$name};
@@ -369,7 +369,7 @@ sub _status_text {
     return 'status ' . ($status >> 8);
 }
 
-# True while the program runs; a test that hurts a program may ask.
+# True while the program runs.
 sub runs {
     my ($self, $name) = @_;
     my $pid = $self->{process}{$name} or return 0;
@@ -385,7 +385,7 @@ sub _is_zombie {
 
 sub _wait_until_it_answers {
     my ($self, $name) = @_;
-    # A socket that is handed over answers nothing before its program does.
+    # An inherited socket accepts connections before its program answers.
     $self->wait_log($name, qr/serving; pid $self->{process}{$name}\n/) if $self->{handed}{$name};
     my $answers = eventually($self, START_SECONDS, sub {
         die "$name does not start:\n" . $self->_tail($name) if !$self->runs($name);
@@ -398,11 +398,11 @@ sub _wait_until_it_answers {
     return;
 }
 
-# It answers 503 until it has read the log; where there is none yet, so be it.
+# It answers 503 until it has read the log, and as long as there is none.
 sub _pushd_is_ready {
     my ($self) = @_;
     my $answer = $self->connect('pushd')->ask(get_bytes('/rooms/room_1/poll?timeout=0')) or return 0;
-    # Where not anybody may poll.
+    # In other modes than open, polls need an identity.
     $answer = $self->connect('pushd')->ask(get_bytes('/healthz')) or return 0 if $answer->{status} == 401;
     return $answer->{status} == 200 || !-e $self->database;
 }
@@ -424,9 +424,9 @@ sub socket_path {
     return "$self->{dir}/" . { history => 'history.sock', pushd => 'push.sock' }->{$name};
 }
 
-# Runs a command to its end. stdin => bytes, env => {NAME => value or undef},
-# seconds => N, clean_env => 1, sockets => [handed over]. Returns {status, stdout, stderr}; status is the
-# exit status, 128 and more for a signal, undef if it had to be stopped.
+# Runs a command to its end. stdin => bytes, env => {NAME => value or undef}, seconds
+# => N, clean_env => 1, sockets => [inherited]. Returns {status, stdout, stderr};
+# status is the exit status, 128 and more for a signal, undef if it had to be stopped.
 sub run {
     my ($command, %options) = @_;
     my %file = map { $_ => File::Temp->new } qw(stdin stdout stderr);
@@ -494,8 +494,8 @@ mode = open
 END
 }
 
-# Adds lines to the file of settings, in place of those added before, and has the
-# programs that run read it again. Returns when they have: true if all took them.
+# Adds lines to the settings file, in place of those added before, and makes the
+# running programs reload it. Returns when they have: true if all accepted it.
 sub set_in_file {
     my ($self, $lines) = @_;
     my @programs = grep { $self->{process}{$_} } qw(history pushd);
@@ -505,7 +505,7 @@ sub set_in_file {
     my $taken = 0;
     for (@programs) {
         $self->wait_log($_, qr/longroom\.conf: read again|the settings stay as they were/, undef, $from{$_})
-            or die "$_ does not read its settings again:\n" . $self->_tail($_);
+            or die "$_ does not reload its settings:\n" . $self->_tail($_);
         $taken += $self->log($_, $from{$_}) =~ /longroom\.conf: read again$/m;
     }
     return $taken == @programs;
@@ -519,7 +519,7 @@ sub _listen {
         Listen    => SOMAXCONN,
         ReuseAddr => 1,
     ) or die "can't listen: $@\n";
-    # nginx takes it as it is, and would block in accept.
+    # nginx uses it as it is, and would block in accept.
     $self->{listener}->blocking(0);
     return;
 }
@@ -562,7 +562,7 @@ sub wait_log {
 
 sub _tail {
     my ($self, $name) = @_;
-    # Thousands of successes would bury what is worth reading.
+    # Thousands of lines about saved messages would bury the rest.
     my @lines = grep { !/Saved message to database/ } split /^/m, $self->log($name);
     @lines = @lines[-30 .. -1] if @lines > 30;
     return join '', map {"$name: $_"} @lines;
@@ -576,7 +576,7 @@ sub _show_logs {
     return;
 }
 
-# Asks until the answer is true, and returns it; false after $seconds.
+# Evaluates it until the result is true, and returns that; false after $seconds.
 sub eventually {
     my (undef, $seconds, $question) = @_;
     my $deadline = time + $seconds;
@@ -593,7 +593,7 @@ sub eventually {
 
 # ---------------------------------------------------------------- asking
 
-# One request over nginx, on a connection that is kept. Content and answer are
+# One request through nginx, on a connection that is kept. Content and answer are
 # bytes; json is the decoded content where the answer's type says JSON. Status
 # 599: no answer. HTTP::Tiny would do, but it sends the head and the body apart,
 # which costs 40 ms a POST (Nagle's algorithm and delayed ACKs).
@@ -645,7 +645,7 @@ sub poll {
     return $self->request(GET => "/rooms/$room/poll" . query(%query));
 }
 
-# What the operator asks: "history/metrics", "pushd/healthz", ...
+# The operator's requests: "history/metrics", "pushd/healthz", ...
 sub operator {
     my ($self, $path, $method) = @_;
     my $request = get_bytes("/$path") =~ s/^GET/$method || 'GET'/er;
@@ -751,7 +751,7 @@ sub _address {
     return { path => $self->socket_path($to) };
 }
 
-# Runs SQL by the sqlite3 shell, as another process would; returns the rows.
+# Runs SQL in the sqlite3 shell, as another process would; returns the rows.
 sub sql {
     my ($self, $statements) = @_;
     my $result = run(['sqlite3', '-batch', '-init', '/dev/null', $self->database],
@@ -760,8 +760,8 @@ sub sql {
     return split /\n/, $result->{stdout};
 }
 
-# Holds the database's write lock as another process would; returns a function
-# that gives it up.
+# Holds the database's write lock as another process would; returns a function that
+# releases it.
 sub lock_database {
     my ($self) = @_;
     my $pid = open2(my $out, my $in, 'sqlite3', '-batch', '-init', '/dev/null', $self->database);
@@ -776,7 +776,7 @@ sub lock_database {
     };
 }
 
-# Does $work in a process of its own. $background->result waits for its end and
+# Runs $work in a process of its own. $background->result waits for its end and
 # returns the list of lines that $work returned; it dies if $work died.
 sub background {
     my (undef, $work) = @_;
@@ -804,8 +804,8 @@ sub Longroom::Background::result {
     return @lines;
 }
 
-# Tests that two lists of words are the same; on failure tells the first
-# difference instead of all of both.
+# Tests that two lists of words are the same; on failure it prints the first
+# difference instead of both lists.
 sub same_list {
     my ($got, $expected, $title) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -831,8 +831,8 @@ sub is_problem {
 
 # ---------------------------------------------------------------- nginx
 
-# What stands in etc/nginx, with this folder in place of the installed one and,
-# as in quickstart, what only root may say left out, and no more descriptors
+# The files of etc/nginx, with this folder in place of the installed one and, as in
+# quickstart, without the lines that only root may use, and with no more descriptors
 # than there are.
 sub _write_nginx_conf {
     my ($self) = @_;
@@ -854,11 +854,11 @@ sub _write_nginx_conf {
         $text =~ s{\@([A-Z]+)\@}{$value{$1} // die "$name: what is \@$1\@?\n"}ge;
         $text =~ s{^user root;\n}{}m if $> != 0;
         $text =~ s{^(worker_rlimit_nofile) ([0-9]+);}{$1 . ' ' . ($2 < $descriptors ? $2 : $descriptors) . ';'}em;
-        # A socket of its own: who can't reach it is not the operator.
+        # A socket of its own: only the operator can reach it.
         $text =~ s{^(    include longroom-upstreams.conf;\n)}
                   {$1    server { listen unix:$dir/operator.sock; include longroom-operator.conf; }\n}m
             if $self->{operator};
-        # What a site may have said above all its locations.
+        # Lines that a site may have above all its locations.
         my $http = join '', map { defined ? "$_\n" : () } $more->{http}, $ENV{LONGROOM_NGINX_HTTP};
         $text =~ s{^(    include longroom-upstreams.conf;\n)}{$1$http}m;
         $text =~ s{^(        include longroom-locations.conf;\n)}{$1$more->{server}\n}m if $more->{server};
@@ -867,7 +867,7 @@ sub _write_nginx_conf {
     return;
 }
 
-# How many descriptors a process may be given.
+# The number of descriptors that a process may have.
 sub descriptor_limit {
     my ($hard) = slurp('/proc/self/limits') =~ /^Max open files\s+\S+\s+([0-9]+)/m;
     return $hard || 1024;
@@ -879,9 +879,9 @@ package Longroom::Answer;
 
 # HTTP/1.1 answers out of a buffer of bytes.
 
-# Takes one complete answer off the front of $$buffer and returns it as
-# {status, headers, lines, content} (lines: how many a header came in), or nothing if it is not complete yet. $ended says
-# that no more bytes will come.
+# Takes one complete answer off the front of $$buffer and returns it as {status,
+# headers, lines, content} (lines: in how many lines a header came), or nothing if it
+# is not complete yet. $ended says that no more bytes will come.
 sub take {
     my ($buffer, $method, $ended) = @_;
     my $end = index $$buffer, "\r\n\r\n";
@@ -901,7 +901,7 @@ sub take {
     return { version => $version, status => $status, headers => \%headers, lines => \%lines, content => $content };
 }
 
-# The content that starts at $start, and where the answer ends.
+# The content that begins at $start, and where the answer ends.
 sub _content {
     my ($buffer, $start, $headers, $method, $status, $ended) = @_;
     return ('', $start) if $method eq 'HEAD' || $status < 200 || $status == 204 || $status == 304;
@@ -952,7 +952,7 @@ sub new {
 
 sub socket { return $_[0]{socket} }
 
-# True if all went out; false if the peer hung up first or time is up.
+# True if all bytes were sent; false if the peer hung up first or time is up.
 sub write {
     my ($self, $bytes, $seconds) = @_;
     my $deadline = time + ($seconds || 60);
@@ -961,7 +961,7 @@ sub write {
         my $n = syswrite $self->{socket}, $bytes, 65_536, $sent;
         if (defined $n) { $sent += $n; next }
         return 0 if !$!{EAGAIN} && !$!{EINTR};
-        # A peer that refuses a long body may answer and want it read first.
+        # A peer that refuses a long body may answer and need its answer read first.
         $self->_wait(1, $deadline) or return 0;
     }
     return 1;
@@ -977,7 +977,7 @@ sub _wait {
         : select(my $r = $bits, undef, undef, $left) > 0;
 }
 
-# Reads what is there, at most until $deadline. False when nothing more comes.
+# Reads available bytes, at most until $deadline. False when nothing more comes.
 sub _fill {
     my ($self, $deadline) = @_;
     return 0 if $self->{ended};
@@ -1006,7 +1006,7 @@ sub ask {
     return $self->answer($seconds, $method);
 }
 
-# True when the peer hangs up within $seconds; what it said stays in bytes().
+# True when the peer hangs up within $seconds; its last bytes stay in bytes().
 sub hangs_up {
     my ($self, $seconds) = @_;
     my $deadline = time + $seconds;
@@ -1026,11 +1026,11 @@ sub close {
 
 package Longroom::Crowd;
 
-# Many clients in one process, each with one connection that it keeps: it says
-# a request, hears the answer, says the next. A client is a function from the
-# last answer (undef at first; status 0 if the connection broke) to the bytes
-# of its next request, or to undef when it is done. After a failure (no answer,
-# or 5xx) it waits a moment, as the protocol asks.
+# Many clients in one process, each with one connection that it keeps: it sends a
+# request, reads the answer, sends the next. A client is a function from the last
+# answer (undef at first; status 0 if the connection broke) to the bytes of its next
+# request, or to undef when it is done. After a failure (no answer, or 5xx) it waits a
+# moment, as the protocol asks.
 
 use Errno       qw(EAGAIN EINTR EINPROGRESS);
 use IO::Socket::INET ();
@@ -1063,7 +1063,7 @@ sub add {
     return $client;
 }
 
-# Runs until every client is done, or $until (if given) says true; false when
+# Runs until every client is done, or $until (if given) returns true; false when
 # $seconds have passed before.
 sub run {
     my ($self, $seconds, $until) = @_;
@@ -1079,7 +1079,7 @@ sub run {
     return;
 }
 
-# Hangs up on everybody.
+# Hangs up all connections.
 sub close {
     my ($self) = @_;
     $self->_drop($_) for values %{ $self->{by_fd} };
@@ -1129,7 +1129,7 @@ sub _open {
     socket my $socket, $self->{family}, SOCK_STREAM, 0 or die "socket: $!\n";
     $socket->blocking(0);
     setsockopt $socket, IPPROTO_TCP, TCP_NODELAY, 1 if $self->{family} == PF_INET;
-    # A unix socket whose backlog is full says EAGAIN.
+    # A unix socket whose backlog is full gives EAGAIN.
     return $self->_fail($client, "connect: $!")
         if !connect($socket, $self->{peer}) && !$!{EINPROGRESS};
     $client->{socket} = $socket;
@@ -1187,13 +1187,13 @@ sub _hear {
 
 package Longroom::Pollers;
 
-# A crowd whose clients follow rooms by long polls, each from its cursor, and
-# write down what they see. A failed poll is repeated from the same cursor.
+# A crowd whose clients follow rooms by long polls, each from its cursor, and record
+# what they see. A failed poll is repeated from the same cursor.
 
 use parent -norequire, 'Longroom::Crowd';
 
 # Follows $room. Options: after => cursor or id (now), timeout => seconds (20).
-# Returns what the poller writes down:
+# Returns the poller's record:
 #   ids, contents     of each message seen, in order
 #   cursor            the newest
 #   polls, empty      answers of status 200, and those without a message
@@ -1217,8 +1217,8 @@ sub follow {
     return $seen;
 }
 
-# By pattern, as decoding hundreds of thousands of messages takes JSON::PP
-# minutes. In valid JSON a quote inside a string follows a backslash, so "id":
+# By pattern, because JSON::PP takes minutes to decode hundreds of thousands of
+# messages. In valid JSON a quote inside a string follows a backslash, so "id":
 # can only be a member's name.
 sub _write_down {
     my ($seen, $answer) = @_;

@@ -1,12 +1,12 @@
 package Markup;
 
-# What would run as a script if a page took it for more than text, and the means
-# to know in a browser that nothing of it did.
+# Texts that would run as scripts if a page treated them as more than text, and the
+# means to find out in a browser that none of them ran.
 #
 #     my $untrap = Markup::trap($window);     # in all pages that it opens from now on
 #     $window->open($url);
 #     ...
-#     Markup::nothing_ran($window, '#messages', 'and nothing of it runs');
+#     Markup::nothing_ran($window, '#messages', 'none of it runs');
 #     $untrap->();
 
 use strict;
@@ -14,7 +14,7 @@ use warnings;
 
 use Test::More ();
 
-# Each would call evil(), by itself or when somebody points at it.
+# Each would call evil(), at once or when the pointer is over it.
 our @TEXTS = (
     '<script>evil()</script>',
     '"><script>evil()</script>',
@@ -41,7 +41,7 @@ our @TEXTS = (
     '<style>@import "javascript:evil()";</style>',
 );
 
-# A dialog would have run, too.
+# A dialog would count as running too.
 my $TRAP = <<'END';
 window.evil = () => { top.ran = true; };
 for (const name of ['alert', 'confirm', 'prompt', 'print']) window[name] = window.evil;
@@ -53,14 +53,14 @@ sub trap {
     return sub { $window->devtools('Page.removeScriptToEvaluateOnNewDocument', %$script) };
 }
 
-# True if the page that is open has its trap: without it no test means anything.
+# True if the open page has its trap: without it no test means anything.
 sub is_set {
     my ($window) = @_;
     return $window->run('const before = top.ran; evil(); const set = top.ran; top.ran = before; return set');
 }
 
-# A test: nothing has run, nor does when it is pointed at; and $css, where people's
-# words are shown, has no element that nobody but they can have made.
+# A test: nothing has run, nor does when the pointer is over it; and $css, where users'
+# texts are shown, has no element that only such a text can have made.
 sub nothing_ran {
     my ($window, $css, $title) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -75,8 +75,8 @@ END
     return Test::More::is_deeply($found, ['nothing', 0], $title);
 }
 
-# A test: what is injected into the page as markup, past all care, does not run
-# for the policy that its server gave it.
+# A test: markup that is injected into the page does not run, because of the policy
+# that its server sent.
 sub policy_holds {
     my ($window, $title) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;

@@ -1,21 +1,21 @@
 package Proxy;
 
-# A proxy between a browser and Longroom that does what proxies and networks do
-# to long polls. It answers nothing by itself until it is told to:
+# A proxy between a browser and Longroom that does what proxies and networks do to long
+# polls. It interferes only when it is told to:
 #
 #     my $proxy = Proxy->start($longroom->port);
 #     $window->open($proxy->url);
-#     $proxy->does('redirect http://127.0.0.1:1/login');   # of all below /rooms/
-#     $proxy->does('html');           # 200 and a page, of the same
-#     $proxy->does('cut 2');          # 504 to what is not answered in 2 s
-#     $proxy->does('swallow');        # Longroom gets what is sent, its answer is lost
-#     $proxy->does('dark');           # the connections that are open carry nothing
-#                                     # more, without an end; new ones are good
+#     $proxy->does('redirect http://127.0.0.1:1/login');   # everything below /rooms/
+#     $proxy->does('html');           # 200 and a page, likewise
+#     $proxy->does('cut 2');          # 504 to requests not answered in 2 s
+#     $proxy->does('swallow');        # Longroom gets the request, its answer is lost
+#     $proxy->does('dark');           # open connections carry nothing
+#                                     # more and do not end; new ones work
 #     $proxy->does('pass');
 #     my @seen = $proxy->seen;        # the requests since the last call
 #
-# It is a child process and ends with the object, or with the test. One request at a time goes over
-# a connection, as browsers do it.
+# It is a child process and ends with the object, or with the test. A connection carries
+# one request at a time, as from a browser.
 
 use strict;
 use warnings;
@@ -46,7 +46,7 @@ sub start {
 
 sub url { return "http://127.0.0.1:$_[0]{port}" }
 
-# Returns when it holds.
+# Returns when the new behaviour is in effect.
 sub does {
     my ($self, $what) = @_;
     my $control = $self->{control};
@@ -67,8 +67,8 @@ sub seen {
 sub stop {
     my ($self) = @_;
     return if $self->{owner} != $$ || !$self->{control};
-    # Others that were started meanwhile may hold a copy of it, so closing it
-    # would not tell.
+    # Processes started meanwhile may hold a copy of it, so closing it would not be
+    # noticed.
     close delete $self->{control};
     local ($?, $!);
     kill TERM => $self->{pid};

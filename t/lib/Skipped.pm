@@ -1,7 +1,7 @@
 package Skipped;
 
-# What a test leaves out, and why: prove tells neither. Each reason is added as a
-# line to the file that LONGROOM_SKIPPED names, for whoever runs all tests.
+# What a test leaves out, and why: prove reports neither. Each reason is appended as a
+# line to the file that LONGROOM_SKIPPED names, for the runner of all tests.
 
 use strict;
 use warnings;

@@ -1,8 +1,8 @@
 package Tokens;
 
-# Makes tokens (JWT, RFC 7519) and keys for tests, by Digest::SHA and the command
-# openssl: nothing of what verifies them has a part in it. A header and claims may
-# be text, which is then taken as it is.
+# Makes tokens (JWT, RFC 7519) and keys for tests, with Digest::SHA and the command
+# openssl: no code that verifies them is involved. A header and claims may be text,
+# which is then used as it is.
 #
 #     my $key = Tokens::pair('rsa');
 #     my $token = Tokens::token('RS256', $key, {alg => 'RS256'}, {sub => 'ann'});
@@ -32,7 +32,7 @@ my %OPTIONS = (
 );
 my %SIZE = (p256 => 32, p384 => 48, p521 => 66);    # of a coordinate
 
-# What openssl prints.
+# openssl's output.
 sub openssl {
     my ($input, @arguments) = @_;
     my $run = Longroom::run(['openssl', @arguments], stdin => $input);
@@ -65,7 +65,7 @@ sub jwk {
     return { kty => 'RSA', n => encode_base64url(modulus($key)), e => 'AQAB', %more } if $key->{kind} eq 'rsa';
     return { kty => 'OKP', crv => 'Ed25519', x => encode_base64url(substr der($key), -32), %more } if $key->{kind} eq 'ed25519';
     my $size = $SIZE{ $key->{kind} };
-    # The point is the last thing in the DER.
+    # The point is the last item in the DER.
     my ($x, $y) = map { encode_base64url($_) } unpack "a$size a$size", substr der($key), -2 * $size;
     return { kty => 'EC', crv => uc($key->{kind}) =~ s/P/P-/r, x => $x, y => $y, %more };
 }
@@ -76,7 +76,7 @@ sub modulus {
     return pack 'H*', $hex;
 }
 
-# JWK Sets are text of this.
+# The JSON of JWK Sets and tokens.
 sub json { return $JSON->encode($_[0]) }
 
 # The base64url of a header or claims.
@@ -90,14 +90,14 @@ sub token {
     return signed($algorithm, $key, part($header) . '.' . part($claims));
 }
 
-# Signs what stands before the second dot, whatever it is.
+# Signs the text before the second dot, whatever it is.
 sub signed {
     my ($algorithm, $key, $text) = @_;
     return "$text." . encode_base64url(signature($algorithm, $key, $text));
 }
 
-# The algorithm is what is done, whatever a header says; the key a secret, or a
-# pair.
+# The algorithm is the one that is used, whatever a header says; the key is a secret,
+# or a pair.
 sub signature {
     my ($algorithm, $key, $text) = @_;
     return eddsa($key, $text) if $algorithm eq 'EdDSA';
@@ -126,7 +126,7 @@ sub joined {
     return join '', @numbers;
 }
 
-# RFC 8037 section 3.1. openssl has to know the size of what it signs.
+# RFC 8037 section 3.1. openssl must know the size of its input.
 sub eddsa {
     my ($key, $text) = @_;
     my $file = File::Temp->new;
@@ -134,7 +134,7 @@ sub eddsa {
     return openssl('', 'pkeyutl', '-sign', '-rawin', '-inkey', key_file($key), '-in', $file->filename);
 }
 
-# The private key's file, gone at the end of the test.
+# The private key's file, removed at the end of the test.
 sub key_file {
     my ($key) = @_;
     $key->{file} ||= do {

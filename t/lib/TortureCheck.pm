@@ -1,16 +1,16 @@
 package TortureCheck;
 
-# The verdict of the torture: reads what writers and pollers have written down
-# (TortureClients.pm), the database, the history over HTTP and when what was
-# away (Chaos.pm), and tells every breach of what PROTOCOL promises.
+# The verdict of the torture: reads the records of writers and pollers
+# (TortureClients.pm), the database, the history over HTTP and the times when something
+# was down (Chaos.pm), and reports every breach of PROTOCOL's promises.
 
 use strict;
 use warnings;
 
 use constant {
-    # Beyond its timeout and the time for which something was away, a request
-    # may take this long: a start under a sanitizer, the look at the log a
-    # second later, store.busy_timeout, a busy machine.
+    # Beyond its timeout and the time for which something was down, a request may take this
+    # long: a start under a sanitizer, the log check a second later, store.busy_timeout, a
+    # busy machine.
     GRACE_SECONDS => 8,
     TOLD_OF_EACH  => 5,
 };
@@ -66,13 +66,13 @@ sub judge {
     return !%{ $self->{breach} };
 }
 
-# Nobody asks any more: longroom-pushd must have nobody who waits.
+# No client is left: longroom-pushd must have no waiter.
 sub judge_waiting {
     my ($self) = @_;
     my $l = $self->{longroom};
     my $waiting;
     $l->eventually(GRACE_SECONDS, sub {
-        # Should it be away, others tell.
+        # If it is down, other checks report that.
         my $answer = eval { $l->connect('pushd')->ask(Longroom::get_bytes('/metrics')) } or return 0;
         ($waiting) = $answer->{content} =~ /^longroom_pushd_connections\{state="waiting"\} ([0-9]+)$/m;
         return defined $waiting && $waiting == 0;
@@ -82,10 +82,10 @@ sub judge_waiting {
 
 # ---------------------------------------------------------------- what is saved
 
-# Where backups were put back there was more than one log, each like the one before up
-# to the highest id of the backup (begins), and otherwise from then on (at):
+# If backups were restored there was more than one log, each like the one before up to
+# the highest id of the backup (begins), and different from then on (at):
 #     {logs}[n]{saved}{id} = [room, "attempt:mark:size"], {room}{name} = [ids], {mark}{mark} = id
-# The last of them is what is there now.
+# The last of them is the current one.
 sub _read_database {
     my ($self) = @_;
     my @restored = @{ $self->{restored} };
@@ -168,7 +168,7 @@ sub _is_saved_as {
     return $saved && $saved->[0] eq $room && (split /:/, $saved->[1])[1] eq $mark;
 }
 
-# True if a log that was replaced by a backup has it, and the backup was made before.
+# True if a log that was replaced by a backup has it, and the backup is from before.
 sub _went_with_a_log {
     my ($self, $id, $room, $mark) = @_;
     my @logs = @{ $self->{logs} };
@@ -188,11 +188,11 @@ sub _judge_answers {
         $self->_breach('never answered', $message->{at}, "$mark in $message->{room}: $message->{attempts} attempts, the last $message->{status}")
             if $message->{status} !~ /^20[012]$/;
         next if $message->{status} != 202 || !$self->{mark}{$mark};
-        # A repeat can't know of the first attempt while the log can't be read.
+        # A repeat cannot know of the first attempt while the log cannot be read.
         if ($message->{attempts} > 1) { $self->{count}{'unsaved by the last answer, saved by an earlier attempt'}++ }
         else { $self->_breach('202 for what is saved', $message->{at}, "$mark is id $self->{mark}{$mark}") }
     }
-    # One that a writer has left alone may be in no file; but nobody else writes.
+    # A message that a writer has abandoned may be in no file; but only writers write.
     for my $mark (keys %{ $self->{mark} }) {
         $self->_breach('nobody sent it', time, "$mark, id $self->{mark}{$mark}") if !$self->{sent}{$mark};
     }
@@ -200,7 +200,7 @@ sub _judge_answers {
     return;
 }
 
-# Something was away for part of the request's time: that is not its fault.
+# Something was down for part of the request's time, which does not count.
 sub _judge_slow {
     my ($self, $at, $who, $what, $limit, $asked, $status) = @_;
     $self->{count}{"slow ${what}s"}++;
@@ -232,19 +232,19 @@ sub _read_deliveries {
     return;
 }
 
-# The id in a cursor. A client must not look, we may.
+# The id in a cursor. A client must not look inside, but this check may.
 sub _id_of {
     my ($cursor) = @_;
     return $cursor =~ /^(?:1\.[0-9a-f]+\.)?([0-9]+)/ ? $1 : 0;
 }
 
-# Where a poller stands: {log, the number of that; at, an index into its room's ids
-# there, of what must come next; undef: of whatever comes}.
+# A poller's position: {log, its number; at, the index in its room's ids there of the
+# next message; undef: any message}.
 sub _judge_poller {
     my ($self, $name, $poller) = @_;
     my $stand = { who => "poller $name in $poller->{room}", room => $poller->{room}, log => $self->_log_at($poller->{joined}) };
-    # By history: all after the newest that it knew. By a poll: all after some
-    # point, which is not after the first that was sent since.
+    # By history: all after the newest that it knew. By a poll: all after some point, which
+    # is not after the first message sent since.
     my $by_history = $poller->{last} ne '-';
     if ($by_history) {
         $stand->{log}-- while $stand->{log} && $poller->{last} && !$self->{logs}[ $stand->{log} ]{saved}{ $poller->{last} };
@@ -297,13 +297,13 @@ sub _ids {
     return $self->{logs}[ $stand->{log} ]{room}{ $stand->{room} } || [];
 }
 
-# The number of the log of this time.
+# The number of the log at this time.
 sub _log_at {
     my ($self, $time) = @_;
     return scalar grep { $_->{at} <= $time } @{ $self->{restored} };
 }
 
-# What is before its place: [id, mark].
+# The message before its position: [id, mark].
 sub _before {
     my ($self, $stand) = @_;
     return [] if !$stand->{at};
@@ -311,7 +311,7 @@ sub _before {
     return [map { [$_, (split /:/, $saved->{$_}[1])[1]] } @{ $self->_ids($stand) }[0 .. $stand->{at} - 1]];
 }
 
-# From what is in the backup the next log goes on, and it is not told.
+# From a position within the backup it continues in the next log, and is not told.
 sub _goes_on {
     my ($self, $stand) = @_;
     my $next = $self->{logs}[ $stand->{log} + 1 ] or return 0;
@@ -326,7 +326,7 @@ sub _has {
     return $saved && $saved->[1] eq $text;
 }
 
-# Its first message, or the first behind a reset.
+# Its first message, or the first after a reset.
 sub _begin {
     my ($self, $stand, $id, $text) = @_;
     for my $log ($stand->{log} .. $#{ $self->{logs} }) {
@@ -338,7 +338,7 @@ sub _begin {
     return;
 }
 
-# It must have been ahead of a backup that was put back meanwhile.
+# It must have been ahead of a backup that was restored meanwhile.
 sub _take_reset {
     my ($self, $stand, $time, $asked, $new) = @_;
     my @since = grep { $_->{at} && $_->{at} <= $time } @{ $self->{logs} }[$stand->{log} + 1 .. $#{ $self->{logs} }];
@@ -347,7 +347,7 @@ sub _take_reset {
         return;
     }
     $stand->{log} += @since;
-    # The page begins where it likes; where it is empty, so is the room up to there.
+    # The page may begin anywhere; if it is empty, so is the room up to there.
     $stand->{at} = undef;
     $stand->{at} = 0 if !grep { $_ <= $new } @{ $self->_ids($stand) };
     return;

@@ -1,29 +1,29 @@
 package TortureClients;
 
-# The clients of the torture: writers that repeat what was not answered,
-# pollers that follow their cursors. They do what PROTOCOL asks of a client,
-# and sometimes what clients do besides: leave in the middle, rest, come back
-# with an id for a cursor. They judge nothing: all they see goes to a file of
-# lines, one process and one file for each group, for TortureCheck.pm to read.
+# The clients of the torture: writers that repeat unanswered messages, pollers that
+# follow their cursors. They do what PROTOCOL asks of a client, and sometimes what real
+# clients do besides: leave in the middle, rest, come back with an id as a cursor. They
+# judge nothing: all they see goes to a file of lines, one process and one file for
+# each group, for TortureCheck.pm to read.
 #
 # A line is a letter and words:
 #     W time writer room mark attempt status id asked   a POST was answered (0: was not)
 #     J time poller room asked last                     has joined; `last` is the newest id it
 #                                                       knows of, - if it joined by a poll
 #     D time poller items                               got messages: id:attempt:mark:size,...
-#     X time poller what                                was told gap or reset, or of another room;
-#                                                       what a page was, before its messages. Behind
-#                                                       reset the cursor that was sent, and the new one
+#     X time poller what                                got gap or reset, or another room's message;
+#                                                       a page's flags come before its messages. With
+#                                                       reset: the cursor sent, and the new one
 #     S time who what limit asked status                a slow answer: more than `limit` and a little
 #     F time who status content                         was refused
 #     C name count                                      counts, at the end
 #
-# Two kinds are no use to anyone: who asks and hangs up at once, and who sends bodies
-# that take long to read. What they must not do is to be felt by the others.
+# Two kinds are nuisances: those that send a request and hang up at once, and those that
+# send bodies that take long to parse. The other clients must not notice them.
 #
-# A mark names a message: it is the client_id and the first word of the content.
-# The username says which attempt it is: an unsaved message that comes twice
-# from one attempt was broadcast twice.
+# A mark names a message: it is the client_id and the first word of the content. The
+# username is the number of the attempt: an unsaved message that comes twice from one
+# attempt was broadcast twice.
 
 use strict;
 use warnings;
@@ -31,8 +31,7 @@ use warnings;
 use parent -norequire, 'Longroom::Crowd';
 use Time::HiRes qw(time);
 
-# After that a client gives up waiting, that the run may go on; nginx does
-# after 75 s.
+# After that a client stops waiting, so that the run continues; nginx does after 75 s.
 use constant GIVE_UP_SECONDS => 90;
 
 use constant {
@@ -74,7 +73,7 @@ sub work {
     return;
 }
 
-# Who leaves, and who has waited for too long.
+# Clients that leave, and clients that have waited for too long.
 sub _look_after {
     my ($self, $client) = @_;
     my $state = $client->{state} or return;
@@ -112,7 +111,7 @@ sub _add {
     });
     $client->{state} = $state;
     $state->{client} = $client;
-    # So many do not all begin at once.
+    # So many clients do not all start at once.
     $client->{at} = $state->{asked} = time + rand 1;
     return;
 }
@@ -136,9 +135,9 @@ sub _note_refusal {
 
 # ---------------------------------------------------------------- writers
 
-# A writer says messages into its rooms in turn, in bursts on one connection
-# and with rests between. Options: name, rooms, rest (mean seconds between
-# bursts), burst (most messages), size (most bytes).
+# A writer sends messages into its rooms in turn, in bursts on one connection and with
+# rests between. Options: name, rooms, rest (mean seconds between bursts), burst
+# (maximum of messages), size (maximum of bytes).
 sub write_into {
     my ($self, $until, %options) = @_;
     my $state = { kind => 'post', name => $options{name}, limit => 0, number => 0, attempt => 0, burst => 1 };
@@ -150,8 +149,8 @@ sub write_into {
             $state->{mark} = $mark;
             $state->{content} = length $mark < $size ? "$mark " . 'x' x ($size - length($mark) - 1) : $mark;
         }
-        # Now and then an answer is not waited for, and the repeat meets the
-        # first on its way.
+        # Now and then it does not wait for an answer, and the repeat meets the first attempt
+        # on its way.
         $state->{leave} = $state->{attempt} == 1 && rand() < 0.02 ? 0.001 + rand 0.03 : 0;
         return Longroom::post_bytes($state->{room}, $state->{content}, client_id => $state->{mark},
             user_id => $options{name}, username => "$state->{attempt}");
@@ -176,16 +175,16 @@ sub write_into {
 
 # ---------------------------------------------------------------- nuisances
 
-# What may be asked before hanging up: polls that would wait for longest, in rooms
-# where nothing or much is said; two of them at once; half a head.
+# Requests to send before hanging up: polls that would wait for longest, in rooms with
+# no or many messages; two of them at once; half a head.
 my @ASKED = (
     (map { Longroom::get_bytes("/rooms/$_/poll?timeout=55") } qw(silent silent hot)),
     Longroom::get_bytes('/rooms/silent/poll?timeout=55') x 2,
     "GET /rooms/silent/poll?timeout=55 HTTP/1.1\r\nHost: loc",
 );
 
-# Asks and hangs up, again and again, until SIGTERM: through nginx or straight to
-# longroom-pushd, whether it runs, is stopped or is away.
+# Sends a request and hangs up, again and again, until SIGTERM: through nginx or straight
+# to longroom-pushd, whether it runs, is stopped or is down.
 sub ask_and_leave {
     my ($self, $l) = @_;
     my $ended = 0;
@@ -196,7 +195,7 @@ sub ask_and_leave {
             my $peer = $peers[rand @peers];
             socket my $socket, $peer->{family}, Socket::SOCK_STREAM(), 0 or die "socket: $!\n";
             $socket->blocking(0) if $peer->{family} == Socket::PF_UNIX();
-            # Nobody may be there, or too many may wait to be let in.
+            # No program may be listening, or the backlog may be full.
             connect($socket, $peer->{peer}) && defined syswrite($socket, $ASKED[rand @ASKED])
                 and $self->{count}{'asked and left'}++;
             close $socket;
@@ -219,7 +218,7 @@ my %COSTLY = (
     longer     => ['413', sub { '{"content":"' . '\\u00e9' x 16_500 . '"}' }],
 );
 
-# Sends such bodies into $room until $until, with rests of up to so many seconds.
+# Sends such bodies into $room until $until, with rests of up to $rest seconds.
 sub send_costly {
     my ($self, $until, %options) = @_;
     my $state = { name => $options{name}, limit => 0, kind => 'costly' };
@@ -245,7 +244,7 @@ sub send_costly {
 # A poller follows one room until it sees a message whose mark begins with
 # "end-". Options: name, room, rests (seconds, at most, between some polls),
 # leaves (1: hangs up now and then), ids (1: now and then an id for a cursor),
-# endless (1: nobody waits for its end).
+# endless (1: the run does not wait for its end).
 sub follow {
     my ($self, %options) = @_;
     my $state = { kind => "poll", name => $options{name}, limit => 0, endless => $options{endless} };
@@ -277,7 +276,7 @@ sub follow {
         for my $flag (qw(gap reset)) {
             next if $answer->{content} !~ /"$flag"\s*:\s*true/;
             $self->_note('X', _now(), $options{name}, $flag, $cursor, $new);
-            # An id would not say that it is of the log that is gone.
+            # An id would not say that it is from the replaced log.
             $last_id = undef;
         }
         my ($items, $newest, $ended) = $self->_read_items($options{name}, $options{room}, $answer->{content});
@@ -287,7 +286,7 @@ sub follow {
             $joined = 1;
             $self->_note('J', _now(), $options{name}, $options{room}, sprintf('%.3f', $state->{asked}),
                 $by_history ? $newest || 0 : '-');
-            # What a first page holds is not news.
+            # The messages of a first page are not new.
             return 1;
         }
         $self->_note('D', _now(), $options{name}, $items) if length $items;
@@ -296,8 +295,8 @@ sub follow {
     });
 }
 
-# By pattern, as JSON::PP would take longer than the programs do. In valid JSON
-# a quote inside a string follows a backslash.
+# By pattern, because JSON::PP would take longer than the programs do. In valid JSON a
+# quote inside a string follows a backslash.
 sub _read_items {
     my ($self, $name, $room, $json) = @_;
     my ($items, $newest, $ended) = ('', undef, 0);

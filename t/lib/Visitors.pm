@@ -1,15 +1,15 @@
 package Visitors;
 
-# Who comes to a test's Longroom, in both modes that know anybody, over the
-# shipped configuration of nginx.
+# The users of a test's Longroom, in both modes that identify users, with the shipped
+# configuration of nginx.
 #
 #     my $l = Visitors::start('token', {ann => {read => 'team_*', write => 'team_red'}}, %options);
 #     $l->request(GET => '/rooms/team_red/messages', headers => Visitors::headers('token', 'ann'));
 #
-# With mode = nginx an application stands behind auth_request: a server of the
-# same nginx that knows visitors by a cookie. With mode = token they have tokens,
-# signed with a shared secret. A visitor may have name, type, and, as a token,
-# claims that replace others.
+# With mode = nginx an application stands behind auth_request: a server in the same
+# nginx that knows users by a cookie. With mode = token they have tokens, signed with a
+# shared secret. A user may have name, type and, in a token, claims that replace
+# others.
 
 use strict;
 use warnings;
@@ -62,7 +62,7 @@ sub application {
     };
 }
 
-# nginx's lines that have an application asked at this socket.
+# nginx's lines that make it ask the application at this socket.
 sub asked_at {
     my ($socket) = @_;
     return {
@@ -72,7 +72,7 @@ sub asked_at {
     };
 }
 
-# The headers with which a visitor comes; none for somebody unknown.
+# The headers of a visitor; none for an unauthenticated one.
 sub headers {
     my ($mode, $who) = @_;
     return {} if !defined $who;

@@ -189,7 +189,7 @@ static void one_line_is_made_of_any_bytes(void **state)
 		{"a\nb\x1b[2J\x7f", "a?b?[2J?"},
 		{"C1: \xc2\x85\xc2\x9b", "C1: ??"},
 		{"U+2028 \xe2\x80\xa8, U+2029 \xe2\x80\xa9", "U+2028 ?, U+2029 ?"},
-		/* What turns the direction of text is what is tested:
+		/* The test is about characters that change the text's direction:
 		 * NOLINTNEXTLINE(misc-misleading-bidirectional) */
 		{"\xe2\x80\xaegnp.exe\xe2\x81\xa6\xe2\x80\x8f\xd8\x9c", "?gnp.exe???"},
 		{"cut \xe2\x82", "cut ??"},

@@ -156,7 +156,7 @@ static void what_is_json_but_not_for_us_is_a_fault_of_its_own(void **state)
 	buffer_release(&found);
 }
 
-/* ---- What is wanted of it ---- */
+/* ---- Wanted members ---- */
 
 enum { A, B, A_AGAIN, NONE, WANTED };
 
@@ -182,7 +182,7 @@ static void members_are_found_by_name(void **state)
 	assert_text(values[B].written, "[ 1 , {\"a\":2} ]");
 	assert_null(values[B].string);
 	assert_int_equal(values[NONE].kind, JSON_FAULT);
-	/* Of what can't be read there is nothing. */
+	/* Invalid JSON has no values. */
 	assert_false(json_object_read(text_of("{\"a\":1,\"b\":2,\"b\":3}"),
 	                              wanted, WANTED, values, &strings));
 	assert_int_equal(values[A].kind, JSON_FAULT);

@@ -3,7 +3,7 @@
 #ifndef LONGROOM_UNIT_H
 #define LONGROOM_UNIT_H
 
-/* cmocka wants these four before it. */
+/* cmocka needs these four before it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,11 +39,11 @@
 	expect(text_is(text, string), "'%.*s', not '%s'", TEXT_ARGS(text),     \
 	       string)
 
-/* The name of a room that has to be one. */
+/* A room name, which must be valid. */
 struct room_name room_named(const char *string);
 
-/* A folder of its own, and its end with all that is in it; returns, caller
- * hands it to folder_remove(). */
+/* Makes a folder, and removes it with its contents; returns, caller passes it to
+ * folder_remove(). */
 char *folder_make(void);
 void folder_remove(char *folder);
 
@@ -58,9 +58,9 @@ void settings_use_sqlite(struct settings *settings, const char *path);
 /* A store of these settings, which it borrows, for store_free(). */
 struct store *store_of(const struct settings *settings, enum store_access access);
 
-/* Parses all of the text, which has to be valid JSON; caller puts. */
+/* Parses all of the text, which must be valid JSON; caller puts. */
 json_object *json_read(struct text text);
-/* A member that has to be there. Borrowed. */
+/* A member, which must exist. Borrowed. */
 json_object *json_member(json_object *object, const char *name);
 struct text json_text(json_object *object, const char *name);
 int64_t json_number(json_object *object, const char *name);
@@ -72,7 +72,7 @@ struct random {
 	uint64_t state;
 };
 
-/* Says in the test's output where it begins. */
+/* Prints the seed in the test's output. */
 struct random random_from(uint64_t seed);
 uint64_t random_next(struct random *random);
 /* From 0 to less than `below`. */
