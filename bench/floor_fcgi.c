@@ -4,10 +4,9 @@
  *     floor-fcgi SOCKET THREADS PAGE_BYTES
  *
  * Threads that do nothing but FCGX_Accept_r() on a unix socket. It reads the
- * body of a POST and answers it as Longroom answers 201 (as many bytes, with
- * the members that were sent, so that longroom-load can check it); a GET gets a
- * page of so many bytes, with the headers of a history. Nothing is parsed or
- * stored. */
+ * body of a POST and answers it as Longroom answers 201 (the same size, with the
+ * members that were sent, so that longroom-load can check it); a GET gets a page
+ * of PAGE_BYTES, with the headers of a history. Nothing is parsed or stored. */
 #include <fcgiapp.h>
 #include <stdatomic.h>
 #include <signal.h>
@@ -110,7 +109,7 @@ static int number(const char *text, int most)
 	exit(2);
 }
 
-/* It holds nothing that has to be kept. */
+/* It holds nothing that must be kept. */
 static void end(int signal)
 {
 	(void)signal;
@@ -131,7 +130,7 @@ int main(int argc, char **argv)
 	FCGX_Init();
 	listener = FCGX_OpenSocket(argv[1], ENDPOINT_BACKLOG);
 	if (listener < 0) {
-		fprintf(stderr, "floor-fcgi: can't listen on %s\n", argv[1]);
+		fprintf(stderr, "floor-fcgi: cannot listen on %s\n", argv[1]);
 		return 2;
 	}
 	while (--threads > 0)

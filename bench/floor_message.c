@@ -1,7 +1,7 @@
 #define _GNU_SOURCE 1 /* memmem */
 #include "floor_message.h"
 
-/* A cursor's length is all that counts here: longroom-load sends it back. */
+/* Only a cursor's length counts here: longroom-load sends it back. */
 static const char cursor_head[] = "1.f1004f10.";
 static const char cursor_middle[] = ".f1004f10.";
 
@@ -19,7 +19,7 @@ struct text floor_room(struct text target)
 	return (struct text){at, slash != NULL ? (size_t)(slash - at) : rest};
 }
 
-/* What stands between the braces. */
+/* The text between the braces. */
 static struct text members_of(struct text body)
 {
 	return (struct text){body.data + 1, body.size > 2 ? body.size - 2 : 0};

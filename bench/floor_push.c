@@ -7,9 +7,9 @@
  * connection is given to epoll once, edge-triggered, and never again. It speaks
  * just enough of PROTOCOL for longroom-load to check every delivery: a GET
  * parks, unless its cursor is behind the last message; a POST is answered and
- * goes to all who are parked. One room, one message, no time-outs, no limits,
- * no HTTP but what longroom-load and nginx send in one piece. What it can't do
- * ends it: a floor that limps would flatter Longroom. */
+ * goes to all parked clients. One room, one message, no timeouts, no limits, no
+ * HTTP except what longroom-load and nginx send in one piece. Anything else ends
+ * it: a floor that limps would flatter Longroom. */
 #define _GNU_SOURCE 1 /* accept4 */
 #include <errno.h>
 #include <signal.h>
@@ -35,10 +35,10 @@ struct floor {
 	int epoll;
 	struct endpoint listeners[LISTENERS_MAX];
 	int listener_count;
-	int *parked; /* descriptors of those who wait */
+	int *parked; /* descriptors of the waiters */
 	size_t parked_count;
 	int64_t newest;       /* the last message's id */
-	struct buffer answer; /* to all who wait for it */
+	struct buffer answer; /* to all waiters */
 	struct buffer page, scratch;
 };
 
@@ -61,14 +61,14 @@ static void send_to(int fd, const struct buffer *answer)
 {
 	ssize_t sent = send(fd, answer->data, answer->size, MSG_NOSIGNAL);
 
-	/* A client that left is reported by epoll and closed then. */
+	/* epoll reports a client that left; it is closed then. */
 	if (sent < 0 && (errno == EPIPE || errno == ECONNRESET))
 		return;
 	if (sent != (ssize_t)answer->size)
 		give_up("an answer does not fit a socket");
 }
 
-/* Makes `answer` of what is in the scratch buffer. */
+/* Makes `answer` from the scratch buffer. */
 static void wrap(struct floor *floor, struct buffer *answer, const char *status)
 {
 	buffer_clear(answer);
@@ -214,7 +214,7 @@ static void serve(struct floor *floor)
 	}
 }
 
-/* It holds nothing that has to be kept. */
+/* It holds nothing that must be kept. */
 static void end(int signal)
 {
 	(void)signal;

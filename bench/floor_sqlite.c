@@ -1,11 +1,11 @@
-/* The floor for saving: SQLite itself, in a database that longroom-history has
- * made, with nothing around it.
+/* The floor for saving: SQLite itself, in a database made by longroom-history,
+ * with nothing around it.
  *
  *     floor-sqlite DATABASE insert BATCH SECONDS
- *         inserts so many rows a transaction, as durably as Longroom, and prints
- *         how many came in how long
+ *         inserts BATCH rows a transaction, as durably as Longroom, and prints
+ *         how many were inserted in how long
  *     floor-sqlite DATABASE fill COUNT ROOMS
- *         makes a log of so many messages quickly, not durably: a tenth are in
+ *         makes a log of COUNT messages quickly, not durably: a tenth are in
  *         room_1, the others anywhere in room_2 to room_ROOMS */
 #define _GNU_SOURCE 1 /* clock_gettime */
 #include <inttypes.h>
@@ -53,7 +53,7 @@ static void step(struct floor *floor, sqlite3_stmt *statement)
 		give_up(floor);
 }
 
-/* What common/store/sqlite/append.c says for each message, less what it asks before. */
+/* As common/store/sqlite/append.c does for each message, without its queries before. */
 static void open_database(struct floor *floor, const char *path)
 {
 	if (sqlite3_open_v2(path, &floor->db,

@@ -1,17 +1,17 @@
 package Bench;
 
-# What the measurements share: how much to measure, the stands that are up, and
-# the rows that come of it.
+# What the measurements share: how much to measure, the running stands, and the
+# resulting rows.
 #
 # A measurement is a module with a function measure($bench), which calls row():
 #
 #     id, group, what, unit   its name, its heading, its words, and how its
 #                             figures are written (Bench::Table)
-#     longroom, floor, peer,  series of figures, one a run; all but the first may lack;
+#     longroom, floor, peer,  series of figures, one a run; all but the first are optional;
 #     against                 against is another build of Longroom
 #     goals                   [{of => 'longroom'|'floor'|'peer'|'against', least|most => N}]:
 #                             of the figure itself, or of its ratio to that one
-#     note                    what else to know
+#     note                    further remarks
 
 use strict;
 use warnings;
@@ -19,16 +19,16 @@ use warnings;
 use Bench::Figures ();
 use Bench::Stand   ();
 
-# Of a process's descriptors, what is left for other than waiters.
+# Descriptors of a process that are not for waiters.
 use constant OTHER_DESCRIPTORS => 200;
 
-# runs, seconds   of each contestant, and that a run is meant to load: short ones and
-#                 many, so that a change of the machine's speed is between pairs and
-#                 not in them, and that enough is left to say what is noise
+# runs, seconds   of each contestant, and how long a run loads it: short and many runs,
+#                 so that a change of the machine's speed falls between pairs and not
+#                 within them, and that there are enough to tell noise
 # page_*, post_*  the same of pages (wrk knows whole seconds only) and of POSTs with tokens
 # token_*         ... and of deliveries with tokens
-# many_runs       with many waiters, who take long to come
-# slow_runs       of what takes long: memory, and restarts
+# many_runs       with many waiters, which take long to connect
+# slow_runs       of slow measurements: memory, and restarts
 # waiters         few, many, parked (for memory), restarted
 # counted_*       the same where instructions are counted
 my %PLANS = (
@@ -48,7 +48,7 @@ my %PLANS = (
         counted_runs => 1, counted_waiters => 50, counted_messages => 50, counted_posts => 100, counted_pages => 100,
         counted_polls => 400, counted_tokens => 20, counted_seconds => 0.3,
     },
-    # For t/bench.t: that it works, not what it measures.
+    # For t/bench.t: it checks the function, not the figures.
     tiny => {
         runs => 1, seconds => 0.1, many_runs => 1, slow_runs => 1, few => 20, many => 30, parked => 50, restarted => 20,
         rate => 20, open_seconds => 0.5, long_seconds => 0, quiet_seconds => 0.5, restart_seconds => 1,
@@ -61,8 +61,8 @@ my %PLANS = (
 
 sub plans { return sort keys %PLANS }
 
-# Options: plan; dir, where databases are, on a disk; log => sub { one line };
-# against => DIR, another build, where there is one.
+# Options: plan; dir, for databases, on a disk; log => sub { one line };
+# against => DIR, another build, if there is one.
 sub new {
     my ($class, %options) = @_;
     return bless {
@@ -75,7 +75,7 @@ sub new {
     }, $class;
 }
 
-# So many waiters, or as many as one process may have descriptors for.
+# This many waiters, or as many as a process may have descriptors for.
 sub possible {
     my ($self, $which) = @_;
     my $most = Longroom::descriptor_limit() - OTHER_DESCRIPTORS;
@@ -98,7 +98,7 @@ sub say {
     return;
 }
 
-# Something can't be measured; says why, once.
+# Reports, once, what cannot be measured and why.
 sub lacks {
     my ($self, $what, $why) = @_;
     $self->say("without $what: $why") if !$self->{missing}{$what}++;
@@ -126,10 +126,10 @@ sub alternate {
 }
 
 # Alternating runs of Longroom, its floor and, if it is there, nchan, on stands
-# with so many workers: $measure->($stand, $name) returns {figure => value}.
-# peer => 0: without nchan; floor => 0: without the floor; pin => [programs]:
-# these keep to a core of their own, and of nchan its nginx. Each run has programs
-# that have just been started (Bench::Stand::renew).
+# with this many workers: $measure->($stand, $name) returns {figure => value}.
+# peer => 0: without nchan; floor => 0: without the floor; pin => [programs]: these
+# have a core to themselves, and of nchan its nginx. Each run has freshly started
+# programs (Bench::Stand::renew).
 sub compare {
     my ($self, $measure, %options) = @_;
     my @contestants = ('longroom');
@@ -151,7 +151,7 @@ sub compare {
 
 my %CLASS = (longroom => 'Bench::Longroom', against => 'Bench::Longroom', floor => 'Bench::Floor', peer => 'Bench::Nchan');
 
-# One that is kept for all measurements.
+# A stand that is kept for all measurements.
 sub stand {
     my ($self, $name, $workers) = @_;
     my $key = "$name-$workers";
@@ -162,7 +162,7 @@ sub stand {
     );
 }
 
-# Ends all that runs, and leaves nothing but results in the folder.
+# Ends everything that runs, and leaves only the results in the folder.
 sub end {
     my ($self) = @_;
     $_->end for values %{ $self->{stands} };
@@ -171,7 +171,7 @@ sub end {
     return;
 }
 
-# Interrupted, it has no end().
+# If interrupted, end() does not run.
 sub DESTROY {
     my ($self) = @_;
     local ($., $@, $!, $^E, $?);
@@ -185,7 +185,7 @@ sub _remove_databases {
     return;
 }
 
-# The path of a database that is not there yet.
+# The path of a new database.
 sub database {
     my ($self, $name) = @_;
     $self->remove_database($name);

@@ -12,13 +12,13 @@ sub make {
     my ($bench, $name) = @_;
     my $path = $bench->database($name);
     my $maker = Bench::Longroom->start(database => $path, without => [qw(nginx pushd)]);
-    # It starts with its first look at the store.
-    $maker->eventually(30, sub { -s $path }) or die "$path does not come to be\n";
+    # longroom-history creates it when it first opens the store.
+    $maker->eventually(30, sub { -s $path }) or die "$path is not created\n";
     $maker->end;
     return $path;
 }
 
-# One with so many messages in so many rooms (floor_sqlite.c).
+# One with this many messages in this many rooms (floor_sqlite.c).
 sub make_filled {
     my ($bench, $name, $count, $rooms) = @_;
     my $path = make($bench, $name);

@@ -1,8 +1,8 @@
 package Bench::FanOut;
 
-# One room, many waiters, closed loop: each message is sent when all have the
-# last, so what is measured is how fast and how dearly one message reaches all.
-# Servers keep to one core, the load to another.
+# One room, many waiters, closed loop: each message is sent when all waiters have the
+# last one, so the figures are how fast and how dearly one message reaches all. Servers
+# have one core, the load another.
 
 use strict;
 use warnings;
@@ -68,7 +68,7 @@ sub closed {
         arguments => ['--closed', "--messages=$messages"]);
 }
 
-# How many messages keep this stand busy for as long as is wanted. It warms it
+# The number of messages that keep this stand busy for the time wanted. It warms it up
 # as well.
 sub enough {
     my ($bench, $stand, %shape) = @_;
@@ -77,7 +77,7 @@ sub enough {
     return $messages < 10 ? 10 : $messages;
 }
 
-# The columns of a row, out of what compare() returned.
+# The columns of a row, from what compare() returned.
 sub series {
     my ($series, $figure) = @_;
     return map { $series->{$_} ? ($_ => $series->{$_}{$figure}) : () } qw(longroom floor peer against);

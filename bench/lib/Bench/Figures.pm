@@ -1,7 +1,7 @@
 package Bench::Figures;
 
-# Series of figures: taken in turns, so that a neighbour's noise meets all who
-# are compared, and judged by their medians.
+# Series of figures: taken in turns, so that a neighbour's noise affects all
+# contestants, and judged by their medians.
 
 use strict;
 use warnings;
@@ -37,8 +37,8 @@ sub median {
 sub least { return (sort { $a <=> $b } @_)[0] }
 sub most  { return (sort { $a <=> $b } @_)[-1] }
 
-# The ratios of what was measured one after the other: a change of the machine's
-# speed between two rounds is in both parts, and falls out.
+# The ratios of consecutive measurements: a change of the machine's speed between two
+# rounds is in both parts, and cancels out.
 sub ratios {
     my ($ours, $theirs) = @_;
     return if !$ours || !$theirs;
@@ -46,10 +46,10 @@ sub ratios {
         0 .. ($#$ours < $#$theirs ? $#$ours : $#$theirs);
 }
 
-# Between which two of its values the median of all such runs lies, 95 times of
-# 100: no shape of the noise is assumed, only that each run is as likely to be
-# above the median as below. Of less than six runs nothing that sure can be said:
-# the least and the most.
+# The two values between which the median of all such runs lies, 95 times in 100: no
+# shape of the noise is assumed, only that each run is as likely to be above the median
+# as below. For fewer than six runs there is no such confidence: the minimum and the
+# maximum.
 sub interval {
     my @sorted = sort { $a <=> $b } @_;
     return if !@sorted;
@@ -61,7 +61,7 @@ sub interval {
     return @sorted[$left_out, -1 - $left_out];
 }
 
-# Do these ratios show that there is a difference at all?
+# Whether these ratios show a difference at all.
 sub differ {
     my ($low, $high) = interval(@_);
     return defined $low && ($low > 1 || $high < 1);

@@ -1,7 +1,7 @@
 package Bench::History;
 
 # The newest 10 messages, read by 64 clients through nginx, from logs of several
-# sizes, beside an empty libfcgi program whose body is as large. Once always the
+# sizes, beside an empty libfcgi program whose body has the same size. Once always the
 # same room, which holds a tenth of the log, and once any of the others.
 
 use strict;
@@ -29,7 +29,7 @@ sub measure {
     read_pages($bench, 'one', 'always the same room', \%stands, $floor);
     read_pages($bench, 'any', 'a room drawn at random', \%stands, $floor);
     $_->end for $floor, values %stands;
-    # Gigabytes that nobody wants to keep.
+    # Gigabytes that are not worth keeping.
     $bench->remove_database("log-$_") for @logs;
     return;
 }
@@ -59,7 +59,7 @@ sub read_pages {
         return Bench::Load::wrk($stand, clients => CLIENTS, seconds => $bench->{seconds},
             rooms => $id eq 'any' ? rooms_of($count) : 1);
     };
-    # To warm the caches; in a run that is too short for figures there is no need.
+    # Warms the caches; a run too short for figures does not need it.
     $read->($stands->{$_}, $_) for $bench->{seconds} < 1 ? () : @logs;
     my $read_anew = sub {
         $_[0]->renew;

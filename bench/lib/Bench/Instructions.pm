@@ -1,14 +1,14 @@
 package Bench::Instructions;
 
 # Instructions in user space, counted by callgrind: figures that the machine's
-# neighbours can't touch, and by which two builds are compared (--against). Each is
-# taken from two runs that differ in the number of requests alone; what they have in
-# common, the start and the first request of a kind, falls out. The kernel's part,
-# which is the larger one, is not in it.
+# neighbours cannot affect, used to compare two builds (--against). Each is taken from
+# two runs that differ only in the number of requests; what they have in common, the
+# start and the first request of a kind, cancels out. The kernel's part, which is the
+# larger one, is not included.
 #
-# That a count be the same each time, one client asks, one request after the other,
-# and longroom-history has one thread for requests: how many messages a commit takes,
-# and how many threads open the log, is not left to chance.
+# So that a count is the same each time, there is one client with one request after the
+# other, and longroom-history has one thread for requests: the number of messages in a
+# commit, and of threads that open the log, is not left to chance.
 
 use strict;
 use warnings;
@@ -27,7 +27,7 @@ use constant {
 
 my $POST = Longroom::post_bytes('room_1', 'x' x 100, user_id => 's0', username => 'sender 0');
 my $PAGE = Longroom::get_bytes('/rooms/room_1/messages');
-# In turns: one like the last is known to longroom-pushd by its bytes.
+# In turns: longroom-pushd recognises a poll like the last one by its bytes.
 my @POLLS = map { Longroom::get_bytes("/rooms/room_$_/poll?timeout=0") } 1, 2;
 
 sub measure {
@@ -54,7 +54,7 @@ sub deliveries {
         my ($name) = @_;
         return { count => growth($bench, $name, 'pushd', $messages, sub {
             my ($stand, $count) = @_;
-            # Else who else is busy here decides how many polls it finds at once.
+            # Otherwise other load decides how many polls it finds at once.
             $stand->pin('pushd');
             Bench::Load::run($stand, to => 'straight', waiters => $waiters, pinned => 1, arguments => ['--closed', "--messages=$count"]);
         }) / $waiters };
@@ -81,7 +81,7 @@ sub posts {
     return;
 }
 
-# It runs by the clock, and says how many rows it has inserted.
+# It runs for a fixed time, and prints how many rows it has inserted.
 sub row_of_sqlite {
     my ($bench) = @_;
     my $database = Bench::Database::make($bench, 'counted-sqlite');
@@ -143,7 +143,7 @@ sub polls {
     return;
 }
 
-# Instructions of a poll with a token that is remembered, and with one that is not.
+# Instructions of a poll with a remembered token, and with a new one.
 sub token_costs {
     my ($bench, $name, $visitors) = @_;
     my @tokens = split /\n/, Longroom::slurp($visitors->{tokens}->filename);
@@ -160,7 +160,7 @@ sub token_costs {
     return @costs;
 }
 
-# So many polls, with these tokens in turn, if there are any.
+# This many polls, with these tokens in turn, if there are any.
 sub polls_with {
     my ($count, @tokens) = @_;
     return map {
@@ -171,7 +171,7 @@ sub polls_with {
 
 # ---------------------------------------------------------------- how
 
-# The other build takes turns with those of these names.
+# The other build takes turns in the measurements of these names.
 sub compare {
     my ($bench, $group, $names, $measure) = @_;
     $bench->say("instructions: $group");
@@ -185,7 +185,7 @@ sub row {
     return;
 }
 
-# What one request more costs the program: $load->($stand, $count) makes so many.
+# What one more request costs the program: $load->($stand, $count) makes $count.
 sub growth {
     my ($bench, $name, $program, $count, $load, %settings) = @_;
     my ($few, $many) = map {
@@ -206,7 +206,7 @@ sub start {
     return Bench::Floor->start(%options, threads => 1) if $name eq 'floor';
     $options{settings} = { %{ $options{settings} }, 'history.threads' => 1 };
     $options{build} = $bench->{against} if $name eq 'against';
-    # Each makes its own: a log of one build need not be one of the other.
+    # Each makes its own: the builds' logs may differ in format.
     return Bench::Longroom->start(%options, database => $bench->database("counted-$name"));
 }
 

@@ -1,7 +1,7 @@
 package Bench::Latency;
 
-# From a POST to its receipt, through nginx, by the clock and not by what has
-# arrived: a room that is as hot as can be, and one that is quiet.
+# From a POST to its receipt, through nginx, by the clock and not by what has arrived:
+# a very hot room, and a quiet one.
 
 use strict;
 use warnings;
@@ -10,8 +10,8 @@ use Bench::FanOut ();
 use Bench::Load   ();
 
 use constant {
-    SENDERS      => 32,      # so that none is waited for
-    ALL          => 0.99,    # of the deliveries a second that are due
+    SENDERS      => 32,      # so that no message waits for a sender
+    ALL          => 0.99,    # of the scheduled deliveries a second
     P99_MS       => 100,
     QUIET_RATE   => 100,
 };
@@ -21,7 +21,7 @@ my @QUANTILES = ([p50 => 'p50'], [p99 => 'p99'], [p99_9 => 'p99.9']);
 sub measure {
     my ($bench) = @_;
     hot($bench, $bench->{open_seconds});
-    # As long as the goal says, and once.
+    # As long as the goal requires, once.
     hot($bench, $bench->{long_seconds}, 1) if $bench->{long_seconds};
     quiet($bench);
     return;

@@ -1,7 +1,7 @@
 package Bench::Load;
 
-# Loads a stand, by longroom-load or by wrk, and returns what it measured. A run
-# in which a message was lost or doubled has no figures: it dies.
+# Loads a stand with longroom-load or wrk, and returns what it measured. A run in which
+# a message was lost or doubled has no figures: it dies.
 
 use strict;
 use warnings;
@@ -49,8 +49,8 @@ sub _judged {
     my $found = eval { $JSON->decode($stdout) };
     my %checks = (%{ $found->{checks} || {} }, map { $_ => $found->{polls}{$_} } qw(stuck refused server_errors));
     delete @checks{@allowed};
-    # Several senders race to nchan, which is not asked to keep the order in
-    # which they set out.
+    # Several senders race to nchan, which need not keep the order in which they
+    # started.
     delete $checks{out_of_order} if $stand->isa('Bench::Nchan');
     delete $checks{required};
     my @wrong = grep { $checks{$_} } sort keys %checks;
@@ -59,9 +59,8 @@ sub _judged {
     return $found;
 }
 
-# Each of these requests, by one client on one connection,
-# one after the other: nothing depends on who comes first. to => as connect(); each must be
-# answered with this status.
+# Each of these requests, by one client on one connection, one after the other: nothing
+# depends on order between clients. to => as in connect(); each must get this status.
 sub one_by_one {
     my ($stand, $to, $status, @requests) = @_;
     my $client = $stand->connect($to);
@@ -80,8 +79,8 @@ sub us_per_delivery {
     return $sum;
 }
 
-# Parks waiters on the stand and returns when all wait; options as for run().
-# What it returns is for let_go().
+# Parks waiters on the stand and returns when all wait; options as for run(). Its
+# result is for let_go().
 sub hold {
     my ($stand, %options) = @_;
     my $held = _start($stand, _command($stand, %options, arguments => ['--hold=1000', @{ $options{arguments} || [] }]));
@@ -106,22 +105,22 @@ sub _start {
     return bless { pid => $pid, log => $log, report => $report, stand => $stand }, 'Bench::Load::Held';
 }
 
-# Lets them wait no longer; returns the JSON.
+# Ends their wait; returns the JSON.
 sub let_go {
     my ($held) = @_;
     kill TERM => $held->{pid};
     return await($held);
 }
 
-# Waits until the run has come to its end; returns the JSON. allowed: checks
-# that the caller judges.
+# Waits for the end of the run; returns the JSON. allowed: checks that the caller
+# judges.
 sub await {
     my ($held, @allowed) = @_;
     waitpid delete $held->{pid}, 0;
     return _judged($held->{stand}, map({ Longroom::slurp($held->{$_}->filename) } qw(report log)), @allowed);
 }
 
-# Nothing is left running if we are ended.
+# Nothing is left running if this process is ended.
 sub Bench::Load::Held::DESTROY {
     my ($self) = @_;
     local ($?, $!, $@);
@@ -131,7 +130,7 @@ sub Bench::Load::Held::DESTROY {
     return;
 }
 
-# wrk reads newest pages for so many seconds with so many connections, of one
+# wrk reads newest pages for $seconds with $connections, of one room (or of room_1 to
 # room (of room_1 to room_N: rooms => N). Returns {per_second, p50_us, p99_us,
 # p99_9_us}.
 my $SCRIPT = <<'END';

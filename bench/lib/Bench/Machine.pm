@@ -1,6 +1,6 @@
 package Bench::Machine;
 
-# Where and with what it was measured: pairs of words.
+# Where and with what the figures were taken: pairs of words.
 
 use strict;
 use warnings;
@@ -29,7 +29,7 @@ sub facts {
     );
 }
 
-# The commit is of the checkout as it is now, whenever it was built.
+# The commit is that of the checkout now, whenever it was built.
 sub version {
     my ($build, $source) = @_;
     my $version = first_line("$build/longroom-pushd", '-V');
@@ -38,7 +38,7 @@ sub version {
     return $commit ? "$version, $commit" : $version;
 }
 
-# The compiler and its options, as configure wrote them down.
+# The compiler and its options, as configure recorded them.
 sub built_by {
     my ($build) = @_;
     my $makefile = Longroom::slurp("$build/Makefile");
@@ -60,7 +60,7 @@ sub file_system {
     return join ' on ', (split ' ', $line // 'unknown unknown')[1, 0];
 }
 
-# Of what it says, wherever it says it.
+# From the output, stdout or stderr.
 sub first_line {
     my (@command) = @_;
     my $result = Longroom::run(\@command);

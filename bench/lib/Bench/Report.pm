@@ -1,8 +1,7 @@
 package Bench::Report;
 
-# The report page: one file without anything outside of it. Every row has a
-# plot of all its runs, on an axis that begins at 0: a dot a run, a line to the
-# median.
+# The report page: one self-contained file. Every row has a plot of all its runs, on an
+# axis that begins at 0: a dot for each run, a line to the median.
 
 use strict;
 use warnings;

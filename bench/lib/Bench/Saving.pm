@@ -1,9 +1,9 @@
 package Bench::Saving;
 
-# Durable POSTs of 64 clients through nginx, beside an empty libfcgi program;
-# and where their time goes: how many messages a commit takes, what part of the
-# time the disk takes, and what SQLite alone does with batches like these, and
-# with a commit a message.
+# Durable POSTs of 64 clients through nginx, beside an empty libfcgi program; and where
+# their time goes: how many messages a commit has, what part of the time is the disk's,
+# and what SQLite alone does with batches like these, and with one message in each
+# commit.
 
 use strict;
 use warnings;
@@ -76,7 +76,7 @@ sub posts_of_floor {
     return figures(posts($bench, $stand, $messages));
 }
 
-# With what the disk and the commits have had of it.
+# With the part that the disk and the commits had.
 sub posts_of_longroom {
     my ($bench, $stand, $messages, $watch) = @_;
     posts($bench, $stand, $messages) if !$messages->{$stand};

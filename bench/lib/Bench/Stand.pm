@@ -1,14 +1,14 @@
 package Bench::Stand;
 
-# What is measured, running: Longroom itself, the floors behind the same nginx,
-# and nchan. Each is a Longroom (t/lib/Longroom.pm) with other programs in some
-# places, so that starting, waiting and ending are the same for all.
+# What is measured, running: Longroom itself, the floors behind the same nginx, and
+# nchan. Each is a Longroom (t/lib/Longroom.pm) with some programs replaced, so that
+# starting, waiting and ending are the same for all.
 #
 #     my $stand = Bench::Longroom->start(nginx_workers => 1);
 #     $stand->straight_url      past nginx, over TCP
 #     $stand->url               through nginx
 #     $stand->post_url          where messages are sent
-#     $stand->processes         {name => pid} of what delivers
+#     $stand->processes         {name => pid} of the delivering programs
 #     $stand->end
 
 use strict;
@@ -16,7 +16,7 @@ use warnings;
 
 use parent 'Longroom';
 
-# In the order in which they are started.
+# In the order of starting.
 use constant PROGRAMS => qw(nginx history pushd);
 
 # Options: what the class takes, kept in {bench}; nginx_workers, settings and
@@ -60,8 +60,8 @@ sub _listening_port {
     die "process $pid does not listen on TCP\n";
 }
 
-# Keeps these programs, their threads and their children on one core, and the
-# others on another; nothing if there is one core only.
+# Keeps these programs, their threads and their children on one core, and the others on
+# another; does nothing if there is only one core.
 sub pin {
     my ($self, @names) = @_;
     $self->{pinned} = \@names;
@@ -78,7 +78,7 @@ sub pin {
     return;
 }
 
-# What goes before the command of a program whose instructions are to be counted.
+# The prefix for a program whose instructions are counted.
 sub callgrind {
     my ($file) = @_;
     return ('valgrind', '-q', '--tool=callgrind', "--callgrind-out-file=$file");
@@ -91,8 +91,8 @@ sub _callgrind {
     return callgrind($file);
 }
 
-# All programs anew: what a start draws by lot, such as where memory lies and which
-# room of a table is crowded, is not the same then for all runs.
+# Restarts all programs: what a start decides at random, such as where memory lies and
+# which room of a table is crowded, then varies between runs.
 sub renew {
     my ($self) = @_;
     my @names = grep { $self->pid($_) } PROGRAMS;
@@ -170,15 +170,15 @@ sub _command {
     return ($self->_callgrind($name), Longroom::program('floor-push'), 'unix:' . $self->socket_path('pushd'), '127.0.0.1:0');
 }
 
-# nginx sends every POST to floor-fcgi, which has nobody waiting.
+# nginx sends every POST to floor-fcgi, which has no waiters.
 sub post_url { return 'unix:' . $_[0]->socket_path('pushd') }
 
 # ----------------------------------------------------------------
 
 package Bench::Nchan;
 
-# nchan in an nginx of its own: Debian's module, and what makes it fast (several
-# messages an answer, no access log), with a buffer longer than any run.
+# nchan in an nginx of its own: Debian's module, with fast settings (several messages an
+# answer, no access log), and a buffer longer than any run.
 
 use parent -norequire, 'Bench::Stand';
 
@@ -196,7 +196,7 @@ sub straight_url { return $_[0]->url }
 sub load_options {
     my ($self) = @_;
     my $room = 'bench-' . ++$self->{rooms_used};
-    # The place from where followers start (load/nchan.h).
+    # The position from which followers start (load/nchan.h).
     my $answer = $self->request(
         POST    => "/rooms/$room/messages",
         headers => { 'Content-Type' => 'application/json' },

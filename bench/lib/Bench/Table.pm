@@ -1,6 +1,6 @@
 package Bench::Table;
 
-# Rows as people read them: figures with their spread, ratios, goals.
+# Rows in readable form: figures with their spread, ratios, goals.
 
 use strict;
 use warnings;
@@ -36,7 +36,7 @@ sub figure {
     return $UNITS{$unit}->($value);
 }
 
-# The median of a row's series, written.
+# The median of a row's series, formatted.
 sub median {
     my ($row, $name) = @_;
     return figure($row->{unit}, Bench::Figures::median(@{ $row->{$name} || [] }));
@@ -51,8 +51,8 @@ sub spread {
     return "$least..$most";
 }
 
-# The ratio to that contestant, and between what it is if not all is noise: with
-# that in it, 1.00 is as likely as not.
+# The ratio to that contestant, with its bounds unless they show no difference: if 1.00
+# is within them, it is as likely as any.
 sub ratio {
     my ($row, $name) = @_;
     my @ratios = Bench::Figures::ratios($row->{longroom}, $row->{$name});
@@ -64,8 +64,8 @@ sub ratio {
     return Bench::Figures::differ(@ratios) ? $text : "$text: no difference shown";
 }
 
-# {words, verdict}. A goal is met or missed if all that the runs leave possible is on
-# that side of it; each => 1: if all runs are.
+# {words, verdict}. A goal is met or missed if the whole interval that the runs leave
+# possible is on that side of it; each => 1: if all runs are.
 sub judge {
     my ($row, $goal) = @_;
     my $of_itself = $goal->{of} eq 'longroom';
@@ -89,7 +89,7 @@ sub judgements {
 # 'met'; 'MISSED'; 'not shown', as the runs differ too much; 'not measured'.
 sub verdict { return $_[0]{verdict} }
 
-# Those that Longroom is beside in any row.
+# The contestants of any row.
 sub others {
     my (@rows) = @_;
     return grep { my $name = $_; $name ne 'against' || grep { $_->{$name} } @rows } qw(floor peer against);

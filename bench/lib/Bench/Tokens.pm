@@ -1,7 +1,7 @@
 package Bench::Tokens;
 
-# What it costs to know who asks: Longroom with auth.mode = token, where everybody
-# is somebody else and has a token of his own, beside Longroom with auth.mode = open.
+# The cost of authentication: Longroom with auth.mode = token, where every client is a
+# different user with a token of their own, beside Longroom with auth.mode = open.
 
 use strict;
 use warnings;
@@ -23,7 +23,7 @@ use constant PROGRAMS => qw(nginx pushd history);
 
 my $JSON = JSON::PP->new->utf8->canonical;
 
-# Who is measured beside who is open, with what signs his tokens.
+# The stands beside the open one, with what signs their tokens.
 my %SIGNERS = (HS256 => \&hmac, ES256 => \&ecdsa);
 
 sub measure {
@@ -44,7 +44,7 @@ sub algorithms {
     return ('HS256', $bench->has_program('openssl', 'openssl') ? 'ES256' : ());
 }
 
-# {tokens, key}: files with so many tokens and with the key to them.
+# {tokens, key}: files with $count tokens and with their key.
 sub visitors {
     my ($algorithm, $count) = @_;
     my ($key, $tokens) = map { File::Temp->new } 1, 2;
@@ -53,7 +53,7 @@ sub visitors {
     return { key => $key, tokens => $tokens };
 }
 
-# As a site may make them: of 352 bytes with HS256, of 395 with ES256.
+# As a site may make them: 352 bytes with HS256, 395 with ES256.
 sub token {
     my ($algorithm, $number, $sign) = @_;
     my $name = sprintf '%06d', $number;
@@ -76,7 +76,7 @@ sub hmac {
     return sub { Digest::SHA::hmac_sha256($_[0], SECRET) };
 }
 
-# The secret key is gone when all are signed; the file then has the public one.
+# The secret key is deleted when all are signed; the file then has the public one.
 sub ecdsa {
     my ($file) = @_;
     my $secret = File::Temp->new;
@@ -102,8 +102,8 @@ sub raw_signature {
 
 # ---------------------------------------------------------------- figures
 
-# Each is up at the same time, and they take turns. The limits are far from what
-# is sent, so that none is what is measured; but they are kept count of.
+# All are up at the same time, and take turns. The limits are far above the load, so
+# that they do not affect the figures; but they are counted.
 sub compare {
     my ($bench, $visitors, $names, $measure, %options) = @_;
     my %stands = map { $_ => start($bench, $_, $visitors->{$_}, $options{workers}) } @$names;
@@ -126,7 +126,7 @@ sub start {
 
 sub deliveries {
     my ($bench, $visitors, @algorithms) = @_;
-    my $group = "$bench->{few} waiters in a room, each with a token of his own, through nginx";
+    my $group = "$bench->{few} waiters in a room, each with a token of their own, through nginx";
     $bench->say("tokens: $group");
     my %shape = (waiters => $bench->{few}, to => 'nginx');
     # A few per cent matter.
@@ -149,9 +149,9 @@ sub deliveries {
 
 sub posts {
     my ($bench, $visitors, @algorithms) = @_;
-    my $group = Bench::Saving::CLIENTS() . ' clients that POST, each with a token of his own, through nginx';
+    my $group = Bench::Saving::CLIENTS() . ' clients that POST, each with a token of their own, through nginx';
     $bench->say("tokens: $group");
-    # Not short ones: the disk is now fast, now slow, for a second or so.
+    # No short runs: the disk is now fast, now slow, for a second or so.
     local @{$bench}{qw(runs seconds)} = @{$bench}{qw(post_runs post_seconds)};
     my %messages;
     my $series = compare($bench, $visitors, ['open', @algorithms], sub {
@@ -177,7 +177,7 @@ sub posts {
     return;
 }
 
-# Of what costs so much a piece, how many there are for the same, in pairs.
+# From costs a piece: how many pieces for the same cost, in pairs.
 sub of_open {
     my ($series, $name, $cost) = @_;
     return (unit => 'times', longroom => [Bench::Figures::ratios($series->{open}{$cost}, $series->{$name}{$cost})]);

@@ -1,8 +1,7 @@
 package Bench::Waiting;
 
-# What waiters cost while nothing comes: memory of the program (PSS, with all of
-# them less with none) and of the kernel; and what a restart of the program
-# costs them.
+# The cost of waiters while nothing comes: memory of the program (PSS, with all of them
+# minus PSS with none) and of the kernel; and what a restart of the program costs them.
 
 use strict;
 use warnings;
@@ -69,8 +68,8 @@ sub slab_kib {
     return $kib;
 }
 
-# longroom-pushd is killed and started again while messages come by the clock:
-# the longest time that one took is when all were served again.
+# longroom-pushd is killed and restarted while messages are sent at a fixed rate: the
+# longest delivery time is the time until all were served again.
 sub restart {
     my ($bench) = @_;
     my $waiters = $bench->possible('restarted');
@@ -94,7 +93,7 @@ sub restart_once {
     my $held = Bench::Load::hold($stand, to => 'socket', waiters => $waiters, arguments => [
         '--hold=0', '--rate=' . RESTART_RATE, '--messages=' . int(RESTART_RATE * $seconds), '--senders=8',
     ]);
-    # In the midst of the messages.
+    # In the middle of the messages.
     Time::HiRes::sleep($seconds / 4);
     $stand->signal('pushd', 'KILL');
     $stand->start_program('pushd');
