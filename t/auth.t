@@ -159,10 +159,10 @@ for (qw(nginx token)) {
         } qw(ann bob chief eve reader);
         is $polls{$_}->answer->{status}, 403, "$_ is refused at once" for qw(bob eve);
         $l->eventually(20, sub { $l->metrics('pushd')->{'connections{state="waiting"}'} == 3 }) or fail 'three wait';
-        say_in('chief', 'team_red', content => 'for those who may');
+        say_in('chief', 'team_red', content => 'for readers only');
         for (qw(ann chief reader)) {
             my $answer = $polls{$_}->answer;
-            is_deeply $answer->{json} && Longroom::message_contents($answer), ['for those who may'], "$_ gets it";
+            is_deeply $answer->{json} && Longroom::message_contents($answer), ['for readers only'], "$_ gets it";
         }
     };
     $l->stop;

@@ -91,11 +91,11 @@ subtest 'as plain CGI' => sub {
     $waiter->write(Longroom::get_bytes("/rooms/room_26/poll?timeout=30&after=$page->{json}{cursor}"));
     is $waiter->answer(0.1), undef, 'a poll waits in the room';
     my $begin = time;
-    my $second = cgi($l, POST => '/rooms/room_26/messages', body => '{"content":"to who waits","client_id":"1"}',
+    my $second = cgi($l, POST => '/rooms/room_26/messages', body => '{"content":"to the waiter","client_id":"1"}',
         type => 'application/json');
     is_deeply $waiter->answer(20)->{json}{messages}, [$second->{json}], 'it gets the next message';
     cmp_ok time - $begin, '<', 5, 'in about a second';
-    is cgi($l, POST => '/rooms/room_26/messages', body => '{"content":"to who waits","client_id":"1"}',
+    is cgi($l, POST => '/rooms/room_26/messages', body => '{"content":"to the waiter","client_id":"1"}',
         type => 'application/json')->{status}, 200, 'a client_id is known across processes';
     $l->stop;
 };

@@ -344,7 +344,7 @@ sub publish_garbage {
     my ($l, $address, @frames) = @_;
     my $listener = IO::Socket::UNIX->new(Local => $address, Listen => 5) or die "can't bind $address: $!\n";
     return $l->background(sub {
-        my $c = $listener->accept or die "nobody comes: $!\n";
+        my $c = $listener->accept or die "no subscriber connects: $!\n";
         $c->autoflush(1);
         print {$c} "\0SP\0" . pack 'nn', 0x20, 0;
         read($c, my $theirs, 8) == 8 or die "no handshake\n";

@@ -343,7 +343,7 @@ subtest 'an operator may begin an incarnation only while nothing writes' => sub 
     my $l = Longroom->start;
     my $f = Followers->new($l, $room);
     my @held = $f->send(2);
-    $f->stay('those who have two');
+    $f->stay('clients that have two messages');
     my $refused = new_incarnation($l);
     isnt $refused->{status}, 0, '--new-incarnation is refused while longroom-history runs';
     like $refused->{stderr}, qr/no new incarnation has begun: another writer has the log open: end it first\n\z/,

@@ -215,7 +215,7 @@ leave_all();
 
 # Which of these windows leads: the one that holds the lock.
 my $LEADS = <<'END';
-return navigator.locks.request(`who ${Math.random()}`, async (mine) => {
+return navigator.locks.request(`self ${Math.random()}`, async (mine) => {
   const { held } = await navigator.locks.query();
   const { clientId } = held.find(({ name }) => name === mine.name);
   return held.some((lock) => lock.name.startsWith('longroom lead') && lock.clientId === clientId);

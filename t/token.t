@@ -1,6 +1,6 @@
-# Which tokens are taken and which are not, over the shipped configuration of nginx
-# (PROTOCOL section 12): what is signed, with what, and what it says. Every token
-# is sent twice: the second time it may have been remembered.
+# Which tokens are accepted and which are refused, with the shipped configuration of
+# nginx (PROTOCOL section 12): signatures, headers, keys and claims. Every token is
+# sent twice: the second time it may be remembered.
 
 use strict;
 use warnings;
@@ -17,8 +17,8 @@ my $SECRET = 'a secret of no less than 32 bytes!';
 
 # ---------------------------------------------------------------- keys
 
-# Those that are in auth.keys: some in files of their own, without a name, and some
-# in a JWK Set, with one.
+# The keys in auth.keys: some in files of their own, without a kid, and some in a JWK
+# Set, with one.
 my %key = (
     secret => $SECRET, map { $_ => Tokens::pair($_) } qw(rsa p256 p384 p521 ed25519),
 );
@@ -31,9 +31,9 @@ my $jwks = Tokens::json({ keys => [
     Tokens::jwk($named{e}, kid => 'e'), Tokens::jwk($named{e2}, kid => 'e2', key_ops => ['verify']),
     Tokens::jwk($named{only384}, kid => 'only384', alg => 'HS384'),
     Tokens::jwk($named{d}, kid => 'd', alg => 'EdDSA'),
-    # Two of the same name, as while one takes over from the other.
+    # Two with the same kid, as while one replaces the other.
     Tokens::jwk($named{h}, kid => 'twin'), Tokens::jwk($named{e}, kid => 'twin'),
-    # These are none of our concern.
+    # These are ignored.
     { kty => 'OKP', crv => 'X25519', x => encode_base64url('x' x 32), kid => 'okp' },
     { kty => 'OKP', crv => 'Ed448', x => encode_base64url('x' x 57), kid => 'ed448' },
     Tokens::jwk('a secret for encryption, of 32 bytes', kid => 'enc', use => 'enc'),
@@ -67,12 +67,12 @@ sub claims {
         sub => '2', name => 'Ann', exp => $now + 3600, aud => 'chat', iss => 'https://site',
         longroom => { %ALL, sender_type => 'staff' }, %claims,
     );
-    # For claims that are to be left out.
+    # For claims to leave out.
     delete $all{$_} for grep { !defined $all{$_} } keys %all;
     return \%all;
 }
 
-# A good token but for what is said.
+# A valid token, except for the given differences.
 sub token_of   { return hs256(claims(@_)) }
 sub hs256      { return Tokens::token('HS256', $SECRET, { alg => 'HS256', typ => 'JWT' }, $_[0]) }
 sub headed     { return Tokens::token('HS256', $SECRET, $_[0], claims()) }
@@ -80,7 +80,7 @@ sub with_text  { return hs256(Tokens::json(claims()) =~ s/\A\{/{$_[0],/r) }
 sub of_kid     { my ($alg, $key, $kid) = @_; return Tokens::token($alg, $key, { alg => $alg, kid => $kid }, claims()) }
 sub of_alg     { my ($alg, $key) = @_; return Tokens::token($alg, $key, { alg => $alg }, claims()) }
 
-# Signed in one way, and said to be in another.
+# Signed with one algorithm, with another one in the header.
 sub said_to_be {
     my ($said, $alg, $key) = @_;
     return Tokens::token($alg, $key, { alg => $said }, claims());
@@ -104,7 +104,7 @@ my $bad       = join ' ', ('401 unauthorized') x 3;
 my $expired   = join ' ', ('401 token-expired') x 3;
 my $forbidden = join ' ', ('403 forbidden') x 3;
 
-# Rows: a name, what comes of it, a token.
+# Rows: a name, the expected answers, a token.
 sub table {
     my ($title, @rows) = @_;
     subtest $title => sub {
@@ -125,7 +125,7 @@ my %KEY_OF = (
 );
 my @ALGORITHMS = sort keys %KEY_OF;
 
-table('each algorithm', map {
+table('signatures are verified with each algorithm', map {
     my $alg = $_;
     my $name = $KEY_OF{$alg};
     my $token = of_alg($alg, $key{$name});
@@ -143,10 +143,10 @@ table('each algorithm', map {
     );
 } @ALGORITHMS);
 
-table('algorithms that are not known here', do {
+table('unsupported algorithms are refused', do {
     (
         'Ed25519, as RFC 9864 has it'        => $bad => said_to_be('Ed25519', 'EdDSA', $key{ed25519}),
-        'eddsa in small letters'             => $bad => said_to_be('eddsa', 'EdDSA', $key{ed25519}),
+        'eddsa in lower case'                => $bad => said_to_be('eddsa', 'EdDSA', $key{ed25519}),
         'PS256 with the RSA key'             => $bad => of_alg('PS256', $key{rsa}),
         'PS256 said to be RS256'             => $bad => said_to_be('RS256', 'PS256', $key{rsa}),
         'XX256'                              => $bad => said_to_be('XX256', 'HS256', $SECRET),
@@ -163,7 +163,7 @@ table('none', map {
     );
 } qw(none None NONE nOnE), '', ' none', 'none ');
 
-table('a public key in place of a secret', map {
+table('a public key is never a secret', map {
     my $name = $_;
     my ($pem, $der) = ($key{$name}{public}, Tokens::der($key{$name}));
     my $body = $pem =~ s/-----[^\n]+\n//gr;
@@ -175,13 +175,13 @@ table('a public key in place of a secret', map {
     ) } qw(HS256 HS384 HS512);
 } qw(rsa p256 ed25519));
 
-table('an algorithm that is not what signed', map {
+table('the algorithm must be the one of the signature', map {
     my $said = $_;
     map { ("$_ said to be $said" => $bad => said_to_be($said, $_, $key{ $KEY_OF{$_} })) }
         grep { $_ ne $said } @ALGORITHMS;
 } @ALGORITHMS);
 
-# A number of 32 bytes, lowest first, and the order of Ed25519.
+# A number of 32 bytes, lowest first, plus the order of Ed25519.
 sub plus_order {
     my @bytes = unpack 'C*', $_[0];
     my @order = unpack 'C*', pack 'H*', 'edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010';
@@ -194,7 +194,7 @@ sub plus_order {
     return pack 'C*', @bytes;
 }
 
-table('signatures that are none', do {
+table('invalid signatures are refused', do {
     my $of = sub { my ($alg, $bytes) = @_; return Tokens::part({ alg => $alg }) . '.' . Tokens::part(claims()) . '.'
         . encode_base64url($bytes) };
     my $text = Tokens::part({ alg => 'ES256' }) . '.' . Tokens::part(claims());
@@ -204,7 +204,7 @@ table('signatures that are none', do {
         'of zeros'                => $bad => $of->(ES256 => "\0" x 64),
         'of a zero and a one'     => $bad => $of->(ES256 => "\0" x 32 . "\0" x 31 . "\1"),
         "the curve's order"       => $bad => $of->(ES256 => $order x 2),
-        'one that is too long'    => $bad => "$text." . encode_base64url("\0$joined"),
+        'too long'                => $bad => "$text." . encode_base64url("\0$joined"),
         'with wider numbers'      => $bad => "$text." . encode_base64url(join '', map {"\0$_"} unpack 'a32 a32', $joined),
         'in DER'                  => $bad => "$text." . encode_base64url(
             Tokens::openssl($text, 'dgst', '-sha256', '-sign', Tokens::key_file($key{p256}))),
@@ -216,10 +216,10 @@ table('signatures that are none', do {
             my $signed = Tokens::part({ alg => 'HS256' }) . '.' . Tokens::part(claims());
             "$signed." . encode_base64url(Tokens::signature('HS256', $SECRET, $signed) . "\0");
         },
-        'ECDSA, its numbers the other way round' => $bad => "$text." . encode_base64url(join '', reverse unpack 'a32 a32', $joined),
+        'ECDSA, its numbers swapped'             => $bad => "$text." . encode_base64url(join '', reverse unpack 'a32 a32', $joined),
         'ECDSA, a byte less'      => $bad => "$text." . encode_base64url(substr $joined, 0, 63),
         'Ed25519, of zeros'       => $bad => $of->(EdDSA => "\0" x 64),
-        # What a point of a small order would have signed, whatever the text.
+        # The signature of a point of small order, for any text.
         'Ed25519, a one and a zero'   => $bad => $of->(EdDSA => "\1" . "\0" x 63),
         do {
             my $signed = Tokens::part({ alg => 'EdDSA' }) . '.' . Tokens::part(claims());
@@ -228,7 +228,7 @@ table('signatures that are none', do {
                 'Ed25519, a byte more'    => $bad => "$signed." . encode_base64url("$signature\0"),
                 'Ed25519, a byte less'    => $bad => "$signed." . encode_base64url(substr $signature, 0, 63),
                 # RFC 8032 section 5.1.7: the second half is less than the order.
-                'Ed25519, another of the same'   => $bad => "$signed." . encode_base64url(
+                'Ed25519, not in canonical form' => $bad => "$signed." . encode_base64url(
                     substr($signature, 0, 32) . plus_order(substr $signature, 32)),
             );
         },
@@ -239,18 +239,18 @@ table('signatures that are none', do {
 
 for my $path ('messages', 'poll?timeout=0') {
     my $answer = ask(GET => "/rooms/room_1/$path", headed({ alg => 'HS256', typ => 'logout+jwt' }));
-    like $answer->{json}{detail}, qr/typ is not JWT/, "$path: who has a token of another kind is told so";
+    like $answer->{json}{detail}, qr/typ is not JWT/, "$path: a token of another kind is named as such";
 }
 
-table('a header', (
+table('headers are checked', (
     'with typ and cty'            => $good => headed({ alg => 'HS256', typ => 'JWT', cty => 'x' }),
     'without typ'                 => $good => headed({ alg => 'HS256' }),
-    'with typ in small letters'   => $good => headed({ alg => 'HS256', typ => 'jwt' }),
+    'with typ in lower case'      => $good => headed({ alg => 'HS256', typ => 'jwt' }),
     'with typ of an access token' => $good => headed({ alg => 'HS256', typ => 'at+jwt' }),
     '... in capitals'             => $good => headed({ alg => 'HS256', typ => 'AT+JWT' }),
     '... as a media type'         => $good => headed({ alg => 'HS256', typ => 'application/at+jwt' }),
-    '... in capitals, as one'     => $good => headed({ alg => 'HS256', typ => 'Application/At+Jwt' }),
-    'with at+jwt and something more'   => $bad => headed({ alg => 'HS256', typ => 'at+jwt2' }),
+    '... in capitals, as a media type' => $good => headed({ alg => 'HS256', typ => 'Application/At+Jwt' }),
+    'with at+jwt and more'             => $bad => headed({ alg => 'HS256', typ => 'at+jwt2' }),
     'with another media type'     => $bad  => headed({ alg => 'HS256', typ => 'text/at+jwt' }),
     'with another typ'            => $bad  => headed({ alg => 'HS256', typ => 'logout+jwt' }),
     'with an empty typ'           => $bad  => headed({ alg => 'HS256', typ => '' }),
@@ -265,30 +265,30 @@ table('a header', (
     'whose alg is a number'       => $bad  => headed('{"alg":256}'),
     'whose alg is an array'       => $bad  => headed('{"alg":["HS256"]}'),
     'whose alg is an object'      => $bad  => headed('{"alg":{"alg":"HS256"}}'),
-    'whose alg is in small letters'   => $bad => headed('{"alg":"hs256"}'),
+    'whose alg is in lower case'      => $bad => headed('{"alg":"hs256"}'),
     'whose alg has a space'       => $bad  => headed('{"alg":"HS256 "}'),
     'whose alg has a NUL'         => $bad  => headed('{"alg":"HS256\u0000"}'),
     'with ALG'                    => $bad  => headed('{"ALG":"HS256"}'),
     'with two alg'                => $bad  => headed('{"alg":"HS256","alg":"HS256"}'),
     'with two alg, none first'    => $bad  => headed('{"alg":"none","alg":"HS256"}'),
     'with two alg, one escaped'   => $bad  => headed('{"alg":"HS256","\u0061lg":"none"}'),
-    'with two of what is not known'   => $bad => headed('{"alg":"HS256","x":1,"x":1}'),
-    'with two in something deeper'    => $bad => headed('{"alg":"HS256","x":[{"y":1,"y":2}]}'),
+    'with an unknown member twice'    => $bad => headed('{"alg":"HS256","x":1,"x":1}'),
+    'with a nested member twice'      => $bad => headed('{"alg":"HS256","x":[{"y":1,"y":2}]}'),
     'that is an array'            => $bad  => headed('["HS256"]'),
     'that is a string'            => $bad  => headed('"HS256"'),
-    'that is no JSON'             => $bad  => headed('HS256'),
-    'with something behind it'    => $bad  => headed('{"alg":"HS256"}x'),
-    'with a NUL behind it'        => $bad  => headed("{\"alg\":\"HS256\"}\0"),
+    'that is not JSON'            => $bad  => headed('HS256'),
+    'with trailing bytes'         => $bad  => headed('{"alg":"HS256"}x'),
+    'with a trailing NUL'         => $bad  => headed("{\"alg\":\"HS256\"}\0"),
     'twice'                       => $bad  => headed('{"alg":"HS256"}{"alg":"HS256"}'),
     'with a comment'              => $bad  => headed('{"alg":"HS256"/**/}'),
-    'with a comma too many'       => $bad  => headed('{"alg":"HS256",}'),
+    'with a trailing comma'       => $bad  => headed('{"alg":"HS256",}'),
     'with crit'                   => $bad  => headed({ alg => 'HS256', crit => ['exp'], exp => 1 }),
     'with crit, empty'            => $bad  => headed({ alg => 'HS256', crit => [] }),
     'with crit, null'             => $bad  => headed('{"alg":"HS256","crit":null}'),
     'with b64'                    => $bad  => headed({ alg => 'HS256', crit => ['b64'], b64 => JSON::PP::false }),
 ));
 
-table('a kid', (
+table('a kid selects the keys', (
     'of a secret'                          => $good => of_kid(HS256 => $named{h}, 'h'),
     'of a secret, HS512'                   => $good => of_kid(HS512 => $named{h}, 'h'),
     'of an RSA key'                        => $good => of_kid(RS256 => $named{r}, 'r'),
@@ -296,20 +296,20 @@ table('a kid', (
     'of an EC key'                         => $good => of_kid(ES256 => $named{e}, 'e'),
     'of the next key of this kind'         => $good => of_kid(ES256 => $named{e2}, 'e2'),
     'of a secret that is for HS384 only'   => $good => of_kid(HS384 => $named{only384}, 'only384'),
-    '... and is used for HS256'            => $bad  => of_kid(HS256 => $named{only384}, 'only384'),
+    '... used for HS256'                   => $bad  => of_kid(HS256 => $named{only384}, 'only384'),
     'of an Ed25519 key'                    => $good => of_kid(EdDSA => $named{d}, 'd'),
     'of another Ed25519 key'               => $bad  => of_kid(EdDSA => $key{ed25519}, 'd'),
     'of an EC key, and EdDSA'              => $bad  => of_kid(EdDSA => $named{d}, 'e'),
     'of an Ed25519 key, and ES256'         => $bad  => of_kid(ES256 => $named{e}, 'd'),
     'that is absent, and EdDSA'            => $good => of_alg(EdDSA => $named{d}),
-    'that two keys have, the first'        => $good => of_kid(HS256 => $named{h}, 'twin'),
-    'that two keys have, the second'       => $good => of_kid(ES256 => $named{e}, 'twin'),
+    'of two keys, the first'               => $good => of_kid(HS256 => $named{h}, 'twin'),
+    'of two keys, the second'              => $good => of_kid(ES256 => $named{e}, 'twin'),
     'of another key'                       => $bad  => of_kid(ES256 => $named{e}, 'e2'),
     'of a key of another kind'             => $bad  => of_kid(HS256 => $named{h}, 'r'),
     'of a key for encryption'              => $bad  => of_kid(HS256 => 'a secret for encryption, of 32 bytes', 'enc'),
-    'of a key that is not known here'      => $bad  => of_kid(HS256 => 'x' x 32, 'okp'),
-    'that nobody has'                      => $bad  => of_kid(HS256 => $named{h}, 'x'),
-    'that nobody has, by a key without'    => $bad  => of_kid(HS256 => $SECRET, 'secret'),
+    'of an unsupported key'                => $bad  => of_kid(HS256 => 'x' x 32, 'okp'),
+    'of no key'                            => $bad  => of_kid(HS256 => $named{h}, 'x'),
+    'of no key, by a key without a kid'    => $bad  => of_kid(HS256 => $SECRET, 'secret'),
     'that is a path'                       => $bad  => of_kid(HS256 => '', '/dev/null'),
     'that is empty'                        => $bad  => of_kid(HS256 => $named{h}, ''),
     'in capitals'                          => $bad  => of_kid(HS256 => $named{h}, 'H'),
@@ -320,14 +320,13 @@ table('a kid', (
         Tokens::token(HS256 => $named{h}, '{"alg":"HS256","kid":"h","kid":"h"}', claims()),
     'that is absent: all keys are tried'   => $good => of_alg(HS256 => $named{h}),
     'that is absent, but not its alg'      => $bad  => of_alg(HS256 => $named{only384}),
-    'absent, and a key that brings itself' => $bad  => Tokens::token(HS256 => 'x' x 32,
+    'absent, with a key in the header'     => $bad  => Tokens::token(HS256 => 'x' x 32,
         { alg => 'HS256', jwk => Tokens::jwk('x' x 32), jku => 'http://localhost/' }, claims()),
 ));
 
 # ---------------------------------------------------------------- base64url, size
 
-# A part that ends in this many surplus bits, and another character with the same
-# bits before them.
+# Replaces the last character by another one that differs only in the surplus bits.
 sub with_surplus_bits {
     my ($text) = @_;
     my $alphabet = join '', 'A' .. 'Z', 'a' .. 'z', 0 .. 9, '-', '_';
@@ -339,14 +338,14 @@ sub with_surplus_bits {
 table('base64url', do {
     my $token = token_of();
     my ($header, $claims, $signature) = split /\./, $token;
-    # Of such a size that bits are left over.
+    # Sizes at which bits are left over.
     my ($odd_header) = grep { length($_) % 4 } map { Tokens::part('{"alg":"HS256"' . ' ' x $_ . '}') } 0 .. 2;
     my ($odd_claims) = grep { length($_) % 4 } map { Tokens::part(claims(x => 'x' x $_)) } 0 .. 2;
     my $over = sub { return Tokens::signed('HS256', $SECRET, $_[0]) };
-    # So many ? that their characters are of both alphabets.
+    # So many ? that their characters are in both alphabets.
     my $rich = Tokens::part(claims(x => '???>>>' x 8));
     my $other = $rich =~ tr{-_}{+/}r;
-    isnt $other, $rich, 'there are characters to be changed';
+    isnt $other, $rich, 'there are characters to change';
     (
         'the usual characters'                     => $good => $over->("$header.$rich"),
         'of the other alphabet'                    => $bad  => $over->("$header.$other"),
@@ -355,19 +354,19 @@ table('base64url', do {
         'the signature with padding'               => $bad  => "$token=",
         'one character more in the signature'      => $bad  => "${token}A",
         'bits left over in the header'             => $bad  => $over->(with_surplus_bits($odd_header) . ".$claims"),
-        'none are'                                 => $good => $over->("$odd_header.$odd_claims"),
+        'no bits left over'                        => $good => $over->("$odd_header.$odd_claims"),
         'bits left over in the claims'             => $bad  => $over->("$header." . with_surplus_bits($odd_claims)),
         'bits left over in the signature'          => $bad  => "$header.$claims." . with_surplus_bits($signature),
         'a space in the claims'                    => $bad  => $over->("$header. $claims"),
         'a tab in the claims'                      => $bad  => $over->("$header.$claims\t"),
         'a space in the signature'                 => $bad  => "$header.$claims." . $signature =~ s/\A./$& /r,
-        'something that is no character of it'     => $bad  => $over->("$header.$claims!"),
+        'a character outside the alphabet'         => $bad  => $over->("$header.$claims!"),
         'bytes beyond ASCII'                       => $bad  => $over->("$header.$claims\xff"),
         'a fourth part'                            => $bad  => "$token.$signature",
         'five parts, as when encrypted'            => $bad  => "$header.x.$claims.x.$signature",
         'an empty header'                          => $bad  => $over->(".$claims"),
         'empty claims'                             => $bad  => $over->("$header."),
-        'dots alone'                               => $bad  => '..',
+        'dots only'                                => $bad  => '..',
         'a dot before it'                          => $bad  => ".$token",
         'no dot'                                   => $bad  => 'x',
         'a comma and another token'                => $bad  => "$token,$token",
@@ -377,7 +376,7 @@ table('base64url', do {
     );
 });
 
-subtest 'a token that is cut off' => sub {
+subtest 'a truncated token is refused' => sub {
     for my $alg (qw(HS256 ES256)) {
         my $token = of_alg($alg, $key{ $KEY_OF{$alg} });
         my @taken = grep { answers(substr $token, 0, $_) ne $bad } 1 .. length($token) - 1;
@@ -387,11 +386,11 @@ subtest 'a token that is cut off' => sub {
     }
 };
 
-# A token of exactly so many bytes.
+# A token of exactly this size.
 sub of_size {
     my ($size) = @_;
     for (0 .. 3) {
-        # A character of the header moves the claims' size by a part of one.
+        # A character of the header shifts the size by a fraction of a claims character.
         my $token = sub { Tokens::token('HS256', $SECRET, '{"alg":"HS256"' . ' ' x $_[1] . '}', claims(x => 'x' x $_[0])) };
         my $missing = $size - length $token->(0, $_);
         for my $more (map { int($missing * 3 / 4) + $_ } -2 .. 2) {
@@ -402,7 +401,7 @@ sub of_size {
     die "there is no token of $size bytes\n";
 }
 
-table('the size of a token', (
+table('a token has at most 8 KiB', (
     '8 KiB'                => $good => of_size(8192),
     '8 KiB and a byte'     => $bad  => of_size(8193),
     '10 KB'                => $bad  => of_size(10000),
@@ -415,10 +414,10 @@ table('the size of a token', (
 
 # ---------------------------------------------------------------- claims
 
-table('exp and nbf', (
+table('exp and nbf are checked', (
     'expired'                        => $expired => token_of(exp => $now - 60),
     'expired, but within the skew'   => $good    => token_of(exp => $now - 3),
-    'expired, signed by somebody'    => $bad     => Tokens::token('HS256', $other{secret}, { alg => 'HS256' }, claims(exp => 1)),
+    'expired, signed by another key' => $bad     => Tokens::token('HS256', $other{secret}, { alg => 'HS256' }, claims(exp => 1)),
     'expired, and of another aud'    => $expired => token_of(exp => 1, aud => 'x'),
     'expired at zero'                => $expired => token_of(exp => 0),
     'absent'                         => $bad     => token_of(exp => undef),
@@ -431,13 +430,13 @@ table('exp and nbf', (
     'with a fraction of nothing'     => $good    => hs256(Tokens::json(claims()) =~ s/"exp":\d+/$&.0/r),
     'with an exponent'               => $good    => hs256(Tokens::json(claims()) =~ s/"exp":\d+/"exp":1e11/r),
     'with too large an exponent'     => $bad     => hs256(Tokens::json(claims()) =~ s/"exp":\d+/"exp":1e12/r),
-    'beyond all numbers'             => $bad     => hs256(Tokens::json(claims()) =~ s/"exp":\d+/"exp":1e999/r),
-    'beyond all numbers, negative'   => $bad     => hs256(Tokens::json(claims()) =~ s/"exp":\d+/"exp":-1e999/r),
+    'beyond every number'            => $bad     => hs256(Tokens::json(claims()) =~ s/"exp":\d+/"exp":1e999/r),
+    'beyond every number, negative'  => $bad     => hs256(Tokens::json(claims()) =~ s/"exp":\d+/"exp":-1e999/r),
     'negative, with a fraction'      => $bad     => hs256(Tokens::json(claims()) =~ s/"exp":\d+/"exp":-1.5/r),
     'with a zero before it'          => $bad     => hs256(Tokens::json(claims()) =~ s/"exp":/"exp":0/r),
     'negative'                       => $bad     => token_of(exp => -1),
     'the end of the year 9999'       => $good    => token_of(exp => 253402300799),
-    'a second more'                  => $bad     => token_of(exp => 253402300800),
+    'a second later'                 => $bad     => token_of(exp => 253402300800),
     'of 63 bits'                     => $bad     => token_of(exp => 9223372036854775807),
     'of 64 bits'                     => $bad     => hs256(Tokens::json(claims()) =~ s/"exp":\d+/"exp":18446744073709551615/r),
     'huge'                           => $bad     => hs256(Tokens::json(claims()) =~ s/"exp":\d+/'"exp":' . '9' x 400/er),
@@ -453,10 +452,10 @@ table('exp and nbf', (
     'iat does not matter'            => $good    => token_of(iat => $now + 600),
 ));
 
-table('aud and iss', (
+table('aud and iss are checked', (
     'another aud'                    => $bad  => token_of(aud => 'other'),
     'aud in capitals'                => $bad  => token_of(aud => 'Chat'),
-    'aud that begins like it'        => $bad  => token_of(aud => 'chat2'),
+    'aud with the same beginning'    => $bad  => token_of(aud => 'chat2'),
     'an empty aud'                   => $bad  => token_of(aud => ''),
     'no aud'                         => $bad  => token_of(aud => undef),
     'aud that is null'               => $bad  => hs256(Tokens::json(claims()) =~ s/"aud":"chat"/"aud":null/r),
@@ -465,16 +464,16 @@ table('aud and iss', (
     'an array with it'               => $good => token_of(aud => ['other', 'chat']),
     'an array without it'            => $bad  => token_of(aud => ['other']),
     'an empty array'                 => $bad  => token_of(aud => []),
-    'an array with something else'   => $bad  => token_of(aud => ['chat', 1]),
+    'an array with a number'         => $bad  => token_of(aud => ['chat', 1]),
     'an array in an array'           => $bad  => token_of(aud => [['chat']]),
     'another iss'                    => $bad  => token_of(iss => 'https://site.example'),
     'no iss'                         => $bad  => token_of(iss => undef),
-    'iss with a slash more'          => $bad  => token_of(iss => 'https://site/'),
+    'iss with an extra slash'        => $bad  => token_of(iss => 'https://site/'),
     'iss that is an array'           => $bad  => token_of(iss => ['https://site']),
     'two aud'                        => $bad  => with_text('"aud":"chat"'),
 ));
 
-table('claims that are not one object, each given once', (
+table('claims are one JSON object without repeated members', (
     'sub twice'                      => $bad  => with_text('"sub":"1"'),
     'sub twice, the same'            => $bad  => with_text('"sub":"2"'),
     'sub twice, once with an escape' => $bad  => with_text('"s\u0075b":"1"'),
@@ -482,8 +481,8 @@ table('claims that are not one object, each given once', (
     'the rights twice'               => $bad  => with_text('"longroom":{"read":["*"],"write":["*"]}'),
     'a list of rights twice'         => $bad  => hs256(Tokens::json(claims()) =~ s/"read":\[[^]]*\]/$&,"read":["x"]/r),
     '... once with an escape'        => $bad  => hs256(Tokens::json(claims()) =~ s/"read":\[[^]]*\]/$&,"\\u0072ead":[]/r),
-    'something twice, that is not known'    => $bad => with_text('"x":1,"x":1'),
-    '... and deeper'                 => $bad  => with_text('"x":{"y":[{"z":1,"z":1}]}'),
+    'an unknown member twice'               => $bad => with_text('"x":1,"x":1'),
+    '... nested'                     => $bad  => with_text('"x":{"y":[{"z":1,"z":1}]}'),
     'an empty name twice'            => $bad  => with_text('"":1,"":1'),
     'the same name in two objects'   => $good => with_text('"x":{"sub":1},"y":[{"sub":2},{"sub":3}]'),
     'an array'                       => $bad  => hs256('[' . Tokens::json(claims()) . ']'),
@@ -499,28 +498,28 @@ table('claims that are not one object, each given once', (
     'a byte order mark before it'    => $bad  => hs256("\xef\xbb\xbf" . Tokens::json(claims())),
     'UTF-16'                         => $bad  => hs256(join '', map {"$_\0"} split //, Tokens::json(claims())),
     'a comment'                      => $bad  => with_text('/* */"x":1'),
-    'a comma too many'               => $bad  => with_text('"x":[1,]'),
+    'a trailing comma'               => $bad  => with_text('"x":[1,]'),
     'single quotes'                  => $bad  => with_text(q{'x':1}),
     'a name without quotes'          => $bad  => with_text('x:1'),
     'NaN'                            => $bad  => with_text('"x":NaN'),
     'a number that begins with +'    => $bad  => with_text('"x":+1'),
     'TRUE'                           => $bad  => with_text('"x":TRUE'),
     'a line break in a string'       => $bad  => with_text("\"x\":\"\n\""),
-    'an escape that is none'         => $bad  => with_text('"x":"\x41"'),
+    'an invalid escape'              => $bad  => with_text('"x":"\x41"'),
     'a NUL in a name'                => $bad  => with_text('"x\u0000":1'),
     'sub with a NUL in its name'     => $bad  => hs256(Tokens::json(claims()) =~ s/"sub"/"sub\\u0000"/r),
     'a NUL in a value'               => $bad  => with_text('"x":"\u0000"'),
     'a NUL that is not escaped'      => $bad  => with_text("\"x\":\"\0\""),
     'a backslash and u0000'          => $good => with_text('"x":"\\\\u0000"'),
-    'what is not UTF-8'              => $bad  => with_text("\"x\":\"\xff\""),
-    'UTF-8 in a longer form'         => $bad  => with_text("\"x\":\"\xc1\xbf\""),
+    'invalid UTF-8'                  => $bad  => with_text("\"x\":\"\xff\""),
+    'overlong UTF-8'                 => $bad  => with_text("\"x\":\"\xc1\xbf\""),
     'UTF-8 of a surrogate'           => $bad  => with_text("\"x\":\"\xed\xa0\x80\""),
     '31 arrays in it'                => $good => with_text('"x":' . '[' x 31 . '1' . ']' x 31),
     '32 arrays in it'                => $bad  => with_text('"x":' . '[' x 32 . ']' x 32),
     'escaped names, each once'       => $good => hs256(Tokens::json(claims()) =~ s/"sub"/"\\u0073ub"/r),
 ));
 
-table('who it is', (
+table('sub and name are checked', (
     'no sub'                         => $bad  => token_of(sub => undef),
     'sub that is empty'              => $bad  => token_of(sub => ''),
     'sub of 128 bytes'               => $good => token_of(sub => 'x' x 128),
@@ -533,9 +532,9 @@ table('who it is', (
     'sub with a line break'          => $bad  => token_of(sub => "a\nb"),
     'sub with DEL'                   => $bad  => token_of(sub => "a\x7f"),
     'sub with a C1 control'          => $bad  => token_of(sub => "a\x{85}"),
-    'sub with a character by halves' => $bad  => hs256(Tokens::json(claims()) =~ s/"sub":"2"/"sub":"\\ud800"/r),
-    'sub with a character in halves' => $good => hs256(Tokens::json(claims()) =~ s/"sub":"2"/"sub":"\\ud83d\\ude00"/r),
-    'sub with what is put for those' => $bad  => token_of(sub => "\x{fffd}"),
+    'sub with half a surrogate pair' => $bad  => hs256(Tokens::json(claims()) =~ s/"sub":"2"/"sub":"\\ud800"/r),
+    'sub with a surrogate pair'      => $good => hs256(Tokens::json(claims()) =~ s/"sub":"2"/"sub":"\\ud83d\\ude00"/r),
+    'sub with U+FFFD'                => $bad  => token_of(sub => "\x{fffd}"),
     'no name'                        => $good => token_of(name => undef),
     'name that is empty'             => $good => token_of(name => ''),
     'name that is null'              => $good => hs256(Tokens::json(claims()) =~ s/"name":"Ann"/"name":null/r),
@@ -553,7 +552,7 @@ table('rights', (
     'by another claim'               => $forbidden => token_of(longroom => undef, rights => \%ALL),
     'for another room'               => $forbidden => rights({ read => ['room_2'], write => ['room_??'] }),
     'for this room'                  => $good      => rights({ read => ['x', 'room_1'], write => ['room_?'] }),
-    'what is not known is passed over'   => $good  => rights({ %ALL, admin => JSON::PP::true }),
+    'an unknown member is ignored'       => $good  => rights({ %ALL, admin => JSON::PP::true }),
     'null'                           => $bad       => hs256(Tokens::json(claims(longroom => 1)) =~ s/"longroom":1/"longroom":null/r),
     'an array'                       => $bad       => rights(['*']),
     'a string'                       => $bad       => rights('*'),
@@ -583,10 +582,10 @@ table('rights', (
 
 for my $path ('messages', 'poll?timeout=0') {
     my $answer = ask(GET => "/rooms/room_1/$path", rights({ %ALL, write => ['*a*b*c*d*e*f*g*h*'] }));
-    like $answer->{json}{detail}, qr/more than 8 stars/, "$path: a pattern that costs too much is named for what it is";
+    like $answer->{json}{detail}, qr/more than 8 stars/, "$path: a pattern with too many stars is named";
 }
 
-subtest 'who sends is who the token says' => sub {
+subtest 'the sender is the user of the token' => sub {
     my $long = 'x' x 128;
     my %rows = (
         '2 Ann staff'      => token_of(),
@@ -596,7 +595,7 @@ subtest 'who sends is who the token says' => sub {
         '9 9 user'         => hs256(Tokens::json(claims(sub => '9', longroom => \%ALL)) =~ s/"name":"Ann"/"name":null/r),
         "$long Ann staff"  => token_of(sub => $long),
     );
-    # The first time, and remembered.
+    # The first time, and when it is remembered.
     for my $expected ((sort keys %rows) x 2) {
         my $sent = $l->request(POST => '/rooms/room_1/messages', content => '{"content":"x","user_id":"1","username":"root"}',
             headers => { Authorization => "Bearer $rows{$expected}", 'Content-Type' => 'application/json' });
@@ -605,22 +604,22 @@ subtest 'who sends is who the token says' => sub {
     }
 };
 
-subtest 'a token that is none, where everybody may read' => sub {
+subtest 'an invalid token is refused even where everybody may read' => sub {
     my %rows = (unauthorized => 'x.y.z', 'token-expired' => token_of(exp => 1));
     for my $type (sort keys %rows) {
         for my $path (qw(messages poll?timeout=0)) {
             my $answer = ask(GET => "/rooms/news/$path", $rows{$type});
-            Longroom::is_problem($answer, 401, $type, "is $type: $path");
-            like $answer->{headers}{'www-authenticate'}, qr/\ABearer .*error="invalid_token"/, 'and what is wrong, for software too';
+            Longroom::is_problem($answer, 401, $type, "$type: $path");
+            like $answer->{headers}{'www-authenticate'}, qr/\ABearer .*error="invalid_token"/, 'and WWW-Authenticate says so too';
         }
     }
-    is ask(GET => '/rooms/news/messages', token_of(longroom => undef))->{status}, 200, 'who has no rights may, too';
+    is ask(GET => '/rooms/news/messages', token_of(longroom => undef))->{status}, 200, 'a valid token without rights may read there';
 };
 $l->stop;
 
 # ---------------------------------------------------------------- other keys
 
-# Writes keys.json, and has both programs look at it.
+# Writes keys.json, and makes both programs reload it.
 sub change_keys {
     my ($text) = @_;
     keep('keys.json', $text);
@@ -637,38 +636,38 @@ subtest 'keys are replaced while the programs run' => sub {
     my $pids = join ' ', map { $l->pid($_) } qw(history pushd);
     my ($old, $new) = (of_kid(HS256 => $named{h}, 'h'), of_kid(ES256 => $named{e}, 'e'));
     my $are = sub { my ($old_is, $new_is, $title) = @_;
-        # Keys are taken in a moment after the settings.
+        # Keys take effect a moment after the settings.
         ok $l->eventually(20, sub { answers($old) eq $old_is && answers($new) eq $new_is }), $title };
     $are->($good, $bad, 'one key');
     change_keys(set_of(Tokens::jwk($named{h}, kid => 'h'), Tokens::jwk($named{e}, kid => 'e')));
-    $are->($good, $good, 'another one is put beside it');
+    $are->($good, $good, 'another key is added');
     change_keys(set_of(Tokens::jwk($named{e}, kid => 'e')));
-    $are->($bad, $good, 'the first is taken away: its tokens are not taken any more, remembered or not');
+    $are->($bad, $good, 'the first is removed: its tokens are refused, remembered or not');
     change_keys(set_of(Tokens::jwk($named{h}, kid => 'e')));
-    $are->($bad, $bad, 'another key under the same name');
+    $are->($bad, $bad, 'another key has the same kid');
     change_keys(set_of(Tokens::jwk($named{h}, kid => 'h'), Tokens::jwk($named{e}, kid => 'e')));
-    $are->($good, $good, 'both again');
+    $are->($good, $good, 'both keys again');
     for my $broken ('', 'garbage', '{"keys":[]}', substr(set_of(Tokens::jwk($named{h}, kid => 'h')), 0, -4), $key{rsa}{private}) {
         my $from = change_keys($broken);
         for (qw(history pushd)) {
             my $complaint = qr{auth\.keys: \Q$dir\E/keys\.json: .*\n.*: the settings stay as they were\n};
-            ok $l->wait_log($_, $complaint, undef, $from->{$_}), "$_ complains about a file that is broken";
+            ok $l->wait_log($_, $complaint, undef, $from->{$_}), "$_ logs that the file is broken";
             my $lines = () = $l->log($_, $from->{$_}) =~ /$complaint/g;
             is $lines, 1, '... once';
-            unlike $l->log($_, $from->{$_}), qr/: read again$/m, '... and does not claim to have taken anything';
+            unlike $l->log($_, $from->{$_}), qr/: read again$/m, '... and does not claim to have reloaded';
         }
-        $are->($good, $good, '... and the keys stay as they were');
+        $are->($good, $good, '... and keeps its keys');
     }
     unlink "$dir/keys.json";
     $l->set_in_file('');
-    $are->($good, $good, 'they do if it is gone');
+    $are->($good, $good, 'it keeps its keys if the file is missing');
     change_keys(set_of(Tokens::jwk($named{e}, kid => 'e')));
-    $are->($bad, $good, 'until there are good ones');
+    $are->($bad, $good, 'until there are valid ones');
     is join(' ', map { $l->pid($_) } qw(history pushd)), $pids, 'nothing was restarted';
     $l->stop;
 };
 
-subtest 'where no key has a name, that of a token does not matter' => sub {
+subtest 'if no key has a kid, the kid of a token is ignored' => sub {
     my @unnamed = (keep('set.json', set_of(Tokens::jwk($named{h}), Tokens::jwk($named{e2}, kid => 'e2', use => 'enc'))),
         map { "$dir/$_" } qw(secret rsa.pem));
     $l = Longroom->start(settings => { 'auth.mode' => 'token', 'auth.keys' => "@unnamed" });
@@ -676,7 +675,7 @@ subtest 'where no key has a name, that of a token does not matter' => sub {
         ['a secret'               => $good => of_kid(HS256 => $SECRET, 'x')],
         ['a public key'           => $good => of_kid(RS256 => $key{rsa}, 'x')],
         ['a JWK'                  => $good => of_kid(HS256 => $named{h}, 'x')],
-        ['a key that is not here' => $bad  => of_kid(HS256 => $named{only384}, 'x')],
+        ['an unknown key'         => $bad  => of_kid(HS256 => $named{only384}, 'x')],
         ['a key for encryption'   => $bad  => of_kid(ES256 => $named{e2}, 'e2')],
         ['a kid that is a number' => $bad  => Tokens::token(HS256 => $SECRET, '{"alg":"HS256","kid":1}', claims())],
     );
@@ -684,7 +683,7 @@ subtest 'where no key has a name, that of a token does not matter' => sub {
     $l->stop;
 };
 
-subtest 'a token is tried with four keys at the most' => sub {
+subtest 'a token is tried with at most four keys' => sub {
     my $secret = sub { "secret number $_[0], of no less than 32 bytes" };
     my $unnamed = sub { keep("unnamed-$_[0]", $secret->($_[0])) };
     my $named = sub { keep('named.json', set_of(map { Tokens::jwk($secret->($_), kid => $_) } @_)) };
@@ -710,7 +709,7 @@ subtest 'a token is tried with four keys at the most' => sub {
     );
     for my $title (sort keys %rows) {
         my $row = $rows{$title};
-        # The same file names other keys in another row.
+        # The same file name has other keys in another row.
         $named->($title =~ /two/ ? map {"n$_"} 1 .. 11 : 'n1');
         $l = Longroom->start(settings => { 'auth.mode' => 'token', 'auth.keys' => "@{ $row->{files} }" });
         is answers($_), $good, "$title: the first four are tried" for @{ $row->{good} };
@@ -728,7 +727,7 @@ subtest 'a token is tried with four keys at the most' => sub {
     }
 };
 
-subtest 'keys in other clothes' => sub {
+subtest 'keys are accepted in other formats' => sub {
     my %pem = (
         'a certificate'            => [RS256 => $key{rsa}, Tokens::certificate($key{rsa})],
         'a certificate, EC'        => [ES256 => $key{p256}, Tokens::certificate($key{p256})],
@@ -741,12 +740,12 @@ subtest 'keys in other clothes' => sub {
         my ($alg, $pair, $text) = @{ $pem{$title} };
         $l = Longroom->start(settings => { 'auth.mode' => 'token', 'auth.keys' => keep('clothes.pem', $text, 0644) });
         is answers(of_alg($alg, $pair)), $good, $title;
-        is answers(Tokens::token(HS256 => $text, { alg => 'HS256' }, claims())), $bad, '... is no secret';
+        is answers(Tokens::token(HS256 => $text, { alg => 'HS256' }, claims())), $bad, '... and is not used as a secret';
         $l->stop;
     }
 };
 
-# ---------------------------------------------------------------- keys that are none
+# ---------------------------------------------------------------- invalid keys
 
 sub start_with {
     my ($program, @files) = @_;
@@ -762,16 +761,16 @@ sub is_refused {
         my $run = start_with($program, $file);
         ok defined $run->{status} && $run->{status} > 0 && $run->{status} < 128, "$title: $program does not start";
         my @lines = grep { /auth\.keys: \Q$file\E: / } split /\n/, $run->{stderr};
-        is scalar @lines, 1, '... says once which file it is';
+        is scalar @lines, 1, '... names the file, once';
         like "@lines", $pattern, '... and why';
     }
     return;
 }
 
-subtest 'keys that are none' => sub {
+subtest 'invalid keys prevent a start' => sub {
     my $good_rsa = Tokens::jwk($key{rsa}, kid => 'a');
     my $private = Tokens::jwk($key{rsa}, d => 'AQAB');
-    is_refused('a file that is not there', "$dir/nothing", qr/No such file/);
+    is_refused('a missing file', "$dir/nothing", qr/No such file/);
     is_refused('a folder', "$dir", qr/no regular file/);
     is_refused('an empty file', keep(empty => ''), qr/at least 32 bytes/);
     is_refused('a line break', keep(newline => "\n"), qr/at least 32 bytes/);
@@ -784,14 +783,14 @@ subtest 'keys that are none' => sub {
     is_refused('two certificates', keep(certificates => join '', @certificates), qr/two keys/);
     is_refused('a public key and a certificate', keep(mixed => $key{rsa}{public} . $certificates[1]), qr/two keys/);
     is_refused('a certificate and its private key', keep(site => $certificates[0] . $key{rsa}{private}), qr/private key/);
-    is_refused('a certificate that is cut off', keep(cut => substr($certificates[0], 0, 200)), qr/no public key/);
-    is_refused('PEM that is garbage', keep(garbage => "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"), qr/no public key/);
+    is_refused('a truncated certificate', keep(cut => substr($certificates[0], 0, 200)), qr/no public key/);
+    is_refused('garbage in PEM', keep(garbage => "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"), qr/no public key/);
     is_refused('an RSA key of 1984 bits', keep(small => Tokens::pair('small')->{public}), qr/2048/);
     is_refused('an EC key of another curve', keep(curve => Tokens::pair('k256')->{public}), qr/neither RSA nor EC/);
     is_refused('an Ed448 key', keep(ed => Tokens::pair('ed448')->{public}), qr/neither RSA nor EC/);
     is_refused('an X25519 key', keep(x => Tokens::pair('x25519')->{public}), qr/neither RSA nor EC/);
 
-    # Whoever knows a public key could sign with it if it were a secret.
+    # If a public key were taken for a secret, anyone could sign with it.
     my $public = $key{rsa}{public};
     my $der = Tokens::der($key{rsa});
     is_refused('a public key in DER', keep(der => $der), qr/neither PEM nor JWK/);
@@ -804,7 +803,7 @@ subtest 'keys that are none' => sub {
     is_refused('an array of JWKs', keep(array => Tokens::json([$good_rsa])), qr/neither PEM nor JWK/);
 
     is_refused('a JWK alone', keep(jwk => Tokens::json($good_rsa)), qr/no JWK Set/);
-    is_refused('a JWK Set that is cut off', keep(cut => substr set_of($good_rsa), 0, -2), qr/no JWK Set/);
+    is_refused('a truncated JWK Set', keep(cut => substr set_of($good_rsa), 0, -2), qr/no JWK Set/);
     is_refused('a JWK Set with keys given twice', keep(twice => '{"keys":[],"keys":[]}'), qr/no JWK Set/);
     is_refused('a JWK Set without keys', keep(none => '{"keys":[]}'), qr/none of its keys/);
     is_refused('a JWK Set with keys for others', keep(others => set_of({ kty => 'OKP', crv => 'X25519', x => 'AA' })), qr/none of its keys/);
@@ -812,7 +811,7 @@ subtest 'keys that are none' => sub {
     is_refused('65 keys', keep(many => set_of(map { Tokens::jwk('x' x 32, kid => "$_") } 1 .. 65)), qr/more than 64/);
     my %wrong = (
         'no kty'                    => { kid => 'x' },
-        'what is no object'         => 'x',
+        'not an object'         => 'x',
         'a kid that is a number'    => { %$good_rsa, kid => 1 },
         'an alg that is a number'   => { %$good_rsa, alg => 1 },
         'a use that is a number'    => { %$good_rsa, use => 1 },
@@ -822,12 +821,12 @@ subtest 'keys that are none' => sub {
         'the exponent 1'            => { %$good_rsa, e => 'AQ' },
         'no exponent'               => { kty => 'RSA', n => $good_rsa->{n} },
         'padding'                   => { %$good_rsa, n => "$good_rsa->{n}=" },
-        'a point beside the curve'  => { %{ Tokens::jwk($key{p256}) }, y => encode_base64url('y' x 32) },
+        'a point off the curve'  => { %{ Tokens::jwk($key{p256}) }, y => encode_base64url('y' x 32) },
         'a short coordinate'        => { %{ Tokens::jwk($key{p256}) }, y => encode_base64url('y' x 31) },
-        'an Ed25519 key that is short'  => { kty => 'OKP', crv => 'Ed25519', x => 'AA' },
-        'an Ed25519 key of nothing'     => { kty => 'OKP', crv => 'Ed25519' },
+        'a short Ed25519 key'  => { kty => 'OKP', crv => 'Ed25519', x => 'AA' },
+        'an empty Ed25519 key'     => { kty => 'OKP', crv => 'Ed25519' },
         'a private Ed25519 key'         => Tokens::jwk($key{ed25519}, d => 'AA'),
-        # Anybody can sign for these.
+        # Anyone can sign for these.
         map({ ("an Ed25519 key of a small order, $_" => { kty => 'OKP', crv => 'Ed25519', x => encode_base64url(pack 'H*', $_) }) }
             '00' x 32, '01' . '00' x 31, '01' . '00' x 30 . '80', 'ec' . 'ff' x 30 . '7f', 'ee' . 'ff' x 30 . '7f', 'ff' x 32,
             '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
@@ -837,7 +836,7 @@ subtest 'keys that are none' => sub {
     is_refused("a JWK with $_", keep(wrong => set_of($good_rsa, $wrong{$_})), qr/wrong: (?!none of)/) for sort keys %wrong;
 };
 
-subtest 'a secret that others can read' => sub {
+subtest 'a secret that others can read is a warning' => sub {
     my %files = (
         'a secret'                  => [1, keep(open => $SECRET, 0644)],
         'a JWK Set with a secret'   => [1, keep('open.json', set_of(Tokens::jwk($SECRET)), 0604)],

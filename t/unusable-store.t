@@ -273,7 +273,7 @@ my @may_pass = (
         qr/a log of version/, qr/a log of version/, 1],
     ['a folder in place of -acknowledged', sub { put_log($_[0]); shell("rm $_[0]/*-acknowledged; mkdir $_[0]/longroom.db-acknowledged") },
         qr/a log of version/, qr/a log of version/, 1],
-    ['a -shm of another user that nobody uses', sub { put_log($_[0]); Longroom::spew("$_[0]/longroom.db-shm", ''); chmod 0600, "$_[0]/longroom.db-shm" },
+    ['an unused -shm of another user', sub { put_log($_[0]); Longroom::spew("$_[0]/longroom.db-shm", ''); chmod 0600, "$_[0]/longroom.db-shm" },
         qr/a log of version/, refused('longroom.db-shm', 'written'), 1],
     ['a -wal of its own that may not be written', sub { put_log($_[0]); my $w = "$_[0]/longroom.db-wal"; Longroom::spew($w, ''); chown USER, USER, $w; chmod 0400, $w },
         qr/a log of version/, qr/a log of version/, 1],

@@ -76,7 +76,7 @@ sub judge_waiting {
         my $answer = eval { $l->connect('pushd')->ask(Longroom::get_bytes('/metrics')) } or return 0;
         ($waiting) = $answer->{content} =~ /^longroom_pushd_connections\{state="waiting"\} ([0-9]+)$/m;
         return defined $waiting && $waiting == 0;
-    }) or $self->_breach('waiting for nobody', time, sprintf '%s polls wait, %d s after all clients have gone', $waiting // 'no', GRACE_SECONDS);
+    }) or $self->_breach('a waiter is left', time, sprintf '%s polls wait, %d s after all clients have gone', $waiting // 'no', GRACE_SECONDS);
     return;
 }
 
@@ -194,7 +194,7 @@ sub _judge_answers {
     }
     # A message that a writer has abandoned may be in no file; but only writers write.
     for my $mark (keys %{ $self->{mark} }) {
-        $self->_breach('nobody sent it', time, "$mark, id $self->{mark}{$mark}") if !$self->{sent}{$mark};
+        $self->_breach('never sent', time, "$mark, id $self->{mark}{$mark}") if !$self->{sent}{$mark};
     }
     $self->{count}{sent} = keys %{ $self->{sent} };
     return;
