@@ -70,7 +70,7 @@ ok Longroom::eventually(undef, SECONDS, sub { $http->get("$url/rooms/lobby/poll?
 SKIP: {
     skip 'curl is not installed', 1 if system('command -v curl >/dev/null') != 0;
     my ($lines) = Longroom::slurp(Longroom::source_dir() . '/doc/private-rooms.md')
-        =~ /Without a browser, in another terminal:\n\n(.*?)\n\n(?! )/s;
+        =~ /Without a browser, in another terminal[^\n]*:\n\n(.*?)\n\n(?! )/s;
     $lines =~ s{http://127\.0\.0\.1:8080}{$url}g;
     $lines =~ s{run/jar}{$dir/jar}g;
     my $told = Longroom::run([ 'sh', '-e', '-c', $lines ], seconds => SECONDS)->{stdout};
@@ -142,7 +142,7 @@ subtest 'users log in with their own passwords' => sub {
     $ann->type('input[name=user]', 'ann');
     $ann->type('input[name=password]', 'wrong');
     $ann->click('form button');
-    ok $ann->eventually(SECONDS, 'return /not right/.test(document.body.textContent)'),
+    ok $ann->eventually(SECONDS, 'return /Wrong user name/.test(document.body.textContent)'),
         'a wrong password is refused';
     ok enters($ann, 'ann', 'red apple', 'Hello, Ann B.'), 'the right one is accepted';
     is $ann->run('return document.cookie'), '', 'scripts cannot read the session cookie';
@@ -180,7 +180,7 @@ subtest 'another team\'s room is closed' => sub {
     $bob->press('#text', 'blue secret' . Browser::ENTER);
     ok sees($bob, 'Bob: blue secret'), 'it has a message';
     $ann->click('button[value=team_blue]');
-    ok state_is($ann, 'This room is not for you.'), 'the page of another user is refused';
+    ok state_is($ann, 'You have no access to this room.'), 'the page of another user is refused';
     is_deeply shown($ann), [], 'it shows no message';
     $ann->press('#text', 'let me in' . Browser::ENTER);
     is_deeply $ann->run($TRY, $_), [('403 forbidden') x 4],
@@ -261,7 +261,7 @@ subtest 'forms of other sites are refused' => sub {
     }
     $tab->open("data:text/html,<form method=post action='$url/login'><input name=user value=bob>"
         . '<input name=password value="blue bottle"></form><script>document.forms[0].submit()</script>');
-    ok $tab->eventually(SECONDS, 'return document.querySelector("h1")?.textContent === "This form is not ours"'),
+    ok $tab->eventually(SECONDS, 'return document.querySelector("h1")?.textContent === "This form was sent by another site"'),
         'the page of another site cannot log a browser in';
     $tab->open("$url/");
     ok is_logged_out($tab), '... and the browser stays logged out';

@@ -172,7 +172,7 @@ is($ann->text('#state'), 'Connected', 'the page says that it is connected again'
 $longroom->signal('pushd', 'KILL');
 wait_for_state($ann, 'retrying');
 like($ann->text('#state'), qr/Trying again/, 'while the server is down, the page says so');
-push @said, post('room_26', 'carla', 'while nobody could listen');
+push @said, post('room_26', 'carla', 'while the server was down');
 $longroom->start_program('pushd');
 shows($_, \@said, 'the messages sent meanwhile are shown when it is back') for $ann, $bob;
 
@@ -301,12 +301,12 @@ is_deeply(complaints(qw(security network)), [], 'the console complains of nothin
 $_->() for @untrap;
 arrive($_, 'Ann', '28') for $ann, $bob;
 
-# ---------------------------------------------------------------- not kept
+# ---------------------------------------------------------------- not saved
 
 leave($_) for $ann, $bob;
 join_room($ann, 'Ann', 'general');
 join_room($bob, 'Bob', 'general');
-like($ann->text('#ephemeral'), qr/not kept/, 'the page says from the start that this room keeps nothing');
+like($ann->text('#ephemeral'), qr/not saved/, 'the page says from the start that this room saves nothing');
 say($ann, 'not for history');
 say($ann, 'this neither');
 shows($_, ['not for history', 'this neither'], 'unsaved messages are shown once')
@@ -324,7 +324,7 @@ $ann->type('#room-name', 'room_026');
 $ann->click('#join button');
 ok($ann->eventually(SECONDS, 'return !document.getElementById("join-error").hidden'),
     'an invalid room name leads back to the lobby');
-like($ann->text('#join-error'), qr/can’t be a room’s name/, 'with the reason in plain words');
+like($ann->text('#join-error'), qr/not a valid room name/, 'with the reason in plain words');
 join_room($ann, 'Ann', '29');
 $ann->run('document.getElementById("text").value = "long ".repeat(20000)');
 say($ann, '!');

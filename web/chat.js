@@ -1,10 +1,10 @@
 /**
- * The chat page: joining, leaving, sending, and telling how the connection is.
- * Following the room is longroom.js's work, showing its messages transcript.js's.
+ * The chat page: joining, leaving, sending, and showing the state of the connection.
+ * longroom.js follows the room, transcript.js shows its messages.
  *
- * The room stands in the address (#room_26), so that a link leads into it, and
- * going back leaves it. Name and room are remembered by the tab first, so that
- * two windows can be two people.
+ * The room is in the address (#room_26), so that a link leads into it, and going back
+ * leaves it. The tab remembers name and room first, so that two windows can be two
+ * users.
  *
  * In the console: await testMessageHistory(26)
  */
@@ -22,14 +22,14 @@ const SURE_MS = 10 * 60_000;
 
 const $ = (id) => document.getElementById(id);
 
-let room = null;             // the joined one
+let room = null;             // the joined room
 let user = null;             // {id, name}
 let hasOlder = false;
 let readingOlder = false;
-let olderFailed = false;     // then not by scrolling; the button asks again
+let olderFailed = false;     // then only the button tries again, not scrolling
 let unseen = 0;              // messages that came while the page was hidden
-let author = '';             // by what name and browser the outbox knows us
-const underWay = new Map();  // client_id -> what transcript.send() gave
+let author = '';             // the name and browser by which the outbox knows us
+const underWay = new Map();  // client_id -> the result of transcript.send()
 const outbox = new Outbox();
 
 const transcript = new Transcript({
@@ -49,7 +49,7 @@ $('join').addEventListener('submit', (event) => {
   event.preventDefault();
   const name = cleanName($('name').value);
   const wanted = typedRoom($('room-name').value);
-  if (!name) return refuse('Please enter a name: the others want to know who speaks.', $('name'));
+  if (!name) return refuse('Please enter a name, so that the others know who is writing.', $('name'));
   if (!wanted) return refuse('Please enter a room.', $('room-name'));
   remember('name', name);
   if (addressedRoom() === wanted) followAddress();
@@ -58,7 +58,7 @@ $('join').addEventListener('submit', (event) => {
 
 addEventListener('hashchange', followAddress);
 
-/** Goes where the address says: into a room, or out of it. */
+/** Goes to the room in the address, or out of it. */
 function followAddress() {
   const wanted = addressedRoom();
   if (room && room.name === wanted) return;
@@ -100,7 +100,7 @@ function enter(wanted, name) {
   });
 }
 
-/** The server refused: back to the lobby, where it can be put right. */
+/** The server refused: back to the lobby, where the name can be corrected. */
 function closed(own, problem) {
   if (own !== room) return;
   leave();
@@ -152,7 +152,7 @@ function show({ messages, older, ephemeral }) {
 }
 
 function receive(message) {
-  // Where the server knows who we are, this is how we learn it.
+  // If the server identifies the user, this is how the page learns the identity.
   if (underWay.has(message.client_id)) user.id = message.user_id;
   arrived(message.client_id);
   const dropped = transcript.append(message);
@@ -185,13 +185,13 @@ function showBeginning(older, known) {
   hasOlder = older;
   $('older').hidden = !older;
   $('older').textContent = olderFailed
-    ? 'Older messages could not be read. Try again' : 'Show older messages';
+    ? 'Older messages could not be loaded. Try again' : 'Show older messages';
   $('beginning').hidden = older || !known;
   $('beginning').textContent = transcript.isEmpty
-    ? 'Nobody has said anything here yet.' : 'There are no older messages.';
+    ? 'There are no messages here yet.' : 'There are no older messages.';
 }
 
-/** What was said before is there to be read, and is not read out. */
+/** Earlier messages can be read, but are not announced by screen readers. */
 function quietly(change) {
   $('log').setAttribute('aria-live', 'off');
   change();
@@ -222,7 +222,7 @@ $('compose').addEventListener('submit', (event) => {
 });
 
 $('text').addEventListener('keydown', (event) => {
-  // 229: a key for the input method, where isComposing has ended already.
+  // 229: a key for the input method, when isComposing has ended already.
   if (event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === 229) return;
   event.preventDefault();
   $('compose').requestSubmit();
@@ -252,9 +252,9 @@ async function send(content, clientId = newId()) {
       onRetry: (problem) => bubble.say(tryingAgain(problem)),
     });
     outbox.drop(clientId);
-    // What is in no log may never come back from the server.
-    if (message.saved === false) bubble.settle('Not kept');
-    // Sent once more, though the first had arrived before the room was read.
+    // An unsaved message may never come back from the server.
+    if (message.saved === false) bubble.settle('Not saved');
+    // Sent again, though the first attempt had arrived before the room was read.
     else if (message.id <= transcript.lastId) arrived(clientId);
     else bubble.say('Sent');
   } catch (problem) {
@@ -269,7 +269,7 @@ async function send(content, clientId = newId()) {
   }
 }
 
-/** What may be done with a message that was not sent. */
+/** The choices for a message that was not sent. */
 function choices(bubble, content, clientId) {
   const dismiss = () => {
     bubble.remove();
@@ -280,8 +280,8 @@ function choices(bubble, content, clientId) {
 }
 
 /**
- * What was on its way when the page was left: it is sent again after a reload. Who
- * comes by another way, or later, may be another user in the same tab, and is asked.
+ * Messages under way when the page was left: they are sent again after a reload. After
+ * any other return, or later, another user may be in the tab, so the user is asked.
  */
 function takeUp(unsent, messages, sure) {
   const shown = new Set(messages.map((message) => message.client_id));
@@ -299,11 +299,11 @@ function ask(content, clientId) {
     bubble.remove();
     send(content, clientId);
   };
-  bubble.fail('This was not sent when you left.',
+  bubble.fail('This had not been sent when you left.',
     { Send: again, ...choices(bubble, content, clientId) });
 }
 
-/** Whether this page was here just before, so that nobody can have come between. */
+/** Whether the page was just reloaded, so that no other user can have come between. */
 function isReloaded() {
   const [page] = performance.getEntriesByType('navigation');
   return page?.type === 'reload' && performance.now() < RELOADED_MS;
@@ -319,7 +319,7 @@ function tellUnsent(content) {
   else refuse(words, $('room-name'));
 }
 
-/** A message that has come from the server is no longer under way. */
+/** A message that the server has delivered is no longer under way. */
 function arrived(clientId) {
   underWay.get(clientId)?.remove();
   underWay.delete(clientId);
@@ -332,7 +332,7 @@ function edit(content) {
   $('text').focus();
 }
 
-// ------------------------------------------------------------ how it is
+// ------------------------------------------------------------ the state
 
 const STATES = {
   connecting: 'Connecting…',
@@ -349,7 +349,7 @@ function showState(state, problem) {
 }
 
 function tryingAgain(problem) {
-  // Then it is the visitor's turn, whatever is tried.
+  // Then the user must act, whatever is tried.
   return problem.type === 'sign-in' ? inWords(problem) : `${inWords(problem)} ${STATES.retrying}`;
 }
 
@@ -363,7 +363,7 @@ document.addEventListener('visibilitychange', () => {
   showTitle();
 });
 
-// What stands before the server asks who we are, as it did at the first load.
+// A proxy before the server asks for the log-in, as it did at the first load.
 $('sign-in').addEventListener('click', () => location.reload());
 
 $('copy-link').hidden = !navigator.clipboard;
@@ -398,13 +398,13 @@ function cleanName(text) {
   return text.replace(/\p{Cc}/gu, ' ').trim();
 }
 
-/** Tells this browser's Ann from another's. */
+/** Distinguishes this browser's Ann from another's. */
 function browserId() {
   if (!remembered('browser')) remember('browser', newId().slice(0, 6));
   return remembered('browser');
 }
 
-// Storage may be denied, and then throws; the page remembers for itself.
+// Storage may be denied, and then throws; the page remembers in memory.
 const memory = new Map();
 
 function remember(key, value) {
@@ -428,7 +428,7 @@ function remembered(key) {
 // ------------------------------------------------------------ the console
 
 /**
- * Loads what a room has, and prints it.
+ * Loads the messages of a room, and prints them.
  * @param {number|string} wanted  26 or 'room_26', or another room's name
  * @returns {Promise<{count: number, messages: object[]}>}
  */

@@ -1,30 +1,30 @@
 /**
- * Follows rooms by polls: each from a cursor, page by page, over lost connections
- * and restarts, until it is removed or the server refuses.
+ * Follows rooms by polls: each from a cursor, page by page, across lost connections and
+ * restarts, until it is removed or the server refuses.
  *
- * A room's cursor moves when an answer was read whole, in the same breath in which
- * the page is handed over: whatever dies in between is asked for again, and no
- * page is handed over twice. What is made of a page is the owner's business.
+ * A room's cursor moves when an answer was read completely, in the same step in which
+ * the page is delivered: whatever fails in between is requested again, and no page is
+ * delivered twice. What is done with a page is up to the owner.
  *
- * It takes a set of rooms and has a poll for each. Once the server answers for
- * several rooms in one poll, this is the place for that.
+ * It takes a set of rooms and has a poll for each. If the server later answers for
+ * several rooms in one poll, this is the place for it.
  */
 
 import { address, folderOf, pageOf } from './request.js';
 import { turnsFor } from './turns.js';
 import { BACKOFF_LONGEST_MS, patience, sleep } from './waiting.js';
 
-const POLL_MARGIN_MS = 10_000;   // then the connection is dead, whatever it says
+const POLL_MARGIN_MS = 10_000;   // after that the connection counts as dead
 const POLL_SECONDS = 25;
 const LONGEST_POLL_SECONDS = 55; // PROTOCOL section 6
 const SHORTEST_POLL_SECONDS = 5; // unless the site asks for less
-const PROBE_LIMIT_MS = 3000;     // of the first one; each that fails makes it longer
+const PROBE_LIMIT_MS = 3000;     // of the first probe; each failure makes it longer
 const PROBE_LONGEST_MS = 20_000;
 const HURRY_MS = 1000;
 const CUT_STATUSES = [504, 524];
 const CUTS_TO_BELIEVE = 2;
 
-/** One poll: the page after the cursor, waiting for it for so long. */
+/** One poll: the page after the cursor, waiting this long for it. */
 export async function readPage(pass, base, room, cursor, { seconds = 0, limitMs, signal }) {
   const url = address(base, room, 'poll', { after: cursor, timeout: seconds });
   return pageOf(await pass.ask(url, { signal, limitMs }));
@@ -42,7 +42,7 @@ export class Follower {
    * @param {import('./request.js').Pass} pass
    * @param {{base?: string|URL, pollSeconds?: number}} options  join()'s
    * @param {object} owner  is told
-   *   onPage(room, page, after)  the next page, which follows on that cursor
+   *   onPage(room, page, after)  the next page, which follows that cursor
    *   onTrouble(room, problem)   a poll failed; it is tried again
    *   onRefused(room, problem)   the server refused; the room is no longer followed
    */
@@ -69,18 +69,18 @@ export class Follower {
     line.end();
   }
 
-  /** Ends the wait or request under way, and asks again to see how it is. */
+  /** Ends the current wait or request, and polls again to check the connection. */
   hurry(room) {
     this.#lines.get(room)?.hurry();
   }
 
-  /** There is something to be had: a room that has to wait for its turn asks now. */
+  /** A room that waits for its turn polls now. */
   nudge(room) {
     const line = this.#lines.get(room);
     if (line?.resting) line.hurry();
   }
 
-  /** Follows nothing any more. */
+  /** Stops following all rooms. */
   close() {
     for (const room of [...this.#lines.keys()]) this.remove(room);
   }
@@ -142,10 +142,10 @@ export class Follower {
 }
 
 /**
- * How long a poll waits. A proxy on the way may not wait so long, and answers 504
- * in the server's place: where that happens twice, polls wait half as long. They
- * do not grow again: short ones cost some requests, a try would cost each time
- * what a lost connection costs.
+ * How long a poll waits. A proxy on the way may not wait that long, and answers 504 in
+ * the server's place: after two of these, polls wait half as long. They do not grow
+ * again: short polls cost some requests, but each attempt at a longer one would cost
+ * as much as a lost connection.
  */
 class PollLength {
   #cuts = 0;
@@ -155,7 +155,7 @@ class PollLength {
   }
 
   note({ status }, seconds, waitedMs) {
-    // A 504 at once tells of a server that is away.
+    // A 504 at once means that the server is down.
     const cut = CUT_STATUSES.includes(status) && waitedMs > 1000 && waitedMs < seconds * 1000;
     if (!cut || ++this.#cuts < CUTS_TO_BELIEVE) return;
     this.#cuts = 0;
@@ -164,13 +164,13 @@ class PollLength {
   }
 }
 
-/** A room that is followed, and how far. */
+/** A room that is followed, and its position. */
 class Line {
-  probe = false;                // when in doubt, ask without waiting
+  probe = false;                // when in doubt, poll without waiting
   failures = 0;                 // in a row
   hurriedMs = -Infinity;
   resting = false;              // until it is its turn
-  step = new AbortController(); // the request or wait under way
+  step = new AbortController(); // the current request or wait
   life = new AbortController();
 
   constructor(room, cursor) {
@@ -193,14 +193,14 @@ class Line {
   }
 
   /**
-   * A connection that has died in silence costs its whole limit, and the browser
-   * may have some more of the kind; on a slow network 3 s may be too little.
+   * A connection that died silently costs its whole limit, and the browser may have more
+   * of the kind; on a slow network 3 s may be too short.
    */
   get probeLimitMs() {
     return Math.min(PROBE_LIMIT_MS * 1.5 ** Math.max(0, this.failures - 1), PROBE_LONGEST_MS);
   }
 
-  /** Several tabs may say so at once. */
+  /** Several tabs may report it at once. */
   hurry() {
     const now = performance.now();
     if (this.probe && now - this.hurriedMs < HURRY_MS) return;
@@ -216,8 +216,8 @@ class Line {
 }
 
 /**
- * An empty answer before its time says that the server is ending. The wait it
- * asks for is as good as another; without one, all should not come back at once.
+ * An empty answer before its time means that the server is shutting down. The wait
+ * that it asks for is as good as any; without one, a random wait spreads the clients.
  */
 function pauseMs({ retry_ms }, early) {
   if (typeof retry_ms === 'number') return Math.min(retry_ms, BACKOFF_LONGEST_MS);

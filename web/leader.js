@@ -1,10 +1,10 @@
 /**
- * What the tab that follows for all does: it polls for the rooms that any tab has
- * joined, and says on the channel what comes.
+ * The tab that follows for all tabs: it polls for the rooms that any tab has joined,
+ * and reports on the channel.
  *
  * It may be deposed at any moment, and there may be two for a moment: so it keeps
  * nothing that others need. Each member has its own cursor, and knows by the place
- * that goes with each page whether the page follows on what it has (tabs.js).
+ * sent with each page whether the page follows what it has (tabs.js).
  */
 
 import { Follower } from './follower.js';
@@ -12,12 +12,12 @@ import { newId } from './ids.js';
 import { hold } from './turns.js';
 
 export class Leader {
-  /** New for each: what others say in an earlier one's name is not heeded. */
+  /** New for each leader: messages in the name of an earlier one are ignored. */
   id = newId();
   #say;
   #follower;
   #rooms = new Map();    // a room's name -> {place, problem, members: member -> its tab}
-  #tabs = new Set();     // those whose end is waited for
+  #tabs = new Set();     // those whose end this tab waits for
   #life = new AbortController();
 
   /** @param {(kind: string, more: object) => void} say  to all, this tab too */
@@ -69,7 +69,7 @@ export class Leader {
     this.#follower.remove(room);
   }
 
-  /** A tab holds a lock for as long as it lives: a crash says no goodbye. */
+  /** A tab holds a lock while it lives, because a crash sends no message. */
   async #watch(tab) {
     if (this.#tabs.has(tab)) return;
     this.#tabs.add(tab);

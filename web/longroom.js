@@ -11,35 +11,35 @@
  *   await room.send('Hello world');
  *   room.leave();
  *
- * Entries of a type that is not known here are not handed over.
+ * Entries of unknown types are not delivered.
  *
- * A room is read once, then polled after the cursor of the last answer. The
- * cursor moves only when an answer was read whole, in the same breath in which
- * its messages are handed over: whatever dies in between is asked for again,
- * and nothing is handed over twice. Messages come in the order of the log, and
- * from the answers to polls only. Do not show what send() resolves to: it would
- * overtake others. It comes to onMessage too; its client_id tells which it is.
+ * A room is read once, then polled after the cursor of the last answer. The cursor
+ * moves only when an answer was read completely, in the same step in which its
+ * messages are delivered: whatever fails in between is requested again, and nothing
+ * is delivered twice. Messages come in the order of the log, and only from the answers
+ * to polls. Do not show what send() resolves to: it would overtake other messages. It
+ * comes to onMessage too; its client_id identifies it.
  *
- * What follows a room carries on over lost connections, restarts and a
- * sleeping computer, until leave() or until the server refuses (a 4xx): 401 and
- * 403 end it at once, and onState says so. A 429 is no refusal; the wait that it
- * asks for is kept. Where the network comes back, or the page is seen again after
- * a while, it asks at once whether all is well. It does not keep messages, and
- * knows nothing of how a site shows them.
+ * Following continues across lost connections, restarts and a sleeping computer, until
+ * leave() or until the server refuses (a 4xx): 401 and 403 end it at once, and onState
+ * says so. A 429 is not a refusal; the module waits as long as it asks. When the
+ * network comes back, or the page is visible again after a while, it checks the
+ * connection at once. It does not keep messages, and does not know how a site shows
+ * them.
  *
- * The tabs of a browser share polls where they ask with the same cookies: one of
- * them follows for all, and another does when that one ends (tabs.js). A token is its
- * tab's own. Over HTTP/1.1 at most three polls of a browser wait at once (turns.js).
+ * The tabs of a browser share polls if they use the same cookies: one of them follows
+ * for all, and another takes over when that one ends (tabs.js). A token belongs to its
+ * tab. Over HTTP/1.1 at most three polls of a browser wait at once (turns.js).
  *
- * Who is asking is known by the site's cookies, if the server is on the page's
- * own origin; with `credentials: 'include'` on another, too; or by a token:
+ * The user is identified by the site's cookies, if the server is on the page's own
+ * origin, or on another one with `credentials: 'include'`; or by a token:
  *
  *   join(26, {
  *     base: 'https://chat.example.org/',
  *     token: () => fetch('/chat-token').then((answer) => answer.text()),
  *   });
  *
- * Needs fetch, AbortController and private class members; no library, but the
+ * Needs fetch, AbortController and private class members; no library except the
  * modules beside it.
  */
 
@@ -53,8 +53,8 @@ import { patience } from './waiting.js';
 export { LongroomError, Sequence };
 
 const HISTORY_MESSAGES = 50;
-const HIDDEN_LONG_MS = 5000;     // time enough for a connection to die unseen
-const SEND_LIMIT_MS = 10_000;    // longer than a database may be locked; then more
+const HIDDEN_LONG_MS = 5000;     // long enough for a connection to die unnoticed
+const SEND_LIMIT_MS = 10_000;    // longer than a database may be locked; grows with each failure
 const SEND_LONGEST_MS = 20_000;
 
 /**
@@ -66,36 +66,36 @@ const SEND_LONGEST_MS = 20_000;
  * @typedef {'connecting'|'live'|'retrying'|'left'|'failed'} State
  *   connecting  the history was not read yet
  *   live        everything sent to the room arrives
- *   retrying    the connection is lost; tried again by itself
+ *   retrying    the connection is lost; retried automatically
  *   left        leave() was called
- *   failed      the server refused; it is not tried again
+ *   failed      the server refused; not retried
  *
  * @typedef {object} Options
  * @property {string|URL} [base]  the address that has rooms/ below it; without
  *   it, the folder that this module is served from
  * @property {{id?: string, name?: string}} [user]  the sender, where the server
- *   takes the client's word for it (auth.mode = open)
+ *   accepts it from the client (auth.mode = open)
  * @property {string|(() => ?string|Promise<?string>)} [token]  the token, for
- *   auth.mode = token. A function is asked for it before the first request, and
- *   again each time the server says that it has expired; then the request is
- *   repeated, a poll after the same cursor. It may give nothing: whoever is
- *   logged out has none, and where a cookie has the token, renewing that is
- *   enough. If it throws or takes too long it is asked again later (`no-token`).
+ *   auth.mode = token. A function is called before the first request, and again each
+ *   time the server says that the token has expired; then the request is repeated, a
+ *   poll after the same cursor. It may return nothing: a user who is logged out has no
+ *   token, and if a cookie has the token, renewing that is enough. If it throws or
+ *   takes too long, it is called again later (`no-token`).
  * @property {RequestCredentials} [credentials]  fetch's: 'include' sends cookies
  *   to another origin, whose auth.origins must list this one
- * @property {number} [limit]  how many messages of history to begin with
+ * @property {number} [limit]  the number of messages of history to begin with
  *   (1 to 1000, default 50)
  * @property {number} [pollSeconds]  how long a poll waits for a message (1 to 55,
- *   default 25): less than the proxies on the way do. Where one answers 504 before
- *   twice, polls wait half as long from then on, but at least 5 s; so they stay.
+ *   default 25): less than the proxies on the way do. After a proxy has answered 504
+ *   twice, polls wait half as long from then on, but at least 5 s; they do not grow.
  * @property {(page: {messages: Message[], older: boolean, ephemeral: boolean})
  *   => void} [onHistory]
- *   the room as it is: show this and nothing else. It comes first of all, and
- *   again if the server's log was replaced. `older`: room.older() has more.
- *   `ephemeral`: what is sent to this room is never stored.
+ *   the room as it is: show this and nothing else. It comes first, and again if the
+ *   server's log was replaced. `older`: room.older() has more. `ephemeral`: messages
+ *   sent to this room are never stored.
  * @property {(message: Message) => void} [onMessage]  the next message
  * @property {(earliest: ?number) => void} [onGap]  messages after the last one
- *   were removed before they could be read; onMessage gives what is left
+ *   were removed before they could be read; onMessage gets the remaining ones
  * @property {(state: State, problem?: LongroomError) => void} [onState]
  */
 
@@ -136,12 +136,12 @@ export function roomName(room) {
 export class Room {
   #options;
   #pass;
-  #followed = null;    // what tells the one that polls: leave(), hurry(), nudge()
+  #followed = null;    // controls the follower: leave(), hurry(), nudge()
   #state = 'connecting';
   #cursor = null;
   #sequence = new Sequence();
   #life = new AbortController();
-  #step = new AbortController();   // the request or wait under way
+  #step = new AbortController();   // the current request or wait
   #lastSend = Promise.resolve();
   #sendWait = new AbortController();
 
@@ -159,20 +159,19 @@ export class Room {
     return this.#state;
   }
 
-  /** Nothing is handed over after this, except onState('left'), at once. */
+  /** Nothing is delivered after this, except onState('left'), at once. */
   leave() {
     if (!this.#ended) this.#end('left');
   }
 
   /**
-   * Sends a message. Sends go out one after the other, in the order of the
-   * calls. Where the answer is lost or is a 5xx, the same message is sent again
-   * (the server takes a client_id once) until it is answered, the signal
-   * aborts, or the room is left.
+   * Sends a message. Sends go out one after the other, in the order of the calls. If
+   * the answer is lost or is a 5xx, the same message is sent again (the server saves a
+   * client_id once) until it is answered, the signal aborts, or the room is left.
    * @param {string} content
    * @param {{clientId?: string, signal?: AbortSignal,
    *          onRetry?: (problem: LongroomError) => void}} [options]
-   * @returns {Promise<Message>} as the server took it; saved: false says that it
+   * @returns {Promise<Message>} as the server saved it; saved: false means that it
    *   is in no history. Rejects with a LongroomError.
    */
   send(content, { clientId = newId(), signal, onRetry } = {}) {
@@ -183,9 +182,9 @@ export class Room {
   }
 
   /**
-   * Reads what came before the message with the id `before`, the oldest that is
-   * shown. Rejects with type `left` if the room was left, or shown anew by
-   * onHistory, before the answer came.
+   * Reads the messages before the one with the id `before`, the oldest that is shown.
+   * Rejects with type `left` if the room was left, or shown afresh by onHistory, before
+   * the answer came.
    * @param {number} [before]  without it, the newest
    * @returns {Promise<{messages: Message[], older: boolean}>} oldest first
    */
@@ -210,7 +209,7 @@ export class Room {
     return readHistory(this.#pass, base, this.name, { limit, ...query }, signal);
   }
 
-  /** Ends the wait or request under way, and asks again to see how it is. */
+  /** Ends the current wait or request, and polls again to check the connection. */
   hurry() {
     this.#step.abort();
     this.#followed?.hurry();
@@ -239,7 +238,7 @@ export class Room {
     this.#sendWait.abort();
   }
 
-  /** Reads the room as it is, then follows it from there. */
+  /** Reads the room, then follows it from there. */
   async #begin() {
     for (let failures = 1; !this.#ended; ) {
       const { signal } = this.#step = new AbortController();
@@ -286,7 +285,7 @@ export class Room {
     if (!this.#ended) this.#enter('live');
   }
 
-  /** A cursor is refused by a server of another version: the room begins anew. */
+  /** A server of another version refuses the cursor: the room begins afresh. */
   async #refused(problem) {
     if (problem.type !== 'bad-cursor') return this.#end('failed', problem);
     const { signal } = this.#step = new AbortController();
@@ -304,7 +303,7 @@ export class Room {
       if (signal?.aborted) throw new LongroomError('aborted');
       if (this.#ended) throw new LongroomError('left');
       try {
-        // Not stopped by leave(): what was sent should arrive.
+        // Not aborted by leave(): a message already sent should arrive.
         const message = await this.#pass.ask(address(base, this.name, 'messages'), {
           method: 'POST', headers: { 'Content-Type': 'application/json' },
           body, signal,
@@ -347,7 +346,7 @@ function isMessage({ type }) {
   return type === 'chat_message';
 }
 
-/** Polls for one room, where that is not shared with others; see Tabs.follow(). */
+/** Polls for one room, if that is not shared with others; see Tabs.follow(). */
 class Alone {
   #pass;
   #options;
@@ -377,7 +376,7 @@ function hasOlder(messages, earliest) {
   return typeof earliest === 'number' && (first === undefined || earliest < first.id);
 }
 
-/** A mistake in a caller's function is reported, and does not end the room. */
+/** An exception in a site's callback is reported, and does not end the room. */
 function guarded(callback, ...values) {
   try {
     callback(...values);

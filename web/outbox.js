@@ -1,18 +1,18 @@
 /**
- * What a tab has written and nobody has answered yet: messages on their way, and
- * drafts. It is kept in the tab's sessionStorage and so survives a reload, a crash of
+ * What a tab has written and the server has not yet answered: messages under way, and
+ * drafts. It is kept in the tab's sessionStorage, so it survives a reload, a crash of
  * the tab, and a log-in in between, but not the tab.
  *
- * A message is sent again with the client_id that it had, so it is saved once, even
- * where its first answer was lost, or where two tabs have it since one was made from
- * the other. Whether it may be sent without asking is for the page to judge: whoever
- * is logged in now may be somebody else.
+ * A message is sent again with its first client_id, so it is saved once, even if its
+ * first answer was lost, or if two tabs have it because one was duplicated from the
+ * other. The page decides whether it may be sent without asking: another user may be
+ * logged in by now.
  */
 
 const KEY = 'longroom.outbox';
 const MOST_SENDS = 50;
 const MOST_DRAFTS = 10;
-const MOST_CHARACTERS = 300_000;   // of all; a browser gives a site some millions
+const MOST_CHARACTERS = 300_000;   // in total; a browser allows a site some millions
 const KEPT_MS = 24 * 3_600_000;
 
 export class Outbox {
@@ -29,12 +29,12 @@ export class Outbox {
     this.#drafts = young(kept?.drafts);
   }
 
-  /** Whether something would be lost with the page: it did not fit, or is denied. */
+  /** Whether closing the page would lose something: it did not fit, or is denied. */
   get atRisk() {
     return !this.#stored && this.#sends.length + this.#drafts.length > 0;
   }
 
-  /** What this user has on the way to this room. */
+  /** This user's messages under way to this room. */
   sends(room, user) {
     return this.#sends.filter((send) => send.room === room && send.user === user);
   }
@@ -45,12 +45,12 @@ export class Outbox {
     this.#store();
   }
 
-  /** It was answered, or is given up. */
+  /** It was answered, or is abandoned. */
   drop(clientId) {
     if (this.#remove(clientId)) this.#store();
   }
 
-  /** The server refused it: it is kept until its author decides. */
+  /** The server refused it: it is kept until the user decides. */
   refuse(clientId) {
     const send = this.#sends.find((one) => one.clientId === clientId);
     if (!send) return;
@@ -75,7 +75,7 @@ export class Outbox {
     return this.#sends.length < before;
   }
 
-  /** All or nothing: what was kept last stays where the new does not fit. */
+  /** All or nothing: the previous state stays if the new one does not fit. */
   #store() {
     const text = JSON.stringify({ sends: this.#sends, drafts: this.#drafts });
     this.#stored = this.#sends.length <= MOST_SENDS && text.length <= MOST_CHARACTERS;

@@ -1,25 +1,25 @@
 /**
- * One request to a Longroom server, from its address to the JSON of its answer,
- * or to a LongroomError that says what went wrong. Repeating it is the caller's.
+ * One request to a Longroom server, from its address to the JSON of its answer, or to a
+ * LongroomError that says what went wrong. Repeating it is up to the caller.
  */
 
-const ANSWER_LIMIT_MS = 20_000;  // for what is answered at once
+const ANSWER_LIMIT_MS = 20_000;  // for requests that are answered at once
 const BODY_LIMIT_MS = 60_000;    // from the answer's head to its end
 const RETRY_AFTER_LONGEST_MS = 3_600_000;
-const RENEWAL_MS = 1000;         // a token that expires sooner never was good
+const RENEWAL_MS = 1000;         // a token that expires sooner was never valid
 
 /** What went wrong, in a form to switch on. */
 export class LongroomError extends Error {
   /**
    * @param {string} type  a problem type of PROTOCOL section 8, or one of:
-   *   no-token     the option `token`, a function, gives none: asked again later
-   *   no-answer    no connection, no answer in time, or not Longroom's
-   *   unavailable  a 5xx without a problem type: something before the server
+   *   no-token     the option `token`, a function, returned none: called again later
+   *   no-answer    no connection, no answer in time, or not Longroom's answer
+   *   unavailable  a 5xx without a problem type: from something before the server
    *   refused      the same for a 4xx
-   *   sign-in      a redirect, a page of HTML or a 401 that is not Longroom's: as
-   *                a proxy answers before which the login has expired. It is tried
-   *                again, and goes on once the visitor has signed in again. (Or
-   *                `base` leads elsewhere: redirects are not followed.)
+   *   sign-in      a redirect, a page of HTML or a 401 that is not Longroom's, as from a
+   *                proxy when the log-in has expired. It is retried, and succeeds once
+   *                the user has signed in again. (Or `base` is wrong: redirects are not
+   *                followed.)
    *   left         the room was left meanwhile
    *   aborted      by the caller's signal
    */
@@ -31,7 +31,7 @@ export class LongroomError extends Error {
     this.retryAfterMs = retryAfterMs;
   }
 
-  /** What a channel between tabs can carry, and back. */
+  /** Converts an error for a channel between tabs, and back. */
   get plain() {
     const { type, message: detail, status, retryAfterMs } = this;
     return { type, detail, status, retryAfterMs };
@@ -49,8 +49,8 @@ export class LongroomError extends Error {
 }
 
 /**
- * Says who is asking, in each request. A room has its own, for the next one that
- * is joined may be somebody else's.
+ * Authenticates each request. Each room has its own, because the next room may be
+ * joined as another user.
  */
 export class Pass {
   #token;
@@ -63,7 +63,7 @@ export class Pass {
     this.#credentials = credentials;
   }
 
-  /** One request; again with another token if its own had expired. */
+  /** One request; repeated with another token if its own had expired. */
   async ask(url, init) {
     for (;;) {
       if (init.signal?.aborted) throw new LongroomError('aborted');
@@ -81,18 +81,18 @@ export class Pass {
     return typeof this.#token === 'function' ? this.#token() : this.#token;
   }
 
-  /** What was asked for meanwhile, by a poll or by a send, is not asked for twice. */
+  /** A token that a poll or a send has requested meanwhile is not requested twice. */
   #drop(given) {
     if (given === this.#given) this.#given = null;
   }
 
-  /** False where it is in vain: the last was new, and expired all the same. */
+  /** False if it is in vain: the last token was new, and had expired all the same. */
   #renew(given) {
     if (typeof this.#token !== 'function') return false;
     if (given !== this.#given) return true;
     if (performance.now() - this.#renewedMs < RENEWAL_MS) return false;
     this.#given = this.#get();
-    // The time that it takes to get one is not its life.
+    // The time that it takes to get a token does not count.
     const renewed = () => { this.#renewedMs = performance.now(); };
     this.#given.then(renewed, renewed);
     return true;
@@ -112,9 +112,9 @@ async function request(url, { signal, limitMs = ANSWER_LIMIT_MS, token, headers,
     const bearer = await orAborted(token, control.signal);
     missing = 'no-answer';
     const who = bearer ? { Authorization: `Bearer ${bearer}` } : {};
-    // no-store also keeps two tabs from queueing for one entry of the cache. A
-    // redirect that is followed to another site fails without saying why; a proxy
-    // that is asked for JSON may say 401 in place of a page.
+    // no-store also keeps two tabs from queueing for one cache entry. A redirect to
+    // another site, if followed, fails without a reason; a proxy that is asked for
+    // JSON may answer 401 instead of a page.
     response = await fetch(url, {
       ...init, headers: { Accept: 'application/json', ...headers, ...who },
       cache: 'no-store', redirect: 'manual', signal: control.signal,
@@ -131,7 +131,7 @@ async function request(url, { signal, limitMs = ANSWER_LIMIT_MS, token, headers,
   return answerOf(response, text);
 }
 
-/** What a promise gives, or an error as soon as the signal aborts. */
+/** The value of a promise, or an error as soon as the signal aborts. */
 function orAborted(promise, signal) {
   return new Promise((resolve, reject) => {
     promise.then(resolve, reject);
@@ -182,7 +182,7 @@ export function pageOf(body) {
   throw new LongroomError('no-answer', { detail: 'the answer is not a page of messages' });
 }
 
-/** Where rooms/ is: the option `base`, or beside this module. */
+/** The parent of rooms/: the option `base`, or this module's folder. */
 export function folderOf(base) {
   const folder = new URL(base ?? '.', base ? globalThis.document?.baseURI : import.meta.url);
   if (!folder.pathname.endsWith('/')) folder.pathname += '/';

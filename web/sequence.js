@@ -1,14 +1,14 @@
 /**
- * Order, and nothing twice: which messages of those that arrive are to be shown.
+ * Order, and nothing twice: which of the arriving messages are shown.
  */
 
 const REMEMBERED_SENDS = 1000;
 
 /**
- * Tells which messages are to be shown, in the order of arrival. Ids only grow,
- * so what is not above the last one was shown. Messages without an id are known
- * again by sender and client_id: a repeated send may reach a room twice when
- * the server could not save it the first time, or the second.
+ * Decides which messages are shown, in the order of arrival. Ids only grow, so an id
+ * that is not above the last one was shown. Messages without an id are recognised by
+ * sender and client_id: a repeated send may reach a room twice if the server could not
+ * save it the first time, or the second.
  */
 export class Sequence {
   #lastId = 0;
@@ -35,11 +35,11 @@ export class Sequence {
 }
 
 /**
- * Messages without an id and without a client_id, of two answers that overlap: what
- * was shown from the first is left out of the second.
+ * Messages without an id and without a client_id, in two answers that overlap: those
+ * shown from the first are left out of the second.
  */
 export class Overlap {
-  #shown = new Map();   // what tells a message -> how often it was shown
+  #shown = new Map();   // a message's fields -> how often it was shown
 
   /** @param {Message[]} messages  of the first */
   show(messages) {

@@ -1,20 +1,21 @@
 /**
- * Shares polls between the tabs of a browser: one of them, the leader, follows the
- * rooms of all (leader.js). Only where everybody asks as the same user for certain:
- * by the same cookies, of the same server.
+ * Shares polls between the tabs of a browser: one of them, the leader, follows the rooms
+ * of all (leader.js). Only if all are certainly the same user: the same cookies, the same
+ * server.
  *
- * The leader holds a Web Lock; where its tab closes or crashes the browser gives that
- * to the next. One that is frozen while it holds it does not answer, and is robbed.
+ * The leader holds a Web Lock; if its tab closes or crashes, the browser gives the lock
+ * to the next tab. A leader that is frozen while it holds it does not answer, and the
+ * lock is stolen.
  *
- * The log is the truth and the channel is a hint. A member has a cursor of its own,
- * and what the leader says carries cursors too: a page is taken if it follows on the
- * place that the leader named last. A member whose cursor is not the leader's place
- * asks the server itself for what it lacks, once it knows that place; what the leader
- * says meanwhile is kept, and may overlap. So nothing is missed, whoever leads.
+ * The log is the truth and the channel is a hint. A member has a cursor of its own, and
+ * the leader's messages carry cursors too: a page is accepted if it follows the place
+ * that the leader named last. A member whose cursor is not the leader's place asks the
+ * server itself for what it lacks, once it knows that place; the leader's messages
+ * meanwhile are kept, and may overlap. So nothing is missed, whichever tab leads.
  *
  * On the channel: follow, leave, hurry, nudge, ping to the leader; lead, down, here,
- * at, page, trouble, refused from it. A change takes another VERSION: tabs of an old
- * longroom.js do not meet those of a new one.
+ * at, page, trouble, refused from it. A change takes another VERSION: tabs with an old
+ * longroom.js do not meet those with a new one.
  */
 
 import { readPage } from './follower.js';
@@ -26,17 +27,17 @@ import { hold, openChannel } from './turns.js';
 import { patience } from './waiting.js';
 
 const VERSION = 1;
-const CHECK_MS = 5000;       // a leader that was not heard for so long is asked
+const CHECK_MS = 5000;       // a leader that was silent for so long is pinged
 const ANSWER_MS = 2000;      // and answers, or is frozen
-const KEPT_PAGES = 100;      // while a member asks for itself; then it begins anew
+const KEPT_PAGES = 100;      // while a member asks the server; then it starts over
 
 const NOBODY = { postMessage() {}, close() {} };
 
 const groups = new Map();
 
 /**
- * The tabs that may poll for a room with these options of join(), or null if it has
- * to be polled for by itself.
+ * The tabs that may poll for a room with these options of join(), or null if it needs
+ * its own polls.
  */
 export function tabsFor(options) {
   if (options.token !== undefined) return null;
@@ -51,7 +52,7 @@ export function tabsFor(options) {
 class Member {
   id = newId();
   place = null;     // the leader's, as far as it is known here
-  pages = null;     // the leader's, while this member asks for itself
+  pages = null;     // the leader's, while this member asks the server
   step = null;      // that request
   overlap = new Overlap();
   failures = 0;
@@ -62,7 +63,7 @@ class Member {
     this.sink = sink;
   }
 
-  /** The leader's place is not known: nothing that it says can be taken. */
+  /** The leader's place is unknown: none of its pages can be accepted. */
   lose() {
     this.place = null;
     this.pages = null;
@@ -75,21 +76,21 @@ class Tabs {
   #key;
   #pass;
   #options;
-  #id;                 // the lock that this tab holds while it is there
+  #id;                 // the lock that this tab holds while it lives
   #members = new Map();
   #channel = null;     // null: closed
   #life = null;
   #ready = false;
   #candidacy = null;
   #office = null;      // a Leader, if this tab leads
-  #leader = null;      // the id of the one that is heeded
+  #leader = null;      // the id of the current leader
   #heardMs = 0;
 
   constructor(key, { base, credentials, pollSeconds }) {
     this.#key = key;
     this.#options = { base, pollSeconds };
     this.#pass = new Pass({ credentials });
-    // A page that is kept, but does not run, must not lead.
+    // A page that is cached, but does not run, must not lead.
     for (const gone of ['freeze', 'pagehide']) this.#on(gone, () => this.#close());
     for (const back of ['resume', 'pageshow']) this.#on(back, () => this.#open());
     this.#on('visibilitychange', () => document.hidden || this.#check(true));
@@ -101,8 +102,8 @@ class Tabs {
 
   /**
    * Follows a room from the cursor.
-   * @param {{page, trouble, refused}} sink  functions that are given the next page,
-   *   or a problem; after refused() the room is no longer followed
+   * @param {{page, trouble, refused}} sink  functions that get the next page, or a
+   *   problem; after refused() the room is no longer followed
    * @returns {{leave(), hurry(), nudge()}}  as a Follower's remove, hurry and nudge
    */
   follow(room, cursor, sink) {
@@ -127,7 +128,7 @@ class Tabs {
     if (this.#members.size === 0) this.#close();
   }
 
-  // ---------------------------------------------------------- being there
+  // ---------------------------------------------------------- presence
 
   async #open() {
     if (this.#channel || this.#members.size === 0) return;
@@ -159,7 +160,7 @@ class Tabs {
 
   // ---------------------------------------------------------- leading
 
-  /** Leads as soon as nobody else does, or at once where `rob`. */
+  /** Leads as soon as no other tab does, or at once with `rob`. */
   #stand(rob = false) {
     this.#candidacy?.abort();
     const { signal } = this.#candidacy = new AbortController();
@@ -181,7 +182,7 @@ class Tabs {
     this.#office.begin();
   }
 
-  /** Where locks are denied, so is order among the tabs: each is one of its own. */
+  /** If locks are denied, tabs cannot agree on a leader: each leads itself alone. */
   #leadAlone() {
     this.#channel.close();
     this.#channel = NOBODY;
@@ -200,7 +201,7 @@ class Tabs {
     this.#stand();
   }
 
-  /** Asks a leader that was not heard of for long whether it is there. */
+  /** Pings a leader that has been silent for long. */
   #check(now = false) {
     const silentMs = performance.now() - this.#heardMs;
     if (!this.#ready || this.#office || !(now || silentMs > CHECK_MS)) return;
@@ -268,7 +269,7 @@ class Tabs {
     });
   }
 
-  /** The leader has told its place. */
+  /** The leader has named its place. */
   #settle({ leader, member: id, place, problem }) {
     const member = this.#members.get(id);
     if (!member || member.place !== null) return;
@@ -296,7 +297,7 @@ class Tabs {
   }
 
   /**
-   * Asks the server for what the member lacks, and takes what the leader said since.
+   * Asks the server for what the member lacks, and takes the leader's pages since.
    * @returns {Promise<boolean>} whether that is done, and nothing else has begun
    */
   async #catchUp(member) {
@@ -336,7 +337,7 @@ class Tabs {
     if (!signal.aborted) this.#ask(member);
   }
 
-  /** The leader was refused; another tab asks itself, for it may be let in. */
+  /** The leader was refused; another tab tries itself, because it may have access. */
   async #refuse(member, problem) {
     if (this.#office?.id === this.#leader) {
       await this.#recover(member, LongroomError.of(problem), this.#life.signal);

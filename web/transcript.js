@@ -1,14 +1,14 @@
 /**
- * The messages on the screen: rows, days, and where the reader has scrolled to.
- * It shows what it is given, in the order in which it is given; which messages
- * those are is longroom.js's business, and sending them is chat.js's.
+ * The messages on the screen: rows, days, and the reader's scroll position. It shows
+ * messages in the order in which it gets them; longroom.js decides which they are, and
+ * chat.js sends them.
  *
- * Everything that people wrote becomes a text node, never markup.
+ * Everything that users wrote becomes a text node, never markup.
  */
 
 const NEAR_BOTTOM_PX = 80;
 const TOGETHER_MS = 5 * 60_000;   // one sender's messages share a name until then
-const MOST_ROWS = 1500;           // a room left open for weeks must stay quick
+const MOST_ROWS = 1500;           // a room left open for weeks must stay fast
 const ROWS_TO_DROP = 500;
 const TONES = 8;
 
@@ -24,7 +24,7 @@ export class Transcript {
   #onMove;
   #follows = true;   // the reader is at the newest message
   #unread = 0;
-  #size = '';        // of the scroller and what is in it, when last looked at
+  #size = '';        // of the scroller and its contents, when last checked
 
   /**
    * @param {{list: Element, outbox: Element, scroller: Element,
@@ -45,7 +45,7 @@ export class Transcript {
     resized.observe(scroller.firstElementChild);
   }
 
-  /** How many messages came below what the reader sees. */
+  /** The number of messages below the visible part. */
   get unread() {
     return this.#unread;
   }
@@ -86,7 +86,7 @@ export class Transcript {
     this.replace([]);
   }
 
-  /** @returns {boolean} whether old rows were dropped to make place */
+  /** @returns {boolean} whether old rows were dropped to make room */
   append(message) {
     const own = this.#isOwn(message);
     const row = this.#row(message);
@@ -98,7 +98,7 @@ export class Transcript {
     return this.#dropOldest();
   }
 
-  /** Older messages, oldest first; what is in view stays where it is. */
+  /** Older messages, oldest first; the visible part stays in place. */
   prepend(messages) {
     const before = this.#scroller.scrollHeight - this.#scroller.scrollTop;
     const next = this.#list.firstElementChild;
@@ -107,17 +107,17 @@ export class Transcript {
     this.#scroller.scrollTop = this.#scroller.scrollHeight - before;
   }
 
-  /** A line between messages that nobody wrote. */
+  /** A line between messages that is not a message. */
   remark(text) {
     this.#list.append(element('li', 'remark', text));
     if (this.#follows) this.toNewest();
   }
 
   /**
-   * A message on its way, below all others until it arrives.
-   * @returns {{say(text), settle(text), fail(text, actions), remove()}} settle
-   *   leaves it where it is for good, between the messages; `actions` maps the
-   *   words on a button to what it does
+   * A message under way, below all others until it arrives.
+   * @returns {{say(text), settle(text), fail(text, actions), remove()}} settle keeps it
+   *   in place for good, between the messages; `actions` maps the words on a button to
+   *   what it does
    */
   send(content) {
     const row = element('li', 'message own pending');
@@ -154,7 +154,7 @@ export class Transcript {
     this.#onMove();
   }
 
-  /** The reader has scrolled; or the browser has, as the size changed. */
+  /** The reader has scrolled; or the browser has, because the size changed. */
   #moved() {
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
     const size = `${scrollHeight}/${clientHeight}`;
@@ -182,7 +182,7 @@ export class Transcript {
     row.append(bubble(own ? 'You' : message.username, own, message.content, message.timestamp));
     if (message.saved === false) {
       row.classList.add('unsaved');
-      row.append(element('p', 'note', 'Not kept'));
+      row.append(element('p', 'note', 'Not saved'));
     }
     return row;
   }

@@ -1,21 +1,22 @@
 /**
  * Which polls may wait at the same time.
  *
- * Over HTTP/1.1 a browser opens six connections to a server, for all its tabs
- * together, and a poll that waits fills one: with six, no page loads and nothing
- * is sent. So at most three of a browser's polls wait at once. HTTP/2 has no such
- * limit, and then there are no turns.
+ * Over HTTP/1.1 a browser opens six connections to a server, for all its tabs together,
+ * and a waiting poll takes one: with six, no page loads and nothing is sent. So at most
+ * three of a browser's polls wait at once. HTTP/2 has no such limit, and then there are
+ * no turns.
  *
- * Places are Web Locks: the browser gives back those of a tab that closes or
- * crashes. Where more polls than places want to wait, each waits a second, then
- * goes to the end of the queue.
+ * Places are Web Locks: the browser releases those of a tab that closes or crashes. If
+ * more polls want to wait than there are places, each waits a second, then goes to the
+ * end of the queue.
  *
- * On plain http (but for localhost), and in old browsers, there are no Web Locks; and
- * where a site may store nothing they are denied. Pages then tell each other how many rooms they follow. With more than three, or
- * where they can't tell, no poll waits: each asks, and pauses for a second.
+ * On plain http (except localhost), and in old browsers, there are no Web Locks; and if a
+ * site has no storage rights they are denied. Pages then tell each other how many rooms
+ * they follow. With more than three, or if they cannot tell, no poll waits: each asks,
+ * and pauses for a second.
  *
- * A place is {seconds, restMs, give()}: how long the poll may wait at the most, how
- * long to rest behind it, and what to call at its end.
+ * A place is {seconds, restMs, give()}: how long the poll may wait, how long to rest
+ * after it, and what to call at its end.
  */
 
 import { newId } from './ids.js';
@@ -24,16 +25,16 @@ import { LongroomError } from './request.js';
 const PLACES = 3;
 const TURN_SECONDS = 1;
 const WISH_MS = 1000;            // how often a poll without a place says so
-const CROWDED_MS = 5000;         // for so long a wish is remembered
-const PATIENCE_MS = 5000;        // a place is given back by then, or its tab is frozen
+const CROWDED_MS = 5000;         // how long a wish is remembered
+const PATIENCE_MS = 5000;        // a place is released by then, or its tab is frozen
 const REST_MS = 1000;
-const REST_A_ROOM_MS = 100;      // a page with very many rooms asks 10 times a second
+const REST_A_ROOM_MS = 100;      // a page with very many rooms polls 10 times a second
 const TELL_MS = 20_000;
 const FORGET_MS = 90_000;        // timers of hidden pages run once a minute
 
 const kept = new Map();
 
-/** The turns of all who poll this server. Lines are those of follower.js. */
+/** The turns of all polls to this server. Lines are those of follower.js. */
 export function turnsFor(origin) {
   if (!kept.has(origin)) kept.set(origin, newTurns(origin));
   return kept.get(origin);
@@ -44,7 +45,7 @@ function newTurns(origin) {
   return globalThis.navigator?.locks ? new LockTurns(origin) : new CountedTurns(origin);
 }
 
-/** How a page of this origin came tells how it is reached; of others nothing does. */
+/** How a page of this origin was loaded shows the protocol; for others it is unknown. */
 function isMultiplexed(origin) {
   if (origin !== globalThis.location?.origin) return false;
   const page = performance.getEntriesByType('navigation')[0];
@@ -63,7 +64,7 @@ class FreeTurns {
 
 class LockTurns {
   #origin;
-  #denied = null;      // the turns to take where there are no locks for us
+  #denied = null;      // the turns to take when locks are denied
   #lines = new Set();
   #queue;
   #places;
@@ -110,7 +111,7 @@ class LockTurns {
     for (const line of this.#lines) this.#denied.enter(line);
   }
 
-  /** The first of the queue waits for a place, the others behind it; null if denied. */
+  /** The first in the queue waits for a place, the others behind it; null if denied. */
   async #place(line, signal) {
     let leaveQueue;
     try {
@@ -153,7 +154,7 @@ class LockTurns {
   }
 }
 
-/** Waits for one of these locks; the others are not wanted then. */
+/** Waits for one of these locks, and then for none of the others. */
 function firstOf(names, others, line) {
   return new Promise((resolve, reject) => {
     let taken = false;
@@ -175,8 +176,8 @@ function firstOf(names, others, line) {
 
 /**
  * Holds a Web Lock.
- * @param {object} [line]  is hurried where the lock is taken from it
- * @returns {Promise<?() => void>} what releases it; null if it was not available
+ * @param {object} [line]  is hurried if the lock is stolen from it
+ * @returns {Promise<?() => void>} releases it; null if it was not available
  */
 export function hold(name, options, line) {
   return new Promise((resolve, reject) => {
@@ -239,7 +240,7 @@ class CountedTurns {
     for (const line of this.#long) line.hurry();
   }
 
-  /** `asking`: the others are to tell, too. */
+  /** `asking`: the others shall report too. */
   #tell(rooms = this.#lines.size, asking = false) {
     this.#channel?.postMessage({ id: this.#id, rooms, asking });
   }
@@ -252,7 +253,7 @@ class CountedTurns {
   }
 }
 
-/** Null where there is none, or none for us. */
+/** Null if there is none, or none for us. */
 export function openChannel(name, onMessage) {
   try {
     const channel = new BroadcastChannel(name);

@@ -1,13 +1,13 @@
 /**
- * Waiting, in ways that can be cut short, and before what failed is tried again.
+ * Waits that can be cut short, and the wait before a retry.
  */
 
 const BACKOFF_FIRST_MS = 500;
 export const BACKOFF_LONGEST_MS = 30_000;
 
 /**
- * The wait before another try: what the server asks for, which only `ends` cut
- * short, and a time drawn at random, which any of the signals does.
+ * The wait before a retry: first as long as the server asks, which only `ends` cuts
+ * short, then a random time, which any of the signals cuts short.
  */
 export async function patience({ retryAfterMs }, failures, ends, wakers) {
   if (retryAfterMs > 0) await sleep(retryAfterMs, ...ends);

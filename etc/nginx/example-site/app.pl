@@ -90,7 +90,7 @@ sub log_in {
     my ($request) = @_;
     my %form = form($request->{body});
     my $user = $USERS{ $form{user} // '' };
-    return answer('403 Forbidden', '', login_page('That is not right. Try again.'))
+    return answer('403 Forbidden', '', login_page('Wrong user name or password. Try again.'))
         if !$user || ($form{password} // '') ne $user->{password};
     delete $sessions{ session_id($request) // '' };
     return see_other(cookie(new_session($form{user}), SESSION_SECONDS));
@@ -208,7 +208,7 @@ sub answer_to {
     my ($request) = @_;
     my $answer = $request && $ANSWERS{"$request->{method} $request->{path}"};
     return answer('404 Not Found', '', page('<h1>Not found</h1>')) if !$answer;
-    return answer('403 Forbidden', '', page('<h1>This form is not ours</h1>'))
+    return answer('403 Forbidden', '', page('<h1>This form was sent by another site</h1>'))
         if $request->{method} eq 'POST' && is_from_elsewhere($request);
     return $answer->($request);
 }

@@ -4,7 +4,7 @@ import { join } from '/longroom/longroom.js';
 
 const main = document.querySelector('main');
 const at = (id) => document.getElementById(id);
-// Who logs out in one tab is out in all of them.
+// A log-out in one tab logs out all tabs.
 const tabs = new BroadcastChannel('teams');
 let room = null;
 
@@ -17,13 +17,13 @@ function row({ username, content }) {
 function tellState(state, problem) {
   const words = {
     unauthorized: 'You are logged out.',
-    forbidden: 'This room is not for you.',
+    forbidden: 'You have no access to this room.',
     left: 'You are not in a room.',
   };
-  at('state').textContent = state === 'failed' ? words[problem?.type] ?? 'Something is wrong.' : state;
+  at('state').textContent = state === 'failed' ? words[problem?.type] ?? 'Something went wrong.' : state;
 }
 
-/** Ends the poll that waits; the server would not know before it is answered. */
+/** Ends the waiting poll; the server would not end it before it is answered. */
 function hangUp() {
   room.leave();
   tellState('failed', { type: 'unauthorized' });
@@ -33,7 +33,7 @@ function enter(name) {
   room?.leave();
   at('room').textContent = name;
   at('messages').replaceChildren();
-  // Who we are is the server's to say: nothing about it is sent.
+  // The server identifies the user: the page sends nothing about that.
   room = join(name, {
     base: '/',
     onHistory: ({ messages }) => at('messages').replaceChildren(...messages.map(row)),
@@ -44,8 +44,9 @@ function enter(name) {
 
 if (main) {
   tabs.addEventListener('message', hangUp);
-  // Before the server knows: when this page goes, another tab polls in its place.
-  at('logout').form.addEventListener('submit', () => tabs.postMessage('somebody logs out'));
+  // Before the server knows, because another tab polls in place of this page when it
+  // goes.
+  at('logout').form.addEventListener('submit', () => tabs.postMessage('log-out'));
   for (const button of document.querySelectorAll('.room')) {
     button.addEventListener('click', () => enter(button.value));
   }
@@ -61,5 +62,5 @@ if (main) {
   });
   enter(main.dataset.room);
 } else if (location.pathname === '/') {
-  tabs.postMessage('nobody is logged in');   // however that came
+  tabs.postMessage('not logged in');   // for whatever reason
 }
