@@ -4,9 +4,10 @@
  *     floor-fcgi SOCKET THREADS PAGE_BYTES
  *
  * Threads that do nothing but FCGX_Accept_r() on a unix socket. It reads the
- * body of a POST and answers it as Longroom answers 201 (the same size, with the
- * members that were sent, so that longroom-load can check it); a GET gets a page
- * of PAGE_BYTES, with the headers of a history. Nothing is parsed or stored. */
+ * body of a POST and answers it as Longroom answers 201 (the same size, with
+ * the members that were sent, so that longroom-load can check it); a GET gets a
+ * page of PAGE_BYTES, with the headers of a history. Nothing is parsed or
+ * stored. */
 #include <fcgiapp.h>
 #include <stdatomic.h>
 #include <signal.h>

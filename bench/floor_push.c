@@ -8,8 +8,8 @@
  * just enough of PROTOCOL for longroom-load to check every delivery: a GET
  * parks, unless its cursor is behind the last message; a POST is answered and
  * goes to all parked clients. One room, one message, no timeouts, no limits, no
- * HTTP except what longroom-load and nginx send in one piece. Anything else ends
- * it: a floor that limps would flatter Longroom. */
+ * HTTP except what longroom-load and nginx send in one piece. Anything else
+ * ends it: a floor that limps would flatter Longroom. */
 #define _GNU_SOURCE 1 /* accept4 */
 #include <errno.h>
 #include <signal.h>

@@ -53,7 +53,8 @@ static void step(struct floor *floor, sqlite3_stmt *statement)
 		give_up(floor);
 }
 
-/* As common/store/sqlite/append.c does for each message, without its queries before. */
+/* As common/store/sqlite/append.c does for each message, without its queries
+ * before. */
 static void open_database(struct floor *floor, const char *path)
 {
 	if (sqlite3_open_v2(path, &floor->db,

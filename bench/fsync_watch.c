@@ -1,6 +1,6 @@
-/* Preloaded (LD_PRELOAD) into a program: counts its calls of fsync and fdatasync,
- * and the time in them, into the file that FSYNC_WATCH names: two 64-bit
- * numbers, calls and nanoseconds, which others may read at any time. */
+/* Preloaded (LD_PRELOAD) into a program: counts its calls of fsync and
+ * fdatasync, and the time in them, into the file that FSYNC_WATCH names: two
+ * 64-bit numbers, calls and nanoseconds, which others may read at any time. */
 #define _GNU_SOURCE 1 /* syscall */
 #include <fcntl.h>
 #include <stdatomic.h>

@@ -3,17 +3,18 @@
  *
  * What it models. A write is in memory until its file is synced; synced data
  * stays. Any part of unsynced data may be on disk or not, in any order: a write
- * is torn at sectors of 512 bytes; a file may have its new length, with zeros in
- * place of the bytes. A name that was created or removed is not so on disk
+ * is torn at sectors of 512 bytes; a file may have its new length, with zeros
+ * in place of the bytes. A name that was created or removed is not so on disk
  * before the folder is synced, whether or not its file is. After a failed sync,
  * its data is lost to the disk, though the program still reads it, and later
  * successful syncs do not save it unless it is written again (as on Linux:
  * "fsyncgate"). SQLite's -shm is never synced: it holds noise, if its name is
  * there at all.
  *
- * What it does not model. Sectors that are neither old nor new, or change when another
- * is written; a disk that lies about a sync: SQLite is not made to survive
- * these. Names differ from bytes after a failed sync: a later one saves them. */
+ * What it does not model. Sectors that are neither old nor new, or change when
+ * another is written; a disk that lies about a sync: SQLite is not made to
+ * survive these. Names differ from bytes after a failed sync: a later one saves
+ * them. */
 #ifndef LONGROOM_DISK_H
 #define LONGROOM_DISK_H
 

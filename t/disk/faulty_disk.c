@@ -2,9 +2,9 @@
  *
  * Preloaded (LD_PRELOAD), it intercepts the calls by which SQLite, and longroom
  * itself, change files whose name begins with longroom.db, and their folder:
- * open, write, pwrite, ftruncate, fsync, fdatasync, unlink. It ignores all other
- * files, and reads. SQLite's -shm is written through mmap; only its creation and
- * its growth are seen here.
+ * open, write, pwrite, ftruncate, fsync, fdatasync, unlink. It ignores all
+ * other files, and reads. SQLite's -shm is written through mmap; only its
+ * creation and its growth are seen here.
  *
  *   LONGROOM_DISK_TRACE=FILE   records every operation (trace.h); from that
  *                              disk.c tells what a power cut would have left
@@ -199,8 +199,8 @@ static int file_number(int fd, bool created)
 {
 	struct stat status;
 
-	/* Numbers are for the trace. A sweep, which has none, creates more files than
-	 * there are numbers. */
+	/* Numbers are for the trace. A sweep, which has none, creates more
+	 * files than there are numbers. */
 	if (trace < 0)
 		return 1;
 	if (fstat(fd, &status) != 0)

@@ -158,8 +158,8 @@ static void sweep_trace(struct sweep *sweep, struct text trace,
 			continue;
 		}
 		sweep->operations++;
-		/* Operations under way when the power fails may be on disk or not;
-		 * but a sync is not done. */
+		/* Operations under way when the power fails may be on disk or
+		 * not; but a sync is not done. */
 		if (record.kind != TRACE_SYNC)
 			disk_apply(sweep->disk, &record, bytes);
 		if (is_in(span, sweep->operations))

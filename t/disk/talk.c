@@ -18,8 +18,8 @@ static const size_t batches[] = {1, 1, 5, 1, 12, 1, 1, 2, 1};
 enum {
 	BATCH_KINDS = sizeof batches / sizeof batches[0],
 	BATCH_MAX = 12,
-	/* The calls before which the writer reopens, as the only one to have the
-	 * database open, and before which a reader opens and stays. */
+	/* The calls before which the writer reopens, as the only one to have
+	 * the database open, and before which a reader opens and stays. */
 	REOPEN_EVERY = 25,
 	READER_FROM = 35,
 	CHECKPOINT_EVERY = 10,

@@ -1,12 +1,12 @@
-/* Fuzzes pushd/connection with the hub behind it: a client's bytes arrive through
- * a socket, as in production, whole and again in small pieces. The log is three
- * messages in room_1, read when the test decides.
+/* Fuzzes pushd/connection with the hub behind it: a client's bytes arrive
+ * through a socket, as in production, whole and again in small pieces. The log
+ * is three messages in room_1, read when the test decides.
  *
  * The first byte of the input says how (see enum how); the rest is what the
  * client sends, once in each auth.mode. Whatever that is: the client gets a
- * sequence of complete, valid answers, pages only if it has stated or proved its
- * identity, nothing after an answer that says close, and the same however its
- * bytes were cut; no waiter and nothing else is left behind. */
+ * sequence of complete, valid answers, pages only if it has stated or proved
+ * its identity, nothing after an answer that says close, and the same however
+ * its bytes were cut; no waiter and nothing else is left behind. */
 #define _GNU_SOURCE
 #include "connection.h"
 
@@ -575,8 +575,8 @@ static void check_whole(enum auth_mode mode, unsigned how, struct text input)
 	check_answers(mode, buffer_text(&pieces.output), input);
 	blank_dates(&whole.output);
 	blank_dates(&pieces.output);
-	/* How many pipelined bytes are kept depends on when they arrive; where all of
-	 * them are kept, the cuts must not show. */
+	/* How many pipelined bytes are kept depends on when they arrive; where
+	 * all of them are kept, the cuts must not show. */
 	bool is_exact = !(how & SHORT_HEAD) && !(how & SLOW_READER && how & DRAIN);
 	CLAIM(!is_exact || text_equal(buffer_text(&whole.output),
 	                              buffer_text(&pieces.output)));

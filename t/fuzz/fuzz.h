@@ -1,7 +1,7 @@
 /* What the fuzz targets share. Each target is one file with one function, which
  * libFuzzer calls with inputs of its own making; it makes claims that must hold
- * for all of them. What a claim compares with is written independently here, from
- * the standards and PROTOCOL, and shares no code with what it checks. */
+ * for all of them. What a claim compares with is written independently here,
+ * from the standards and PROTOCOL, and shares no code with what it checks. */
 #ifndef LONGROOM_FUZZ_H
 #define LONGROOM_FUZZ_H
 

@@ -1,12 +1,12 @@
 /* Fuzzes common/codec/json_reader and json_value: the input is a JSON text.
  *
  * It is read to its end if, and only if, the strict reader finds one JSON text
- * there, in UTF-8, nested no deeper than allowed and without \u0000; and both find
- * the same members in the outermost object, with the same strings.
+ * there, in UTF-8, nested no deeper than allowed and without \u0000; and both
+ * find the same members in the outermost object, with the same strings.
  *
- * It is an object without repeated members if, and only if, json-c, which keeps one
- * of two members, has as many as there are names. Rendered again it is the same
- * value. */
+ * It is an object without repeated members if, and only if, json-c, which keeps
+ * one of two members, has as many as there are names. Rendered again it is the
+ * same value. */
 #include "codec/json_value.h"
 
 #include <json_visit.h>

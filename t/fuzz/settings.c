@@ -239,8 +239,8 @@ static void check_order(const char *path, struct text lines)
 	settings_release(&after);
 }
 
-/* Cuts what is before a line "%%" from *rest, which becomes what is after it; all
- * of it if there is no such line. */
+/* Cuts what is before a line "%%" from *rest, which becomes what is after it;
+ * all of it if there is no such line. */
 static struct text cut_file(struct text *rest)
 {
 	struct text all = *rest;

@@ -1,9 +1,9 @@
-/* Fuzzes fcgi-history/verbs/submission: the input is three parts, each but the last
- * ended by a newline: Content-Type, Idempotency-Key, body.
+/* Fuzzes fcgi-history/verbs/submission: the input is three parts, each but the
+ * last ended by a newline: Content-Type, Idempotency-Key, body.
  *
- * An accepted submission is within PROTOCOL's limits, is the same in each of the
- * encodings and, if it was JSON, is what a strict reader finds there. What is
- * refused as not JSON is not JSON. */
+ * An accepted submission is within PROTOCOL's limits, is the same in each of
+ * the encodings and, if it was JSON, is what a strict reader finds there. What
+ * is refused as not JSON is not JSON. */
 #include "verbs/submission.h"
 
 #include "fuzz.h"

@@ -1,5 +1,5 @@
-/* Fuzzes common/auth/token, with json_value, base64url and the keys of a keyring
- * behind it. The first byte of the input says what the rest is:
+/* Fuzzes common/auth/token, with json_value, base64url and the keys of a
+ * keyring behind it. The first byte of the input says what the rest is:
  *
  *     T  a token as received. It is good only if its signature is the secret's.
  *     S  a header and claims, with a newline between them; they are signed here.

@@ -1,7 +1,8 @@
-/* set_clock.so: preloaded (LD_PRELOAD), it sets a program's wall clock, and only
- * that, by the number of milliseconds in the file that LONGROOM_CLOCK names: a
- * 64-bit number in this machine's byte order, which a test changes while the
- * program runs. (libfaketime sets it too, but ends timed waits of threads.) */
+/* set_clock.so: preloaded (LD_PRELOAD), it sets a program's wall clock, and
+ * only that, by the number of milliseconds in the file that LONGROOM_CLOCK
+ * names: a 64-bit number in this machine's byte order, which a test changes
+ * while the program runs. (libfaketime sets it too, but ends timed waits of
+ * threads.) */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>

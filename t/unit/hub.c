@@ -1208,7 +1208,8 @@ static void a_changed_room_is_read_anew(void **state)
 	assert_false(a->gap);
 	say(f, "room_1");
 	assert_got(parked, 1, "8 ");
-	/* From there on the window suffices, and other rooms have lost nothing. */
+	/* From there on the window suffices, and other rooms have lost nothing.
+	 * */
 	int asked = f->log.asked;
 	ask(b, "room_1", "7");
 	assert_got(b, 1, "8 ");

@@ -202,7 +202,8 @@ static void a_record_is_never_lowered(void **state)
 		{{A, C, 10}, {A, C, 10}, false},
 		{{A, C, 11}, {A, C, 10}, false},
 		{{A, B, 99}, {A, C, 10}, true},
-		/* Another writer has begun one, and we have not heard of it yet. */
+		/* Another writer has begun one, and we have not heard of it
+		 * yet. */
 		{{A, NOT_THERE, 1}, {A, C, 10}, false},
 		{{NOT_THERE, NOT_THERE, 99}, {A, C, 10}, true},
 	};

@@ -1,6 +1,6 @@
-/* Tests of the log. The first table is what every back-end must do, and knows it
- * by its URL alone; the second is about SQLite's file. A future back-end gets a
- * row in `backends` and runs the first. */
+/* Tests of the log. The first table is what every back-end must do, and knows
+ * it by its URL alone; the second is about SQLite's file. A future back-end
+ * gets a row in `backends` and runs the first. */
 #include "unit.h"
 
 #include <pthread.h>

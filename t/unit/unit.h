@@ -42,8 +42,8 @@
 /* A room name, which must be valid. */
 struct room_name room_named(const char *string);
 
-/* Makes a folder, and removes it with its contents; returns, caller passes it to
- * folder_remove(). */
+/* Makes a folder, and removes it with its contents; returns, caller passes it
+ * to folder_remove(). */
 char *folder_make(void);
 void folder_remove(char *folder);
 

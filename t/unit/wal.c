@@ -201,8 +201,8 @@ static void a_walk_ends_where_the_wal_is_torn(void **state)
 
 	fill(made, &wal);
 	for (size_t at = 0; at < wal.size; at += 7) {
-		/* Eight bytes of a frame's header are not in the checksum: the salts, which
-		 * are compared. */
+		/* Eight bytes of a frame's header are not in the checksum: the
+		 * salts, which are compared. */
 		size_t whole = at < WAL_HEADER_BYTES
 		                       ? 0
 		                       : (at - WAL_HEADER_BYTES) / frame;
