@@ -57,7 +57,7 @@ my $expired = join ' ', ('401 token-expired') x 4;
 my %HEADERS = (Authorization => 'Authorization: Bearer ', 'a cookie' => 'Cookie: session=');
 
 for my $way (sort keys %HEADERS) {
-    subtest "the wall clock is set forward: $way" => sub {
+    subtest "tokens expire when the wall clock is set forward: $way" => sub {
         my $header = $HEADERS{$way} . Visitors::token('ann', exp => time + 600, jti => $way);
         my $other  = $HEADERS{$way} . Visitors::token('bob', exp => time + 3600, jti => $way);
         is answers($header), $good, 'the token is valid';
@@ -74,7 +74,7 @@ for my $way (sort keys %HEADERS) {
         is $polls[2]->answer->{status}, 200, 'a poll with a longer token keeps waiting';
     };
 
-    subtest "the wall clock is set back: $way" => sub {
+    subtest "tokens expire in time when the wall clock is set back: $way" => sub {
         my $short  = $HEADERS{$way} . Visitors::token('ann', exp => time + 3, jti => "$way, short");
         my $longer = $HEADERS{$way} . Visitors::token('bob', exp => time + 600, jti => "$way, longer");
         my $poll = $l->connect('pushd');

@@ -54,7 +54,7 @@ sub mixed {
     ) } 1 .. 2;
 }
 
-subtest 'a thousand clients send, read and wait at once' => sub {
+subtest 'a thousand clients can send, read and wait at once' => sub {
     my $begin = time;
     my %told;
     my $crowd = $l->crowd;
@@ -71,7 +71,7 @@ SKIP: {
     skip "the limit of $limit descriptors is too low for $burst connections", 1
         if $limit < 2 * $burst + 500;
 
-    subtest 'three thousand connections in one moment' => sub {
+    subtest 'three thousand connections in one moment are served' => sub {
         my %told;
         my $crowd = $l->crowd;
         my $after = $l->poll('room_500', timeout => 0)->{json}{cursor};

@@ -53,7 +53,7 @@ sub cgi {
     });
 }
 
-subtest 'as plain CGI' => sub {
+subtest 'longroom-history serves as plain CGI' => sub {
     my $l = Longroom->start(without => ['history']);
     my $sent = cgi($l, POST => '/rooms/room_26/messages', body => 'by CGI');
     is $sent->{status}, 201, 'a message is answered with 201';

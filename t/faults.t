@@ -35,7 +35,7 @@ sub got_all_once {
     return;
 }
 
-subtest 'three clients send into a room while one leaves and comes back' => sub {
+subtest 'a client that leaves and comes back misses nothing that three others send' => sub {
     my $l = Longroom->start;
     my $begin = now_of($l, 'room_26');
     my @senders = map {

@@ -48,7 +48,7 @@ my %settings = (
 );
 
 for my $which (sort keys %settings) {
-    subtest "longroom-pushd first, $which" => sub {
+    subtest "longroom-pushd may start first, $which" => sub {
         my $l = fresh($settings{$which});
         $l->start_program('pushd');
         ok $l->wait_log('pushd', qr/info: waiting for longroom-history: there is no log yet$/m), 'it waits for the log';
@@ -59,12 +59,12 @@ for my $which (sort keys %settings) {
         is lines_like($l, 'pushd', qr/waiting for longroom-history/), 2, 'each wait is logged once';
         works($l, $which);
     };
-    subtest "longroom-history first, $which" => sub {
+    subtest "longroom-history may start first, $which" => sub {
         my $l = fresh($settings{$which});
         $l->start_program($_) for qw(history pushd);
         works($l, $which);
     };
-    subtest "both at once, $which" => sub {
+    subtest "both may start at once, $which" => sub {
         my $l = fresh($settings{$which});
         $l->_spawn($_) for qw(pushd history);
         works($l, $which);

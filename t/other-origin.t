@@ -97,7 +97,7 @@ for (qw(nginx token)) {
         ok logs('failed forbidden'), 'it is told that another room is forbidden';
     };
 
-    subtest "$mode: a page of another origin may not" => sub {
+    subtest "$mode: a page of another origin may not use Longroom" => sub {
         my $before = said();
         open_page($other);
         is $window->run($READ, $l->url, $how), 'no-answer', 'it cannot read history';

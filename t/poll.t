@@ -133,7 +133,7 @@ subtest 'a poll whose time is up gets an empty page' => sub {
         'its cursor misses nothing';
 };
 
-subtest 'many waiters in one room get one message each' => sub {
+subtest 'all waiters in a room get the same message' => sub {
     my $crowd = $l->crowd;
     my $after = now_of('full');
     forget_connections();

@@ -112,7 +112,7 @@ subtest 'the record of writers may be removed while in use' => sub {
     $_->stop for $second, $first;
 };
 
-subtest 'links in place of the files beside the database' => sub {
+subtest 'links in place of the files beside the database are not followed' => sub {
     my $l = Longroom->start(without => ['nginx']);
     $l->stop_program('history');
     my %victim = map { $_ => $l->dir . "/victim$_" } qw(-writers -acknowledged);
@@ -123,12 +123,12 @@ subtest 'links in place of the files beside the database' => sub {
     }
     my $from = $l->log_size('history');
     $l->start_program('history');
-    # Another that is told of has looked, and so have we.
+    # When another one is reported, both have looked.
     my $second = beside($l);
     ok $second->wait_log('history', qr/serving/), 'another longroom-history starts';
     $_->stop_program('history') for $second, $l;
-    is Longroom::slurp($victim{$_}), "not ours\n", "$_: the file that the link leads to is as it was" for sort keys %victim;
-    like $l->log('history', $from), qr/error: can't write \Q${\$l->database}\E-acknowledged: /, 'the missing record is told';
+    is Longroom::slurp($victim{$_}), "not ours\n", "$_: the link's target is unchanged" for sort keys %victim;
+    like $l->log('history', $from), qr/error: can't write \Q${\$l->database}\E-acknowledged: /, 'the missing record is logged';
     $_->stop for $second, $l;
 };
 

@@ -167,11 +167,11 @@ my @never = (
         (sub { qr/the database is of a newer version: 99; this program knows up to \d/ }) x 2],
     ['an empty database of another program', sub { by_sqlite("$_[0]/longroom.db", 'PRAGMA user_version = 2;'); chmod 0666, "$_[0]/longroom.db" },
         (sub { qr/the file is not a Longroom database/ }) x 2],
-    ['a log of a version that there can not be', sub { by_sqlite(put_log($_[0]), 'PRAGMA user_version = -1;') },
+    ['a log of an impossible version', sub { by_sqlite(put_log($_[0]), 'PRAGMA user_version = -1;') },
         (sub { qr/the database is of a newer version: 4294967295/ }) x 2],
-    ['a path that SQLite does not take', sub { shell("cd $_[0] && mkdir -p $LONG && chown -R " . USER . ' .') },
+    ['a path too long for SQLite', sub { shell("cd $_[0] && mkdir -p $LONG && chown -R " . USER . ' .') },
         (sub { qr/\d{3} bytes of a path, where SQLite takes \d{3}: File name too long/ }) x 2, undef, "$LONG/longroom.db"],
-    ['a name that leaves no room for those beside it', sub { },
+    ['a name too long for the files beside it', sub { },
         (sub { qr/248 bytes of a name, which needs room for 8 more: File name too long/ }) x 2, undef, 'n' x 248],
     ["a -wal of another user's", sub { put_log($_[0]); my $w = "$_[0]/longroom.db-wal"; Longroom::spew($w, 'x' x 4152); chmod 0600, $w },
         sub { refused("$_[0]/longroom.db-wal", 'read') }, 0],
@@ -228,7 +228,7 @@ subtest 'a store of an unknown kind is refused' => sub {
     $l->stop;
 };
 
-subtest 'a slash behind the path' => sub {
+subtest 'a path that ends with a slash is refused' => sub {
     my ($l, $place) = place();
     $l->{settings}{'store.url'} = "sqlite:$place/longroom.db/";
     for my $program (qw(history pushd)) {
@@ -237,11 +237,11 @@ subtest 'a slash behind the path' => sub {
             like $run->{stderr}, qr{store\.url: \Q$place\E/longroom\.db/ names a folder}, '... and says why';
         }
     }
-    is_deeply [glob "$place/*"], [], 'nothing is made';
+    is_deeply [glob "$place/*"], [], 'no file is created';
     $l->stop;
 };
 
-# ---------------------------------------------------------------- what may pass
+# ---------------------------------------------------------------- what does not prevent a start
 
 sub starts {
     my ($l, $program) = @_;
@@ -284,7 +284,7 @@ my @may_pass = (
             Longroom::spew("$f-wal", 'messages');
             chmod 0600, "$f-wal";
         }, qr/it is empty: a log begins in it/, qr/it is empty: longroom-history/, 1],
-    ['a folder that may not be written, in which all files are there', sub {
+    ['a folder that may not be written, with all files in it', sub {
             my $file = put_log($_[0]);
             my @side = map {"$file$_"} qw(-wal -shm -writers);
             Longroom::spew($_, '') for @side;
@@ -359,17 +359,17 @@ subtest 'a running program keeps running' => sub {
     $l->stop;
 };
 
-subtest 'a -wal that may not be read, whose database is gone' => sub {
+subtest 'an unreadable -wal whose database is gone is set aside' => sub {
     my ($l, $place) = place();
     Longroom::spew("$place/longroom.db-wal", 'messages');
     chmod 0600, "$place/longroom.db-wal";
     starts($l, 'history');
-    is_deeply [map { Longroom::slurp($_) } glob "$place/*-wal.aside-*"], ['messages'], 'is set aside, and not removed';
+    is_deeply [map { Longroom::slurp($_) } glob "$place/*-wal.aside-*"], ['messages'], 'it is kept under another name';
     $l->stop;
 };
 
-# As containers of a time before faccessat2(2) answer it: not with ENOSYS.
-subtest 'a system that forbids newer calls' => sub {
+# As containers from before faccessat2(2) answer it: with another error than ENOSYS.
+subtest 'a system that forbids newer calls is supported' => sub {
     my %prctl = (x86_64 => 157, aarch64 => 167);
     my $call = $prctl{ (POSIX::uname())[4] } // plan skip_all => 'no number of prctl(2) is known for this machine';
     my $filter = pack '(SCCL)4', 0x20, 0, 0, 0, 0x15, 0, 1, 439, 6, 0, 0, 0x50001, 6, 0, 0, 0x7fff0000;
@@ -381,19 +381,19 @@ subtest 'a system that forbids newer calls' => sub {
         syscall($call, 38, 1, 0, 0, 0) == 0 && syscall($call, 22, 2, pack('Sx6P', 4, $filter)) == 0 or POSIX::_exit(77);
         exec @command or POSIX::_exit(126);
     }
-    like join('', <$said>), qr/a log of version/, '-t finds that it may be used';
+    like join('', <$said>), qr/a log of version/, '-t finds the log usable';
     close $said;
     $l->stop;
 };
 
-subtest 'a link to a database that is not there yet' => sub {
+subtest 'a link to a missing database is followed' => sub {
     my ($l, $place) = place();
     mkdir "$place/there";
     chown USER, USER, "$place/there";
     symlink 'there/longroom.db', "$place/longroom.db";
     starts($l, 'history');
-    ok -s "$place/there/longroom.db", 'it is made where the link leads';
-    unlike $l->log('history'), qr/error:/, 'and works at once';
+    ok -s "$place/there/longroom.db", 'the database is created at the link\'s target';
+    unlike $l->log('history'), qr/error:/, 'it works at once';
     $l->stop;
 };
 

@@ -217,7 +217,7 @@ subtest 'longroom-pushd shuts down cleanly while tokens are verified' => sub {
     start_held('pushd');
 };
 
-subtest 'longroom-history does the same' => sub {
+subtest 'longroom-history verifies tokens in the same way' => sub {
     my %known = (Authorization => "Bearer $known", 'Content-Type' => 'text/plain');
     my $ask = sub { my ($token) = @_; my $c = $l->connect;
         $c->write("POST /rooms/room_1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $token\r\n"

@@ -263,7 +263,7 @@ sub _judge_poller {
             if ($id eq 'null') {
                 $self->{count}{'unsaved delivered'}++;
                 $self->_breach('unsaved twice', $time, "$stand->{who}: $mark, attempt $attempt") if $unsaved{"$mark $attempt"}++;
-                $self->{count}{"unsaved delivered anew from a repeat"}++ if $unsaved{$mark}++;
+                $self->{count}{"unsaved delivered again from a repeat"}++ if $unsaved{$mark}++;
                 next;
             }
             $self->{count}{'saved delivered'}++;
