@@ -14,9 +14,9 @@
 
 #include "base/clock.h"
 #include "base/users.h"
-#include "deadlines.h"
+#include "loop/deadlines.h"
 #include "head_check.h"
-#include "poller.h"
+#include "loop/poller.h"
 #include "request_head.h"
 #include "unread.h"
 #include "verifier.h"

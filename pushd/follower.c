@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "codec/frame.h"
 #include "metrics/metrics.h"
-#include "turn.h"
+#include "loop/turn.h"
 
 enum {
 	FRAMES_PER_TURN = 64, /* then others have their turn in the loop */

@@ -11,7 +11,7 @@
 #include "codec/pattern.h"
 #include "metrics/metrics.h"
 #include "news.h"
-#include "turn.h"
+#include "loop/turn.h"
 
 /* PROTOCOL section 6. Those who come back while a restart lasts have to fit the
  * kernel's backlog (ENDPOINT_BACKLOG). */

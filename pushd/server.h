@@ -7,9 +7,9 @@
 #include "connection.h"
 #include "hub.h"
 #include "os/endpoint.h"
-#include "poller.h"
+#include "loop/poller.h"
 #include "request_memo.h"
-#include "turn.h"
+#include "loop/turn.h"
 
 /* What a deadline is for, and so how long the patience is. */
 enum deadline_kind {

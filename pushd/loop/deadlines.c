@@ -1,4 +1,4 @@
-#include "deadlines.h"
+#include "loop/deadlines.h"
 
 void deadlines_init(struct deadlines *deadlines, int64_t now_ms)
 {

@@ -1,11 +1,11 @@
-#include "poller.h"
+#include "loop/poller.h"
 
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "turn.h"
+#include "loop/turn.h"
 
 /* So many are asked for at once: those that are left until the next turn stay with
  * the kernel, in their order, and none is to be forgotten when its owner goes. */
