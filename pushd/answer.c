@@ -31,7 +31,7 @@ static struct answer *answer_new(struct text head, struct text body, bool closes
 		NULL, sizeof *answer + head_size + body.size);
 	char *at = answer->data;
 
-	*answer = (struct answer){.references = 1,
+	*answer = (struct answer){.refcount = 1,
 	                          .size = head_size + body.size,
 	                          .head_size = head_size,
 	                          .closes = closes};
@@ -49,10 +49,7 @@ struct answer *answer_closing(const struct answer *answer)
 	                    answer->size - answer->head_size};
 
 	assert(!answer->closes);
-	struct answer *closing = answer_new(head, body, true);
-	closing->messages = answer->messages;
-	closing->is_news = answer->is_news;
-	return closing;
+	return answer_new(head, body, true);
 }
 
 static struct text extra_headers(const struct answer *variant)
@@ -76,8 +73,6 @@ static struct answer *make_variant(const struct answer *answer,
 	struct answer *variant = answer_new(buffer_text(&head), body, false);
 	buffer_release(&head);
 	variant->closes = answer->closes;
-	variant->messages = answer->messages;
-	variant->is_news = answer->is_news;
 	variant->extra_size = headers.size;
 	return variant;
 }
@@ -88,15 +83,15 @@ struct answer *answer_with_headers(struct answer *answer, struct text headers)
 		&answer->variants[answer->next_variant % ANSWER_VARIANTS];
 
 	if (headers.size == 0)
-		return answer_hold(answer);
+		return answer_ref(answer);
 	for (size_t i = 0; i < ANSWER_VARIANTS; i++)
 		if (answer->variants[i] != NULL &&
 		    text_equal(headers, extra_headers(answer->variants[i])))
-			return answer_hold(answer->variants[i]);
+			return answer_ref(answer->variants[i]);
 	answer->next_variant++;
-	answer_release(*place);
+	answer_unref(*place);
 	*place = make_variant(answer, headers);
-	return answer_hold(*place);
+	return answer_ref(*place);
 }
 
 struct answer *answer_empty(int status, struct text headers, bool closes)
@@ -159,20 +154,20 @@ struct answer *answer_problem(enum problem_type type, const char *detail,
 	return answer;
 }
 
-struct answer *answer_hold(struct answer *answer)
+struct answer *answer_ref(struct answer *answer)
 {
-	answer->references++;
+	answer->refcount++;
 	return answer;
 }
 
 static bool is_last_reference(struct answer *answer)
 {
-	assert(answer->references > 0);
-	return --answer->references == 0;
+	assert(answer->refcount > 0);
+	return --answer->refcount == 0;
 }
 
 /* A variant has no variants. */
-void answer_release(struct answer *answer)
+void answer_unref(struct answer *answer)
 {
 	if (answer == NULL || !is_last_reference(answer))
 		return;

@@ -10,13 +10,10 @@ enum { ANSWER_VARIANTS = 2 }; /* pages of few origins wait in a room */
 /* Immutable but for the variants that it remembers; freed with its last
  * reference. One thread. */
 struct answer {
-	size_t references;
+	size_t refcount;
 	size_t readers; /* of those that hold it; for unread.h */
 	size_t size;
 	size_t head_size; /* what comes before the body */
-	/* Of a page, set by who renders it: */
-	int64_t messages;
-	bool is_news; /* messages, gap or reset */
 	bool closes; /* the connection ends with it */
 	struct answer *variants[ANSWER_VARIANTS]; /* held */
 	unsigned next_variant;
@@ -41,7 +38,7 @@ struct answer *answer_closing(const struct answer *answer);
  * who need the same. Returns a reference. */
 struct answer *answer_with_headers(struct answer *answer, struct text headers);
 
-struct answer *answer_hold(struct answer *answer);
-void answer_release(struct answer *answer);
+struct answer *answer_ref(struct answer *answer);
+void answer_unref(struct answer *answer);
 
 #endif

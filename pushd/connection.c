@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "metrics/metrics.h"
 #include "operator.h"
+#include "presenter.h"
 #include "server.h"
 
 enum {
@@ -65,7 +66,7 @@ void connection_close(struct connection *c)
 	unread_end(&c->server->unread, &c->reader);
 	/* Now, and not at the end of the loop's turn: in one turn a thousand may be
 	 * cut off for a thousand others. */
-	answer_release(c->answer);
+	answer_unref(c->answer);
 	c->answer = NULL;
 	c->server->count--;
 	list_append(&c->server->dead, &c->all);
@@ -135,7 +136,7 @@ static void finish_request(struct connection *c)
 	bool is_last = c->server->draining && !c->closes && !has_unread(c);
 	bool closes = c->closes || c->answer->closes || c->server->draining;
 
-	answer_release(c->answer);
+	answer_unref(c->answer);
 	c->answer = NULL;
 	if (is_last) {
 		connection_close(c);
@@ -271,13 +272,13 @@ static void answer_with(struct connection *c, struct answer *answer)
 {
 	struct answer *mine = c->headers != NULL
 		? answer_with_headers(answer, *c->headers)
-		: answer_hold(answer);
+		: answer_ref(answer);
 
 	give_spare(c);
 	/* Shared answers don't say it. */
 	if (c->closes && !mine->closes) {
 		c->answer = answer_closing(mine);
-		answer_release(mine);
+		answer_unref(mine);
 	} else {
 		c->answer = mine;
 	}
@@ -313,20 +314,21 @@ static struct answer *challenge(const struct connection *c,
 	struct answer *challenging =
 		answer_with_headers(answer, buffer_text(&headers));
 	buffer_release(&headers);
-	answer_release(answer);
+	answer_unref(answer);
 	return challenging;
 }
 
 static void refuse(struct connection *c, struct problem problem)
 {
 	struct answer *answer =
-		answer_problem(problem.type, problem.detail, c->closes);
+		answer_problem(problem.type, problem.detail,
+	                       c->closes || c->server->draining);
 
 	metrics_count_refusal(METRICS_pushd, problem.type);
 	if (problem_status(problem.type) == 401)
 		answer = challenge(c, answer, problem);
 	answer_with(c, answer);
-	answer_release(answer);
+	answer_unref(answer);
 }
 
 /* Refuses what can't be understood, and so can't be followed by anything. */
@@ -351,20 +353,40 @@ static void refuse_expired(struct connection *c)
 	                           "the token has expired while the poll waited"});
 }
 
-void connection_answered(struct waiter *waiter, struct answer *answer)
+static void take_delivery(struct waiter *waiter, struct delivery *delivery)
 {
 	struct connection *c = LIST_OWNER(waiter, struct connection, waiter);
 	/* Otherwise process_input() is on the stack and goes on by itself. */
 	bool was_waiting = c->state == CONNECTION_WAITING;
 
 	/* Its deadline may come a moment later. */
-	if (was_waiting && has_expired(c))
+	if (was_waiting && has_expired(c)) {
 		refuse_expired(c);
-	else
+	} else {
+		struct answer *answer =
+			present_page(delivery, c->closes || c->server->draining);
+
 		answer_with(c, answer);
+		answer_unref(answer);
+	}
 	if (was_waiting)
 		process_early_input(c);
 }
+
+static void take_refusal(struct waiter *waiter, struct problem problem)
+{
+	struct connection *c = LIST_OWNER(waiter, struct connection, waiter);
+	bool was_waiting = c->state == CONNECTION_WAITING;
+
+	if (was_waiting && has_expired(c))
+		refuse_expired(c);
+	else
+		refuse(c, problem);
+	if (was_waiting)
+		process_early_input(c);
+}
+
+const struct hub_handlers connection_waits = {take_delivery, take_refusal};
 
 /* Never longer than who asks may be there, by either clock. */
 static void shorten_wait(struct connection *c)
@@ -413,7 +435,7 @@ static void ask_hub(struct connection *c, const struct poll_request *request,
 	start_counting(c, pass->user);
 	wait_for(c, DEADLINE_POLL + (int)request->seconds);
 	if (c->server->draining)
-		hub_send_away(c->server->hub, &c->waiter);
+		hub_drain_waiter(c->server->hub, &c->waiter);
 }
 
 static bool has_body(const struct http_parser *parser)
@@ -428,7 +450,7 @@ static void tell_operator(struct connection *c, enum route_kind kind)
 	struct answer *answer = operator_answer(c->server, kind);
 
 	answer_with(c, answer);
-	answer_release(answer);
+	answer_unref(answer);
 }
 
 static struct problem check_request(const struct connection *c,
@@ -544,7 +566,7 @@ static void answer_preflight(struct connection *c)
 		answer_empty(204, buffer_text(&headers), c->closes);
 	buffer_release(&headers);
 	answer_with(c, answer);
-	answer_release(answer);
+	answer_unref(answer);
 }
 
 /* What would have to be another for somebody else to ask the same. */
@@ -959,7 +981,7 @@ void connection_drain(struct connection *c)
 	if (c->state == CONNECTION_IDLE || c->state == CONNECTION_HEAD)
 		receive(c);
 	if (c->state == CONNECTION_WAITING)
-		hub_send_away(c->server->hub, &c->waiter);
+		hub_drain_waiter(c->server->hub, &c->waiter);
 	else if (c->state == CONNECTION_IDLE && c->is_kept)
 		connection_close(c);
 	else if (c->state == CONNECTION_IDLE || c->state == CONNECTION_HEAD)

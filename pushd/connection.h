@@ -20,7 +20,7 @@
 #include "request_head.h"
 #include "unread.h"
 #include "verifier.h"
-#include "waiter.h"
+#include "hub/hub.h"
 
 struct server;
 
@@ -94,7 +94,7 @@ void connection_drain(struct connection *c);
 /* What the poller tells of it; the owner is the connection. */
 void connection_ready(void *owner, const struct poller_signs *signs);
 
-/* The hub's answer. */
-void connection_answered(struct waiter *waiter, struct answer *answer);
+/* What the hub has for the waiters of connections. */
+extern const struct hub_handlers connection_waits;
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "auth/access.h"
 #include "base/journal.h"
-#include "follower.h"
+#include "hub/follower.h"
 #include "os/descriptors.h"
 #include "os/inherited.h"
 #include "program/command_line.h"
@@ -86,8 +86,8 @@ static void read_settings_again(struct ev_loop *loop, struct ev_signal *signal,
 	}
 	settings_release(&pushd->settings);
 	pushd->settings = fresh;
-	hub_set_window(&pushd->hub, pushd->settings.push.window);
-	pushd->hub.reads_limit = pushd->settings.limits.reads;
+	hub_set_limits(&pushd->hub, pushd->settings.push.window,
+	               pushd->settings.limits.reads);
 }
 
 /* SIGHUP is kept back from the first moment on, until it can be heeded. */
@@ -136,6 +136,18 @@ static bool is_worth_a_start(struct store *store)
 	return good;
 }
 
+static void init_hub(struct pushd *pushd)
+{
+	const struct settings *settings = &pushd->settings;
+	const struct hub_options options = {
+		.window_bytes = settings->push.window,
+		.reads = settings->limits.reads,
+		.ephemeral = &settings->rooms.ephemeral,
+	};
+
+	hub_init(&pushd->hub, &options, pushd->reader, &connection_waits);
+}
+
 static int serve(struct pushd *pushd)
 {
 	const struct settings *settings = &pushd->settings;
@@ -162,10 +174,7 @@ static int serve(struct pushd *pushd)
 	}
 	pushd->reader = log_reader_start(
 		pushd->loop, store, bus_watch_new(&settings->bus.subscribe, NULL));
-	hub_init(&pushd->hub, settings->push.window, pushd->reader,
-	         connection_answered);
-	pushd->hub.reads_limit = settings->limits.reads;
-	pushd->hub.ephemeral = &settings->rooms.ephemeral;
+	init_hub(pushd);
 	if (server_init(&pushd->server, pushd->loop, settings, pushd->inherited,
 	                &pushd->hub, pushd->access, &error))
 		run(pushd);

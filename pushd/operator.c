@@ -8,16 +8,17 @@
 /* A look at the log that is so late is no hiccup of the disk any more. */
 enum { HEALTHY_LAG_SECONDS = 10 };
 
-static int64_t lag_seconds(const struct hub *hub)
+static int64_t lag_seconds(const struct hub_status *hub)
 {
 	return (clock_monotonic_ms() - hub->complete_ms) / 1000;
 }
 
 /* "": all is well. */
-static const char *find_reason(const struct server *server, bool follows)
+static const char *find_reason(const struct server *server,
+                               const struct hub_status *hub, bool follows)
 {
-	if (server->hub->trouble[0] != '\0')
-		return server->hub->trouble;
+	if (hub->trouble[0] != '\0')
+		return hub->trouble;
 	if (!follows)
 		return "the log was not read to its end for too long";
 	return server->draining ? "it was told to end" : "";
@@ -25,15 +26,15 @@ static const char *find_reason(const struct server *server, bool follows)
 
 static struct answer *answer_health(const struct server *server)
 {
-	const struct hub *hub = server->hub;
-	int64_t lag = lag_seconds(hub);
-	bool follows = hub->ready && lag <= HEALTHY_LAG_SECONDS;
-	const char *reason = find_reason(server, follows);
+	struct hub_status hub = hub_status(server->hub);
+	int64_t lag = lag_seconds(&hub);
+	bool follows = hub.is_ready && lag <= HEALTHY_LAG_SECONDS;
+	const char *reason = find_reason(server, &hub, follows);
 	bool good = reason[0] == '\0';
 	struct buffer body = {0};
 
 	health_begin(&body, good);
-	health_add_claim(&body, "reads", !hub->failing);
+	health_add_claim(&body, "reads", !hub.is_failing);
 	health_add_claim(&body, "follows", follows);
 	health_add_number(&body, "lag_seconds", lag);
 	health_add_claim(&body, "bus", metrics_value(METRIC_PUSHD_BUS) != 0);
@@ -78,20 +79,20 @@ static int64_t length(const struct list *list)
 
 static struct answer *answer_metrics(const struct server *server)
 {
-	const struct hub *hub = server->hub;
+	struct hub_status hub = hub_status(server->hub);
 	struct buffer body = {0};
 
 	count_connections(server);
 	metrics_set(METRIC_PUSHD_CONNECTION_LIMIT, (int64_t)server->limit);
-	metrics_set(METRIC_PUSHD_READS_WAITING, hub->reads);
-	metrics_set(METRIC_PUSHD_LAG_SECONDS, lag_seconds(hub));
-	metrics_set(METRIC_PUSHD_ROOMS, (int64_t)hub->rooms.count);
-	metrics_set(METRIC_PUSHD_WINDOW_BYTES, hub->window.bytes);
-	metrics_set(METRIC_PUSHD_WINDOW_LIMIT, hub->window.limit_bytes);
-	metrics_set(METRIC_PUSHD_LONG_PAGES, length(&hub->long_pages));
+	metrics_set(METRIC_PUSHD_READS_WAITING, hub.reads);
+	metrics_set(METRIC_PUSHD_LAG_SECONDS, lag_seconds(&hub));
+	metrics_set(METRIC_PUSHD_ROOMS, (int64_t)hub.rooms);
+	metrics_set(METRIC_PUSHD_WINDOW_BYTES, hub.window_bytes);
+	metrics_set(METRIC_PUSHD_WINDOW_LIMIT, hub.window_limit_bytes);
+	metrics_set(METRIC_PUSHD_LONG_PAGES, hub.long_pages);
 	metrics_set(METRIC_PUSHD_PUT_OFF, length(&server->put_off));
 	metrics_set(METRIC_PUSHD_UNREAD, server->unread.bytes);
-	metrics_set(METRIC_PUSHD_WINDOW_MESSAGES, hub->window.count);
+	metrics_set(METRIC_PUSHD_WINDOW_MESSAGES, hub.window_messages);
 	metrics_render(METRICS_pushd, &body);
 	struct answer *answer = answer_text(200, metrics_media_type,
 	                                    buffer_text(&body), server->draining);

@@ -505,7 +505,7 @@ void server_drain(struct server *server)
 	accept_backlog(server);
 	stop_listening(server);
 	server->draining = true;
-	hub_close(server->hub, count_waiting(server));
+	hub_drain(server->hub, count_waiting(server));
 	list_init(&members);
 	list_append_all(&members, &server->connections);
 	while (!list_is_empty(&members)) {

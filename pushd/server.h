@@ -5,7 +5,7 @@
 
 #include "base/complaint.h"
 #include "connection.h"
-#include "hub.h"
+#include "hub/hub.h"
 #include "os/endpoint.h"
 #include "loop/poller.h"
 #include "request_memo.h"

@@ -22,6 +22,12 @@ void page_separate(struct page *page)
 	page->count++;
 }
 
+void page_add_all(struct page *page, struct text messages, int64_t count)
+{
+	buffer_add_text(page->buffer, messages);
+	page->count = count;
+}
+
 static void add_flag(struct buffer *b, const char *name, bool flag)
 {
 	if (flag)

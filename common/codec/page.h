@@ -39,6 +39,8 @@ void page_begin(struct page *page, struct buffer *buffer,
                 const struct room_name *room);
 /* Counts the next message, which the caller adds to page->buffer. */
 void page_separate(struct page *page);
+/* In place of that: all messages, rendered with commas between. */
+void page_add_all(struct page *page, struct text messages, int64_t count);
 void page_end(struct page *page, const struct page_end *end);
 
 #endif

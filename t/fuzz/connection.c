@@ -86,14 +86,6 @@ void journal_warning(const char *format, ...)
 
 /* ---- The log ---- */
 
-struct log_read *log_read_new(enum log_read_kind kind)
-{
-	struct log_read *read = memory_get(sizeof *read);
-
-	read->kind = kind;
-	return read;
-}
-
 void log_reader_go_on(struct log_reader *reader)
 {
 	(void)reader; /* give_back() sees to it */
@@ -110,15 +102,13 @@ static void find_messages(struct log_read *read)
 	struct store_page *page = &read->page;
 
 	page->state.earliest = 1;
-	read->items = memory_get(NEWEST * sizeof *read->items);
 	for (int64_t id = 1; id <= NEWEST; id++) {
 		size_t at = read->json.size;
 
 		if (read->range.direction == STORE_AFTER && id <= read->range.id)
 			continue;
 		buffer_printf(&read->json, "{\"id\":%" PRId64 "}", id);
-		read->items[read->item_count++] = (struct log_item){
-			id, read->room, at, read->json.size - at};
+		log_read_add_item(read, id, &read->room, at);
 		page->first = page->first > 0 ? page->first : id;
 		page->last = id;
 		page->count++;
@@ -141,9 +131,7 @@ static void give_back(struct log_reader *reader)
 		hub_go_on(read->context);
 		read->done(read->context, read);
 	} while (read->again);
-	buffer_release(&read->json);
-	free(read->items);
-	free(read);
+	log_read_free(read);
 }
 
 /* ---- Tokens ---- */
@@ -275,7 +263,7 @@ static bool go_on(struct world *world)
 	if (world->reader.first != NULL)
 		give_back(&world->reader);
 	else if (world->wanted > world->looks)
-		hub_looked(&world->hub, ++world->looks);
+		hub_log_checked(&world->hub, ++world->looks);
 	else if (c->state == CONNECTION_VERIFYING)
 		verify(world);
 	else if (c->state == CONNECTION_WAITING)
@@ -291,7 +279,7 @@ static bool go_on(struct world *world)
 static void end_well(struct world *world)
 {
 	world->server.draining = true;
-	world->hub.closing = true;
+	hub_drain(&world->hub, 1);
 	world->hub.retry_most_ms = 1; /* nothing is left to chance */
 	connection_drain(world->connection);
 	turn(world);
@@ -301,11 +289,12 @@ static void end_well(struct world *world)
 
 static void fill_hub(struct world *world, unsigned how)
 {
+	const struct hub_options options = {.window_bytes = 1 << 20,
+	                                    .reads = INT64_MAX};
 	struct room_name room;
 
-	hub_init(&world->hub, 1 << 20, &world->reader, connection_answered);
-	world->hub.want_look = want_look;
-	world->hub.context = world;
+	hub_init(&world->hub, &options, &world->reader, &connection_waits);
+	hub_follow(&world->hub, want_look, world);
 	world->hub.epoch = EPOCH;
 	room_name_from_number(1, &room);
 	hub_start_over(&world->hub, LOG, how & IN_LOG_ONLY ? NEWEST : 0);

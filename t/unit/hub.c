@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "hub.h"
+#include "hub/hub.h"
 
 enum {
 	LOG = 0x5f3a9c01,
@@ -36,21 +36,6 @@ struct log_reader {
 	int asked;                      /* reads so far */
 	int again;                      /* ... that were not finished at once */
 };
-
-struct log_read *log_read_new(enum log_read_kind kind)
-{
-	struct log_read *read = memory_get(sizeof *read);
-
-	read->kind = kind;
-	return read;
-}
-
-static void log_read_free(struct log_read *read)
-{
-	buffer_release(&read->json);
-	free(read->items);
-	free(read);
-}
 
 void log_reader_go_on(struct log_reader *reader)
 {
@@ -84,15 +69,10 @@ static bool is_in_room(const struct log_reader *reader, int64_t id,
 
 static void read_item(struct log_read *read, int64_t id)
 {
-	struct text json = name_message(id);
+	size_t at = read->json.size;
 
-	read->items[read->item_count++] = (struct log_item){
-		.id = id,
-		.room = read->room,
-		.at = read->json.size,
-		.size = json.size,
-	};
-	buffer_add_text(&read->json, json);
+	buffer_add_text(&read->json, name_message(id));
+	log_read_add_item(read, id, &read->room, at);
 	read->page.first = read->page.first > 0 ? read->page.first : id;
 	read->page.last = id;
 	read->page.count++;
@@ -152,8 +132,6 @@ static void perform(const struct log_reader *reader, struct log_read *read)
 		return;
 	}
 	read->good = true;
-	read->items = memory_get((size_t)read->range.limit *
-	                         sizeof *read->items);
 	read->end = read->page.end =
 		(struct log_end){.log = reader->log, .newest = reader->newest};
 	read_state(reader, read);
@@ -210,9 +188,9 @@ struct client {
 	struct waiter waiter;
 	struct room_name room;
 	int answers;
-	struct answer *answer; /* the last one */
-	/* What the answer says: */
-	int status;
+	struct delivery *delivery; /* the last one; NULL: it was refused */
+	int status; /* 200, or what the problem makes of it */
+	/* What the delivery says: */
 	char *cursor;
 	struct buffer names; /* of the messages: "3 4 u1 " */
 	int64_t count;
@@ -238,68 +216,63 @@ struct fixture {
 
 static void forget_answer(struct client *c)
 {
-	answer_release(c->answer);
-	c->answer = NULL;
+	delivery_unref(c->delivery);
+	c->delivery = NULL;
 	free(c->cursor);
 	c->cursor = NULL;
 	buffer_clear(&c->names);
 }
 
-static struct text body_of(const struct answer *answer)
+static void read_names(struct client *c)
 {
-	static const char end_of_head[] = "\r\n\r\n";
-	size_t at = 0;
+	const struct delivery *delivery = c->delivery;
 
-	while (memcmp(answer->data + at, end_of_head, 4) != 0)
-		assert_true(++at + 4 <= answer->size);
-	return (struct text){answer->data + at + 4, answer->size - at - 4};
-}
-
-static void read_names(struct client *c, json_object *page)
-{
-	json_object *messages = json_member(page, "messages");
-
-	c->count = json_number(page, "count");
-	assert_int_equal(json_object_array_length(messages), c->count);
-	for (size_t i = 0; i < (size_t)c->count; i++) {
-		json_object *m = json_object_array_get_idx(messages, i);
+	for (size_t i = 0; i < (size_t)delivery->count; i++) {
+		json_object *m = json_read(delivery_message(delivery, i));
 
 		buffer_add_text(&c->names, json_text(m, "name"));
 		buffer_add_string(&c->names, " ");
+		json_object_put(m);
 	}
 }
 
-static void read_page(struct client *c)
+static void take_delivery(struct waiter *waiter, struct delivery *delivery)
 {
-	json_object *page = json_read(body_of(c->answer));
-	struct text cursor = json_text(page, "cursor");
+	struct client *c = LIST_OWNER(waiter, struct client, waiter);
+	struct buffer cursor = {0};
 
-	assert_text(json_text(page, "room_id"), c->room.string);
+	assert_int_equal(waiter->state, WAITER_IDLE);
+	assert_text(room_name_text(&delivery->room), c->room.string);
+	forget_answer(c);
+	c->answers++;
+	c->status = 200;
+	c->delivery = delivery_ref(delivery);
+	cursor_render(&delivery->cursor, &cursor);
 	c->cursor = memory_copy(cursor.data, cursor.size);
-	c->more = json_flag(page, "more");
-	c->gap = json_flag(page, "gap");
-	c->reset = json_flag(page, "reset");
-	c->retry_ms = json_object_object_get_ex(page, "retry_ms", NULL)
-	                      ? json_number(page, "retry_ms")
-	                      : 0;
-	read_names(c, page);
-	json_object_put(page);
+	buffer_release(&cursor);
+	c->count = delivery->count;
+	c->more = delivery->more;
+	c->gap = delivery->gap;
+	c->reset = delivery->reset;
+	c->retry_ms = delivery->retry_ms;
+	read_names(c);
+	if (c->then != NULL)
+		c->then(c);
 }
 
-static void take_answer(struct waiter *waiter, struct answer *answer)
+static void take_refusal(struct waiter *waiter, struct problem problem)
 {
 	struct client *c = LIST_OWNER(waiter, struct client, waiter);
 
 	assert_int_equal(waiter->state, WAITER_IDLE);
 	forget_answer(c);
 	c->answers++;
-	c->answer = answer_hold(answer);
-	c->status = atoi(answer->data + strlen("HTTP/1.1 "));
-	if (c->status == 200)
-		read_page(c);
+	c->status = problem_status(problem.type);
 	if (c->then != NULL)
 		c->then(c);
 }
+
+static const struct hub_handlers handlers = {take_delivery, take_refusal};
 
 static struct client *client_of(struct fixture *f, int which)
 {
@@ -348,15 +321,10 @@ static void ask_lost(struct client *c, const char *room, const char *after)
 #define assert_state(client, expected)                                         \
 	assert_int_equal((client)->waiter.state, expected)
 
-/* What the last answer says; null is 0. */
+/* 0: there is none. */
 static int64_t earliest_of(const struct client *c)
 {
-	json_object *page = json_read(body_of(c->answer));
-	int64_t earliest =
-		json_object_get_int64(json_member(page, "earliest"));
-
-	json_object_put(page);
-	return earliest;
+	return c->delivery->earliest;
 }
 
 /* ---- Feeding the hub as follower.c does ---- */
@@ -384,11 +352,11 @@ static void end_look(struct fixture *f)
 		if (!f->log.messages[id - 1].removed)
 			hub_append(hub, &f->log.messages[id - 1].room, id,
 			           name_message(id));
-	hub_advance(hub, f->look_saw);
+	hub_advance(hub, f->look_saw, false);
 	hub_deliver(hub);
 	hub_set_ready(hub);
 	f->looking = false;
-	hub_looked(hub, ++f->looks);
+	hub_log_checked(hub, ++f->looks);
 }
 
 static void look(struct fixture *f)
@@ -444,9 +412,8 @@ static void drop_window(struct fixture *f)
 {
 	int64_t limit = f->hub.window.limit_bytes;
 
-	f->hub.window.limit_bytes = 0;
-	hub_deliver(&f->hub);
-	f->hub.window.limit_bytes = limit;
+	hub_set_limits(&f->hub, 0, f->hub.reads_limit);
+	hub_set_limits(&f->hub, limit, f->hub.reads_limit);
 }
 
 /* Tells the hub that a room was changed, as the log now is. */
@@ -493,13 +460,14 @@ static struct client *park(struct fixture *f, int which, const char *room)
 
 static struct fixture *fixture_new(int64_t window_bytes)
 {
+	const struct hub_options options = {.window_bytes = window_bytes,
+	                                    .reads = INT64_MAX};
 	struct fixture *f = memory_get(sizeof *f);
 
 	f->log.log = LOG;
 	f->log.last = &f->log.first;
-	hub_init(&f->hub, window_bytes, &f->log, take_answer);
-	f->hub.want_look = want_look;
-	f->hub.context = f;
+	hub_init(&f->hub, &options, &f->log, &handlers);
+	hub_follow(&f->hub, want_look, f);
 	for (int i = 0; i < CLIENTS; i++) {
 		f->clients[i].fixture = f;
 		list_init(&f->clients[i].waiter.link);
@@ -553,7 +521,7 @@ static void parked_waiters_share_one_answer(void **state)
 	say(f, "room_1");
 	assert_got(a, 1, "1 ");
 	assert_got(b, 1, "1 ");
-	assert_ptr_equal(a->answer, b->answer);
+	assert_ptr_equal(a->delivery, b->delivery);
 	assert_false(a->more || a->gap || a->reset);
 }
 
@@ -595,7 +563,7 @@ static void the_same_cursor_shares_a_page(void **state)
 	ask(b, "room_1", a->cursor);
 	ask(c, "room_1", a->cursor);
 	assert_got(b, 1, "2 ");
-	assert_ptr_equal(b->answer, c->answer);
+	assert_ptr_equal(b->delivery, c->delivery);
 	say(f, "room_1");
 	ask(c, "room_1", a->cursor);
 	assert_got(c, 2, "2 3 ");
@@ -779,7 +747,7 @@ static void more_reads_than_may_be_are_refused(void **state)
 	say(f, "a");
 	say(f, "b");
 	drop_window(f);
-	f->hub.reads_limit = 1;
+	hub_set_limits(&f->hub, WINDOW_BYTES, 1);
 	ask(first, "a", "0");
 	assert_state(first, WAITER_READING);
 	ask(other, "b", "0");
@@ -816,7 +784,7 @@ static void the_window_stays_within_its_limit(void **state)
 {
 	struct fixture *f = *state;
 
-	f->hub.window.limit_bytes = 2000;
+	hub_set_limits(&f->hub, 2000, INT64_MAX);
 	for (int i = 0; i < 300; i++) {
 		say(f, i % 2 ? "room_1" : "lobby");
 		say_unsaved(f, "hall");
@@ -930,8 +898,8 @@ static void waiters_for_a_long_page_are_answered(void **state)
 	hub_give_up(&f->hub, &hasty->waiter);
 	assert_int_equal(hasty->status, 503);
 	hub_leave(&f->hub, &gone->waiter);
-	hub_close(&f->hub, 1);
-	hub_send_away(&f->hub, &late->waiter);
+	hub_drain(&f->hub, 1);
+	hub_drain_waiter(&f->hub, &late->waiter);
 	assert_got(late, 1, "");
 	assert_text(text_of(late->cursor), start);
 	hub_go_on(&f->hub);
@@ -1974,17 +1942,16 @@ static void a_drained_waiter_can_come_back(void **state)
 	ask(reading, "room_1", "1.5f3a9c01.1");
 	ask(early, "room_1", "99");
 	say(f, "lobby");
-	hub_close(&f->hub, 3);
-	hub_send_away(&f->hub, &parked->waiter);
-	hub_send_away(&f->hub, &reading->waiter);
-	hub_send_away(&f->hub, &early->waiter);
+	hub_drain(&f->hub, 3);
+	hub_drain_waiter(&f->hub, &parked->waiter);
+	hub_drain_waiter(&f->hub, &reading->waiter);
+	hub_drain_waiter(&f->hub, &early->waiter);
 	assert_got(parked, 1, "");
-	assert_true(parked->answer->closes);
 	assert_in_range(parked->retry_ms, 1, 1000);
 	assert_got(reading, 1, "");
 	/* It gave a bare id; the cursor that it gets names the log. */
 	assert_got(early, 1, "");
-	f->hub.closing = false;
+	f->hub.draining = false;
 	run_reads(f);
 	say(f, "room_1");
 	ask_again(parked);
@@ -2008,9 +1975,9 @@ static void a_drained_waiter_with_an_id_gets_a_cursor(void **state)
 	ask(reading, "room_1", "2");
 	assert_state(unsettled, WAITER_UNSETTLED);
 	assert_state(reading, WAITER_READING);
-	hub_close(&f->hub, LENGTH(both));
+	hub_drain(&f->hub, LENGTH(both));
 	for (size_t i = 0; i < LENGTH(both); i++) {
-		hub_send_away(&f->hub, &both[i]->waiter);
+		hub_drain_waiter(&f->hub, &both[i]->waiter);
 		assert_got(both[i], 1, "");
 		assert_true(cursor_parse(text_of(both[i]->cursor), &cursor));
 		assert_true(cursor.names_log && cursor.log == LOG);
@@ -2043,7 +2010,7 @@ static void drained_waiters_come_back_spread_out(void **state)
 	for (size_t i = 0; i < LENGTH(rows); i++) {
 		int64_t earliest = INT64_MAX, latest = 0;
 
-		hub_close(&f->hub, rows[i].waiters);
+		hub_drain(&f->hub, rows[i].waiters);
 		for (int n = 0; n < 200; n++) {
 			ask(c, "room_1", "now");
 			int64_t ms = c->retry_ms;
@@ -2062,8 +2029,8 @@ static size_t pages_kept(const struct room *room)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < ROOM_CACHED_PAGES; i++)
-		count += room->cached[i].answer != NULL;
+	for (size_t i = 0; i < ROOM_CACHED_DELIVERIES; i++)
+		count += room->cached[i].delivery != NULL;
 	return count;
 }
 
@@ -2171,6 +2138,110 @@ static void changing_rooms_repeats_nothing_from_a_read(void **state)
 	assert_got(a, 2, "4 ");
 }
 
+/* As a stream does: it takes each delivery into account and goes on from there. */
+struct stream {
+	struct buffer names;
+	int deliveries;
+	int lost; /* steps back of the cursor, or items that end behind it */
+	struct cursor cursor;
+};
+
+static struct stream stream;
+
+static void check_items(const struct delivery *delivery)
+{
+	for (size_t i = 0; i < (size_t)delivery->count; i++) {
+		struct cursor after = delivery_cursor_after(delivery, i);
+
+		stream.lost += after.id < stream.cursor.id ||
+		               after.position < stream.cursor.position ||
+		               after.id > delivery->cursor.id ||
+		               after.position > delivery->cursor.position;
+		stream.cursor = after;
+	}
+	stream.cursor = delivery->cursor;
+}
+
+static void stream_on(struct client *c)
+{
+	assert_int_equal(c->status, 200);
+	check_items(c->delivery);
+	stream.deliveries++;
+	buffer_add_text(&stream.names, buffer_text(&c->names));
+	ask_again(c);
+}
+
+static void start_stream(struct client *c, const char *after)
+{
+	stream = (struct stream){.deliveries = 0};
+	c->then = stream_on;
+	ask(c, "room_1", after);
+}
+
+static void end_stream(struct client *c)
+{
+	c->then = NULL;
+	buffer_release(&stream.names);
+}
+
+static void add_names(struct buffer *names, const char *kind, int first, int last)
+{
+	for (int i = first; i <= last; i++)
+		buffer_printf(names, "%s%d ", kind, i);
+}
+
+/* Long enough for many deliveries, out of the log, out of the window, and as they
+ * come. */
+static void asking_again_from_each_delivery_has_all_once(void **state)
+{
+	enum { IN_LOG = 2500, IN_WINDOW = 1200, LATER = 300 };
+	struct fixture *f = *state;
+	struct client *c = client_of(f, 0);
+	struct buffer expected = {0};
+
+	say_many(f, "room_1", IN_LOG);
+	drop_window(f);
+	say_many(f, "room_1", IN_WINDOW);
+	start_stream(c, "0");
+	do
+		run_reads(f);
+	while (hub_go_on(&f->hub));
+	assert_state(c, WAITER_PARKED);
+	for (int i = 0; i < LATER; i++) {
+		say(f, "lobby");
+		say_unsaved(f, "room_1");
+	}
+	add_names(&expected, "", 1, IN_LOG + IN_WINDOW);
+	add_names(&expected, "u", 1, LATER);
+	assert_true(text_equal(buffer_text(&stream.names),
+	                       buffer_text(&expected)));
+	assert_in_range(stream.deliveries, LATER + 4, LATER + 8);
+	assert_int_equal(stream.lost, 0);
+	assert_state(c, WAITER_PARKED);
+	buffer_release(&expected);
+	end_stream(c);
+}
+
+static void a_crowd_that_asks_again_shares_each_delivery(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < CLIENTS; i++)
+		park(f, i, "room_1");
+	for (int i = 0; i < CLIENTS; i++)
+		client_of(f, i)->then = ask_again;
+	for (int round = 1; round <= 100; round++) {
+		say(f, "room_1");
+		for (int i = 0; i < CLIENTS; i++) {
+			struct client *c = client_of(f, i);
+
+			assert_int_equal(c->answers, round);
+			assert_ptr_equal(c->delivery, client_of(f, 0)->delivery);
+			assert_state(c, WAITER_PARKED);
+		}
+	}
+}
+
 /* ---- A long random load ---- */
 
 enum { STEPS = 20000, SMALL_WINDOW = 1500 };
@@ -2225,7 +2296,7 @@ static void follow(struct model *m, int which)
 
 	if (c->waiter.state != WAITER_IDLE)
 		return;
-	if (c->answer != NULL) {
+	if (c->delivery != NULL) {
 		assert_int_equal(c->status, 200);
 		assert_false(c->reset || c->gap);
 		buffer_add(&c->names, "", 1);
@@ -2336,7 +2407,7 @@ static void disorder_loses_nothing(void **state)
 	struct fixture *f = *state;
 	struct model m = {.f = f, .random = random_from(SEED)};
 
-	f->hub.window.limit_bytes = SMALL_WINDOW;
+	hub_set_limits(&f->hub, SMALL_WINDOW, INT64_MAX);
 	for (int i = 0; i < CLIENTS; i++)
 		m.records[i].room = model_rooms[(size_t)i % LENGTH(model_rooms)];
 	for (int i = 0; i < STEPS; i++)
@@ -2536,6 +2607,12 @@ int run_hub(void)
 		WITH_HUB("a client that asks again from its callback waits "
 	                 "again",
 	                 asking_again_at_once_waits_again),
+		WITH_HUB("a waiter that asks again from each delivery has all "
+	                 "messages once, in order",
+	                 asking_again_from_each_delivery_has_all_once),
+		WITH_HUB("a crowd that asks again from its callbacks shares each "
+	                 "delivery",
+	                 a_crowd_that_asks_again_shares_each_delivery),
 		WITH_HUB("a client that changes rooms during delivery gets "
 	                 "only messages after its cursor",
 	                 changing_rooms_during_delivery_gets_only_news),

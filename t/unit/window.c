@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "news.h"
-#include "window.h"
+#include "hub/news.h"
+#include "hub/window.h"
 
 enum { ROOMS = 3, ENTRIES_MAX = 3000, STEPS = 3000, SEED = 20261130 };
 

@@ -14,8 +14,8 @@ struct entry;
 
 struct sequence {
 	struct entry **ring;
-	size_t room;  /* in the ring; 0, or a power of two */
-	size_t first; /* its place in the ring */
+	size_t capacity; /* of the ring; 0, or a power of two */
+	size_t first;    /* its place in the ring */
 	size_t count;
 };
 
@@ -34,7 +34,7 @@ static inline struct entry *sequence_at(const struct sequence *sequence,
 {
 	if (index >= sequence->count)
 		return NULL;
-	return sequence->ring[(sequence->first + index) & (sequence->room - 1)];
+	return sequence->ring[(sequence->first + index) & (sequence->capacity - 1)];
 }
 
 /* NULL if it is empty. */
@@ -46,7 +46,7 @@ static inline struct entry *sequence_last(const struct sequence *sequence)
 /* What its ring takes. */
 static inline size_t sequence_bytes(const struct sequence *sequence)
 {
-	return sequence->room * sizeof(struct entry *);
+	return sequence->capacity * sizeof(struct entry *);
 }
 
 #endif

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #include "codec/cursor.h"
-#include "window.h"
+#include "hub/window.h"
 
 /* Valid until the room gets an entry or loses one. */
 struct news {

@@ -1,4 +1,4 @@
-#include "log_reader.h"
+#include "hub/log_reader.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,41 +62,13 @@ static struct log_read *queue_take(struct queue *queue)
 	return read;
 }
 
-struct log_read *log_read_new(enum log_read_kind kind)
-{
-	struct log_read *read = memory_get(sizeof *read);
-
-	read->kind = kind;
-	return read;
-}
-
-static void log_read_free(struct log_read *read)
-{
-	buffer_release(&read->json);
-	incarnations_release(&read->incarnations);
-	free(read->items);
-	free(read->rooms);
-	free(read->states);
-	free(read->changes);
-	free(read);
-}
-
 static void keep_item(void *context, const struct message *m)
 {
 	struct log_read *read = context;
-	struct log_item *item;
+	size_t at = read->json.size;
 
-	if (read->item_count == read->item_room) {
-		read->item_room = read->item_room > 0 ? 2 * read->item_room : 16;
-		read->items = memory_resize(
-			read->items, read->item_room * sizeof *read->items);
-	}
-	item = &read->items[read->item_count++];
-	item->id = m->id;
-	item->room = m->room;
-	item->at = read->json.size;
 	message_render(m, &read->json);
-	item->size = read->json.size - item->at;
+	log_read_add_item(read, m->id, &m->room, at);
 }
 
 /* Most of the time the log has nothing new, and that costs no transaction. */

@@ -6,25 +6,26 @@
 #ifndef LONGROOM_ROOM_H
 #define LONGROOM_ROOM_H
 
-#include "answer.h"
 #include "base/list.h"
 #include "codec/room_name.h"
-#include "sequence.h"
+#include "hub/delivery.h"
+#include "hub/sequence.h"
 
 enum {
 	ROOMS_IDLE_MAX = 10000,
 	/* Pollers come back from about this many different places. */
-	ROOM_CACHED_PAGES = 2,
-	/* A crowd comes back within less, and an answer's Date stays true. */
-	ROOM_PAGE_LIFE_MS = 1000,
+	ROOM_CACHED_DELIVERIES = 2,
+	/* A crowd comes back within less, and what presenters keep stays true
+	 * (HTTP has a Date). */
+	ROOM_DELIVERY_LIFE_MS = 1000,
 };
 
-/* A page that was rendered for a cursor. Valid until the room gets a message:
- * its own cursor may be older than need be, but nothing is missed after it. */
-struct cached_page {
+/* What was given for a cursor. Valid until the room gets a message: its own cursor
+ * may be older than need be, but nothing is missed after it. */
+struct cached_delivery {
 	int64_t id, position;
-	int64_t rendered_ms; /* monotonic */
-	struct answer *answer; /* NULL: unused */
+	int64_t made_ms; /* monotonic */
+	struct delivery *delivery; /* NULL: unused */
 };
 
 struct room {
@@ -50,7 +51,7 @@ struct room {
 	struct list dirty;         /* in hub.dirty while undelivered is set */
 	struct list all;           /* in rooms.all */
 	struct list idle;          /* in rooms.idle while it has nothing */
-	struct cached_page cached[ROOM_CACHED_PAGES];
+	struct cached_delivery cached[ROOM_CACHED_DELIVERIES];
 	unsigned next_cached;
 };
 
@@ -82,11 +83,11 @@ void rooms_use(struct rooms *rooms, struct room *room);
 void rooms_leave(struct rooms *rooms, struct room *room);
 
 /* NULL: there is none. Otherwise borrowed. */
-struct answer *room_cached_page(const struct room *room, int64_t id,
-                                int64_t position);
-/* Holds the answer. */
-void room_cache_page(struct room *room, int64_t id, int64_t position,
-                     struct answer *answer);
-void room_forget_pages(struct room *room);
+struct delivery *room_cached_delivery(const struct room *room, int64_t id,
+                                      int64_t position);
+/* Takes a reference of its own. */
+void room_cache_delivery(struct room *room, int64_t id, int64_t position,
+                         struct delivery *delivery);
+void room_forget_deliveries(struct room *room);
 
 #endif

@@ -1,13 +1,9 @@
-/* The thread that reads the log, so that a slow disk never stalls the event
- * loop. Reads are asked for and come back on the loop's thread, in order,
- * but that those of one room, of which clients may want any number, let the others
- * go first: nobody is up to date without these. */
-#ifndef LONGROOM_LOG_READER_H
-#define LONGROOM_LOG_READER_H
+/* One read of the log: what is asked for, and what was found. It is filled in by
+ * the asker, handed to the reader's thread (log_reader.h), and comes back with what
+ * it was to read. */
+#ifndef LONGROOM_LOG_READ_H
+#define LONGROOM_LOG_READ_H
 
-#include <ev.h>
-
-#include "bus/bus_watch.h"
 #include "store/store.h"
 
 enum log_read_kind {
@@ -55,28 +51,18 @@ struct log_read {
 	struct room_change *changes; /* READ_CHANGES: up to change number upto */
 	size_t change_count;
 	struct log_item *items; /* oldest first */
-	size_t item_count, item_room;
+	size_t item_count, item_capacity;
 	struct buffer json;
 	struct log_read *next; /* in the queue */
 };
 
-struct log_reader;
-
-/* Takes the store, and what watches for writers that nobody hears. */
-struct log_reader *log_reader_start(struct ev_loop *loop, struct store *store,
-                                    struct bus_watch *watch);
-
-/* Ends the thread; reads that have not come back are dropped. */
-void log_reader_stop(struct log_reader *reader);
-
-/* A new read, zeroed; caller fills it in and hands it over. */
+/* A new read, zeroed. */
 struct log_read *log_read_new(enum log_read_kind kind);
+void log_read_free(struct log_read *read);
 
-/* Takes the read. done() is called on the loop's thread with the read, which is
- * freed when it returns, unless that has set `again`. */
-void log_reader_ask(struct log_reader *reader, struct log_read *read);
-
-/* There is time for the read that has set `again`, and for those behind it. */
-void log_reader_go_on(struct log_reader *reader);
+/* Adds an item, whose JSON the caller has added to read->json, from `at` to the
+ * end. */
+void log_read_add_item(struct log_read *read, int64_t id,
+                       const struct room_name *room, size_t at);
 
 #endif

@@ -13,7 +13,7 @@
 #define LONGROOM_WAITER_H
 
 #include "codec/cursor.h"
-#include "room.h"
+#include "hub/room.h"
 
 enum waiter_state {
 	WAITER_IDLE,

@@ -1,4 +1,4 @@
-#include "news.h"
+#include "hub/news.h"
 
 static int64_t id_of(const struct entry *entry)
 {

@@ -1,11 +1,11 @@
-#include "sequence.h"
+#include "hub/sequence.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
 
-enum { LEAST_ROOM = 4 };
+enum { LEAST_CAPACITY = 4 };
 
 static void empty(struct sequence *sequence)
 {
@@ -13,36 +13,37 @@ static void empty(struct sequence *sequence)
 	*sequence = (struct sequence){0};
 }
 
-static void move_to_ring_of(struct sequence *sequence, size_t room)
+static void move_to_ring_of(struct sequence *sequence, size_t capacity)
 {
-	struct entry **ring = memory_get(room * sizeof(struct entry *));
+	struct entry **ring = memory_get(capacity * sizeof(struct entry *));
 
 	for (size_t i = 0; i < sequence->count; i++)
 		ring[i] = sequence_at(sequence, i);
 	free(sequence->ring);
 	sequence->ring = ring;
-	sequence->room = room;
+	sequence->capacity = capacity;
 	sequence->first = 0;
 }
 
 void sequence_append(struct sequence *sequence, struct entry *entry)
 {
-	if (sequence->count == sequence->room)
-		move_to_ring_of(sequence, sequence->room > 0 ? 2 * sequence->room
-		                                             : LEAST_ROOM);
+	if (sequence->count == sequence->capacity)
+		move_to_ring_of(sequence, sequence->capacity > 0
+		                                  ? 2 * sequence->capacity
+		                                  : LEAST_CAPACITY);
 	size_t end = sequence->first + sequence->count++;
-	sequence->ring[end & (sequence->room - 1)] = entry;
+	sequence->ring[end & (sequence->capacity - 1)] = entry;
 }
 
 void sequence_drop_first(struct sequence *sequence)
 {
 	assert(sequence->count > 0);
-	sequence->first = (sequence->first + 1) & (sequence->room - 1);
+	sequence->first = (sequence->first + 1) & (sequence->capacity - 1);
 	if (--sequence->count == 0)
 		empty(sequence);
-	else if (sequence->room > LEAST_ROOM &&
-	         sequence->count <= sequence->room / 4)
-		move_to_ring_of(sequence, sequence->room / 2);
+	else if (sequence->capacity > LEAST_CAPACITY &&
+	         sequence->count <= sequence->capacity / 4)
+		move_to_ring_of(sequence, sequence->capacity / 2);
 }
 
 size_t sequence_count_up_to(const struct sequence *sequence, int64_t key,

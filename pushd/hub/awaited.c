@@ -1,4 +1,4 @@
-#include "awaited.h"
+#include "hub/awaited.h"
 
 #include "base/clock.h"
 

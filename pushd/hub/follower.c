@@ -1,14 +1,13 @@
-#include "follower.h"
+#include "hub/follower.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "awaited.h"
 #include "base/clock.h"
 #include "base/complaint.h"
 #include "base/journal.h"
 #include "base/memory.h"
 #include "codec/frame.h"
+#include "hub/awaited.h"
 #include "metrics/metrics.h"
 #include "loop/turn.h"
 
@@ -97,7 +96,7 @@ static void end_look(struct follower *follower)
 	follower->reading = false;
 	follower->look_again = false;
 	follower->looks++;
-	hub_looked(follower->hub, follower->looks);
+	hub_log_checked(follower->hub, follower->looks);
 	if (again && !follower->reading)
 		read_on(follower);
 }
@@ -136,15 +135,13 @@ static void fail(struct follower *follower, const struct log_read *read)
 
 static void recover(struct follower *follower, const struct log_end *end)
 {
-	struct hub *hub = follower->hub;
+	const char *trouble = end->newest == INT64_MAX ? store_no_id_left : "";
 
+	hub_recover(follower->hub, trouble);
 	if (follower->failure_is_told)
 		journal_info("the log can be read again");
 	follower->failure_is_told = false;
 	awaited_came(&follower->first_log);
-	hub->failing = false;
-	snprintf(hub->trouble, sizeof hub->trouble, "%s",
-	         end->newest == INT64_MAX ? store_no_id_left : "");
 }
 
 static void tail_was_read(void *context, struct log_read *read)
@@ -177,8 +174,7 @@ static void append_items(struct follower *follower, const struct log_read *read)
 		hub_append(follower->hub, &item->room, item->id, json);
 		metrics_add(METRIC_PUSHD_FROM_LOG, 1);
 	}
-	hub_advance(follower->hub, read->upto);
-	follower->hub->behind = read->upto < read->end.newest;
+	hub_advance(follower->hub, read->upto, read->upto < read->end.newest);
 	hub_deliver(follower->hub);
 }
 
@@ -230,7 +226,7 @@ static void go_on(struct follower *follower)
 		read_on(follower);
 		return;
 	}
-	hub->complete_ms = follower->began_ms;
+	hub_set_complete(hub, follower->began_ms);
 	if (hub->ready)
 		end_look(follower);
 	else
@@ -456,8 +452,7 @@ struct follower *follower_start(struct ev_loop *loop, struct hub *hub,
 	follower->hub = hub;
 	follower->reader = reader;
 	follower->bus = bus;
-	hub->want_look = want_look;
-	hub->context = follower;
+	hub_follow(hub, want_look, follower);
 	ev_io_init(&follower->frames, take_frames, bus_descriptor(bus), EV_READ);
 	follower->frames.data = follower;
 	ev_io_start(loop, &follower->frames);

@@ -1,4 +1,4 @@
-#include "window.h"
+#include "hub/window.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -94,8 +94,8 @@ static void drop_oldest(struct window *window, struct rooms *rooms)
 
 	window->from = entry->log_id;
 	drop(window, entry);
-	/* So what is kept of pages is never more than what is in the window. */
-	room_forget_pages(room);
+	/* So nothing is kept longer than its messages are in the window. */
+	room_forget_deliveries(room);
 	if (!room_has_entries(room))
 		rooms_settle(rooms, room);
 }

@@ -9,7 +9,7 @@
 #define LONGROOM_FOLLOWER_H
 
 #include "bus/bus.h"
-#include "hub.h"
+#include "hub/hub.h"
 
 struct follower;
 

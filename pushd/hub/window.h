@@ -7,7 +7,7 @@
 #ifndef LONGROOM_WINDOW_H
 #define LONGROOM_WINDOW_H
 
-#include "room.h"
+#include "hub/room.h"
 
 struct entry {
 	struct list in_window;

@@ -1,4 +1,4 @@
-#include "room.h"
+#include "hub/room.h"
 
 #include <assert.h>
 #include <search.h>
@@ -46,7 +46,7 @@ static void room_free(struct rooms *rooms, struct room *room)
 	rooms->count--;
 	list_remove(&room->idle);
 	list_remove(&room->dirty);
-	room_forget_pages(room);
+	room_forget_deliveries(room);
 	free(room);
 }
 
@@ -107,7 +107,7 @@ void rooms_settle(struct rooms *rooms, struct room *room)
 	stop_idling(rooms, room);
 	if (is_in_use(room))
 		return;
-	room_forget_pages(room);
+	room_forget_deliveries(room);
 	list_append(&rooms->idle, &room->idle);
 	if (++rooms->idle_count > ROOMS_IDLE_MAX) {
 		room = LIST_OWNER(rooms->idle.next, struct room, idle);
@@ -129,37 +129,36 @@ void rooms_leave(struct rooms *rooms, struct room *room)
 	rooms_settle(rooms, room);
 }
 
-struct answer *room_cached_page(const struct room *room, int64_t id,
-                                int64_t position)
+struct delivery *room_cached_delivery(const struct room *room, int64_t id,
+                                      int64_t position)
 {
-	int64_t oldest_ms = clock_monotonic_ms() - ROOM_PAGE_LIFE_MS;
+	int64_t oldest_ms = clock_monotonic_ms() - ROOM_DELIVERY_LIFE_MS;
 
-	for (size_t i = 0; i < ROOM_CACHED_PAGES; i++) {
-		const struct cached_page *page = &room->cached[i];
+	for (size_t i = 0; i < ROOM_CACHED_DELIVERIES; i++) {
+		const struct cached_delivery *cached = &room->cached[i];
 
-		if (page->answer != NULL && page->id == id &&
-		    page->position == position &&
-		    page->rendered_ms >= oldest_ms)
-			return page->answer;
+		if (cached->delivery != NULL && cached->id == id &&
+		    cached->position == position && cached->made_ms >= oldest_ms)
+			return cached->delivery;
 	}
 	return NULL;
 }
 
-void room_cache_page(struct room *room, int64_t id, int64_t position,
-                     struct answer *answer)
+void room_cache_delivery(struct room *room, int64_t id, int64_t position,
+                         struct delivery *delivery)
 {
-	struct cached_page *page =
-		&room->cached[room->next_cached++ % ROOM_CACHED_PAGES];
+	struct cached_delivery *cached =
+		&room->cached[room->next_cached++ % ROOM_CACHED_DELIVERIES];
 
-	answer_release(page->answer);
-	*page = (struct cached_page){id, position, clock_monotonic_ms(),
-	                             answer_hold(answer)};
+	delivery_unref(cached->delivery);
+	*cached = (struct cached_delivery){id, position, clock_monotonic_ms(),
+	                                   delivery_ref(delivery)};
 }
 
-void room_forget_pages(struct room *room)
+void room_forget_deliveries(struct room *room)
 {
-	for (size_t i = 0; i < ROOM_CACHED_PAGES; i++) {
-		answer_release(room->cached[i].answer);
-		room->cached[i].answer = NULL;
+	for (size_t i = 0; i < ROOM_CACHED_DELIVERIES; i++) {
+		delivery_unref(room->cached[i].delivery);
+		room->cached[i].delivery = NULL;
 	}
 }

@@ -1,0 +1,218 @@
+/* The hub: its life, and what becomes of a waiter that asks. */
+#include "hub/private.h"
+
+#include <assert.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "loop/turn.h"
+
+/* PROTOCOL section 6. Those who come back while a restart lasts have to fit the
+ * kernel's backlog (ENDPOINT_BACKLOG). */
+enum {
+	RETRY_LEAST_MS = 1000, /* for a crowd of any size: a restart's time */
+	RETRY_MOST_MS = 30000,
+	RETRIES_PER_MS = 5,
+};
+
+void hub_init(struct hub *hub, const struct hub_options *options,
+              struct log_reader *reader, const struct hub_handlers *handlers)
+{
+	*hub = (struct hub){.reader = reader,
+	                    .handlers = handlers,
+	                    .ephemeral = options->ephemeral,
+	                    .reads_limit = options->reads,
+	                    .complete_ms = clock_monotonic_ms()};
+	window_init(&hub->window, options->window_bytes);
+	rooms_init(&hub->rooms);
+	list_init(&hub->unsettled);
+	list_init(&hub->dirty);
+	list_init(&hub->long_pages);
+	hub->render_left = hub->read_left = TURN_RENDER_BYTES;
+	/* Can't fail for so few bytes (getrandom(2)). */
+	ssize_t ignored = getrandom(&hub->epoch, sizeof hub->epoch, 0);
+	(void)ignored;
+}
+
+void hub_release(struct hub *hub)
+{
+	window_clear(&hub->window, &hub->rooms);
+	rooms_release(&hub->rooms);
+	incarnations_release(&hub->incarnations);
+}
+
+void hub_set_limits(struct hub *hub, int64_t window_bytes, int64_t reads)
+{
+	hub->reads_limit = reads;
+	hub->window.limit_bytes = window_bytes;
+	hub_deliver(hub);
+}
+
+static int64_t count_links(const struct list *list)
+{
+	int64_t count = 0;
+
+	for (const struct list *at = list->next; at != list; at = at->next)
+		count++;
+	return count;
+}
+
+struct hub_status hub_status(const struct hub *hub)
+{
+	return (struct hub_status){
+		.is_ready = hub->ready,
+		.is_failing = hub->failing,
+		.trouble = hub->trouble,
+		.complete_ms = hub->complete_ms,
+		.reads = hub->reads,
+		.long_pages = count_links(&hub->long_pages),
+		.rooms = hub->rooms.count,
+		.window_messages = hub->window.count,
+		.window_bytes = hub->window.bytes,
+		.window_limit_bytes = hub->window.limit_bytes,
+	};
+}
+
+void hub_wait_for_look(struct hub *hub, struct waiter *waiter)
+{
+	waiter->checked_by = hub->want_look(hub->context);
+	hub_move(waiter, WAITER_UNSETTLED, &hub->unsettled);
+}
+
+/* Of what is in no log a cursor without our position gets what comes from now
+ * on, however long it takes to decide about the rest. */
+static void set_position(const struct hub *hub, struct cursor *cursor)
+{
+	int64_t now = hub->window.position;
+
+	if (!cursor->has_position || cursor->epoch != hub->epoch ||
+	    cursor->position > now)
+		cursor->position = now;
+	cursor->has_position = true;
+	cursor->epoch = hub->epoch;
+}
+
+/* Whether the window has all that the room has after the cursor, and nothing was
+ * removed there: a client from before a hole is told by a read of the log. */
+static bool is_in_window(const struct hub *hub, const struct room *room,
+                         const struct cursor *cursor)
+{
+	return room->known && cursor->id >= hub->window.from &&
+	       cursor->id >= room->from && cursor->id >= room->pruned;
+}
+
+/* Whether the log has to be looked at before this cursor can be judged: it is ahead
+ * of us, or of no log that there is; or a read saw the end of a room that we have
+ * not come to yet. */
+static bool needs_look(const struct hub *hub, const struct waiter *waiter,
+                       enum standing standing)
+{
+	return standing == STANDING_UNKNOWN ||
+	       waiter->cursor.id > hub->newest ||
+	       (waiter->room->known && waiter->room->pruned > hub->newest);
+}
+
+void hub_decide(struct hub *hub, struct waiter *waiter)
+{
+	struct cursor *cursor = &waiter->cursor;
+
+	if (!hub->ready) {
+		hub_wait_for_look(hub, waiter);
+		return;
+	}
+	if (waiter->from_now)
+		cursor->id = hub->newest;
+	waiter->from_now = false;
+	enum standing standing = incarnations_judge(&hub->incarnations, cursor);
+	if (standing == STANDING_PASSED) {
+		hub_reset(hub, waiter);
+		return;
+	}
+	if (needs_look(hub, waiter, standing)) {
+		hub_wait_for_look(hub, waiter);
+		return;
+	}
+	hub_name_log(hub, cursor);
+	if (is_in_window(hub, waiter->room, cursor))
+		hub_give_or_park(hub, waiter);
+	else if (hub->draining)
+		hub_drain_waiter(hub, waiter);
+	else
+		hub_read(hub, waiter);
+}
+
+void hub_ask(struct hub *hub, struct waiter *waiter, const struct room_name *room)
+{
+	assert(waiter->state == WAITER_IDLE);
+	waiter->room = rooms_get(&hub->rooms, room);
+	rooms_use(&hub->rooms, waiter->room);
+	if (waiter->from_now)
+		waiter->cursor = (struct cursor){0};
+	set_position(hub, &waiter->cursor);
+	if (hub->failing && !hub->ready)
+		hub_refuse_storage(hub, waiter);
+	else
+		hub_decide(hub, waiter);
+}
+
+bool hub_time_out(struct hub *hub, struct waiter *waiter)
+{
+	waiter->must_answer = true;
+	if (waiter->state != WAITER_PARKED)
+		return false;
+	hub_give_empty(hub, waiter);
+	return true;
+}
+
+void hub_give_up(struct hub *hub, struct waiter *waiter)
+{
+	if (waiter->state == WAITER_QUEUED)
+		hub_refuse(hub, waiter, PROBLEM_OVERLOADED,
+		           "too many long pages are asked for");
+	else
+		hub_refuse_storage(hub, waiter);
+}
+
+void hub_leave(struct hub *hub, struct waiter *waiter)
+{
+	if (waiter->state != WAITER_IDLE)
+		hub_make_idle(hub, waiter);
+}
+
+void hub_drain(struct hub *hub, size_t waiters)
+{
+	size_t spread_ms = waiters / RETRIES_PER_MS;
+
+	hub->draining = true;
+	hub->retry_most_ms = spread_ms < RETRY_LEAST_MS  ? RETRY_LEAST_MS
+	                     : spread_ms > RETRY_MOST_MS ? RETRY_MOST_MS
+	                                                 : (int64_t)spread_ms;
+}
+
+/* From 1 to hub->retry_most_ms. */
+static int64_t draw_retry_ms(const struct hub *hub)
+{
+	uint32_t random = 0;
+	ssize_t ignored = getrandom(&random, sizeof random, 0);
+
+	(void)ignored;
+	return 1 + random % hub->retry_most_ms;
+}
+
+/* A parked waiter has everything up to now; another stays where it is. */
+void hub_drain_waiter(struct hub *hub, struct waiter *waiter)
+{
+	struct cursor cursor = waiter->cursor;
+
+	if (waiter->state == WAITER_PARKED)
+		cursor = hub_place_now(hub);
+	else if (hub->ready && !cursor.names_log)
+		hub_name_log(hub, &cursor);
+	if (!cursor.names_log)
+		return;
+	struct delivery *delivery = hub_new_delivery(hub, waiter->room);
+	delivery->cursor = cursor;
+	delivery->retry_ms = draw_retry_ms(hub);
+	hub_give(hub, waiter, delivery);
+	delivery_unref(delivery);
+}

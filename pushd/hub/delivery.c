@@ -1,0 +1,102 @@
+#include "hub/delivery.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+enum { LEAST_ITEMS = 4 };
+
+struct delivery *delivery_new(const struct room_name *room)
+{
+	struct delivery *delivery = memory_get(sizeof *delivery);
+
+	delivery->refcount = 1;
+	delivery->room = *room;
+	return delivery;
+}
+
+static void reserve_item(struct delivery *delivery)
+{
+	size_t capacity = delivery->item_capacity;
+
+	if ((size_t)delivery->count < capacity)
+		return;
+	delivery->item_capacity = capacity > 0 ? 2 * capacity : LEAST_ITEMS;
+	delivery->items = memory_resize(
+		delivery->items, delivery->item_capacity * sizeof *delivery->items);
+}
+
+void delivery_add(struct delivery *delivery, struct text json, int64_t id,
+                  int64_t position)
+{
+	if (delivery->count > 0)
+		buffer_add_string(&delivery->messages, ",");
+	buffer_add_text(&delivery->messages, json);
+	reserve_item(delivery);
+	delivery->items[delivery->count++] = (struct delivery_item){
+		.id = id,
+		.position = position,
+		.end = delivery->messages.size,
+	};
+}
+
+struct delivery *delivery_ref(struct delivery *delivery)
+{
+	delivery->refcount++;
+	return delivery;
+}
+
+static void delivery_free(struct delivery *delivery)
+{
+	for (size_t i = 0; i < DELIVERY_PRESENTERS; i++) {
+		const struct delivery_form *kept = &delivery->forms[i];
+
+		if (kept->presenter != NULL)
+			kept->presenter->unref_form(kept->form);
+	}
+	buffer_release(&delivery->messages);
+	free(delivery->items);
+	free(delivery);
+}
+
+void delivery_unref(struct delivery *delivery)
+{
+	if (delivery == NULL)
+		return;
+	assert(delivery->refcount > 0);
+	if (--delivery->refcount == 0)
+		delivery_free(delivery);
+}
+
+struct text delivery_message(const struct delivery *delivery, size_t index)
+{
+	size_t at = index > 0 ? delivery->items[index - 1].end + 1 : 0;
+
+	assert(index < (size_t)delivery->count);
+	return (struct text){delivery->messages.data + at,
+	                     delivery->items[index].end - at};
+}
+
+struct cursor delivery_cursor_after(const struct delivery *delivery, size_t index)
+{
+	struct cursor cursor = delivery->cursor;
+
+	assert(index < (size_t)delivery->count);
+	cursor.id = delivery->items[index].id;
+	cursor.position = delivery->items[index].position;
+	return cursor;
+}
+
+void delivery_keep_form(struct delivery *delivery,
+                        const struct delivery_presenter *presenter, void *form)
+{
+	size_t i = 0;
+
+	assert(delivery_form(delivery, presenter) == NULL);
+	while (delivery->forms[i].presenter != NULL) {
+		i++;
+		assert(i < DELIVERY_PRESENTERS);
+	}
+	delivery->forms[i] = (struct delivery_form){presenter, form};
+}

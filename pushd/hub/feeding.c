@@ -1,0 +1,252 @@
+/* The hub: what the follower tells it. */
+#include "hub/private.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "hub/news.h"
+
+void hub_follow(struct hub *hub, int64_t (*want_look)(void *context),
+                void *context)
+{
+	hub->want_look = want_look;
+	hub->context = context;
+}
+
+/* Takes all that wait in a room for its messages, but for those whose read is
+ * under way: they are led on when it is back. */
+static void unsettle_room(struct hub *hub, struct room *room)
+{
+	room->known = false;
+	room->from = 0;
+	room->undelivered = NULL;
+	list_remove(&room->dirty);
+	room_forget_deliveries(room);
+	while (!list_is_empty(&room->parked))
+		hub_wait_for_look(hub, hub_first_waiter(&room->parked));
+	while (!list_is_empty(&room->queued))
+		hub_wait_for_look(hub, hub_first_waiter(&room->queued));
+}
+
+void hub_start_over(struct hub *hub, uint32_t log, int64_t from)
+{
+	hub->ready = false;
+	window_clear(&hub->window, &hub->rooms);
+	hub->log = log;
+	incarnations_clear(&hub->incarnations);
+	incarnations_add(&hub->incarnations, log, 0);
+	hub->newest = from;
+	hub->window.from = from;
+	hub->rooms.from = 0;
+	for (struct list *at = hub->rooms.all.next; at != &hub->rooms.all;
+	     at = at->next)
+		unsettle_room(hub, LIST_OWNER(at, struct room, all));
+}
+
+void hub_know_incarnations(struct hub *hub, const struct incarnations *list)
+{
+	assert(incarnations_end_with(list, hub->log));
+	incarnations_copy(&hub->incarnations, list);
+}
+
+/* Of what was removed those who are parked lack only what they have never been
+ * given. */
+static void tell_parked(struct hub *hub, struct room *room)
+{
+	struct list parked;
+
+	list_init(&parked);
+	list_append_all(&parked, &room->parked);
+	while (!list_is_empty(&parked)) {
+		struct waiter *waiter = hub_first_waiter(&parked);
+
+		if (waiter->cursor.id >= room->pruned)
+			hub_move(waiter, WAITER_PARKED, &room->parked);
+		else
+			hub_decide(hub, waiter);
+	}
+}
+
+static void change_room(struct hub *hub, struct room *room,
+                        const struct room_change *change,
+                        const struct log_end *end)
+{
+	int64_t earliest = change->state.earliest;
+
+	rooms_use(&hub->rooms, room);
+	if (change->edited) {
+		room->from = end->newest;
+		window_drop(&hub->window, room, end->newest);
+	} else {
+		window_drop(&hub->window, room,
+		            earliest > 0 ? earliest - 1 : end->newest);
+	}
+	hub_learn_room(room, &change->state, end);
+	tell_parked(hub, room);
+	rooms_leave(&hub->rooms, room);
+}
+
+void hub_change_rooms(struct hub *hub, const struct room_change *changes,
+                      size_t count, const struct log_end *end)
+{
+	/* Nothing that waits to be delivered is to be dropped. */
+	hub_deliver(hub);
+	for (size_t i = 0; i < count; i++) {
+		struct room *room = rooms_find(&hub->rooms, &changes[i].room);
+
+		if (room != NULL)
+			change_room(hub, room, &changes[i], end);
+	}
+}
+
+size_t hub_unknown_rooms(const struct hub *hub, struct room_name *rooms,
+                         size_t most)
+{
+	const struct list *all = &hub->rooms.all;
+	size_t count = 0;
+
+	/* From the newest on, which are asked for sooner. */
+	for (const struct list *at = all->previous; at != all && count < most;
+	     at = at->previous) {
+		const struct room *room = LIST_OWNER(at, struct room, all);
+
+		if (!room->known)
+			rooms[count++] = room->name;
+	}
+	return count;
+}
+
+void hub_learn(struct hub *hub, const struct room_name *rooms,
+               const struct room_state *states, size_t count,
+               const struct log_end *end)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct room *room = rooms_find(&hub->rooms, &rooms[i]);
+
+		if (room != NULL)
+			hub_learn_room(room, &states[i], end);
+	}
+}
+
+void hub_set_ready(struct hub *hub)
+{
+	hub->ready = true;
+}
+
+static void set_trouble(struct hub *hub, const char *trouble)
+{
+	snprintf(hub->trouble, sizeof hub->trouble, "%s", trouble);
+}
+
+void hub_set_failing(struct hub *hub, const char *why)
+{
+	hub->failing = true;
+	set_trouble(hub, why);
+	hub_refuse_storage_all(hub, &hub->unsettled);
+}
+
+bool hub_recover(struct hub *hub, const char *trouble)
+{
+	bool was_failing = hub->failing;
+
+	hub->failing = false;
+	set_trouble(hub, trouble);
+	return was_failing;
+}
+
+void hub_append(struct hub *hub, const struct room_name *name, int64_t id,
+                struct text json)
+{
+	struct room *room = rooms_get(&hub->rooms, name);
+	struct entry *entry;
+
+	assert(id == 0 || id > hub->newest);
+	if (id > 0)
+		hub->newest = id;
+	entry = window_append(&hub->window, room, id, hub->newest, json);
+	rooms_settle(&hub->rooms, room);
+	room_forget_deliveries(room);
+	if (room->known && room->earliest == 0)
+		room->earliest = id;
+	if (room->undelivered == NULL && !list_is_empty(&room->parked)) {
+		room->undelivered = entry;
+		list_append(&hub->dirty, &room->dirty);
+	}
+}
+
+void hub_advance(struct hub *hub, int64_t newest, bool is_behind)
+{
+	if (newest > hub->newest)
+		hub->newest = newest;
+	hub->behind = is_behind;
+}
+
+void hub_set_complete(struct hub *hub, int64_t began_ms)
+{
+	hub->complete_ms = began_ms;
+}
+
+/* All who are parked in a room lack the same: what came since. */
+static void deliver_room(struct hub *hub, struct room *room)
+{
+	const struct entry *first = room->undelivered;
+	struct cursor before = {
+		.id = first->id > 0 ? first->id - 1 : first->log_id,
+		.position = first->position - 1,
+	};
+	struct delivery *delivery = hub_news_after(hub, room, &before);
+	struct list parked;
+
+	room->undelivered = NULL;
+	list_remove(&room->dirty);
+	/* Taken out first: one that asks again at once may park anew. */
+	list_init(&parked);
+	list_append_all(&parked, &room->parked);
+	while (!list_is_empty(&parked)) {
+		struct waiter *waiter = hub_first_waiter(&parked);
+
+		/* One that was answered in another room a moment ago may have
+		 * parked here, with a cursor that is after all this. */
+		if (!news_is_there(room, &waiter->cursor))
+			hub_move(waiter, WAITER_PARKED, &room->parked);
+		else
+			hub_give(hub, waiter, delivery);
+	}
+	delivery_unref(delivery);
+}
+
+void hub_deliver(struct hub *hub)
+{
+	while (!list_is_empty(&hub->dirty))
+		deliver_room(hub, LIST_OWNER(hub->dirty.next, struct room, dirty));
+	window_evict(&hub->window, &hub->rooms);
+}
+
+/* Whether a look that has found all of the log has not found the place of this
+ * cursor. */
+static bool is_lost(const struct hub *hub, const struct waiter *waiter)
+{
+	const struct cursor *cursor = &waiter->cursor;
+
+	return !waiter->from_now &&
+	       (cursor->id > hub->newest ||
+	        incarnations_judge(&hub->incarnations, cursor) != STANDING_GOOD);
+}
+
+void hub_log_checked(struct hub *hub, int64_t look)
+{
+	struct list members;
+
+	list_init(&members);
+	list_append_all(&members, &hub->unsettled);
+	while (!list_is_empty(&members)) {
+		struct waiter *waiter = hub_first_waiter(&members);
+
+		if (waiter->checked_by > look)
+			hub_move(waiter, WAITER_UNSETTLED, &hub->unsettled);
+		else if (hub->ready && is_lost(hub, waiter))
+			hub_reset(hub, waiter);
+		else
+			hub_decide(hub, waiter);
+	}
+}

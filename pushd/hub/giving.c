@@ -1,0 +1,187 @@
+/* The hub: deliveries made of what the window has, and given to waiters. */
+#include "hub/private.h"
+
+#include "codec/page.h"
+#include "codec/pattern.h"
+#include "hub/news.h"
+#include "loop/turn.h"
+#include "metrics/metrics.h"
+
+/* Bytes: what turns out to be short, or there by now, costs something too. */
+enum { QUEUED_COST = 4096 };
+
+struct cursor hub_place_now(const struct hub *hub)
+{
+	return (struct cursor){
+		.names_log = true,
+		.log = hub->log,
+		.id = hub->newest,
+		.has_position = true,
+		.epoch = hub->epoch,
+		.position = hub->window.position,
+	};
+}
+
+void hub_name_log(const struct hub *hub, struct cursor *cursor)
+{
+	cursor->names_log = true;
+	cursor->log = hub->log;
+}
+
+void hub_give(struct hub *hub, struct waiter *waiter, struct delivery *delivery)
+{
+	metrics_add(delivery_is_news(delivery) ? METRIC_PUSHD_ANSWERS
+	                                       : METRIC_PUSHD_EMPTY_ANSWERS, 1);
+	metrics_add(METRIC_PUSHD_DELIVERIES, delivery->count);
+	hub_make_idle(hub, waiter);
+	hub->handlers->delivered(waiter, delivery);
+}
+
+void hub_refuse(struct hub *hub, struct waiter *waiter, enum problem_type type,
+                const char *detail)
+{
+	hub_make_idle(hub, waiter);
+	hub->handlers->refused(waiter, (struct problem){type, detail});
+}
+
+void hub_refuse_storage(struct hub *hub, struct waiter *waiter)
+{
+	hub_refuse(hub, waiter, PROBLEM_STORAGE, "the log can't be read now");
+}
+
+void hub_refuse_storage_all(struct hub *hub, struct list *waiters)
+{
+	struct list members;
+
+	list_init(&members);
+	list_append_all(&members, waiters);
+	while (!list_is_empty(&members))
+		hub_refuse_storage(hub, hub_first_waiter(&members));
+}
+
+struct delivery *hub_new_delivery(const struct hub *hub, const struct room *room)
+{
+	struct delivery *delivery = delivery_new(&room->name);
+
+	delivery->earliest = room->earliest;
+	delivery->ephemeral =
+		hub->ephemeral != NULL &&
+		pattern_list_matches(hub->ephemeral, room->name.string);
+	metrics_add(METRIC_PUSHD_RENDERED, 1);
+	return delivery;
+}
+
+bool hub_is_full(const struct delivery *delivery)
+{
+	return delivery->count == PAGE_MAX ||
+	       delivery->messages.size > PAGE_MAX_BYTES;
+}
+
+static int64_t larger(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+struct delivery *hub_news_after(const struct hub *hub, const struct room *room,
+                                const struct cursor *place)
+{
+	struct delivery *delivery = hub_new_delivery(hub, room);
+	struct news news = news_after(room, place);
+	const struct entry *entry;
+
+	delivery->cursor = hub_place_now(hub);
+	/* Neither part of a cursor ever goes back: a place may be ahead in one of
+	 * them. */
+	while ((entry = news_take(&news)) != NULL && !hub_is_full(delivery))
+		delivery_add(delivery, (struct text){entry->json, entry->size},
+		             larger(entry->log_id, place->id),
+		             larger(entry->position, place->position));
+	delivery->more = entry != NULL || (hub_is_full(delivery) && hub->behind);
+	if (delivery->more)
+		delivery->cursor = delivery_cursor_after(
+			delivery, (size_t)delivery->count - 1);
+	return delivery;
+}
+
+/* The same, made once for all who come with the same cursor. Borrowed until the
+ * room gets a message. */
+static struct delivery *shared_news_after(struct hub *hub, struct room *room,
+                                          const struct cursor *place)
+{
+	struct delivery *delivery =
+		room_cached_delivery(room, place->id, place->position);
+
+	if (delivery != NULL)
+		return delivery;
+	delivery = hub_news_after(hub, room, place);
+	if (delivery->messages.size > TURN_LONG_BYTES)
+		hub->render_left -= (int64_t)delivery->messages.size;
+	room_cache_delivery(room, place->id, place->position, delivery);
+	delivery_unref(delivery);
+	return delivery;
+}
+
+static void give_news_after(struct hub *hub, struct waiter *waiter,
+                            const struct cursor *place)
+{
+	struct delivery *delivery =
+		delivery_ref(shared_news_after(hub, waiter->room, place));
+
+	hub_give(hub, waiter, delivery);
+	delivery_unref(delivery);
+}
+
+void hub_give_empty(struct hub *hub, struct waiter *waiter)
+{
+	struct cursor now = hub_place_now(hub);
+
+	give_news_after(hub, waiter, &now);
+}
+
+/* Whether a waiter wants a long page that nobody has had yet, when there is no
+ * more time for those, or others came first. */
+static bool has_to_queue(const struct hub *hub, const struct waiter *waiter)
+{
+	const struct cursor *place = &waiter->cursor;
+
+	if (waiter->state == WAITER_QUEUED ||
+	    (hub->render_left > 0 && list_is_empty(&hub->long_pages)))
+		return false;
+	return room_cached_delivery(waiter->room, place->id, place->position) ==
+		       NULL &&
+	       news_is_longer(news_after(waiter->room, place), TURN_LONG_BYTES);
+}
+
+void hub_give_or_park(struct hub *hub, struct waiter *waiter)
+{
+	if (news_is_there(waiter->room, &waiter->cursor)) {
+		if (has_to_queue(hub, waiter))
+			hub_move(waiter, WAITER_QUEUED, &hub->long_pages);
+		else
+			give_news_after(hub, waiter, &waiter->cursor);
+	} else if (waiter->must_answer) {
+		hub_give_empty(hub, waiter);
+	} else {
+		hub_move(waiter, WAITER_PARKED, &waiter->room->parked);
+		if (hub->draining)
+			hub_drain_waiter(hub, waiter);
+	}
+}
+
+bool hub_go_on(struct hub *hub)
+{
+	hub->render_left = hub->read_left = TURN_RENDER_BYTES;
+	while (!list_is_empty(&hub->long_pages) && hub->render_left > 0) {
+		hub->render_left -= QUEUED_COST;
+		hub_decide(hub, hub_first_waiter(&hub->long_pages));
+	}
+	log_reader_go_on(hub->reader);
+	return !list_is_empty(&hub->long_pages);
+}
+
+bool hub_needs_share(const struct hub *hub)
+{
+	return !list_is_empty(&hub->long_pages) ||
+	       hub->render_left < TURN_RENDER_BYTES ||
+	       hub->read_left < TURN_RENDER_BYTES;
+}
