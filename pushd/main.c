@@ -1,18 +1,23 @@
 /* longroom-pushd: gives new messages to whoever waits for them.
  *
  * One event loop; a second thread reads the log. The hub knows who waits for
- * what, the follower feeds it, the server talks to the clients. */
+ * what, the follower feeds it; the server has the connections, and hands their
+ * requests to the polls. */
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "auth/access.h"
 #include "base/journal.h"
+#include "http/server.h"
 #include "hub/follower.h"
+#include "loop/share.h"
 #include "os/descriptors.h"
 #include "os/inherited.h"
+#include "poll/requests.h"
+#include "poll/waiting.h"
 #include "program/command_line.h"
-#include "server.h"
+#include "program/listening.h"
 
 static const char program[] = "longroom-pushd";
 
@@ -27,7 +32,9 @@ struct pushd {
 	struct bus *bus;
 	struct hub hub;
 	struct follower *follower;
+	struct polls polls;
 	struct server server;
+	struct share share;
 	struct ev_signal term, interrupt, hang_up;
 	struct ev_timer too_long;
 };
@@ -52,7 +59,7 @@ static void drain(struct ev_loop *loop, struct ev_signal *signal, int events)
 	struct pushd *pushd = signal->data;
 
 	(void)events;
-	if (pushd->server.draining) {
+	if (server_is_draining(&pushd->server)) {
 		ev_break(loop, EVBREAK_ALL);
 		return;
 	}
@@ -61,6 +68,37 @@ static void drain(struct ev_loop *loop, struct ev_signal *signal, int events)
 	             (double)pushd->settings.limits.write_timeout / 1000.0, 0.0);
 	ev_timer_start(loop, &pushd->too_long);
 	server_drain(&pushd->server);
+}
+
+static struct http_options http_options(const struct settings *settings)
+{
+	const struct limits_settings *limits = &settings->limits;
+
+	return (struct http_options){
+		.max_connections = settings->push.max_connections,
+		.head_bytes = limits->request_head,
+		.unread_bytes = limits->unread,
+		.idle_ms = limits->idle_timeout,
+		.head_ms = limits->head_timeout,
+		.write_ms = limits->write_timeout,
+	};
+}
+
+/* Takes the keys. False: *error says why, and nothing has changed. */
+static bool use_settings(struct pushd *pushd, const struct settings *fresh,
+                         struct keyring *keyring, struct buffer *error)
+{
+	struct http_options options = http_options(fresh);
+
+	if (!server_set_options(&pushd->server, &options, error)) {
+		keyring_free(keyring);
+		return false;
+	}
+	requests_extend_verifying(&pushd->polls,
+	                          fresh->limits.head_timeout -
+	                                  pushd->settings.limits.head_timeout);
+	polls_change_settings(&pushd->polls, keyring);
+	return true;
 }
 
 /* All on the loop's thread: nobody else looks at the settings. */
@@ -74,11 +112,11 @@ static void read_settings_again(struct ev_loop *loop, struct ev_signal *signal,
 
 	(void)loop;
 	(void)events;
-	if (pushd->server.draining ||
+	if (server_is_draining(&pushd->server) ||
 	    !command_line_read_again(pushd->argc, pushd->argv, program,
 	                             &pushd->settings, &fresh, &keyring))
 		return;
-	if (!server_change_settings(&pushd->server, &fresh, keyring, &error)) {
+	if (!use_settings(pushd, &fresh, keyring, &error)) {
 		complain(&error);
 		journal_error("the settings stay as they were");
 		settings_release(&fresh);
@@ -145,7 +183,74 @@ static void init_hub(struct pushd *pushd)
 		.ephemeral = &settings->rooms.ephemeral,
 	};
 
-	hub_init(&pushd->hub, &options, pushd->reader, &connection_waits);
+	hub_init(&pushd->hub, &options, pushd->reader, &waiting_handlers);
+}
+
+static bool open_endpoint(const struct pushd *pushd, size_t which,
+                          struct endpoint *endpoint, struct buffer *error)
+{
+	const struct settings *settings = &pushd->settings;
+
+	if (pushd->inherited > 0)
+		return listening_inherit(settings, which, endpoint, error);
+	return listening_open(settings, SETTING_push_listen,
+	                      settings->push.listen.words[which], endpoint, error);
+}
+
+static bool listen_on_all(struct pushd *pushd, struct buffer *error)
+{
+	size_t count = pushd->inherited > 0 ? pushd->inherited
+	                                    : pushd->settings.push.listen.count;
+	struct endpoint endpoint;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!open_endpoint(pushd, i, &endpoint, error))
+			return false;
+		server_listen(&pushd->server, endpoint);
+	}
+	return true;
+}
+
+static bool init_server(struct pushd *pushd, struct buffer *error)
+{
+	struct http_options options = http_options(&pushd->settings);
+
+	polls_init(&pushd->polls, &pushd->settings, &pushd->hub, pushd->access,
+	           &pushd->server, pushd->loop, requests_verified);
+	return server_init(&pushd->server, pushd->loop, &options,
+	                   &requests_handlers, &pushd->polls, error) &&
+	       listen_on_all(pushd, error);
+}
+
+static bool hub_has_share(const void *hub)
+{
+	return hub_needs_share(hub);
+}
+
+static bool go_on_with_hub(void *hub)
+{
+	return hub_go_on(hub);
+}
+
+static bool server_has_share(const void *server)
+{
+	return server_needs_share(server);
+}
+
+static bool go_on_with_server(void *server)
+{
+	return server_go_on(server);
+}
+
+static void init_share(struct pushd *pushd)
+{
+	share_init(&pushd->share, pushd->loop);
+	share_add(&pushd->share,
+	          (struct share_taker){hub_has_share, go_on_with_hub,
+	                               &pushd->hub});
+	share_add(&pushd->share,
+	          (struct share_taker){server_has_share, go_on_with_server,
+	                               &pushd->server});
 }
 
 static int serve(struct pushd *pushd)
@@ -175,12 +280,14 @@ static int serve(struct pushd *pushd)
 	pushd->reader = log_reader_start(
 		pushd->loop, store, bus_watch_new(&settings->bus.subscribe, NULL));
 	init_hub(pushd);
-	if (server_init(&pushd->server, pushd->loop, settings, pushd->inherited,
-	                &pushd->hub, pushd->access, &error))
+	init_share(pushd);
+	if (init_server(pushd, &error))
 		run(pushd);
 	else
 		status = complain(&error);
+	share_release(&pushd->share);
 	server_release(&pushd->server);
+	polls_release(&pushd->polls);
 	log_reader_stop(pushd->reader);
 	hub_release(&pushd->hub);
 	bus_free(pushd->bus);

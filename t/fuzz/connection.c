@@ -1,6 +1,6 @@
-/* Fuzzes pushd/connection with the hub behind it: a client's bytes arrive
- * through a socket, as in production, whole and again in small pieces. The log
- * is three messages in room_1, read when the test decides.
+/* Fuzzes pushd/http with the polls and the hub behind it: a client's bytes come over a
+ * socket, as they do in earnest, whole and again in small pieces. The log is
+ * three messages in room_1, read when the test wants.
  *
  * The first byte of the input says how (see enum how); the rest is what the
  * client sends, once in each auth.mode. Whatever that is: the client gets a
@@ -8,7 +8,7 @@
  * its identity, nothing after an answer that says close, and the same however
  * its bytes were cut; no waiter and nothing else is left behind. */
 #define _GNU_SOURCE
-#include "connection.h"
+#include "http/server.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -21,7 +21,8 @@
 #include "base/memory.h"
 #include "codec/page.h"
 #include "fuzz.h"
-#include "server.h"
+#include "poll/requests.h"
+#include "poll/waiting.h"
 
 enum { LOG = 0x5f3a9c01, EPOCH = 0x9be01d22, NEWEST = 3 };
 
@@ -56,9 +57,11 @@ struct world {
 	struct verifier verifier;
 	struct log_reader reader;
 	struct hub hub;
+	struct polls polls;
 	struct server server;
-	struct connection *connection;
-	bool silent; /* no more messages come */
+	struct poll *poll;
+	struct connection *connection; /* the poll's */
+	bool silent; /* nothing more will be said */
 	int client;
 	int64_t looks, wanted; /* ended, and requested */
 	struct buffer output;
@@ -177,13 +180,13 @@ void verifier_stop(struct verifier *verifier)
 
 static void verify(struct world *world)
 {
-	struct access *access = world->server.access;
+	struct access *access = world->polls.access;
 	struct verification *v = world->verifier.asked;
 	struct token_proof proof;
 
 	world->verifier.asked = NULL;
 	access_prove(access, (struct text){v->token, v->size}, &proof);
-	connection_verified(v->owner, &proof);
+	requests_verified(v->owner, &proof);
 	access_drop_proof(access, &proof);
 	free(v);
 }
@@ -208,11 +211,18 @@ static void receive_answers(struct world *world)
 		world->output.size += (size_t)size;
 }
 
+static bool go_on_with_long(struct world *world)
+{
+	bool has_pages = hub_go_on(&world->hub);
+
+	return server_go_on(&world->server) || has_pages;
+}
+
 static void turn(struct world *world)
 {
 	ev_run(loop, EVRUN_NOWAIT);
 	receive_answers(world);
-	while (server_go_on(&world->server))
+	while (go_on_with_long(world))
 		receive_answers(world);
 	receive_answers(world);
 }
@@ -264,11 +274,12 @@ static bool go_on(struct world *world)
 		give_back(&world->reader);
 	else if (world->wanted > world->looks)
 		hub_log_checked(&world->hub, ++world->looks);
-	else if (c->state == CONNECTION_VERIFYING)
+	else if (world->poll->verification != NULL)
 		verify(world);
-	else if (c->state == CONNECTION_WAITING)
+	else if (connection_is_parked(c))
 		end_wait(world);
-	else if (world->server.draining && c->state < CONNECTION_VERIFYING)
+	else if (world->server.transport.draining &&
+	         c->state < CONNECTION_PARKED)
 		connection_expire(c);
 	else if (c->state != CONNECTION_WRITING)
 		return false;
@@ -278,7 +289,7 @@ static bool go_on(struct world *world)
 
 static void end_well(struct world *world)
 {
-	world->server.draining = true;
+	world->server.transport.draining = true;
 	hub_drain(&world->hub, 1);
 	world->hub.retry_most_ms = 1; /* nothing is left to chance */
 	connection_drain(world->connection);
@@ -293,7 +304,7 @@ static void fill_hub(struct world *world, unsigned how)
 	                                    .reads = INT64_MAX};
 	struct room_name room;
 
-	hub_init(&world->hub, &options, &world->reader, &connection_waits);
+	hub_init(&world->hub, &options, &world->reader, &waiting_handlers);
 	hub_follow(&world->hub, want_look, world);
 	world->hub.epoch = EPOCH;
 	room_name_from_number(1, &room);
@@ -305,35 +316,58 @@ static void fill_hub(struct world *world, unsigned how)
 	hub_deliver(&world->hub);
 }
 
+static void init_polls(struct world *world)
+{
+	static struct text no_headers;
+
+	world->polls = (struct polls){
+		.settings = &world->settings,
+		.hub = &world->hub,
+		.access = accesses[world->settings.auth.mode],
+		.verifier = &world->verifier,
+		.server = &world->server,
+		.headers = &no_headers,
+	};
+	users_init(&world->polls.users);
+}
+
+/* Of a server as much as connections use: no clock, no sockets that listen. */
+static void init_transport(struct world *world, unsigned how)
+{
+	struct transport *transport = &world->server.transport;
+
+	world->server = (struct server){.loop = loop};
+	*transport = (struct transport){
+		.handlers = &requests_handlers,
+		.context = &world->polls,
+		.head_bytes = world->settings.limits.request_head,
+		.unread_bytes = world->settings.limits.unread,
+		.limit = how & SURPLUS ? 0 : 1,
+	};
+	list_init(&transport->connections);
+	list_init(&transport->dead);
+	list_init(&transport->put_off);
+	unread_init(&transport->unread);
+	deadlines_init(&transport->deadlines, 0);
+	CLAIM(poller_init(&transport->poller, loop, connection_ready));
+	request_parser_set_most(transport->head_bytes + 1);
+}
+
 static void open_connection(struct world *world, unsigned how)
 {
-	struct server *server = &world->server;
-	static struct text no_headers;
+	struct transport *transport = &world->server.transport;
 	int ends[2], few = 1;
 
-	*server = (struct server){.loop = loop,
-	                          .settings = &world->settings,
-	                          .hub = &world->hub,
-	                          .headers = &no_headers,
-	                          .limit = how & SURPLUS ? 0 : 1};
-	server->access = accesses[world->settings.auth.mode];
-	server->verifier = &world->verifier;
-	users_init(&server->users);
-	list_init(&server->connections);
-	list_init(&server->dead);
-	list_init(&server->put_off);
-	unread_init(&server->unread);
-	deadlines_init(&server->deadlines, 0);
-	CLAIM(poller_init(&server->poller, loop, connection_ready));
-	http_parser_set_max_header_size(
-		(uint32_t)world->settings.limits.request_head + 1);
+	init_polls(world);
+	init_transport(world, how);
 	CLAIM(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) == 0);
 	if (how & SLOW_READER)
 		setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &few, sizeof few);
 	world->client = ends[0];
-	connection_new(server, ends[1], how & SURPLUS);
-	world->connection = LIST_OWNER(server->connections.next,
+	connection_new(transport, ends[1], how & SURPLUS);
+	world->connection = LIST_OWNER(transport->connections.next,
 	                               struct connection, all);
+	world->poll = poll_of(world->connection);
 }
 
 static void begin(struct world *world, enum auth_mode mode, unsigned how)
@@ -358,11 +392,12 @@ static void check_nobody_waits(const struct world *world)
 
 	CLAIM(c->state == CONNECTION_IDLE || c->state == CONNECTION_HEAD ||
 	      c->state == CONNECTION_LINGERING || c->state == CONNECTION_DEAD);
-	CLAIM(c->waiter.state == WAITER_IDLE);
-	CLAIM(c->verification == NULL && world->verifier.asked == NULL);
-	/* Pipelined requests were not forgotten. */
+	CLAIM(world->poll->waiter.state == WAITER_IDLE);
+	CLAIM(world->poll->verification == NULL &&
+	      world->verifier.asked == NULL);
+	/* Requests that came early were not forgotten. */
 	CLAIM(c->state != CONNECTION_IDLE || c->input.size == 0);
-	CLAIM(!world->server.draining || c->state >= CONNECTION_LINGERING);
+	CLAIM(!server_is_draining(&world->server) || c->state >= CONNECTION_LINGERING);
 }
 
 static void check_rooms(const struct hub *hub)
@@ -392,13 +427,13 @@ static void go_away(struct world *world)
 	shutdown(world->client, SHUT_WR);
 	turn(world);
 	CLAIM(world->connection->state == CONNECTION_DEAD);
-	CLAIM(world->server.count == 0);
+	CLAIM(world->server.transport.count == 0);
 	check_rooms(&world->hub);
 	connection_free(world->connection);
-	request_memo_forget(&world->server.memo, &world->server.users);
-	check_users(&world->server.users);
-	poller_release(&world->server.poller);
-	buffer_release(&world->server.spare);
+	request_memo_forget(&world->polls.memo, &world->polls.users);
+	check_users(&world->polls.users);
+	poller_release(&world->server.transport.poller);
+	buffer_release(&world->server.transport.spare);
 	hub_release(&world->hub);
 	close(world->client);
 	buffer_release(&world->output);

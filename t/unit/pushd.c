@@ -1,7 +1,7 @@
 /* Tests of how a poll's target is parsed. */
 #include "unit.h"
 
-#include "poll_request.h"
+#include "poll/poll_request.h"
 
 static struct problem read_target(const char *target,
                                   struct poll_request *request)

@@ -3,7 +3,6 @@
 #ifndef LONGROOM_REQUEST_HEAD_H
 #define LONGROOM_REQUEST_HEAD_H
 
-#include "auth/access.h"
 #include "base/buffer.h"
 
 enum head_part {
@@ -45,6 +44,5 @@ void request_head_add_value(struct request_head *head, struct text piece);
 /* Borrowed until the next change. */
 struct text request_head_part(const struct request_head *head,
                               enum head_part part);
-struct credentials request_head_credentials(const struct request_head *head);
 
 #endif

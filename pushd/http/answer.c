@@ -1,10 +1,11 @@
-#include "answer.h"
+#include "http/answer.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "base/memory.h"
+#include "codec/problem.h"
 
 /* RFC 9110 section 6.6.1: a server with a clock sends it. */
 static void add_date(struct buffer *head)
@@ -107,8 +108,8 @@ struct answer *answer_empty(int status, struct text headers, bool closes)
 	return answer;
 }
 
-static struct answer *render(int status, const char *content_type,
-                             const char *headers, struct text body, bool closes)
+struct answer *answer_text(int status, const char *media_type, const char *headers,
+                           struct text body, bool closes)
 {
 	struct buffer head = {0};
 
@@ -117,40 +118,9 @@ static struct answer *render(int status, const char *content_type,
 	buffer_printf(&head,
 	              "Content-Type: %s\r\nContent-Length: %zu\r\n"
 	              "Cache-Control: no-store\r\n%s",
-	              content_type, body.size, headers);
+	              media_type, body.size, headers);
 	struct answer *answer = answer_new(buffer_text(&head), body, closes);
 	buffer_release(&head);
-	return answer;
-}
-
-struct answer *answer_page(struct text body, bool closes)
-{
-	return render(200, "application/json", "", body, closes);
-}
-
-struct answer *answer_text(int status, const char *media_type, struct text body,
-                           bool closes)
-{
-	return render(status, media_type, "", body, closes);
-}
-
-struct answer *answer_problem(enum problem_type type, const char *detail,
-                              bool closes)
-{
-	struct problem problem = {type, detail};
-	const char *headers = "";
-	struct buffer body = {0};
-	struct answer *answer;
-
-	if (problem_status(type) == 503 || type == PROBLEM_RATE_LIMITED)
-		headers = "Retry-After: 1\r\n";
-	else if (type == PROBLEM_METHOD_NOT_ALLOWED)
-		headers = "Allow: GET\r\n";
-	problem_render(&problem, &body);
-	buffer_add_string(&body, "\n");
-	answer = render(problem_status(type), "application/problem+json", headers,
-	                buffer_text(&body), closes);
-	buffer_release(&body);
 	return answer;
 }
 

@@ -2,7 +2,7 @@
 #ifndef LONGROOM_PRESENTER_H
 #define LONGROOM_PRESENTER_H
 
-#include "answer.h"
+#include "http/answer.h"
 #include "hub/delivery.h"
 
 /* Renders it once for all who get it; an answer that ends its connection is another

@@ -2,12 +2,12 @@
 #ifndef LONGROOM_PUSHD_OPERATOR_H
 #define LONGROOM_PUSHD_OPERATOR_H
 
-#include "answer.h"
+#include "http/answer.h"
 #include "codec/route.h"
 
-struct server;
+struct polls;
 
 /* Takes ROUTE_HEALTH and ROUTE_METRICS. Returns a reference. */
-struct answer *operator_answer(const struct server *server, enum route_kind kind);
+struct answer *operator_answer(const struct polls *polls, enum route_kind kind);
 
 #endif

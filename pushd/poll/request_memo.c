@@ -1,5 +1,5 @@
 #define _GNU_SOURCE 1 /* memmem */
-#include "request_memo.h"
+#include "poll/request_memo.h"
 
 /* Spelled as nginx does; another spelling is remembered without the place. At the
  * beginning of a line it can be nothing but the header: there is only one, or

@@ -1,4 +1,4 @@
-#include "presenter.h"
+#include "poll/presenter.h"
 
 #include "codec/page.h"
 
@@ -32,7 +32,8 @@ static struct answer *render_page(const struct delivery *delivery, bool closes)
 	page_end(&page, &end);
 	/* For those who read with curl. */
 	buffer_add_string(&body, "\n");
-	struct answer *answer = answer_page(buffer_text(&body), closes);
+	struct answer *answer = answer_text(200, "application/json", "",
+	                                    buffer_text(&body), closes);
 	buffer_release(&body);
 	return answer;
 }

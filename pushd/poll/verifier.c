@@ -1,4 +1,4 @@
-#include "verifier.h"
+#include "poll/verifier.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,8 @@
-#include "request_head.h"
+#include "http/request_head.h"
 
 #include <strings.h>
+
+#include "auth/credentials.h"
 
 _Static_assert(HEAD_PARTS - HEAD_USER_ID == CREDENTIAL_ORIGIN + 1,
                "the parts behind the target are the first credentials, in order");
@@ -78,18 +80,4 @@ struct text request_head_part(const struct request_head *head,
 	if (place->size == 0)
 		return (struct text){NULL, 0};
 	return (struct text){head->bytes.data + place->at, place->size};
-}
-
-struct credentials request_head_credentials(const struct request_head *head)
-{
-	return (struct credentials){
-		.user_id = request_head_part(head, HEAD_USER_ID),
-		.username = request_head_part(head, HEAD_USERNAME),
-		.sender_type = request_head_part(head, HEAD_SENDER_TYPE),
-		.read = request_head_part(head, HEAD_READ),
-		.write = request_head_part(head, HEAD_WRITE),
-		.authorization = request_head_part(head, HEAD_AUTHORIZATION),
-		.cookie = request_head_part(head, HEAD_COOKIE),
-		.origin = request_head_part(head, HEAD_ORIGIN),
-	};
 }

@@ -1,4 +1,4 @@
-#include "head_check.h"
+#include "http/head_check.h"
 
 enum part {
 	HEAD_BEFORE, /* empty lines before the first may be passed over */

@@ -1,4 +1,4 @@
-#include "unread.h"
+#include "http/unread.h"
 
 void unread_init(struct unread *unread)
 {

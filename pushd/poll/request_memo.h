@@ -13,14 +13,14 @@
 
 #include "base/clock.h"
 #include "base/users.h"
-#include "poll_request.h"
+#include "poll/poll_request.h"
 
 enum { REQUEST_MEMO_MAX = 2048 };
 
 /* That somebody was let in. */
 struct pass {
 	struct user *user;          /* held; NULL: not known by name */
-	const struct text *headers; /* for pages of his origin; of the server */
+	const struct text *headers; /* for pages of his origin; of the polls */
 	struct moment expires;      /* or moment_never */
 };
 

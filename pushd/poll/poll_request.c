@@ -1,4 +1,4 @@
-#include "poll_request.h"
+#include "poll/poll_request.h"
 
 #include "codec/query.h"
 

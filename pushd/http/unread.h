@@ -4,7 +4,7 @@
 #ifndef LONGROOM_UNREAD_H
 #define LONGROOM_UNREAD_H
 
-#include "answer.h"
+#include "http/answer.h"
 #include "base/list.h"
 
 struct unread_reader {

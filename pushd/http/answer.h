@@ -3,7 +3,6 @@
 #define LONGROOM_ANSWER_H
 
 #include "base/buffer.h"
-#include "codec/problem.h"
 
 enum { ANSWER_VARIANTS = 2 }; /* pages of few origins wait in a room */
 
@@ -21,15 +20,12 @@ struct answer {
 	char data[];
 };
 
-/* Each returns one reference. `closes` says so to the client. */
-struct answer *answer_page(struct text body, bool closes);
-/* For what is not a page and not a problem. */
-struct answer *answer_text(int status, const char *media_type, struct text body,
-                           bool closes);
+/* Each returns one reference. `closes` says so to the client; headers are further
+ * ones, each with its CR LF. */
+struct answer *answer_text(int status, const char *media_type, const char *headers,
+                           struct text body, bool closes);
 /* Only a head. */
 struct answer *answer_empty(int status, struct text headers, bool closes);
-struct answer *answer_problem(enum problem_type type, const char *detail,
-                              bool closes);
 
 /* The same answer, but as one that closes. Returns a reference. */
 struct answer *answer_closing(const struct answer *answer);

@@ -1,0 +1,520 @@
+#include "http/connection.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "http/answer.h"
+#include "loop/turn.h"
+#include "metrics/metrics.h"
+
+enum {
+	RECEIVE_BYTES = 16 * 1024,
+	SPARE_BYTES = 4 * 1024,
+	/* Who reads so much in limits.write_timeout gets as much time again. */
+	PROGRESS_BYTES = 64 * 1024,
+	/* A request that has not come whole when we end has so long. */
+	DRAIN_MS = 2000,
+};
+
+static void process_input(struct connection *c, struct text data);
+
+static void set_due_in(struct connection *c, int64_t ms)
+{
+	connection_set_due(c, c->transport->now.steady_ms + ms);
+}
+
+/* The only function that changes a connection's state. Whoever parks one sets its
+ * deadline. */
+static void enter(struct connection *c, enum connection_state state)
+{
+	bool was_parked = c->state == CONNECTION_PARKED;
+
+	c->state = state;
+	if (state == CONNECTION_DEAD)
+		deadline_clear(&c->deadline);
+	else if (state == CONNECTION_HEAD && c->transport->draining)
+		set_due_in(c, DRAIN_MS);
+	else if (state != CONNECTION_PARKED)
+		set_due_in(c, c->transport->timeouts_ms[state]);
+	if (was_parked)
+		c->transport->handlers->unparked(c);
+}
+
+void connection_set_due(struct connection *c, int64_t due_ms)
+{
+	deadline_set(&c->transport->deadlines, &c->deadline, due_ms);
+}
+
+void connection_park(struct connection *c, int64_t due_ms)
+{
+	enter(c, CONNECTION_PARKED);
+	connection_set_due(c, due_ms);
+}
+
+void connection_close(struct connection *c)
+{
+	if (c->state == CONNECTION_DEAD)
+		return;
+	close(c->fd);
+	unread_end(&c->transport->unread, &c->reader);
+	/* Now, and not at the end of the loop's turn: in one turn a thousand may be
+	 * cut off for a thousand others. */
+	answer_unref(c->answer);
+	c->answer = NULL;
+	c->transport->count--;
+	list_append(&c->transport->dead, &c->all);
+	list_remove(&c->put_off);
+	enter(c, CONNECTION_DEAD);
+}
+
+void connection_free(struct connection *c)
+{
+	list_remove(&c->all);
+	buffer_release(&c->request.head.bytes);
+	buffer_release(&c->input);
+	free(c);
+}
+
+static void linger(struct connection *c)
+{
+	shutdown(c->fd, SHUT_WR);
+	buffer_release(&c->input);
+	enter(c, CONNECTION_LINGERING);
+}
+
+/* Most requests come in one piece, so one piece of memory serves them all. */
+static void take_spare(struct connection *c)
+{
+	struct buffer *bytes = &c->request.head.bytes;
+
+	if (bytes->data != NULL)
+		return;
+	*bytes = c->transport->spare;
+	c->transport->spare = (struct buffer){0};
+}
+
+void connection_forget_head(struct connection *c)
+{
+	struct buffer *bytes = &c->request.head.bytes;
+
+	if (c->transport->spare.data == NULL && bytes->room <= SPARE_BYTES) {
+		c->transport->spare = *bytes;
+		*bytes = (struct buffer){0};
+	}
+	buffer_release(bytes);
+}
+
+static void start_head(struct connection *c)
+{
+	take_spare(c);
+	request_parser_start(&c->request);
+	c->is_head = false;
+	enter(c, CONNECTION_HEAD);
+}
+
+static bool has_unread(const struct connection *c)
+{
+	char byte;
+
+	return recv(c->fd, &byte, 1, MSG_PEEK) > 0;
+}
+
+/* The answer is written: on to the next request, or to the end. Where nothing
+ * but our own end closes the connection, its client has said all that it had to:
+ * it can be closed at once, and we need not wait until ten thousand clients have
+ * read their answers, which the kernel has. */
+static void finish_request(struct connection *c)
+{
+	bool is_last = c->transport->draining && !c->closes && !has_unread(c);
+	bool closes = c->closes || c->answer->closes || c->transport->draining;
+
+	answer_unref(c->answer);
+	c->answer = NULL;
+	if (is_last) {
+		connection_close(c);
+		return;
+	}
+	if (closes) {
+		linger(c);
+		return;
+	}
+	c->is_kept = true;
+	enter(c, CONNECTION_IDLE);
+}
+
+/* Memory for answers is bounded: whoever has read nothing for longest gives way. */
+static void cut_slowest_readers(struct transport *transport)
+{
+	if (transport->unread.bytes > transport->unread_bytes)
+		complaint_warn(&transport->about_unread,
+		               "limits.unread: cutting off who reads too "
+		               "slowly, at %zu connections",
+		               transport->count);
+	while (transport->unread.bytes > transport->unread_bytes) {
+		struct unread_reader *slowest = unread_slowest(&transport->unread);
+
+		metrics_add(METRIC_PUSHD_CUT_UNREAD, 1);
+		connection_close(LIST_OWNER(slowest, struct connection, reader));
+	}
+}
+
+/* Somebody with a slow line gets to the end of a long page, which would be as long
+ * the next time; a byte now and then is not enough for that. */
+static void note_progress(struct connection *c)
+{
+	if (c->written - c->progress < PROGRESS_BYTES)
+		return;
+	c->progress = c->written;
+	unread_go_on(&c->transport->unread, &c->reader);
+	set_due_in(c, c->transport->timeouts_ms[CONNECTION_WRITING]);
+}
+
+static void be_writing(struct connection *c)
+{
+	if (c->state == CONNECTION_WRITING) {
+		note_progress(c);
+		return;
+	}
+	c->progress = c->written;
+	c->is_watched = false;
+	enter(c, CONNECTION_WRITING);
+	unread_begin(&c->transport->unread, &c->reader, c->answer);
+	cut_slowest_readers(c->transport);
+}
+
+/* The client has to read before there is room for more. */
+static void wait_to_write(struct connection *c)
+{
+	be_writing(c);
+	if (c->state != CONNECTION_WRITING || c->is_watched)
+		return;
+	c->is_watched = true;
+	poller_watch_writing(&c->transport->poller, c->fd, c, true);
+}
+
+static void put_off(struct connection *c)
+{
+	list_append(&c->transport->put_off, &c->put_off);
+}
+
+/* How much of what is left of an answer may be written in this turn; what is short
+ * goes out in any case. */
+static size_t share_to_write(const struct connection *c, size_t left)
+{
+	int64_t most = c->transport->write_left;
+
+	if (left <= TURN_LONG_BYTES)
+		return left;
+	if (most <= 0)
+		return 0;
+	return left < (size_t)most ? left : (size_t)most;
+}
+
+/* False: it takes no more for now, or never. */
+static bool write_some(struct connection *c, size_t size, bool is_long)
+{
+	ssize_t sent = send(c->fd, c->answer->data + c->written, size,
+	                    MSG_NOSIGNAL);
+
+	if (sent >= 0) {
+		c->written += (size_t)sent;
+		if (is_long)
+			c->transport->write_left -= sent;
+		return true;
+	}
+	if (errno == EINTR)
+		return true;
+	if (errno == EAGAIN || errno == EWOULDBLOCK)
+		wait_to_write(c);
+	else
+		connection_close(c);
+	return false;
+}
+
+/* Writes what it can and may; the rest when the client has read, or in a turn to
+ * come. */
+static void write_answer(struct connection *c)
+{
+	/* HEAD gets the head alone (RFC 9110 section 9.3.2). */
+	size_t size = c->is_head ? c->answer->head_size : c->answer->size;
+
+	while (c->written < size) {
+		size_t left = size - c->written;
+		size_t share = share_to_write(c, left);
+
+		if (share == 0) {
+			be_writing(c);
+			if (c->state == CONNECTION_WRITING)
+				put_off(c);
+			return;
+		}
+		if (!write_some(c, share, left > TURN_LONG_BYTES))
+			return;
+	}
+	if (c->state == CONNECTION_WRITING) {
+		if (c->is_watched)
+			poller_watch_writing(&c->transport->poller, c->fd, c,
+			                     false);
+		unread_end(&c->transport->unread, &c->reader);
+	}
+	finish_request(c);
+}
+
+static void begin_answer(struct connection *c, struct answer *answer)
+{
+	connection_forget_head(c);
+	c->answer = answer;
+	/* Shared answers don't say it. */
+	if (c->closes && !answer->closes) {
+		c->answer = answer_closing(answer);
+		answer_unref(answer);
+	}
+	c->written = 0;
+	write_answer(c);
+}
+
+/* Requests that came early follow their answers; more than a few in a turn to
+ * come. Not called from within process_input(), which goes on by itself. */
+static void process_early_input(struct connection *c)
+{
+	struct buffer input = c->input;
+
+	if (c->state != CONNECTION_IDLE || input.size == 0)
+		return;
+	c->input = (struct buffer){0};
+	process_input(c, buffer_text(&input));
+	buffer_release(&input);
+}
+
+void connection_answer(struct connection *c, struct answer *answer)
+{
+	/* Otherwise process_input() is on the stack and goes on by itself. */
+	bool was_parked = connection_is_parked(c);
+
+	begin_answer(c, answer);
+	if (was_parked)
+		process_early_input(c);
+}
+
+void connection_resume(struct connection *c,
+                       void (*look)(struct connection *c, void *context),
+                       void *context)
+{
+	enter(c, CONNECTION_HEAD);
+	c->closes = connection_ends(c);
+	look(c, context);
+	process_early_input(c);
+}
+
+/* What can't be understood can't be followed by anything. */
+static void refuse_and_close(struct connection *c, enum problem_type type,
+                             const char *detail)
+{
+	connection_end_after(c);
+	c->transport->handlers->faulty(c, (struct problem){type, detail});
+}
+
+/* The head of a request is there; `whole` is all of it if it came in one piece,
+ * else empty. A body would have to be read to find the next request. */
+static void handle_request(struct connection *c, struct text whole)
+{
+	const char *complaint = request_parser_complaint(&c->request);
+
+	c->is_head = connection_method(c) == HTTP_HEAD;
+	c->closes = !request_parser_keeps_alive(&c->request) ||
+	            connection_has_body(c) || c->transport->draining;
+	if (complaint != NULL)
+		refuse_and_close(c, PROBLEM_BAD_REQUEST, complaint);
+	else
+		c->transport->handlers->requested(c, whole);
+}
+
+/* False: these bytes are not the request that was read last, or not only that:
+ * they have to be read. */
+static bool is_recognised(struct connection *c, struct text data)
+{
+	c->closes = c->transport->draining;
+	c->is_head = false;
+	return c->transport->handlers->recognised(c, data);
+}
+
+/* Parses as much of data as belongs to one request; returns how much it was. */
+static size_t parse(struct connection *c, struct text data)
+{
+	struct problem wrong;
+	size_t used = request_parser_feed(&c->request, data,
+	                                  (size_t)c->transport->head_bytes,
+	                                  &wrong);
+	bool came_whole = used == data.size && (size_t)c->request.size == used;
+
+	if (c->request.is_whole)
+		handle_request(c, came_whole ? data : (struct text){NULL, 0});
+	else if (wrong.type != PROBLEM_NONE)
+		refuse_and_close(c, wrong.type, wrong.detail);
+	return used;
+}
+
+/* Keeps for later what comes while the client has an answer to get. */
+static void keep_input(struct connection *c, struct text data)
+{
+	size_t limit = (size_t)c->transport->head_bytes;
+
+	if (c->input.size + data.size > limit) {
+		metrics_add(METRIC_PUSHD_CUT_FLOOD, 1);
+		connection_close(c);
+	} else {
+		buffer_add_text(&c->input, data);
+	}
+}
+
+static void process_input(struct connection *c, struct text data)
+{
+	int requests = 0;
+
+	while (data.size > 0 &&
+	       (c->state == CONNECTION_IDLE || c->state == CONNECTION_HEAD)) {
+		if (c->state == CONNECTION_IDLE && ++requests > TURN_REQUESTS) {
+			buffer_add_text(&c->input, data);
+			put_off(c);
+			return;
+		}
+		if (c->state == CONNECTION_IDLE && is_recognised(c, data))
+			return;
+		if (c->state == CONNECTION_IDLE)
+			start_head(c);
+		size_t used = parse(c, data);
+		data.data += used;
+		data.size -= used;
+	}
+	if (data.size > 0 &&
+	    (c->state == CONNECTION_PARKED || c->state == CONNECTION_WRITING))
+		keep_input(c, data);
+}
+
+/* While the client has an answer to read, what it says is left to wait in the
+ * kernel; so is what comes behind requests that were put off. */
+static bool may_receive(const struct connection *c)
+{
+	return c->state != CONNECTION_WRITING && c->state != CONNECTION_DEAD &&
+	       (c->state != CONNECTION_IDLE || c->input.size == 0);
+}
+
+/* Reads all there is: what is left would not be told again. Nor would an end
+ * that was told with it: then the read that finds nothing more is worth its price.
+ * One that says so much that there is no end is read on in the next turn. */
+static void receive(struct connection *c)
+{
+	char data[RECEIVE_BYTES];
+	ssize_t size = sizeof data;
+	int reads = 0;
+
+	while ((size == sizeof data || c->has_ended) && may_receive(c)) {
+		if (++reads > TURN_READS) {
+			put_off(c);
+			break;
+		}
+		size = recv(c->fd, data, sizeof data, 0);
+		if (size > 0) {
+			process_input(c, (struct text){data, (size_t)size});
+		} else if (size < 0 && errno == EINTR) {
+			size = sizeof data;
+		} else if (size == 0 ||
+		           (errno != EAGAIN && errno != EWOULDBLOCK)) {
+			connection_close(c);
+		} else {
+			break;
+		}
+	}
+}
+
+void connection_go_on(struct connection *c)
+{
+	if (c->state == CONNECTION_WRITING)
+		write_answer(c);
+	process_early_input(c);
+	receive(c);
+}
+
+void connection_ready(void *owner, const struct poller_signs *signs)
+{
+	struct connection *c = owner;
+
+	if (c->state == CONNECTION_DEAD)
+		return;
+	c->has_ended |= signs->has_ended;
+	if (c->state == CONNECTION_WRITING && signs->is_broken) {
+		connection_close(c);
+		return;
+	}
+	if (c->state == CONNECTION_WRITING && signs->can_write)
+		connection_go_on(c);
+	else if (signs->can_read)
+		receive(c);
+}
+
+void connection_new(struct transport *transport, int fd, bool is_surplus)
+{
+	struct connection *c = memory_get(transport->handlers->connection_size);
+
+	c->transport = transport;
+	c->is_surplus = is_surplus;
+	list_init(&c->all);
+	list_init(&c->put_off);
+	deadline_init(&c->deadline);
+	unread_reader_init(&c->reader);
+	list_append(&transport->connections, &c->all);
+	transport->count++;
+	c->fd = fd;
+	enter(c, CONNECTION_IDLE);
+	transport->handlers->opened(c);
+	if (!poller_add(&transport->poller, fd, c)) {
+		complaint_warn(&transport->about_watching,
+		               "can't watch a connection: %s", strerror(errno));
+		connection_close(c);
+	}
+}
+
+static void count_cut(enum connection_state state)
+{
+	if (state == CONNECTION_HEAD)
+		metrics_add(METRIC_PUSHD_CUT_HEAD, 1);
+	else if (state == CONNECTION_WRITING)
+		metrics_add(METRIC_PUSHD_CUT_WRITE, 1);
+	else if (state == CONNECTION_IDLE)
+		metrics_add(METRIC_PUSHD_CUT_IDLE, 1);
+}
+
+void connection_expire(struct connection *c)
+{
+	if (connection_is_parked(c)) {
+		c->transport->handlers->expired(c);
+		return;
+	}
+	count_cut(c->state);
+	if (c->state == CONNECTION_HEAD && !c->transport->draining)
+		refuse_and_close(c, PROBLEM_TOO_SLOW,
+		                 "the head did not come within "
+		                 "limits.head_timeout");
+	else
+		connection_close(c);
+}
+
+/* A client whose first request has not come yet, or not wholly, is given a
+ * moment for it. One that was kept may be closed between two requests: its
+ * client knows how to repeat (RFC 9112 section 9.3.1; nginx does). */
+void connection_drain(struct connection *c)
+{
+	/* A request may have come that was not read yet, or was put off. */
+	process_early_input(c);
+	if (c->state == CONNECTION_IDLE || c->state == CONNECTION_HEAD)
+		receive(c);
+	if (connection_is_parked(c))
+		c->transport->handlers->drained(c);
+	else if (c->state == CONNECTION_IDLE && c->is_kept)
+		connection_close(c);
+	else if (c->state == CONNECTION_IDLE || c->state == CONNECTION_HEAD)
+		set_due_in(c, DRAIN_MS);
+}

@@ -1,0 +1,117 @@
+#include "poll/admission.h"
+
+#include "auth/access.h"
+#include "metrics/metrics.h"
+
+static struct problem check_request(const struct connection *c,
+                                    const struct poll_request *request)
+{
+	bool is_poll = request->kind == ROUTE_POLL;
+
+	if (is_poll && connection_is_too_many(c))
+		return (struct problem){PROBLEM_OVERLOADED,
+		                        "too many connections"};
+	if (connection_method(c) != HTTP_GET && (is_poll || !c->is_head))
+		return (struct problem){PROBLEM_METHOD_NOT_ALLOWED,
+		                        "ask with GET"};
+	if (connection_has_body(c))
+		return (struct problem){PROBLEM_BAD_REQUEST,
+		                        "a GET has no body here"};
+	return (struct problem){PROBLEM_NONE, NULL};
+}
+
+static void make_pass(struct polls *polls, const struct grant *grant,
+                      struct pass *pass)
+{
+	pass->expires = grant->expires;
+	if (grant->identity->is_known)
+		pass->user = users_ref(&polls->users,
+		                       text_of(grant->identity->user_id));
+}
+
+static struct problem begin_verifying(struct poll *poll, struct text token)
+{
+	struct polls *polls = polls_of(poll);
+
+	poll->verification = verifier_ask(polls->verifier, token, poll);
+	if (poll->verification != NULL)
+		return (struct problem){PROBLEM_NONE, NULL};
+	metrics_add(METRIC_PUSHD_VERIFIED_NONE, 1);
+	complaint_warn(&polls->about_verifying,
+	               "tokens come faster than they can be verified");
+	return (struct problem){PROBLEM_OVERLOADED,
+	                        "too many tokens wait to be verified"};
+}
+
+static struct credentials credentials_of(const struct request_head *head)
+{
+	return (struct credentials){
+		.user_id = request_head_part(head, HEAD_USER_ID),
+		.username = request_head_part(head, HEAD_USERNAME),
+		.sender_type = request_head_part(head, HEAD_SENDER_TYPE),
+		.read = request_head_part(head, HEAD_READ),
+		.write = request_head_part(head, HEAD_WRITE),
+		.authorization = request_head_part(head, HEAD_AUTHORIZATION),
+		.cookie = request_head_part(head, HEAD_COOKIE),
+		.origin = request_head_part(head, HEAD_ORIGIN),
+	};
+}
+
+/* Whether whoever asks may read the room. */
+static struct problem let_in(struct poll *poll, const struct poll_request *request,
+                             struct token_proof *proof, struct pass *pass)
+{
+	struct polls *polls = polls_of(poll);
+	const struct auth_settings *auth = &polls->settings->auth;
+	const struct request_head *head = connection_head(&poll->connection);
+	struct credentials credentials = credentials_of(head);
+	struct grant grant;
+
+	credentials.proof = proof;
+	if (head->is_ambiguous && auth->mode != AUTH_OPEN)
+		return (struct problem){PROBLEM_BAD_REQUEST,
+		                        "a header is given twice"};
+	struct problem wrong =
+		access_ask(polls->access, auth, &credentials, &request->room,
+	                   ACCESS_READ, poll_now(poll), &grant);
+	if (grant.unverified.size > 0)
+		return begin_verifying(poll, grant.unverified);
+	if (wrong.type != PROBLEM_NONE)
+		return wrong;
+	make_pass(polls, &grant, pass);
+	access_give_back(&grant);
+	if (!polls_are_too_many(polls, pass->user))
+		return wrong;
+	return (struct problem){PROBLEM_RATE_LIMITED,
+	                        "too many of your polls wait already"};
+}
+
+struct problem admit(struct poll *poll, const struct poll_request *request,
+                     struct problem in_target, struct token_proof *proof,
+                     struct pass *pass)
+{
+	struct problem wrong;
+
+	if (request->kind == ROUTE_NONE)
+		return in_target;
+	wrong = check_request(&poll->connection, request);
+	if (wrong.type == PROBLEM_NONE && request->kind == ROUTE_POLL)
+		wrong = let_in(poll, request, proof, pass);
+	return wrong.type == PROBLEM_NONE ? in_target : wrong;
+}
+
+bool admit_alike(struct polls *polls, struct text token,
+                 const struct moment *now, struct pass *pass)
+{
+	const struct request_memo *memo = &polls->memo;
+	struct grant grant;
+
+	if (!access_ask_for_token(polls->access, &polls->settings->auth, token,
+	                          &memo->request.room, ACCESS_READ, now, &grant))
+		return false;
+	*pass = (struct pass){.headers = memo->pass.headers,
+	                      .expires = moment_never};
+	make_pass(polls, &grant, pass);
+	access_give_back(&grant);
+	return true;
+}

@@ -1,0 +1,115 @@
+#include "poll/operator.h"
+
+#include "base/clock.h"
+#include "http/server.h"
+#include "metrics/health.h"
+#include "metrics/metrics.h"
+#include "poll/poll.h"
+
+/* A look at the log that is so late is no hiccup of the disk any more. */
+enum { HEALTHY_LAG_SECONDS = 10 };
+
+static int64_t lag_seconds(const struct hub_status *hub)
+{
+	return (clock_monotonic_ms() - hub->complete_ms) / 1000;
+}
+
+/* "": all is well. */
+static const char *find_reason(const struct hub_status *hub, bool follows,
+                               bool is_draining)
+{
+	if (hub->trouble[0] != '\0')
+		return hub->trouble;
+	if (!follows)
+		return "the log was not read to its end for too long";
+	return is_draining ? "it was told to end" : "";
+}
+
+static struct answer *answer_health(const struct polls *polls)
+{
+	struct hub_status hub = hub_status(polls->hub);
+	bool is_draining = server_is_draining(polls->server);
+	int64_t lag = lag_seconds(&hub);
+	bool follows = hub.is_ready && lag <= HEALTHY_LAG_SECONDS;
+	const char *reason = find_reason(&hub, follows, is_draining);
+	bool good = reason[0] == '\0';
+	struct buffer body = {0};
+
+	health_begin(&body, good);
+	health_add_claim(&body, "reads", !hub.is_failing);
+	health_add_claim(&body, "follows", follows);
+	health_add_number(&body, "lag_seconds", lag);
+	health_add_claim(&body, "bus", metrics_value(METRIC_PUSHD_BUS) != 0);
+	health_add_claim(&body, "ending", is_draining);
+	health_end(&body, good, text_of(reason));
+	buffer_add_string(&body, "\n");
+	struct answer *answer =
+		answer_text(health_status(good), "application/json", "",
+	                    buffer_text(&body), is_draining);
+	buffer_release(&body);
+	return answer;
+}
+
+static const enum metric metrics[] = {
+	[CONNECTION_IDLE] = METRIC_PUSHD_IDLE,
+	[CONNECTION_HEAD] = METRIC_PUSHD_HEAD,
+	[CONNECTION_PARKED] = METRIC_PUSHD_WAITING,
+	[CONNECTION_WRITING] = METRIC_PUSHD_WRITING,
+	[CONNECTION_LINGERING] = METRIC_PUSHD_LINGERING,
+};
+
+struct connection_counts {
+	int64_t by_state[CONNECTION_DEAD];
+	int64_t verifying; /* of those that are parked */
+};
+
+static void count_connection(struct connection *c, void *context)
+{
+	struct connection_counts *counts = context;
+
+	if (connection_is_parked(c) && poll_of(c)->verification != NULL)
+		counts->verifying++;
+	else
+		counts->by_state[c->state]++;
+}
+
+/* Counted when somebody asks, as every change of state would cost more. */
+static void count_connections(struct server *server)
+{
+	struct connection_counts counts = {.verifying = 0};
+
+	server_visit(server, count_connection, &counts);
+	metrics_set(METRIC_PUSHD_VERIFYING, counts.verifying);
+	for (size_t i = 0; i < CONNECTION_DEAD; i++)
+		metrics_set(metrics[i], counts.by_state[i]);
+}
+
+static struct answer *answer_metrics(const struct polls *polls)
+{
+	struct server_status server = server_status(polls->server);
+	struct hub_status hub = hub_status(polls->hub);
+	struct buffer body = {0};
+
+	count_connections(polls->server);
+	metrics_set(METRIC_PUSHD_CONNECTION_LIMIT, server.connection_limit);
+	metrics_set(METRIC_PUSHD_READS_WAITING, hub.reads);
+	metrics_set(METRIC_PUSHD_LAG_SECONDS, lag_seconds(&hub));
+	metrics_set(METRIC_PUSHD_ROOMS, (int64_t)hub.rooms);
+	metrics_set(METRIC_PUSHD_WINDOW_BYTES, hub.window_bytes);
+	metrics_set(METRIC_PUSHD_WINDOW_LIMIT, hub.window_limit_bytes);
+	metrics_set(METRIC_PUSHD_LONG_PAGES, hub.long_pages);
+	metrics_set(METRIC_PUSHD_PUT_OFF, server.put_off);
+	metrics_set(METRIC_PUSHD_UNREAD, server.unread_bytes);
+	metrics_set(METRIC_PUSHD_WINDOW_MESSAGES, hub.window_messages);
+	metrics_render(METRICS_pushd, &body);
+	struct answer *answer = answer_text(200, metrics_media_type, "",
+	                                    buffer_text(&body),
+	                                    server_is_draining(polls->server));
+	buffer_release(&body);
+	return answer;
+}
+
+struct answer *operator_answer(const struct polls *polls, enum route_kind kind)
+{
+	return kind == ROUTE_HEALTH ? answer_health(polls) : answer_metrics(polls);
+}

@@ -1,0 +1,235 @@
+#include "poll/requests.h"
+
+#include "auth/access.h"
+#include "http/server.h"
+#include "metrics/metrics.h"
+#include "poll/admission.h"
+#include "poll/answering.h"
+#include "poll/operator.h"
+#include "poll/waiting.h"
+
+static void open_poll(struct connection *c)
+{
+	list_init(&poll_of(c)->waiter.link);
+}
+
+static bool is_preflight(const struct poll *poll)
+{
+	const struct connection *c = &poll->connection;
+
+	return connection_method(c) == HTTP_OPTIONS && !connection_has_body(c) &&
+	       access_is_listed(&polls_of(poll)->settings->auth,
+	                        request_head_part(connection_head(c),
+	                                          HEAD_ORIGIN));
+}
+
+/* What would have to be another for somebody else to ask the same. */
+static struct text bearing_credential(const struct poll *poll)
+{
+	if (polls_of(poll)->settings->auth.mode != AUTH_TOKEN)
+		return (struct text){NULL, 0};
+	return request_head_part(connection_head(&poll->connection),
+	                         HEAD_AUTHORIZATION);
+}
+
+/* Its turn to be verified has to come within limits.head_timeout. */
+static void wait_for_verifier(struct poll *poll)
+{
+	int64_t timeout_ms = polls_of(poll)->settings->limits.head_timeout;
+
+	connection_park(&poll->connection,
+	                poll_now(poll)->steady_ms + timeout_ms);
+}
+
+/* A poll that was let in. */
+static void begin(struct poll *poll, struct text whole,
+                  const struct poll_request *request, const struct pass *pass)
+{
+	struct polls *polls = polls_of(poll);
+
+	if (!connection_ends(&poll->connection))
+		request_memo_keep(&polls->memo, &polls->users, whole, request,
+		                  pass, bearing_credential(poll));
+	waiting_begin(poll, request, pass);
+}
+
+/* The proof is NULL unless the request's token was verified for it. */
+static void look_at(struct poll *poll, struct text whole,
+                    struct token_proof *proof)
+{
+	struct connection *c = &poll->connection;
+	struct polls *polls = polls_of(poll);
+	struct text target = request_head_part(connection_head(c), HEAD_TARGET);
+	struct pass pass = {.headers = poll->headers, .expires = moment_never};
+	struct poll_request request;
+	struct problem wrong = poll_request_read(target, &request);
+
+	if (request.kind == ROUTE_POLL && is_preflight(poll)) {
+		answer_preflight(poll);
+		return;
+	}
+	wrong = admit(poll, &request, wrong, proof, &pass);
+	if (poll->verification != NULL) {
+		wait_for_verifier(poll);
+		return;
+	}
+	/* Who came over the limit is not to stay. */
+	if (wrong.type == PROBLEM_OVERLOADED && c->is_surplus)
+		connection_end_after(c);
+	if (wrong.type != PROBLEM_NONE)
+		answer_refusal(poll, wrong);
+	else if (request.kind != ROUTE_POLL)
+		answer_poll(poll, operator_answer(polls, request.kind));
+	else
+		begin(poll, whole, &request, &pass);
+	users_unref(&polls->users, pass.user);
+}
+
+static void take_request(struct connection *c, struct text whole)
+{
+	struct poll *poll = poll_of(c);
+
+	poll->headers = polls_headers(polls_of(poll),
+	                              request_head_part(connection_head(c),
+	                                                HEAD_ORIGIN));
+	look_at(poll, whole, NULL);
+}
+
+static void take_fault(struct connection *c, struct problem problem)
+{
+	const struct request_head *head = connection_head(c);
+	struct poll *poll = poll_of(c);
+
+	poll->headers =
+		head != NULL ? polls_headers(polls_of(poll),
+	                                     request_head_part(head, HEAD_ORIGIN))
+			     : NULL;
+	answer_refusal(poll, problem);
+}
+
+static void look_again(struct connection *c, void *proof)
+{
+	look_at(poll_of(c), (struct text){NULL, 0}, proof);
+}
+
+/* Nothing that was checked before has changed, as the head is still there; but it
+ * may be time to end. */
+void requests_verified(void *owner, struct token_proof *proof)
+{
+	struct poll *poll = owner;
+
+	metrics_add(proof->is_genuine ? METRIC_PUSHD_VERIFIED_GOOD
+	                              : METRIC_PUSHD_VERIFIED_BAD, 1);
+	poll->verification = NULL;
+	connection_resume(&poll->connection, look_again, proof);
+}
+
+static bool begin_alike(struct poll *poll, const struct pass *pass)
+{
+	struct polls *polls = polls_of(poll);
+
+	if (polls_are_too_many(polls, pass->user))
+		return false;
+	waiting_begin(poll, &polls->memo.request, pass);
+	return true;
+}
+
+static bool recognise(struct connection *c, struct text bytes)
+{
+	struct poll *poll = poll_of(c);
+	struct polls *polls = polls_of(poll);
+	const struct request_memo *memo = &polls->memo;
+	const struct moment *now = poll_now(poll);
+	struct text token;
+	struct pass pass;
+
+	if (c->is_surplus)
+		return false;
+	if (request_memo_is(memo, bytes, now))
+		return begin_alike(poll, &memo->pass);
+	token = request_memo_token(memo, bytes);
+	if (token.size == 0 || bytes.size > (size_t)c->transport->head_bytes ||
+	    !admit_alike(polls, token, now, &pass))
+		return false;
+	bool has_begun = begin_alike(poll, &pass);
+	users_unref(&polls->users, pass.user);
+	return has_begun;
+}
+
+static void forget_verification(struct poll *poll)
+{
+	if (poll->verification != NULL)
+		verifier_forget(polls_of(poll)->verifier, poll->verification);
+	poll->verification = NULL;
+}
+
+static void give_up_verifying(struct poll *poll)
+{
+	forget_verification(poll);
+	metrics_add(METRIC_PUSHD_VERIFIED_NONE, 1);
+	answer_refusal(poll, (struct problem){
+				     PROBLEM_OVERLOADED,
+				     "the token could not be verified in time"});
+}
+
+static void expire(struct connection *c)
+{
+	struct poll *poll = poll_of(c);
+
+	if (poll->verification != NULL)
+		give_up_verifying(poll);
+	else
+		waiting_expire(poll);
+}
+
+static void end_wait(struct connection *c)
+{
+	struct poll *poll = poll_of(c);
+
+	forget_verification(poll);
+	waiting_end(poll);
+}
+
+static void heed_clock(struct connection *c)
+{
+	if (poll_of(c)->verification == NULL)
+		waiting_heed_clock(poll_of(c));
+}
+
+/* A token that is being verified is waited for. */
+static void drain_poll(struct connection *c)
+{
+	if (poll_of(c)->verification == NULL)
+		waiting_drain(poll_of(c));
+}
+
+static void begin_draining(void *context, size_t parked)
+{
+	struct polls *polls = context;
+
+	hub_drain(polls->hub, parked);
+}
+
+const struct http_handlers requests_handlers = {
+	.connection_size = sizeof(struct poll),
+	.opened = open_poll,
+	.recognised = recognise,
+	.requested = take_request,
+	.faulty = take_fault,
+	.expired = expire,
+	.unparked = end_wait,
+	.clock_was_set = heed_clock,
+	.drained = drain_poll,
+	.draining = begin_draining,
+};
+
+static void extend_verifying(struct connection *c, void *ms)
+{
+	if (connection_is_parked(c) && poll_of(c)->verification != NULL)
+		connection_set_due(c, c->deadline.due_ms + *(const int64_t *)ms);
+}
+
+void requests_extend_verifying(struct polls *polls, int64_t ms)
+{
+	server_visit(polls->server, extend_verifying, &ms);
+}
