@@ -54,7 +54,7 @@ static void give_up(struct ev_loop *loop, struct ev_timer *timer, int events)
 }
 
 /* A second signal ends it at once. */
-static void drain(struct ev_loop *loop, struct ev_signal *signal, int events)
+static void begin_draining(struct ev_loop *loop, struct ev_signal *signal, int events)
 {
 	struct pushd *pushd = signal->data;
 
@@ -141,8 +141,8 @@ static void mask_hang_up(int how)
 static void catch_signals(struct pushd *pushd)
 {
 	signal(SIGPIPE, SIG_IGN);
-	ev_signal_init(&pushd->term, drain, SIGTERM);
-	ev_signal_init(&pushd->interrupt, drain, SIGINT);
+	ev_signal_init(&pushd->term, begin_draining, SIGTERM);
+	ev_signal_init(&pushd->interrupt, begin_draining, SIGINT);
 	ev_signal_init(&pushd->hang_up, read_settings_again, SIGHUP);
 	pushd->term.data = pushd->interrupt.data = pushd->hang_up.data = pushd;
 	ev_signal_start(pushd->loop, &pushd->term);

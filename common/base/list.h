@@ -52,6 +52,15 @@ static inline void list_append_all(struct list *list, struct list *members)
 	list_init(members);
 }
 
+static inline size_t list_length(const struct list *list)
+{
+	size_t length = 0;
+
+	for (const struct list *at = list->next; at != list; at = at->next)
+		length++;
+	return length;
+}
+
 /* The struct that has this link as that member. */
 #define LIST_OWNER(link, type, member) \
 	((type *)(void *)((char *)(link) - offsetof(type, member)))

@@ -34,7 +34,7 @@ static void match(struct head_check *check, char c)
 		check->matched = NO_MATCH;
 }
 
-static void take_name(struct head_check *check, char c)
+static void check_name(struct head_check *check, char c)
 {
 	if (c != ':') {
 		check->has_stray_space = check->has_stray_space || is_space(c);
@@ -50,7 +50,7 @@ static void take_name(struct head_check *check, char c)
 }
 
 /* What a host and a port may have (RFC 3986 sections 3.2.2, 3.2.3). */
-static bool is_of_host(char c)
+static bool host_may_have(char c)
 {
 	static const char others[] = "-._~%!$&'()*+,;=:[]";
 
@@ -66,7 +66,7 @@ static void take_host(struct head_check *check, char c)
 		check->part = HEAD_HOST_END;
 	if (is_end)
 		return;
-	if (check->part == HEAD_HOST_END || !is_of_host(c))
+	if (check->part == HEAD_HOST_END || !host_may_have(c))
 		check->has_bad_host = true;
 	check->part = HEAD_HOST;
 }
@@ -78,7 +78,7 @@ static void start_line(struct head_check *check, char c)
 	check->has_stray_space = check->has_stray_space || is_space(c);
 	check->matched = 0;
 	check->part = HEAD_NAME;
-	take_name(check, c);
+	check_name(check, c);
 }
 
 static void end_line(struct head_check *check)
@@ -99,7 +99,7 @@ void head_check_feed(struct head_check *check, struct text bytes)
 		else if (check->part == HEAD_LINE_START)
 			start_line(check, c);
 		else if (check->part == HEAD_NAME)
-			take_name(check, c);
+			check_name(check, c);
 		else if (check->part >= HEAD_HOST_START)
 			take_host(check, c);
 	}

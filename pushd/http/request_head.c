@@ -21,7 +21,7 @@ void request_head_clear(struct request_head *head)
 }
 
 /* The pieces of a part come one after the other, with nothing between them. */
-static void add(struct request_head *head, struct text piece)
+static void request_head_add(struct request_head *head, struct text piece)
 {
 	struct head_place *place = &head->parts[head->part];
 
@@ -34,7 +34,7 @@ static void add(struct request_head *head, struct text piece)
 void request_head_add_target(struct request_head *head, struct text piece)
 {
 	head->part = HEAD_TARGET;
-	add(head, piece);
+	request_head_add(head, piece);
 }
 
 void request_head_add_name(struct request_head *head, struct text piece)
@@ -69,7 +69,7 @@ void request_head_add_value(struct request_head *head, struct text piece)
 		}
 	}
 	if (head->part < HEAD_PARTS)
-		add(head, piece);
+		request_head_add(head, piece);
 }
 
 struct text request_head_part(const struct request_head *head,

@@ -99,7 +99,7 @@ static void accept_some(struct ev_loop *loop, struct ev_io *io, int events)
 	}
 }
 
-static void expire(struct deadline *deadline)
+static void expire_connection(struct deadline *deadline)
 {
 	connection_expire(LIST_OWNER(deadline, struct connection, deadline));
 }
@@ -147,7 +147,7 @@ static void heed_wall_clock(struct server *server)
 static bool turn_deadlines(struct transport *transport)
 {
 	return deadlines_turn(&transport->deadlines, transport->now.steady_ms,
-	                      TURN_DEADLINES, expire);
+	                      TURN_DEADLINES, expire_connection);
 }
 
 static void tick(struct ev_loop *loop, struct ev_timer *timer, int events)
@@ -377,6 +377,7 @@ static void stop_listening(struct server *server)
 {
 	pause_accepting(server, false);
 	while (!list_is_empty(&server->listeners)) {
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it left the list */
 		struct listener *listener = listener_at(server->listeners.next);
 
 		list_remove(&listener->all);
@@ -428,7 +429,7 @@ static void count_parked(struct connection *c, void *count)
 		++*(size_t *)count;
 }
 
-static void drain(struct connection *c, void *context)
+static void drain_connection(struct connection *c, void *context)
 {
 	(void)context;
 	connection_drain(c);
@@ -444,16 +445,7 @@ void server_drain(struct server *server)
 	transport->draining = true;
 	server_visit(server, count_parked, &parked);
 	transport->handlers->draining(transport->context, parked);
-	server_visit(server, drain, NULL);
-}
-
-static int64_t count_links(const struct list *list)
-{
-	int64_t count = 0;
-
-	for (const struct list *at = list->next; at != list; at = at->next)
-		count++;
-	return count;
+	server_visit(server, drain_connection, NULL);
 }
 
 struct server_status server_status(const struct server *server)
@@ -462,7 +454,7 @@ struct server_status server_status(const struct server *server)
 
 	return (struct server_status){
 		.connection_limit = (int64_t)transport->limit,
-		.put_off = count_links(&transport->put_off),
+		.put_off = (int64_t)list_length(&transport->put_off),
 		.unread_bytes = transport->unread.bytes,
 	};
 }

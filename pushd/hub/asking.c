@@ -48,15 +48,6 @@ void hub_set_limits(struct hub *hub, int64_t window_bytes, int64_t reads)
 	hub_deliver(hub);
 }
 
-static int64_t count_links(const struct list *list)
-{
-	int64_t count = 0;
-
-	for (const struct list *at = list->next; at != list; at = at->next)
-		count++;
-	return count;
-}
-
 struct hub_status hub_status(const struct hub *hub)
 {
 	return (struct hub_status){
@@ -65,7 +56,7 @@ struct hub_status hub_status(const struct hub *hub)
 		.trouble = hub->trouble,
 		.complete_ms = hub->complete_ms,
 		.reads = hub->reads,
-		.long_pages = count_links(&hub->long_pages),
+		.long_pages = (int64_t)list_length(&hub->long_pages),
 		.rooms = hub->rooms.count,
 		.window_messages = hub->window.count,
 		.window_bytes = hub->window.bytes,

@@ -49,12 +49,8 @@ struct delivery *delivery_ref(struct delivery *delivery)
 
 static void delivery_free(struct delivery *delivery)
 {
-	for (size_t i = 0; i < DELIVERY_PRESENTERS; i++) {
-		const struct delivery_form *kept = &delivery->forms[i];
-
-		if (kept->presenter != NULL)
-			kept->presenter->unref_form(kept->form);
-	}
+	for (size_t i = 0; i < delivery->form_count; i++)
+		delivery->forms[i].presenter->unref_form(delivery->forms[i].form);
 	buffer_release(&delivery->messages);
 	free(delivery->items);
 	free(delivery);
@@ -91,12 +87,8 @@ struct cursor delivery_cursor_after(const struct delivery *delivery, size_t inde
 void delivery_keep_form(struct delivery *delivery,
                         const struct delivery_presenter *presenter, void *form)
 {
-	size_t i = 0;
-
 	assert(delivery_form(delivery, presenter) == NULL);
-	while (delivery->forms[i].presenter != NULL) {
-		i++;
-		assert(i < DELIVERY_PRESENTERS);
-	}
-	delivery->forms[i] = (struct delivery_form){presenter, form};
+	assert(delivery->form_count < DELIVERY_PRESENTERS);
+	delivery->forms[delivery->form_count++] =
+		(struct delivery_form){presenter, form};
 }

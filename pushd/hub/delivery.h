@@ -42,9 +42,10 @@ struct delivery {
 	struct delivery_item *items; /* one for each message */
 	size_t item_capacity;
 	struct delivery_form {
-		const struct delivery_presenter *presenter; /* NULL: none */
+		const struct delivery_presenter *presenter;
 		void *form;
 	} forms[DELIVERY_PRESENTERS];
+	size_t form_count;
 };
 
 /* Returns one reference; everything else is empty. */
@@ -73,9 +74,11 @@ void delivery_keep_form(struct delivery *delivery,
 static inline void *delivery_form(const struct delivery *delivery,
                                   const struct delivery_presenter *presenter)
 {
-	for (size_t i = 0; i < DELIVERY_PRESENTERS; i++)
-		if (delivery->forms[i].presenter == presenter)
-			return delivery->forms[i].form;
+	const struct delivery_form *kept = delivery->forms;
+
+	for (size_t i = 0; i < delivery->form_count; i++)
+		if (kept[i].presenter == presenter)
+			return kept[i].form;
 	return NULL;
 }
 

@@ -145,13 +145,10 @@ void hub_set_failing(struct hub *hub, const char *why)
 	hub_refuse_storage_all(hub, &hub->unsettled);
 }
 
-bool hub_recover(struct hub *hub, const char *trouble)
+void hub_recover(struct hub *hub, const char *trouble)
 {
-	bool was_failing = hub->failing;
-
 	hub->failing = false;
 	set_trouble(hub, trouble);
-	return was_failing;
 }
 
 void hub_append(struct hub *hub, const struct room_name *name, int64_t id,

@@ -121,7 +121,7 @@ static void tell_failure(struct follower *follower, const struct log_read *read)
 	follower->failure_is_told = true;
 }
 
-static void fail(struct follower *follower, const struct log_read *read)
+static void follower_fail(struct follower *follower, const struct log_read *read)
 {
 	if (read->is_awaited)
 		await_log(follower);
@@ -149,7 +149,7 @@ static void tail_was_read(void *context, struct log_read *read)
 	struct follower *follower = context;
 
 	if (!read->good) {
-		fail(follower, read);
+		follower_fail(follower, read);
 		return;
 	}
 	recover(follower, &read->end);
@@ -200,7 +200,7 @@ static void states_were_read(void *context, struct log_read *read)
 /* Before the first are answered: of the rooms that the window has, where they
  * begin. Whoever comes back after a restart, ten thousand at once, is then
  * answered from memory. */
-static void read_states(struct follower *follower)
+static void follower_read_states(struct follower *follower)
 {
 	struct log_read *read = log_read_new(READ_STATES);
 
@@ -230,10 +230,10 @@ static void go_on(struct follower *follower)
 	if (hub->ready)
 		end_look(follower);
 	else
-		read_states(follower);
+		follower_read_states(follower);
 }
 
-static void read_changes(struct follower *follower);
+static void follower_read_changes(struct follower *follower);
 
 /* What another log has changed will be found when that is seen. */
 static void changes_were_read(void *context, struct log_read *read)
@@ -241,7 +241,7 @@ static void changes_were_read(void *context, struct log_read *read)
 	struct follower *follower = context;
 
 	if (!read->good) {
-		fail(follower, read);
+		follower_fail(follower, read);
 		return;
 	}
 	if (read->end.log != follower->hub->log) {
@@ -259,12 +259,12 @@ static void changes_were_read(void *context, struct log_read *read)
 	                 &read->end);
 	follower->changes = read->upto;
 	if (read->upto < read->end.changes)
-		read_changes(follower);
+		follower_read_changes(follower);
 	else
 		go_on(follower);
 }
 
-static void read_changes(struct follower *follower)
+static void follower_read_changes(struct follower *follower)
 {
 	struct log_read *read = log_read_new(READ_CHANGES);
 
@@ -280,7 +280,7 @@ static void log_was_read(void *context, struct log_read *read)
 	struct hub *hub = follower->hub;
 
 	if (!read->good) {
-		fail(follower, read);
+		follower_fail(follower, read);
 		return;
 	}
 	recover(follower, &read->end);
@@ -294,7 +294,7 @@ static void log_was_read(void *context, struct log_read *read)
 	metrics_set(METRIC_PUSHD_LAG_MESSAGES,
 	            hub->behind ? read->end.newest - hub->newest : 0);
 	if (read->end.changes != follower->changes)
-		read_changes(follower);
+		follower_read_changes(follower);
 	else
 		go_on(follower);
 }
@@ -320,7 +320,7 @@ static bool is_distrusted(const struct follower *follower,
 }
 
 /* Takes what continues the log. False: there is a hole before it. */
-static bool take_message(struct follower *follower, const struct message *m)
+static bool follower_take_message(struct follower *follower, const struct message *m)
 {
 	struct hub *hub = follower->hub;
 
@@ -360,7 +360,7 @@ static void take_frame(struct follower *follower, struct text data)
 	bool whole = is_ours || frame.last == 0;
 	while ((found = frame_next(&frame, &m)) == FRAME_MESSAGE)
 		if (m.id == 0 || is_ours)
-			whole = take_message(follower, &m) && whole;
+			whole = follower_take_message(follower, &m) && whole;
 	/* What it would have said comes with the next look. */
 	if (found == FRAME_BROKEN) {
 		refuse_frame(follower);

@@ -55,7 +55,7 @@ struct hub {
 	const struct word_list *ephemeral;
 	bool ready;     /* the window was filled */
 	bool failing;   /* the log can't be read */
-	char trouble[256]; /* what the operator has to mend, or "" */
+	char trouble[STORE_ERROR_MAX]; /* what the operator has to mend, or "" */
 	bool draining;  /* whoever would wait is sent away */
 	int64_t retry_most_ms; /* draining: and comes back within it */
 	bool behind;    /* the log has more than was appended so far */
@@ -156,8 +156,8 @@ void hub_learn(struct hub *hub, const struct room_name *rooms,
 
 /* The log can't be read, and why: nobody is to wait for it. */
 void hub_set_failing(struct hub *hub, const char *why);
-/* It can, but for this trouble, or "". True: it could not before. */
-bool hub_recover(struct hub *hub, const char *trouble);
+/* It can, but for this trouble, or "". */
+void hub_recover(struct hub *hub, const char *trouble);
 
 /* Messages of rooms were changed in the log, or removed from it, as was read at
  * `end`. What the window has of them goes, and polls from before read the log

@@ -72,7 +72,7 @@ static void keep_item(void *context, const struct message *m)
 }
 
 /* Most of the time the log has nothing new, and that costs no transaction. */
-static bool read_log(struct store *store, struct log_read *read)
+static bool perform_log(struct store *store, struct log_read *read)
 {
 	struct log_page page;
 
@@ -89,7 +89,7 @@ static bool read_log(struct store *store, struct log_read *read)
 	return true;
 }
 
-static bool read_tail(struct store *store, struct log_read *read)
+static bool perform_tail(struct store *store, struct log_read *read)
 {
 	if (!store_log_end(store, &read->end))
 		return false;
@@ -97,7 +97,7 @@ static bool read_tail(struct store *store, struct log_read *read)
 	return store_find_tail(store, read->bytes, &read->upto);
 }
 
-static bool read_room(struct store *store, struct log_read *read)
+static bool perform_room(struct store *store, struct log_read *read)
 {
 	if (!store_read_room(store, &read->room, &read->range, keep_item, read,
 	                     &read->page))
@@ -106,14 +106,14 @@ static bool read_room(struct store *store, struct log_read *read)
 	return true;
 }
 
-static bool read_states(struct store *store, struct log_read *read)
+static bool perform_states(struct store *store, struct log_read *read)
 {
 	read->states = memory_get(read->room_count * sizeof *read->states);
 	return store_read_states(store, read->rooms, read->room_count,
 	                         read->states, &read->end);
 }
 
-static bool read_changes(struct store *store, struct log_read *read)
+static bool perform_changes(struct store *store, struct log_read *read)
 {
 	read->changes = memory_get(CHANGES_MAX * sizeof *read->changes);
 	return store_read_changes(store, read->since, read->changes, CHANGES_MAX,
@@ -124,19 +124,19 @@ static void perform(struct store *store, struct log_read *read)
 {
 	switch (read->kind) {
 	case READ_TAIL:
-		read->good = read_tail(store, read);
+		read->good = perform_tail(store, read);
 		break;
 	case READ_LOG:
-		read->good = read_log(store, read);
+		read->good = perform_log(store, read);
 		break;
 	case READ_ROOM:
-		read->good = read_room(store, read);
+		read->good = perform_room(store, read);
 		break;
 	case READ_STATES:
-		read->good = read_states(store, read);
+		read->good = perform_states(store, read);
 		break;
 	case READ_CHANGES:
-		read->good = read_changes(store, read);
+		read->good = perform_changes(store, read);
 		break;
 	}
 	if (read->good)
@@ -181,7 +181,7 @@ static void *read_until_stopped(void *argument)
 	return NULL;
 }
 
-static void count(const struct log_read *read)
+static void log_reader_count(const struct log_read *read)
 {
 	static const enum metric kinds[] = {
 		[READ_TAIL] = METRIC_PUSHD_READ_TAIL,
@@ -208,7 +208,7 @@ static struct log_read *take_done(struct log_reader *reader,
 }
 
 /* False: it is to come again, with the next share. */
-static bool finish(struct log_reader *reader, struct log_read *read)
+static bool log_reader_finish(struct log_reader *reader, struct log_read *read)
 {
 	read->done(read->context, read);
 	reader->unfinished = read->again ? read : NULL;
@@ -225,18 +225,18 @@ static void give_back_rooms(struct log_reader *reader)
 
 	while (reader->unfinished == NULL &&
 	       (read = take_done(reader, &reader->answered)) != NULL) {
-		count(read);
-		finish(reader, read);
+		log_reader_count(read);
+		log_reader_finish(reader, read);
 	}
 }
 
 void log_reader_go_on(struct log_reader *reader)
 {
-	if (reader->unfinished != NULL && finish(reader, reader->unfinished))
+	if (reader->unfinished != NULL && log_reader_finish(reader, reader->unfinished))
 		give_back_rooms(reader);
 }
 
-static void give_back(struct ev_loop *loop, struct ev_async *wake, int events)
+static void log_reader_give_back(struct ev_loop *loop, struct ev_async *wake, int events)
 {
 	struct log_reader *reader = wake->data;
 	struct log_read *read;
@@ -244,7 +244,7 @@ static void give_back(struct ev_loop *loop, struct ev_async *wake, int events)
 	(void)loop;
 	(void)events;
 	while ((read = take_done(reader, &reader->followed)) != NULL) {
-		count(read);
+		log_reader_count(read);
 		read->done(read->context, read);
 		log_read_free(read);
 	}
@@ -265,7 +265,7 @@ struct log_reader *log_reader_start(struct ev_loop *loop, struct store *store,
 	queue_init(&reader->answered);
 	pthread_mutex_init(&reader->lock, NULL);
 	pthread_cond_init(&reader->filled, NULL);
-	ev_async_init(&reader->wake, give_back);
+	ev_async_init(&reader->wake, log_reader_give_back);
 	reader->wake.data = reader;
 	ev_async_start(loop, &reader->wake);
 	reader->thread = thread_start(read_until_stopped, reader);

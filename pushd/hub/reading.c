@@ -16,7 +16,7 @@ static void room_was_read(void *context, struct log_read *read);
 static void newest_was_read(void *context, struct log_read *read);
 
 /* A read keeps its room in use until it is back. */
-static void read_room(struct hub *hub, struct room *room,
+static void hub_read_room(struct hub *hub, struct room *room,
                       struct store_range range,
                       void (*done)(void *context, struct log_read *read))
 {
@@ -61,7 +61,7 @@ static void read_for_queued(struct hub *hub, struct room *room)
 		after = id < after ? id : after;
 	}
 	room->reading = true;
-	read_room(hub, room,
+	hub_read_room(hub, room,
 	          (struct store_range){.direction = STORE_AFTER,
 	                               .id = after,
 	                               .limit = PAGE_MAX,
@@ -75,7 +75,7 @@ static void read_newest(struct hub *hub, struct room *room)
 		return;
 	list_append_all(&room->reset_asking, &room->resetting);
 	room->reset_reading = true;
-	read_room(hub, room,
+	hub_read_room(hub, room,
 	          (struct store_range){.direction = STORE_NEWEST,
 	                               .limit = PAGE_DEFAULT},
 	          newest_was_read);

@@ -41,7 +41,7 @@ static bool look_at_some(const struct poller *poller)
 	return count == EVENTS_AT_ONCE;
 }
 
-static void look(struct ev_loop *loop, struct ev_io *io, int what)
+static void poller_look(struct ev_loop *loop, struct ev_io *io, int what)
 {
 	const struct poller *poller = io->data;
 	int64_t end_us = clock_monotonic_us() + TURN_US;
@@ -58,7 +58,7 @@ bool poller_init(struct poller *poller, struct ev_loop *loop,
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
 
 	*poller = (struct poller){.loop = loop, .ready = ready};
-	ev_io_init(&poller->io, look, epoll, EV_READ);
+	ev_io_init(&poller->io, poller_look, epoll, EV_READ);
 	poller->io.data = poller;
 	if (epoll < 0)
 		return false;

@@ -24,7 +24,7 @@ static bool is_needed(const struct share *share)
 	return false;
 }
 
-static void prepare(struct ev_loop *loop, struct ev_prepare *ending, int events)
+static void share_prepare(struct ev_loop *loop, struct ev_prepare *ending, int events)
 {
 	struct share *share = ending->data;
 
@@ -38,7 +38,7 @@ static void prepare(struct ev_loop *loop, struct ev_prepare *ending, int events)
 void share_init(struct share *share, struct ev_loop *loop)
 {
 	*share = (struct share){.loop = loop};
-	ev_prepare_init(&share->ending, prepare);
+	ev_prepare_init(&share->ending, share_prepare);
 	share->ending.data = share;
 	ev_prepare_start(loop, &share->ending);
 	ev_init(&share->pause, give_share);

@@ -48,6 +48,7 @@ void polls_release(struct polls *polls)
 	verifier_stop(polls->verifier);
 	request_memo_forget(&polls->memo, &polls->users);
 	users_release(&polls->users);
+	buffer_release(&polls->scratch);
 	free_headers(polls);
 }
 

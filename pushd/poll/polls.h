@@ -20,6 +20,7 @@ struct polls {
 	struct text *headers; /* for all (no origin, or not listed), then for each
 	                       * of auth.origins */
 	struct request_memo memo;
+	struct buffer scratch; /* pages are rendered here */
 	struct complaint about_verifying;
 };
 

@@ -2,8 +2,6 @@
 
 #include "codec/page.h"
 
-enum { PAGE_FRAME_BYTES = 512 }; /* of a page without its messages */
-
 static void unref_answer(void *form)
 {
 	answer_unref(form);
@@ -12,7 +10,8 @@ static void unref_answer(void *form)
 static const struct delivery_presenter staying = {unref_answer};
 static const struct delivery_presenter closing = {unref_answer};
 
-static struct answer *render_page(const struct delivery *delivery, bool closes)
+static struct answer *render_page(const struct delivery *delivery, bool closes,
+                                  struct buffer *body)
 {
 	const struct page_end end = {
 		.cursor = delivery->cursor,
@@ -23,28 +22,25 @@ static struct answer *render_page(const struct delivery *delivery, bool closes)
 		.ephemeral = delivery->ephemeral,
 		.retry_ms = delivery->retry_ms,
 	};
-	struct buffer body = {0};
 	struct page page;
 
-	buffer_reserve(&body, delivery->messages.size + PAGE_FRAME_BYTES);
-	page_begin(&page, &body, &delivery->room);
+	buffer_clear(body);
+	page_begin(&page, body, &delivery->room);
 	page_add_all(&page, buffer_text(&delivery->messages), delivery->count);
 	page_end(&page, &end);
 	/* For those who read with curl. */
-	buffer_add_string(&body, "\n");
-	struct answer *answer = answer_text(200, "application/json", "",
-	                                    buffer_text(&body), closes);
-	buffer_release(&body);
-	return answer;
+	buffer_add_string(body, "\n");
+	return answer_text(200, "application/json", "", buffer_text(body), closes);
 }
 
-struct answer *present_page(struct delivery *delivery, bool closes)
+struct answer *present_page(struct delivery *delivery, bool closes,
+                            struct buffer *scratch)
 {
 	const struct delivery_presenter *presenter = closes ? &closing : &staying;
 	struct answer *answer = delivery_form(delivery, presenter);
 
 	if (answer == NULL) {
-		answer = render_page(delivery, closes);
+		answer = render_page(delivery, closes, scratch);
 		delivery_keep_form(delivery, presenter, answer);
 	}
 	return answer_ref(answer);

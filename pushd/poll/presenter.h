@@ -5,8 +5,9 @@
 #include "http/answer.h"
 #include "hub/delivery.h"
 
-/* Renders it once for all who get it; an answer that ends its connection is another
- * one. Returns a reference. */
-struct answer *present_page(struct delivery *delivery, bool closes);
+/* Renders it, by way of `scratch`, once for all who get it; an answer that ends its
+ * connection is another one. Returns a reference. */
+struct answer *present_page(struct delivery *delivery, bool closes,
+                            struct buffer *scratch);
 
 #endif

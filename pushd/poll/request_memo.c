@@ -4,7 +4,7 @@
 /* Spelled as nginx does; another spelling is remembered without the place. At the
  * beginning of a line it can be nothing but the header: there is only one, or
  * nobody would have been let in. */
-static void find_token(struct request_memo *memo, struct text credential)
+static void memo_find_token(struct request_memo *memo, struct text credential)
 {
 	static const char name[] = "\r\nAuthorization: ", scheme[] = "Bearer ";
 	const char *end = memo->bytes + memo->size;
@@ -34,5 +34,5 @@ void request_memo_keep(struct request_memo *memo, struct users *users,
 	memo->pass = *pass;
 	if (pass->user != NULL)
 		pass->user->refcount++;
-	find_token(memo, credential);
+	memo_find_token(memo, credential);
 }

@@ -42,8 +42,9 @@ static void wait_for_verifier(struct poll *poll)
 }
 
 /* A poll that was let in. */
-static void begin(struct poll *poll, struct text whole,
-                  const struct poll_request *request, const struct pass *pass)
+static void begin_poll(struct poll *poll, struct text whole,
+                       const struct poll_request *request,
+                       const struct pass *pass)
 {
 	struct polls *polls = polls_of(poll);
 
@@ -81,7 +82,7 @@ static void look_at(struct poll *poll, struct text whole,
 	else if (request.kind != ROUTE_POLL)
 		answer_poll(poll, operator_answer(polls, request.kind));
 	else
-		begin(poll, whole, &request, &pass);
+		begin_poll(poll, whole, &request, &pass);
 	users_unref(&polls->users, pass.user);
 }
 
@@ -172,7 +173,7 @@ static void give_up_verifying(struct poll *poll)
 				     "the token could not be verified in time"});
 }
 
-static void expire(struct connection *c)
+static void expire_parked(struct connection *c)
 {
 	struct poll *poll = poll_of(c);
 
@@ -203,7 +204,7 @@ static void drain_poll(struct connection *c)
 		waiting_drain(poll_of(c));
 }
 
-static void begin_draining(void *context, size_t parked)
+static void drain_hub(void *context, size_t parked)
 {
 	struct polls *polls = context;
 
@@ -216,11 +217,11 @@ const struct http_handlers requests_handlers = {
 	.recognised = recognise,
 	.requested = take_request,
 	.faulty = take_fault,
-	.expired = expire,
+	.expired = expire_parked,
 	.unparked = end_wait,
 	.clock_was_set = heed_clock,
 	.drained = drain_poll,
-	.draining = begin_draining,
+	.draining = drain_hub,
 };
 
 static void extend_verifying(struct connection *c, void *ms)

@@ -40,7 +40,7 @@ static struct verification *first_of(struct list *list)
 	return LIST_OWNER(first, struct verification, link);
 }
 
-static struct verification *wait_for_token(struct verifier *verifier)
+static struct verification *verifier_wait(struct verifier *verifier)
 {
 	struct verification *v = NULL;
 
@@ -55,13 +55,13 @@ static struct verification *wait_for_token(struct verifier *verifier)
 	return v;
 }
 
-static void *verify_until_stopped(void *argument)
+static void *verifier_run(void *argument)
 {
 	struct verifier *verifier = argument;
 	struct verification *v;
 
 	thread_give_way();
-	while ((v = wait_for_token(verifier)) != NULL) {
+	while ((v = verifier_wait(verifier)) != NULL) {
 		access_prove(verifier->access, (struct text){v->token, v->size},
 		             &v->proof);
 		pthread_mutex_lock(&verifier->lock);
@@ -73,7 +73,7 @@ static void *verify_until_stopped(void *argument)
 }
 
 /* Those who ask take their turn at the end. */
-static void ask(struct verifier *verifier, struct verification *v)
+static void verifier_enqueue(struct verifier *verifier, struct verification *v)
 {
 	pthread_mutex_lock(&verifier->lock);
 	v->is_asked = true;
@@ -82,27 +82,27 @@ static void ask(struct verifier *verifier, struct verification *v)
 	pthread_mutex_unlock(&verifier->lock);
 }
 
-static void end(struct verifier *verifier, struct verification *v)
+static void verification_end(struct verifier *verifier, struct verification *v)
 {
 	access_drop_proof(verifier->access, &v->proof);
 	verifier->count--;
 	free(v);
 }
 
-static void tell(struct verifier *verifier, struct verification *v)
+static void verification_tell(struct verifier *verifier, struct verification *v)
 {
 	if (v->owner != NULL &&
 	    !access_is_current(verifier->access, &v->proof)) {
 		access_drop_proof(verifier->access, &v->proof);
-		ask(verifier, v);
+		verifier_enqueue(verifier, v);
 		return;
 	}
 	if (v->owner != NULL)
 		verifier->done(v->owner, &v->proof);
-	end(verifier, v);
+	verification_end(verifier, v);
 }
 
-static void give_back(struct ev_loop *loop, struct ev_async *wake, int events)
+static void verifier_give_back(struct ev_loop *loop, struct ev_async *wake, int events)
 {
 	struct verifier *verifier = wake->data;
 	struct verification *v;
@@ -114,7 +114,7 @@ static void give_back(struct ev_loop *loop, struct ev_async *wake, int events)
 		v = first_of(&verifier->answered);
 		pthread_mutex_unlock(&verifier->lock);
 		if (v != NULL)
-			tell(verifier, v);
+			verification_tell(verifier, v);
 	} while (v != NULL);
 }
 
@@ -130,10 +130,10 @@ struct verifier *verifier_start(struct ev_loop *loop, struct access *access,
 	list_init(&verifier->answered);
 	pthread_mutex_init(&verifier->lock, NULL);
 	pthread_cond_init(&verifier->filled, NULL);
-	ev_async_init(&verifier->wake, give_back);
+	ev_async_init(&verifier->wake, verifier_give_back);
 	verifier->wake.data = verifier;
 	ev_async_start(loop, &verifier->wake);
-	verifier->thread = thread_start(verify_until_stopped, verifier);
+	verifier->thread = thread_start(verifier_run, verifier);
 	return verifier;
 }
 
@@ -150,7 +150,7 @@ void verifier_stop(struct verifier *verifier)
 	pthread_join(verifier->thread, NULL);
 	ev_async_stop(verifier->loop, &verifier->wake);
 	while ((v = first_of(&verifier->answered)) != NULL)
-		end(verifier, v);
+		verification_end(verifier, v);
 	pthread_cond_destroy(&verifier->filled);
 	pthread_mutex_destroy(&verifier->lock);
 	free(verifier);
@@ -169,7 +169,7 @@ struct verification *verifier_ask(struct verifier *verifier, struct text token,
 	v->size = token.size;
 	memcpy(v->token, token.data, token.size);
 	verifier->count++;
-	ask(verifier, v);
+	verifier_enqueue(verifier, v);
 	return v;
 }
 
@@ -183,5 +183,5 @@ void verifier_forget(struct verifier *verifier, struct verification *v)
 		list_remove(&v->link);
 	pthread_mutex_unlock(&verifier->lock);
 	if (is_asked)
-		end(verifier, v);
+		verification_end(verifier, v);
 }

@@ -29,12 +29,13 @@ static void take_delivery(struct waiter *waiter, struct delivery *delivery)
 {
 	struct poll *poll = LIST_OWNER(waiter, struct poll, waiter);
 
+	bool closes = connection_ends(&poll->connection);
+
 	if (is_too_late(poll))
 		refuse_expired(poll);
 	else
-		answer_poll(poll,
-		            present_page(delivery,
-		                         connection_ends(&poll->connection)));
+		answer_poll(poll, present_page(delivery, closes,
+		                               &polls_of(poll)->scratch));
 }
 
 static void take_refusal(struct waiter *waiter, struct problem problem)

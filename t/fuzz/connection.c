@@ -432,6 +432,7 @@ static void go_away(struct world *world)
 	connection_free(world->connection);
 	request_memo_forget(&world->polls.memo, &world->polls.users);
 	check_users(&world->polls.users);
+	buffer_release(&world->polls.scratch);
 	poller_release(&world->server.transport.poller);
 	buffer_release(&world->server.transport.spare);
 	hub_release(&world->hub);

@@ -4,7 +4,7 @@
 #include "codec/query.h"
 #include "codec/route.h"
 #include "fuzz.h"
-#include "poll_request.h"
+#include "poll/poll_request.h"
 
 static void add_encoded(struct buffer *b, struct text text)
 {

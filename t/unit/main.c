@@ -20,6 +20,7 @@ static const struct group {
 	{"store", run_store},
 	{"wal", run_wal},
 	{"pushd", run_pushd},
+	{"http", run_http},
 	{"hub", run_hub},
 	{"incarnations", run_incarnations},
 	{"tokens", run_tokens},

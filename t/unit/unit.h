@@ -83,6 +83,7 @@ int run_codecs(void);
 int run_json_reader(void);
 int run_fastcgi(void);
 int run_frame(void);
+int run_http(void);
 int run_hub(void);
 int run_incarnations(void);
 int run_limits(void);
