@@ -54,7 +54,8 @@ static void give_up(struct ev_loop *loop, struct ev_timer *timer, int events)
 }
 
 /* A second signal ends it at once. */
-static void begin_draining(struct ev_loop *loop, struct ev_signal *signal, int events)
+static void begin_draining(struct ev_loop *loop, struct ev_signal *signal,
+                           int events)
 {
 	struct pushd *pushd = signal->data;
 

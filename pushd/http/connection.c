@@ -43,11 +43,6 @@ static void enter(struct connection *c, enum connection_state state)
 		c->transport->handlers->unparked(c);
 }
 
-void connection_set_due(struct connection *c, int64_t due_ms)
-{
-	deadline_set(&c->transport->deadlines, &c->deadline, due_ms);
-}
-
 void connection_park(struct connection *c, int64_t due_ms)
 {
 	enter(c, CONNECTION_PARKED);

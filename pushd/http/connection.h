@@ -67,7 +67,12 @@ void connection_answer(struct connection *c, struct answer *answer);
 /* The request will be answered later. Until then its deadline is due_ms, monotonic;
  * its head is kept. */
 void connection_park(struct connection *c, int64_t due_ms);
-void connection_set_due(struct connection *c, int64_t due_ms);
+
+/* Until when it is parked. */
+static inline void connection_set_due(struct connection *c, int64_t due_ms)
+{
+	deadline_set(&c->transport->deadlines, &c->deadline, due_ms);
+}
 
 /* Nothing of the head is needed any more, but for what the functions below say. */
 void connection_forget_head(struct connection *c);

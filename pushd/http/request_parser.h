@@ -24,8 +24,8 @@ void request_parser_set_most(int64_t bytes);
 void request_parser_start(struct request_parser *request);
 
 /* Takes as much of data as belongs to the request, which may be no longer than
- * limit; returns how much that was. The problem is PROBLEM_NONE unless this is no
- * request, and nothing can follow it; request->is_whole says whether all is there. */
+ * limit; returns how much that was. request->is_whole says whether all is there. The
+ * problem is PROBLEM_NONE unless this is no request; then nothing can follow it. */
 size_t request_parser_feed(struct request_parser *request, struct text data,
                            size_t limit, struct problem *wrong);
 

@@ -76,18 +76,20 @@ static void complain_and_pause(struct server *server, const char *why)
 static void accept_some(struct ev_loop *loop, struct ev_io *io, int events)
 {
 	struct server *server = io->data;
+	struct transport *transport = &server->transport;
 
 	(void)loop;
 	(void)events;
 	for (int i = 0; i < TURN_ACCEPTS; i++) {
-		if (server->transport.count >= server->transport.limit + server->surplus) {
+		if (transport->count >= transport->limit + server->surplus) {
 			complain_and_pause(server, "push.max_connections");
 			return;
 		}
 		int fd = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
 			metrics_add(METRIC_PUSHD_ACCEPTED, 1);
-			connection_new(&server->transport, fd, server->transport.count >= server->transport.limit);
+			connection_new(transport, fd,
+			               transport->count >= transport->limit);
 			continue;
 		}
 		if (errno == EAGAIN || errno == EWOULDBLOCK)

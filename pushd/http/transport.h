@@ -40,15 +40,15 @@ struct http_handlers {
 	 * for one whole request that has come before, and has answered or parked
 	 * it. False: they are to be read. */
 	bool (*recognised)(struct connection *c, struct text bytes);
-	/* The head of a request is there, in c->head. `whole` is all of it if it came
-	 * in one piece, else empty. */
+	/* The head of a request is there: connection_head(). `whole` is all of it if
+	 * it came in one piece, else empty. */
 	void (*requested)(struct connection *c, struct text whole);
 	/* What has come is no request, or not in time; the connection closes after
 	 * the answer. */
 	void (*faulty)(struct connection *c, struct problem problem);
 	/* The deadline of a parked request has come. */
 	void (*expired)(struct connection *c);
-	/* The request is parked no longer: its answer is with the kernel, or is being
+	/* The request is parked no longer: its answer is with the kernel or being
 	 * written, or the connection is closed. */
 	void (*unparked)(struct connection *c);
 	/* The wall clock was set forward while a request was parked. */

@@ -5,6 +5,7 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "hub/news.h"
 #include "loop/turn.h"
 
 /* PROTOCOL section 6. Those who come back while a restart lasts have to fit the
@@ -103,6 +104,21 @@ static bool needs_look(const struct hub *hub, const struct waiter *waiter,
 	       (waiter->room->known && waiter->room->pruned > hub->newest);
 }
 
+static void give_or_park(struct hub *hub, struct waiter *waiter)
+{
+	struct room *room = waiter->room;
+
+	if (news_is_there(room, &waiter->cursor)) {
+		hub_give_news(hub, waiter);
+	} else if (waiter->must_answer) {
+		hub_give_empty(hub, waiter);
+	} else {
+		hub_move(waiter, WAITER_PARKED, &room->parked);
+		if (hub->draining)
+			hub_drain_waiter(hub, waiter);
+	}
+}
+
 void hub_decide(struct hub *hub, struct waiter *waiter)
 {
 	struct cursor *cursor = &waiter->cursor;
@@ -125,7 +141,7 @@ void hub_decide(struct hub *hub, struct waiter *waiter)
 	}
 	hub_name_log(hub, cursor);
 	if (is_in_window(hub, waiter->room, cursor))
-		hub_give_or_park(hub, waiter);
+		give_or_park(hub, waiter);
 	else if (hub->draining)
 		hub_drain_waiter(hub, waiter);
 	else

@@ -49,8 +49,12 @@ struct delivery *delivery_ref(struct delivery *delivery)
 
 static void delivery_free(struct delivery *delivery)
 {
-	for (size_t i = 0; i < delivery->form_count; i++)
-		delivery->forms[i].presenter->unref_form(delivery->forms[i].form);
+	for (size_t i = 0; i < DELIVERY_FORMS; i++) {
+		const struct delivery_form *kept = &delivery->forms[i];
+
+		if (kept->form != NULL)
+			kept->unref(kept->form);
+	}
 	buffer_release(&delivery->messages);
 	free(delivery->items);
 	free(delivery);
@@ -84,11 +88,9 @@ struct cursor delivery_cursor_after(const struct delivery *delivery, size_t inde
 	return cursor;
 }
 
-void delivery_keep_form(struct delivery *delivery,
-                        const struct delivery_presenter *presenter, void *form)
+void delivery_keep_form(struct delivery *delivery, unsigned kind, void *form,
+                        void (*unref)(void *form))
 {
-	assert(delivery_form(delivery, presenter) == NULL);
-	assert(delivery->form_count < DELIVERY_PRESENTERS);
-	delivery->forms[delivery->form_count++] =
-		(struct delivery_form){presenter, form};
+	assert(kind < DELIVERY_FORMS && delivery->forms[kind].form == NULL);
+	delivery->forms[kind] = (struct delivery_form){form, unref};
 }

@@ -13,18 +13,13 @@
 #include "codec/cursor.h"
 #include "codec/room_name.h"
 
-enum { DELIVERY_PRESENTERS = 4 }; /* that may keep a form of the same delivery */
+enum { DELIVERY_FORMS = 4 }; /* that may be kept; presenter.h gives them out */
 
 /* A message of it. */
 struct delivery_item {
 	int64_t id, position; /* of the cursor behind it */
 	size_t end;           /* of its JSON in delivery.messages; the next one
 	                       * begins behind the comma */
-};
-
-/* One way to show deliveries; told from others by its address. */
-struct delivery_presenter {
-	void (*unref_form)(void *form);
 };
 
 struct delivery {
@@ -42,10 +37,9 @@ struct delivery {
 	struct delivery_item *items; /* one for each message */
 	size_t item_capacity;
 	struct delivery_form {
-		const struct delivery_presenter *presenter;
-		void *form;
-	} forms[DELIVERY_PRESENTERS];
-	size_t form_count;
+		void *form; /* NULL: none was made yet */
+		void (*unref)(void *form);
+	} forms[DELIVERY_FORMS];
 };
 
 /* Returns one reference; everything else is empty. */
@@ -65,22 +59,17 @@ struct text delivery_message(const struct delivery *delivery, size_t index);
 struct cursor delivery_cursor_after(const struct delivery *delivery,
                                     size_t index);
 
-/* Keeps a form, of which it takes one reference, until the delivery is freed. Each
- * presenter may keep one. */
-void delivery_keep_form(struct delivery *delivery,
-                        const struct delivery_presenter *presenter, void *form);
-
-/* What this presenter has kept. Borrowed; NULL: nothing yet. */
-static inline void *delivery_form(const struct delivery *delivery,
-                                  const struct delivery_presenter *presenter)
+/* What a presenter has made of it. Borrowed; NULL: nothing yet. `kind`, below
+ * DELIVERY_FORMS, says which form. */
+static inline void *delivery_form(const struct delivery *delivery, unsigned kind)
 {
-	const struct delivery_form *kept = delivery->forms;
-
-	for (size_t i = 0; i < delivery->form_count; i++)
-		if (kept[i].presenter == presenter)
-			return kept[i].form;
-	return NULL;
+	return delivery->forms[kind].form;
 }
+
+/* Keeps a form, of which it takes one reference, until the delivery is freed. There
+ * is none of the kind yet. */
+void delivery_keep_form(struct delivery *delivery, unsigned kind, void *form,
+                        void (*unref)(void *form));
 
 /* Whether it tells anything, beside that the cursor has moved on. */
 static inline bool delivery_is_news(const struct delivery *delivery)

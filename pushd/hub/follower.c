@@ -320,7 +320,8 @@ static bool is_distrusted(const struct follower *follower,
 }
 
 /* Takes what continues the log. False: there is a hole before it. */
-static bool follower_take_message(struct follower *follower, const struct message *m)
+static bool follower_take_message(struct follower *follower,
+                                  const struct message *m)
 {
 	struct hub *hub = follower->hub;
 

@@ -22,12 +22,6 @@ struct cursor hub_place_now(const struct hub *hub)
 	};
 }
 
-void hub_name_log(const struct hub *hub, struct cursor *cursor)
-{
-	cursor->names_log = true;
-	cursor->log = hub->log;
-}
-
 void hub_give(struct hub *hub, struct waiter *waiter, struct delivery *delivery)
 {
 	metrics_add(delivery_is_news(delivery) ? METRIC_PUSHD_ANSWERS
@@ -152,20 +146,12 @@ static bool has_to_queue(const struct hub *hub, const struct waiter *waiter)
 	       news_is_longer(news_after(waiter->room, place), TURN_LONG_BYTES);
 }
 
-void hub_give_or_park(struct hub *hub, struct waiter *waiter)
+void hub_give_news(struct hub *hub, struct waiter *waiter)
 {
-	if (news_is_there(waiter->room, &waiter->cursor)) {
-		if (has_to_queue(hub, waiter))
-			hub_move(waiter, WAITER_QUEUED, &hub->long_pages);
-		else
-			give_news_after(hub, waiter, &waiter->cursor);
-	} else if (waiter->must_answer) {
-		hub_give_empty(hub, waiter);
-	} else {
-		hub_move(waiter, WAITER_PARKED, &waiter->room->parked);
-		if (hub->draining)
-			hub_drain_waiter(hub, waiter);
-	}
+	if (has_to_queue(hub, waiter))
+		hub_move(waiter, WAITER_QUEUED, &hub->long_pages);
+	else
+		give_news_after(hub, waiter, &waiter->cursor);
 }
 
 bool hub_go_on(struct hub *hub)

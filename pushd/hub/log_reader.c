@@ -232,11 +232,13 @@ static void give_back_rooms(struct log_reader *reader)
 
 void log_reader_go_on(struct log_reader *reader)
 {
-	if (reader->unfinished != NULL && log_reader_finish(reader, reader->unfinished))
+	if (reader->unfinished != NULL &&
+	    log_reader_finish(reader, reader->unfinished))
 		give_back_rooms(reader);
 }
 
-static void log_reader_give_back(struct ev_loop *loop, struct ev_async *wake, int events)
+static void log_reader_give_back(struct ev_loop *loop, struct ev_async *wake,
+                                 int events)
 {
 	struct log_reader *reader = wake->data;
 	struct log_read *read;

@@ -42,7 +42,11 @@ void hub_wait_for_look(struct hub *hub, struct waiter *waiter);
 /* The place where all is delivered. */
 struct cursor hub_place_now(const struct hub *hub);
 /* That a cursor is of the log that is followed. */
-void hub_name_log(const struct hub *hub, struct cursor *cursor);
+static inline void hub_name_log(const struct hub *hub, struct cursor *cursor)
+{
+	cursor->names_log = true;
+	cursor->log = hub->log;
+}
 
 /* Each makes the waiter idle, and calls its handler. The delivery is borrowed. */
 void hub_give(struct hub *hub, struct waiter *waiter, struct delivery *delivery);
@@ -59,8 +63,9 @@ bool hub_is_full(const struct delivery *delivery);
 struct delivery *hub_news_after(const struct hub *hub, const struct room *room,
                                 const struct cursor *place);
 
-/* Gives the waiter what the window has for it, or parks it. */
-void hub_give_or_park(struct hub *hub, struct waiter *waiter);
+/* Gives the waiter what the window has for it, at once or in its turn; or nothing, but
+ * the place where all is delivered. */
+void hub_give_news(struct hub *hub, struct waiter *waiter);
 void hub_give_empty(struct hub *hub, struct waiter *waiter);
 
 /* reading.c: */

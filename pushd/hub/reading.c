@@ -17,8 +17,8 @@ static void newest_was_read(void *context, struct log_read *read);
 
 /* A read keeps its room in use until it is back. */
 static void hub_read_room(struct hub *hub, struct room *room,
-                      struct store_range range,
-                      void (*done)(void *context, struct log_read *read))
+                          struct store_range range,
+                          void (*done)(void *context, struct log_read *read))
 {
 	struct log_read *read = log_read_new(READ_ROOM);
 
@@ -62,11 +62,11 @@ static void read_for_queued(struct hub *hub, struct room *room)
 	}
 	room->reading = true;
 	hub_read_room(hub, room,
-	          (struct store_range){.direction = STORE_AFTER,
-	                               .id = after,
-	                               .limit = PAGE_MAX,
-	                               .bytes = PAGE_MAX_BYTES},
-	          room_was_read);
+	              (struct store_range){.direction = STORE_AFTER,
+	                                   .id = after,
+	                                   .limit = PAGE_MAX,
+	                                   .bytes = PAGE_MAX_BYTES},
+	              room_was_read);
 }
 
 static void read_newest(struct hub *hub, struct room *room)
@@ -76,9 +76,9 @@ static void read_newest(struct hub *hub, struct room *room)
 	list_append_all(&room->reset_asking, &room->resetting);
 	room->reset_reading = true;
 	hub_read_room(hub, room,
-	          (struct store_range){.direction = STORE_NEWEST,
-	                               .limit = PAGE_DEFAULT},
-	          newest_was_read);
+	              (struct store_range){.direction = STORE_NEWEST,
+	                                   .limit = PAGE_DEFAULT},
+	              newest_was_read);
 }
 
 void hub_reset(struct hub *hub, struct waiter *waiter)

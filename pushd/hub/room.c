@@ -41,6 +41,8 @@ static void room_free(struct rooms *rooms, struct room *room)
 {
 	if (room->from > rooms->from)
 		rooms->from = room->from;
+	if (rooms->last == room)
+		rooms->last = NULL;
 	tdelete(room, &rooms->tree, compare_names);
 	list_remove(&room->all);
 	rooms->count--;
@@ -87,18 +89,28 @@ struct room *rooms_find(const struct rooms *rooms, const struct room_name *name)
 	return found != NULL ? *found : NULL;
 }
 
-struct room *rooms_get(struct rooms *rooms, const struct room_name *name)
+static struct room *rooms_make(struct rooms *rooms, const struct room_name *name)
 {
-	struct room *room = rooms_find(rooms, name);
+	struct room *room = room_new(name);
 
-	if (room != NULL)
-		return room;
-	room = room_new(name);
 	room->from = rooms->from;
 	if (tsearch(room, &rooms->tree, compare_names) == NULL)
 		memory_give_up(3 * sizeof(void *)); /* a node */
 	list_append(&rooms->all, &room->all);
 	rooms->count++;
+	return room;
+}
+
+struct room *rooms_get(struct rooms *rooms, const struct room_name *name)
+{
+	struct room *room = rooms->last;
+
+	if (room != NULL && compare_names(name, room) == 0)
+		return room;
+	room = rooms_find(rooms, name);
+	if (room == NULL)
+		room = rooms_make(rooms, name);
+	rooms->last = room;
 	return room;
 }
 
@@ -114,19 +126,6 @@ void rooms_settle(struct rooms *rooms, struct room *room)
 		rooms->idle_count--;
 		room_free(rooms, room);
 	}
-}
-
-void rooms_use(struct rooms *rooms, struct room *room)
-{
-	room->users++;
-	stop_idling(rooms, room);
-}
-
-void rooms_leave(struct rooms *rooms, struct room *room)
-{
-	assert(room->users > 0);
-	room->users--;
-	rooms_settle(rooms, room);
 }
 
 struct delivery *room_cached_delivery(const struct room *room, int64_t id,

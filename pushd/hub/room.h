@@ -6,6 +6,8 @@
 #ifndef LONGROOM_ROOM_H
 #define LONGROOM_ROOM_H
 
+#include <assert.h>
+
 #include "base/list.h"
 #include "codec/room_name.h"
 #include "hub/delivery.h"
@@ -62,6 +64,7 @@ struct rooms {
 	struct list idle; /* longest idle first */
 	size_t idle_count;
 	int64_t from; /* of a room that comes to be: the highest one forgotten */
+	struct room *last; /* that was got: a crowd asks for one; or NULL */
 };
 
 void rooms_init(struct rooms *rooms);
@@ -75,12 +78,23 @@ struct room *rooms_get(struct rooms *rooms, const struct room_name *name);
 
 bool room_has_entries(const struct room *room);
 
-/* A room with entries or users is in use. To be called when it got its first
- * entry, or may have lost its last one. */
+/* A room with entries or users is in use. To be called when it got its first of
+ * them, or may have lost its last one. */
 void rooms_settle(struct rooms *rooms, struct room *room);
 
-void rooms_use(struct rooms *rooms, struct room *room);
-void rooms_leave(struct rooms *rooms, struct room *room);
+/* Counts a user in, or out. Most of a crowd changes nothing by it. */
+static inline void rooms_use(struct rooms *rooms, struct room *room)
+{
+	if (room->users++ == 0)
+		rooms_settle(rooms, room);
+}
+
+static inline void rooms_leave(struct rooms *rooms, struct room *room)
+{
+	assert(room->users > 0);
+	if (--room->users == 0)
+		rooms_settle(rooms, room);
+}
 
 /* NULL: there is none. Otherwise borrowed. */
 struct delivery *room_cached_delivery(const struct room *room, int64_t id,

@@ -24,7 +24,8 @@ static bool is_needed(const struct share *share)
 	return false;
 }
 
-static void share_prepare(struct ev_loop *loop, struct ev_prepare *ending, int events)
+static void share_prepare(struct ev_loop *loop, struct ev_prepare *ending,
+                          int events)
 {
 	struct share *share = ending->data;
 

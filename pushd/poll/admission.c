@@ -100,18 +100,31 @@ struct problem admit(struct poll *poll, const struct poll_request *request,
 	return wrong.type == PROBLEM_NONE ? in_target : wrong;
 }
 
-bool admit_alike(struct polls *polls, struct text token,
-                 const struct moment *now, struct pass *pass)
+/* For a request that differs from the one in the memo in this token alone. False:
+ * admit() has more to say. */
+static bool admit_alike(struct poll *poll, struct text token, struct pass *pass)
 {
+	struct polls *polls = polls_of(poll);
 	const struct request_memo *memo = &polls->memo;
 	struct grant grant;
 
 	if (!access_ask_for_token(polls->access, &polls->settings->auth, token,
-	                          &memo->request.room, ACCESS_READ, now, &grant))
+	                          &memo->request.room, ACCESS_READ,
+	                          poll_now(poll), &grant))
 		return false;
 	*pass = (struct pass){.headers = memo->pass.headers,
 	                      .expires = moment_never};
 	make_pass(polls, &grant, pass);
 	access_give_back(&grant);
 	return true;
+}
+
+bool admit_by_token(struct poll *poll, struct text bytes, struct pass *pass)
+{
+	const struct polls *polls = polls_of(poll);
+	struct text token = request_memo_token(&polls->memo, bytes);
+
+	return token.size > 0 &&
+	       bytes.size <= (size_t)polls->settings->limits.request_head &&
+	       admit_alike(poll, token, pass);
 }

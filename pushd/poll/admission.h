@@ -15,9 +15,8 @@ struct problem admit(struct poll *poll, const struct poll_request *request,
                      struct problem in_target, struct token_proof *proof,
                      struct pass *pass);
 
-/* For a request that differs from the one in the memo in its token alone. True: a
- * pass, as above. False: admit() has more to say. */
-bool admit_alike(struct polls *polls, struct text token,
-                 const struct moment *now, struct pass *pass);
+/* Whether these bytes are the request in the memo with another token, which is known
+ * and may do the same. True: a pass, as above. False: admit() has more to say. */
+bool admit_by_token(struct poll *poll, struct text bytes, struct pass *pass);
 
 #endif

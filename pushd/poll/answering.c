@@ -3,24 +3,23 @@
 #include "auth/access.h"
 #include "metrics/metrics.h"
 
-/* Takes the answer, and returns one with more headers. */
-static struct answer *with_headers(struct answer *answer, struct text headers)
-{
-	struct answer *variant = answer_with_headers(answer, headers);
-
-	answer_unref(answer);
-	return variant;
-}
-
 void answer_poll(struct poll *poll, struct answer *answer)
 {
-	if (poll->headers != NULL)
-		answer = with_headers(answer, *poll->headers);
+	struct answer *mine = poll->headers != NULL
+		? answer_with_headers(answer, *poll->headers)
+		: answer_ref(answer);
+
 	/* Of a thousand users in turn each is far from the processor; it is here
 	 * when the kernel has the answer, and the user's poll is counted out. */
 	if (poll->user != NULL)
 		__builtin_prefetch(poll->user, 1);
-	connection_answer(&poll->connection, answer);
+	connection_answer(&poll->connection, mine);
+}
+
+static void answer_and_unref(struct poll *poll, struct answer *answer)
+{
+	answer_poll(poll, answer);
+	answer_unref(answer);
 }
 
 static const char *headers_of(enum problem_type type)
@@ -51,9 +50,11 @@ static struct answer *challenge(const struct poll *poll, struct answer *answer,
 	struct buffer headers = {0};
 
 	access_add_challenge(&polls_of(poll)->settings->auth, problem, &headers);
-	answer = with_headers(answer, buffer_text(&headers));
+	struct answer *challenging =
+		answer_with_headers(answer, buffer_text(&headers));
 	buffer_release(&headers);
-	return answer;
+	answer_unref(answer);
+	return challenging;
 }
 
 void answer_refusal(struct poll *poll, struct problem problem)
@@ -64,7 +65,7 @@ void answer_refusal(struct poll *poll, struct problem problem)
 	metrics_count_refusal(METRICS_pushd, problem.type);
 	if (problem_status(problem.type) == 401)
 		answer = challenge(poll, answer, problem);
-	answer_poll(poll, answer);
+	answer_and_unref(poll, answer);
 }
 
 void answer_preflight(struct poll *poll)
@@ -75,5 +76,5 @@ void answer_preflight(struct poll *poll)
 	struct answer *answer = answer_empty(204, buffer_text(&headers),
 	                                     connection_ends(&poll->connection));
 	buffer_release(&headers);
-	answer_poll(poll, answer);
+	answer_and_unref(poll, answer);
 }

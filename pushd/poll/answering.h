@@ -5,8 +5,8 @@
 #include "http/answer.h"
 #include "poll/poll.h"
 
-/* Answers the request, with the headers that are for its origin. Takes a
- * reference. */
+/* Answers the request, with the headers that are for its origin. Borrows the
+ * answer. */
 void answer_poll(struct poll *poll, struct answer *answer);
 
 /* The same for a problem. It is counted, and a 401 says how to log in. */

@@ -69,10 +69,3 @@ const struct text *polls_headers(const struct polls *polls, struct text origin)
 			return &polls->headers[i + 1];
 	return &polls->headers[0];
 }
-
-bool polls_are_too_many(const struct polls *polls, const struct user *user)
-{
-	int64_t limit = polls->settings->limits.user_polls;
-
-	return user != NULL && limit > 0 && (int64_t)user->polls >= limit;
-}

@@ -42,6 +42,12 @@ const struct text *polls_headers(const struct polls *polls, struct text origin);
 
 /* Whether this user's polls that wait are as many as may be. NULL: not known by
  * name, and not counted. */
-bool polls_are_too_many(const struct polls *polls, const struct user *user);
+static inline bool polls_are_too_many(const struct polls *polls,
+                                      const struct user *user)
+{
+	int64_t limit = polls->settings->limits.user_polls;
+
+	return user != NULL && limit > 0 && (int64_t)user->polls >= limit;
+}
 
 #endif

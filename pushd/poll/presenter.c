@@ -7,9 +7,6 @@ static void unref_answer(void *form)
 	answer_unref(form);
 }
 
-static const struct delivery_presenter staying = {unref_answer};
-static const struct delivery_presenter closing = {unref_answer};
-
 static struct answer *render_page(const struct delivery *delivery, bool closes,
                                   struct buffer *body)
 {
@@ -33,15 +30,12 @@ static struct answer *render_page(const struct delivery *delivery, bool closes,
 	return answer_text(200, "application/json", "", buffer_text(body), closes);
 }
 
-struct answer *present_page(struct delivery *delivery, bool closes,
+struct answer *present_anew(struct delivery *delivery, enum presenter_form form,
                             struct buffer *scratch)
 {
-	const struct delivery_presenter *presenter = closes ? &closing : &staying;
-	struct answer *answer = delivery_form(delivery, presenter);
+	struct answer *answer =
+		render_page(delivery, form == FORM_CLOSING_PAGE, scratch);
 
-	if (answer == NULL) {
-		answer = render_page(delivery, closes, scratch);
-		delivery_keep_form(delivery, presenter, answer);
-	}
-	return answer_ref(answer);
+	delivery_keep_form(delivery, form, answer, unref_answer);
+	return answer;
 }

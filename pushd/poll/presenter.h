@@ -5,9 +5,24 @@
 #include "http/answer.h"
 #include "hub/delivery.h"
 
-/* Renders it, by way of `scratch`, once for all who get it; an answer that ends its
- * connection is another one. Returns a reference. */
-struct answer *present_page(struct delivery *delivery, bool closes,
+/* The forms of a delivery that there are. */
+enum presenter_form {
+	FORM_PAGE,
+	FORM_CLOSING_PAGE, /* an answer that ends its connection */
+};
+
+/* Renders a form that the delivery does not have yet, by way of `scratch`. */
+struct answer *present_anew(struct delivery *delivery, enum presenter_form form,
                             struct buffer *scratch);
+
+/* The same answer for all who get the delivery, which keeps it. Borrowed. */
+static inline struct answer *present_page(struct delivery *delivery, bool closes,
+                                          struct buffer *scratch)
+{
+	enum presenter_form form = closes ? FORM_CLOSING_PAGE : FORM_PAGE;
+	struct answer *answer = delivery_form(delivery, form);
+
+	return answer != NULL ? answer : present_anew(delivery, form, scratch);
+}
 
 #endif

@@ -4,6 +4,7 @@
 #include "http/server.h"
 #include "metrics/metrics.h"
 #include "poll/admission.h"
+#include "poll/alike.h"
 #include "poll/answering.h"
 #include "poll/operator.h"
 #include "poll/waiting.h"
@@ -39,6 +40,14 @@ static void wait_for_verifier(struct poll *poll)
 
 	connection_park(&poll->connection,
 	                poll_now(poll)->steady_ms + timeout_ms);
+}
+
+static void tell_operator(struct poll *poll, enum route_kind kind)
+{
+	struct answer *answer = operator_answer(polls_of(poll), kind);
+
+	answer_poll(poll, answer);
+	answer_unref(answer);
 }
 
 /* A poll that was let in. */
@@ -80,7 +89,7 @@ static void look_at(struct poll *poll, struct text whole,
 	if (wrong.type != PROBLEM_NONE)
 		answer_refusal(poll, wrong);
 	else if (request.kind != ROUTE_POLL)
-		answer_poll(poll, operator_answer(polls, request.kind));
+		tell_operator(poll, request.kind);
 	else
 		begin_poll(poll, whole, &request, &pass);
 	users_unref(&polls->users, pass.user);
@@ -125,36 +134,16 @@ void requests_verified(void *owner, struct token_proof *proof)
 	connection_resume(&poll->connection, look_again, proof);
 }
 
-static bool begin_alike(struct poll *poll, const struct pass *pass)
-{
-	struct polls *polls = polls_of(poll);
-
-	if (polls_are_too_many(polls, pass->user))
-		return false;
-	waiting_begin(poll, &polls->memo.request, pass);
-	return true;
-}
-
 static bool recognise(struct connection *c, struct text bytes)
 {
 	struct poll *poll = poll_of(c);
-	struct polls *polls = polls_of(poll);
-	const struct request_memo *memo = &polls->memo;
-	const struct moment *now = poll_now(poll);
-	struct text token;
-	struct pass pass;
+	const struct request_memo *memo = &polls_of(poll)->memo;
 
 	if (c->is_surplus)
 		return false;
-	if (request_memo_is(memo, bytes, now))
-		return begin_alike(poll, &memo->pass);
-	token = request_memo_token(memo, bytes);
-	if (token.size == 0 || bytes.size > (size_t)c->transport->head_bytes ||
-	    !admit_alike(polls, token, now, &pass))
-		return false;
-	bool has_begun = begin_alike(poll, &pass);
-	users_unref(&polls->users, pass.user);
-	return has_begun;
+	if (request_memo_is(memo, bytes, poll_now(poll)))
+		return alike_begin(poll, &memo->pass);
+	return alike_begin_by_token(poll, bytes);
 }
 
 static void forget_verification(struct poll *poll)

@@ -102,7 +102,8 @@ static void verification_tell(struct verifier *verifier, struct verification *v)
 	verification_end(verifier, v);
 }
 
-static void verifier_give_back(struct ev_loop *loop, struct ev_async *wake, int events)
+static void verifier_give_back(struct ev_loop *loop, struct ev_async *wake,
+                               int events)
 {
 	struct verifier *verifier = wake->data;
 	struct verification *v;

@@ -77,7 +77,7 @@ static void start_counting(struct poll *poll, struct user *user)
 	user->polls++;
 }
 
-static void stop_counting(struct poll *poll)
+void waiting_stop_counting(struct poll *poll)
 {
 	poll->user->polls--;
 	users_unref(&polls_of(poll)->users, poll->user);
@@ -104,13 +104,6 @@ void waiting_begin(struct poll *poll, const struct poll_request *request,
 	connection_park(c, due_in(poll, INT64_C(1000) * request->seconds));
 	if (c->transport->draining)
 		hub_drain_waiter(hub, &poll->waiter);
-}
-
-void waiting_end(struct poll *poll)
-{
-	if (poll->user != NULL)
-		stop_counting(poll);
-	hub_leave(polls_of(poll)->hub, &poll->waiter);
 }
 
 static void end_expired(struct poll *poll)

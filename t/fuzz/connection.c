@@ -1,5 +1,5 @@
-/* Fuzzes pushd/http with the polls and the hub behind it: a client's bytes come over a
- * socket, as they do in earnest, whole and again in small pieces. The log is
+/* Fuzzes pushd/http with the polls and the hub behind it: a client's bytes come over
+ * a socket, as they do in earnest, whole and again in small pieces. The log is
  * three messages in room_1, read when the test wants.
  *
  * The first byte of the input says how (see enum how); the rest is what the
@@ -397,7 +397,8 @@ static void check_nobody_waits(const struct world *world)
 	      world->verifier.asked == NULL);
 	/* Requests that came early were not forgotten. */
 	CLAIM(c->state != CONNECTION_IDLE || c->input.size == 0);
-	CLAIM(!server_is_draining(&world->server) || c->state >= CONNECTION_LINGERING);
+	CLAIM(!server_is_draining(&world->server) ||
+	      c->state >= CONNECTION_LINGERING);
 }
 
 static void check_rooms(const struct hub *hub)
