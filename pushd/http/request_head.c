@@ -71,13 +71,3 @@ void request_head_add_value(struct request_head *head, struct text piece)
 	if (head->part < HEAD_PARTS)
 		request_head_add(head, piece);
 }
-
-struct text request_head_part(const struct request_head *head,
-                              enum head_part part)
-{
-	const struct head_place *place = &head->parts[part];
-
-	if (place->size == 0)
-		return (struct text){NULL, 0};
-	return (struct text){head->bytes.data + place->at, place->size};
-}

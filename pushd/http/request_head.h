@@ -42,7 +42,14 @@ void request_head_add_name(struct request_head *head, struct text piece);
 void request_head_add_value(struct request_head *head, struct text piece);
 
 /* Borrowed until the next change. */
-struct text request_head_part(const struct request_head *head,
-                              enum head_part part);
+static inline struct text request_head_part(const struct request_head *head,
+                                            enum head_part part)
+{
+	const struct head_place *place = &head->parts[part];
+
+	if (place->size == 0)
+		return (struct text){NULL, 0};
+	return (struct text){head->bytes.data + place->at, place->size};
+}
 
 #endif

@@ -85,7 +85,8 @@ void rooms_settle(struct rooms *rooms, struct room *room);
 /* Counts a user in, or out. Most of a crowd changes nothing by it. */
 static inline void rooms_use(struct rooms *rooms, struct room *room)
 {
-	if (room->users++ == 0)
+	room->users++;
+	if (!list_is_empty(&room->idle))
 		rooms_settle(rooms, room);
 }
 
