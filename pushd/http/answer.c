@@ -7,16 +7,22 @@
 #include "base/memory.h"
 #include "codec/problem.h"
 
-/* RFC 9110 section 6.6.1: a server with a clock sends it. */
+/* RFC 9110 section 6.6.1: a server with a clock sends it. To write a time costs a
+ * good part of a short answer, and nearly always it is the second of the last one. */
 static void add_date(struct buffer *head)
 {
-	char date[sizeof "Sun, 06 Nov 1994 08:49:37 GMT"];
+	static char date[sizeof "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"];
+	static time_t second = -1;
 	time_t now = time(NULL);
 	struct tm utc;
 
-	gmtime_r(&now, &utc);
-	strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &utc);
-	buffer_printf(head, "Date: %s\r\n", date);
+	if (now != second) {
+		gmtime_r(&now, &utc);
+		strftime(date, sizeof date, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n",
+		         &utc);
+		second = now;
+	}
+	buffer_add_string(head, date);
 }
 
 static const char close_header[] = "Connection: close\r\n";
