@@ -18,8 +18,8 @@ static void add_date(struct buffer *head)
 
 	if (now != second) {
 		gmtime_r(&now, &utc);
-		strftime(date, sizeof date, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n",
-		         &utc);
+		strftime(date, sizeof date,
+		         "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &utc);
 		second = now;
 	}
 	buffer_add_string(head, date);

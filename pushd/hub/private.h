@@ -63,9 +63,9 @@ bool hub_is_full(const struct delivery *delivery);
 struct delivery *hub_news_after(const struct hub *hub, const struct room *room,
                                 const struct cursor *place);
 
-/* Gives the waiter what the window has for it, at once or in its turn; or nothing, but
- * the place where all is delivered. */
+/* Gives the waiter what the window has for it, at once or in its turn. */
 void hub_give_news(struct hub *hub, struct waiter *waiter);
+/* ... or nothing, but the place where all is delivered. */
 void hub_give_empty(struct hub *hub, struct waiter *waiter);
 
 /* reading.c: */

@@ -6,7 +6,7 @@
  * compare. Who asks is in the bytes too, so the same bytes are of the same user,
  * with the same rights: until what proves it expires, or the settings change.
  *
- * Where everybody has a token of his own, all but the token is the same. Then
+ * Where all have tokens of their own, all but the token is the same. Then
  * only who asks has to be found out; that the rest is in order is known. */
 #ifndef LONGROOM_REQUEST_MEMO_H
 #define LONGROOM_REQUEST_MEMO_H
@@ -20,7 +20,7 @@ enum { REQUEST_MEMO_MAX = 2048 };
 /* That somebody was let in. */
 struct pass {
 	struct user *user;          /* held; NULL: not known by name */
-	const struct text *headers; /* for pages of his origin; of the polls */
+	const struct text *headers; /* for pages of their origin; of the polls */
 	struct moment expires;      /* or moment_never */
 };
 
