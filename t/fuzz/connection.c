@@ -1,6 +1,6 @@
-/* Fuzzes pushd/http with the polls and the hub behind it: a client's bytes come over
- * a socket, as they do in earnest, whole and again in small pieces. The log is
- * three messages in room_1, read when the test wants.
+/* Fuzzes pushd/http with the polls and the hub behind it: a client's bytes arrive
+ * through a socket, as in production, whole and again in small pieces. The log
+ * is three messages in room_1, read when the test decides.
  *
  * The first byte of the input says how (see enum how); the rest is what the
  * client sends, once in each auth.mode. Whatever that is: the client gets a
@@ -61,7 +61,7 @@ struct world {
 	struct server server;
 	struct poll *poll;
 	struct connection *connection; /* the poll's */
-	bool silent; /* nothing more will be said */
+	bool silent; /* no more messages come */
 	int client;
 	int64_t looks, wanted; /* ended, and requested */
 	struct buffer output;
@@ -395,7 +395,7 @@ static void check_nobody_waits(const struct world *world)
 	CLAIM(world->poll->waiter.state == WAITER_IDLE);
 	CLAIM(world->poll->verification == NULL &&
 	      world->verifier.asked == NULL);
-	/* Requests that came early were not forgotten. */
+	/* Pipelined requests were not forgotten. */
 	CLAIM(c->state != CONNECTION_IDLE || c->input.size == 0);
 	CLAIM(!server_is_draining(&world->server) ||
 	      c->state >= CONNECTION_LINGERING);
