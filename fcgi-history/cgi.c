@@ -1,5 +1,6 @@
 #include "cgi.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -51,7 +52,10 @@ static enum router_next begin_proved(struct router *router, struct request *requ
 	access_prove(router->shared->access, verification->token,
 	             &verification->proof);
 	verification->is_done = true;
-	return router_begin(router, request);
+	next = router_begin(router, request);
+	/* What is neither answered nor refused by now would be completed. */
+	assert(next != ROUTER_VERIFIES);
+	return next;
 }
 
 static void answer_asked(struct router *router, struct saver *saver,
