@@ -1,5 +1,6 @@
 #include "store/cut.h"
 
+#include "base/plain.h"
 #include "store/foreign.h"
 #include "store/room_id.h"
 
@@ -18,16 +19,23 @@ struct page_cut page_cut_begin(const struct store_range *range, store_visit *vis
 	};
 }
 
-/* About what the content takes as a JSON string: a control character may need six
- * bytes. */
+/* What a byte takes in a JSON string beside itself: buffer_add_json(). */
+static size_t escape_size(unsigned char c)
+{
+	if (c == '"' || c == '\\' || (c >= '\b' && c <= '\r' && c != '\v'))
+		return 1;
+	return c < 0x20 ? 5 : 0;
+}
+
+/* About what the content takes: bytes that are no UTF-8 take more. */
 static int64_t json_size(struct text content)
 {
 	size_t size = content.size;
 
-	for (size_t i = 0; i < content.size; i++) {
-		unsigned char c = (unsigned char)content.data[i];
-
-		size += c < 0x20 ? 5 : c == '"' || c == '\\';
+	for (size_t at = 0; at < content.size; at++) {
+		at += plain_length((struct text){content.data + at, content.size - at});
+		if (at < content.size)
+			size += escape_size((unsigned char)content.data[at]);
 	}
 	return (int64_t)size;
 }

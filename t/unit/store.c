@@ -472,7 +472,8 @@ static void pages_are_read_in_each_direction(void **state)
 	}
 }
 
-/* A hundred quotes are two hundred bytes of JSON, and a message is 128 beside. */
+/* A hundred quotes are two hundred bytes of JSON, and so are as many line breaks, but
+ * not other control characters; and a message is 128 beside. */
 static void bytes_cut_a_page_alike_in_each_direction(void **state)
 {
 	static const struct {
@@ -480,19 +481,28 @@ static void bytes_cut_a_page_alike_in_each_direction(void **state)
 		const char *ids;
 	} rows[] = {
 		{{STORE_AFTER, 0, 1000, 700}, "1 2 3 "},
+		{{STORE_AFTER, 0, 1000, 656}, "1 2 "},
 		{{STORE_AFTER, 8, 1000, 700}, "9 10 "},
 		{{STORE_BEFORE, 11, 1000, 700}, "8 9 10 "},
 		{{STORE_BEFORE, 3, 1000, 700}, "1 2 "},
 		{{STORE_NEWEST, 0, 1000, 700}, "8 9 10 "},
+		{{STORE_NEWEST, 0, 1000, 656}, "9 10 "},
 		{{STORE_NEWEST, 0, 2, 700}, "9 10 "},
 		{{STORE_NEWEST, 0, 1000, 1}, "10 "},
 	};
-	char quotes[101] = {0};
+	static const char *const parts[] = {"\"", "\n", "\t", "\\", "\1bbbb"};
 	struct fixture *f = *state;
+	char content[101];
 
-	memset(quotes, '"', sizeof quotes - 1);
-	for (int i = 0; i < 10; i++)
-		append(f, "room_1", quotes);
+	for (int i = 0; i < 10; i++) {
+		const char *part = parts[(size_t)i % LENGTH(parts)];
+		size_t size = strlen(part);
+
+		for (size_t at = 0; at < 100; at += size)
+			memcpy(content + at, part, size);
+		content[100] = '\0';
+		append(f, "room_1", content);
+	}
 	for (size_t i = 0; i < LENGTH(rows); i++) {
 		read_range(f, "room_1", rows[i].range);
 		expect(text_is(buffer_text(&f->ids), rows[i].ids),
