@@ -11,6 +11,7 @@ enum {
 	/* What records take, if they are not tiny. */
 	RECORDS_OVERHEAD = 64 * 1024,
 	READ_BYTES = 16 * 1024,
+	READS_AT_ONCE = 8,
 	/* See gateway_write(). The kernel takes less if it has to. */
 	SEND_BUFFER_BYTES = 256 * 1024,
 	SEND_SECONDS = 1,
@@ -54,7 +55,7 @@ enum fastcgi_state intake_read(struct exchange *exchange)
 	struct buffer *input = &exchange->input;
 	enum fastcgi_state state = FASTCGI_MORE;
 
-	while (state == FASTCGI_MORE) {
+	for (int reads = 0; state == FASTCGI_MORE && reads < READS_AT_ONCE; reads++) {
 		ssize_t size = recv(exchange->connection,
 		                    buffer_reserve(input, READ_BYTES),
 		                    READ_BYTES, MSG_DONTWAIT);

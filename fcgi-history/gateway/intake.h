@@ -19,7 +19,8 @@ int64_t intake_body_limit(int64_t content_limit);
 void intake_begin(struct exchange *exchange, int connection,
                   int64_t body_limit);
 
-/* Takes what has come, as much as there is of one request. */
+/* Takes what has come of one request; not all if that is much, for a peer may send
+ * faster than it is read, and for ever. */
 enum fastcgi_state intake_read(struct exchange *exchange);
 
 /* The same after waiting for the first of it, for at most so long. */

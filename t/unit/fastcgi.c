@@ -1,7 +1,13 @@
-/* Tests of when a FastCGI request is complete (FastCGI specification, 3.3). */
+/* Tests of when a FastCGI request is complete (FastCGI specification, 3.3), and of
+ * how it is read. */
 #include "unit.h"
 
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "gateway/fastcgi_scan.h"
+#include "gateway/intake.h"
 
 enum { BEGIN = 1, ABORT = 2, PARAMS = 4, STDIN = 5 };
 
@@ -155,6 +161,50 @@ static void what_no_web_server_sends_breaks_it(void **state)
 	buffer_release(&bytes);
 }
 
+/* A peer that sends faster than it is read, and has no end. */
+static void fill(int connection, const struct buffer *records)
+{
+	int size = 256 * 1024;
+
+	setsockopt(connection, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+	while (send(connection, records->data, records->size, MSG_DONTWAIT) > 0)
+		;
+}
+
+static int bytes_left(int connection)
+{
+	int left = 0;
+
+	assert_int_equal(ioctl(connection, FIONREAD, &left), 0);
+	return left;
+}
+
+static void a_read_ends_before_a_peer_does(void **state)
+{
+	struct exchange exchange = {.connection = -1};
+	struct buffer records = {0};
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	add_begin(&records);
+	add_record(&records, PARAMS, 7, 0, 0);
+	assert_true(send(ends[1], records.data, records.size, 0) > 0);
+	buffer_clear(&records);
+	add_record(&records, STDIN, 7, 32768, 0);
+	fill(ends[1], &records);
+	int sent = bytes_left(ends[0]);
+	intake_begin(&exchange, ends[0], 0);
+	for (int left = sent; left > 0; left = bytes_left(ends[0])) {
+		assert_int_equal(intake_read(&exchange), FASTCGI_MORE);
+		int taken = left - bytes_left(ends[0]);
+		expect(taken > 0 && taken < sent, "%d of %d", taken, sent);
+	}
+	intake_abandon(&exchange);
+	close(ends[1]);
+	buffer_release(&records);
+}
+
 int run_fastcgi(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -165,6 +215,8 @@ int run_fastcgi(void)
 	             bodies_beyond_the_limit_are_passed_over),
 		TEST("a malformed request is an error",
 	             what_no_web_server_sends_breaks_it),
+		TEST("a read ends, though its peer sends without an end",
+	             a_read_ends_before_a_peer_does),
 	};
 
 	return cmocka_run_group_tests_name("fastcgi", tests, NULL, NULL);
