@@ -196,6 +196,21 @@ static void draw(struct sqlite_store *s, struct mark *mark)
 	*mark = (struct mark){.now = *own, .before = mark->now};
 }
 
+/* A checkpoint of another program's may have left a schema in the file that neither the
+ * file's mark nor the WAL has. */
+static void touch(struct sqlite_store *s, struct mark *mark)
+{
+	uint8_t bytes[DATABASE_HEAD_BYTES];
+	struct database_head head;
+
+	mark->turn++;
+	mark->before = (struct life){0, 0};
+	if (read_file(s, SQLITE_FCNTL_FILE_POINTER, 0, bytes, sizeof bytes) ==
+	            SQLITE_OK &&
+	    database_head_read(bytes, &head))
+		mark->before.count = head.cookie;
+}
+
 /* Another writer may have drawn one since: as CGI there is one for each request.
  * Another program may have changed the schema. */
 static bool make_next_mark(struct sqlite_store *s, struct mark *mark)
@@ -208,7 +223,7 @@ static bool make_next_mark(struct sqlite_store *s, struct mark *mark)
 	if (s->wal.draw_is_due)
 		draw(s, mark);
 	else
-		mark->turn++;
+		touch(s, mark);
 	mark->cookie = (uint32_t)cookie;
 	return true;
 }

@@ -58,6 +58,12 @@ static void look_for_mark(struct pair *pair, uint32_t page)
 	free(bytes);
 }
 
+static bool goes_on_from(const struct mark *mark, const struct database_head *head)
+{
+	return mark->turn > 0 && mark->before.origin == 0 &&
+	       mark->before.count == head->cookie;
+}
+
 /* A commit of the WAL has a mark. If it is the WAL's first and was drawn there,
  * a database that the checkpoint has not reached has the one before it. */
 static void take_mark(struct pair *pair, const struct wal_walk *walk)
@@ -75,7 +81,8 @@ static void take_mark(struct pair *pair, const struct wal_walk *walk)
 	    (is_first && walk->latest.turn == 0 &&
 	     life_equal(walk->latest.before, pair->mark.now)))
 		pair->has_same = true;
-	if (walk->latest.cookie == pair->head.cookie)
+	if (walk->latest.cookie == pair->head.cookie ||
+	    goes_on_from(&walk->latest, &pair->head))
 		pair->has_cookie = true;
 }
 

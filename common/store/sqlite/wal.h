@@ -40,8 +40,10 @@ struct life {
 };
 
 struct mark {
-	struct life now, before;
-	uint32_t cookie; /* PRAGMA schema_version when it was drawn */
+	struct life now;
+	struct life before; /* once it was touched: 0, and as the count the cookie
+	                     * of the database file that this WAL goes on from */
+	uint32_t cookie; /* PRAGMA schema_version when it was drawn, or touched */
 	uint32_t turn;   /* how often it was touched since */
 };
 
