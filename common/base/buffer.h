@@ -20,7 +20,7 @@ void buffer_release(struct buffer *b);
 /* Empties it and keeps the memory. */
 void buffer_clear(struct buffer *b);
 
-/* Makes sure that `more` bytes can be written at data + size. */
+/* Grows it so that `more` bytes can be written at data + size. */
 char *buffer_reserve(struct buffer *b, size_t more);
 
 /* Inline, as the length of most strings is known when this is compiled. */
@@ -46,7 +46,7 @@ static inline void buffer_add_string(struct buffer *b, const char *string)
 
 void buffer_add_integer(struct buffer *b, int64_t number);
 
-/* For what is short and rare: headers, problems. */
+/* For short and rare texts: headers, problems. */
 void buffer_printf(struct buffer *b, const char *format, ...)
 #if defined(__GNUC__)
 	__attribute__((format(printf, 2, 3)))

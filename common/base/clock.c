@@ -39,8 +39,8 @@ struct moment clock_now(void)
 	return (struct moment){clock_monotonic_ms(), clock_wall_ms()};
 }
 
-/* "2026-11-22T" of the second at which a day begins. The C library takes a lock
- * for it, and nearly every time it is the day of the last time. */
+/* "2026-11-22T" for the second at which a day begins. The last day is remembered:
+ * the C library takes a lock, and the day is nearly always the same. */
 static void put_date(int64_t day, char text[static DATE_SIZE])
 {
 	static _Thread_local char date[DATE_SIZE + 1];

@@ -14,8 +14,8 @@ int64_t clock_monotonic_us(void);
 /* Milliseconds since 1970-01-01 UTC. */
 int64_t clock_wall_ms(void);
 
-/* The same moment by both. What has to end at a time of the wall clock ends by
- * whichever of them gets there first, for the wall clock may be set. */
+/* One moment by both clocks. A deadline of the wall clock has come when either clock
+ * reaches it, since the wall clock may be set back. */
 struct moment {
 	int64_t steady_ms; /* monotonic */
 	int64_t wall_ms;
@@ -25,13 +25,13 @@ static const struct moment moment_never = {INT64_MAX, INT64_MAX};
 
 struct moment clock_now(void);
 
-/* When the wall clock will show this, if nobody sets it until then. */
+/* The moment at which the wall clock will show this, unless it is set before. */
 static inline struct moment moment_of(int64_t wall_ms, const struct moment *now)
 {
 	return (struct moment){now->steady_ms + wall_ms - now->wall_ms, wall_ms};
 }
 
-/* Whether it is now, or was, by one of the clocks. */
+/* Whether the moment has come, by either clock. */
 static inline bool moment_has_come(const struct moment *moment,
                                    const struct moment *now)
 {

@@ -23,7 +23,7 @@ bool complaint_is_due(struct complaint *complaint, int64_t *left_out)
 	return true;
 }
 
-/* A place for a name that may be told now; COMPLAINT_NAMES: there is none. */
+/* Returns a place for a name that may be logged now; COMPLAINT_NAMES: it may not. */
 static size_t place_to_tell(const struct named_complaint *complaint,
                             struct text name, int64_t now_ms)
 {
@@ -71,6 +71,5 @@ void complaint_warn(struct complaint *complaint, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
-	journal_warning("%s; not told since the last time: %" PRId64, text,
-	                left_out);
+	journal_warning("%s: suppressed=%" PRId64, text, left_out);
 }

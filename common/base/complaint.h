@@ -1,6 +1,6 @@
-/* What the operator is told of something that happens over and over: once in
- * COMPLAINT_QUIET_MS, with how often it was not told since. What others can cause
- * is never to fill a disk. One thread. */
+/* Rate-limited warnings for events that others can cause at any time, so that they
+ * cannot fill a disk with log lines: at most one line in COMPLAINT_QUIET_MS, with
+ * the number of lines suppressed since the last one. One thread. */
 #ifndef LONGROOM_COMPLAINT_H
 #define LONGROOM_COMPLAINT_H
 
@@ -14,15 +14,14 @@ enum {
 	COMPLAINT_NAME_MAX = 64, /* bytes */
 };
 
-/* {0}: not told yet. */
+/* {0}: nothing logged yet. */
 struct complaint {
 	int64_t quiet_until_ms; /* monotonic */
-	int64_t left_out;       /* before that, so far */
+	int64_t left_out;       /* suppressed so far */
 };
 
-/* The same for something that happens to many things with names: once in that time
- * for each of them, and for COMPLAINT_NAMES of them at the most. {0}: not told
- * yet. */
+/* The same for an event that happens to many named things: at most one line in that
+ * time for each name, and at most COMPLAINT_NAMES names. {0}: nothing logged yet. */
 struct named_complaint {
 	struct {
 		int64_t quiet_until_ms; /* monotonic */
@@ -32,17 +31,18 @@ struct named_complaint {
 	int64_t left_out; /* of all names, so far */
 };
 
-/* Whether it is to be told now; then *left_out is how often it was not. */
+/* Whether to log it now. If so, *left_out is the number suppressed since the last
+ * time. */
 bool complaint_is_due(struct complaint *complaint, int64_t *left_out);
 
-/* The same, of a name of at most COMPLAINT_NAME_MAX bytes. */
+/* The same for a name of at most COMPLAINT_NAME_MAX bytes. */
 bool named_complaint_is_due(struct named_complaint *complaint, struct text name,
                             int64_t *left_out);
 
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
 #endif
-/* Tells it, as a warning, if it is due. */
+/* Logs a warning if it is due, with ": suppressed=N" at its end. */
 void complaint_warn(struct complaint *complaint, const char *format, ...);
 
 #endif

@@ -3,7 +3,7 @@
 #define LONGROOM_EXIT_STATUS_H
 
 enum {
-	EXIT_SETTINGS = 1, /* settings that are wrong, or can't be had */
+	EXIT_SETTINGS = 1, /* settings are invalid or can't be read */
 	EXIT_USAGE = 2,
 };
 

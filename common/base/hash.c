@@ -31,7 +31,7 @@ static inline uint64_t add_word(uint64_t hash, const char *at)
 	return ((hash << 29 | hash >> 35) ^ word) * 0xd6e8feb86659fd93u;
 }
 
-/* Thirty-two bytes at a time, for pages are long and it is done for each. */
+/* Takes 32 bytes at a time: it runs over every page, and pages are long. */
 uint64_t hash_text(struct text text)
 {
 	uint64_t hash = 0xcbf29ce484222325u ^ text.size;

@@ -39,7 +39,7 @@ static void write_line(const char *level, const char *format, va_list arguments)
 	             sizeof line - size);
 	size = utf8_flatten(line, size);
 	line[size++] = '\n';
-	/* Nobody is left to be told when this fails. */
+	/* If this fails there is nowhere left to report it. */
 	ssize_t ignored = write(STDERR_FILENO, line, size);
 	(void)ignored;
 	errno = kept_errno;

@@ -1,16 +1,15 @@
-/* What the operator reads: one line an event, on standard error.
+/* The operator's log: one line an event, on standard error. The service manager
+ * decides where lines go from there.
  *
- * Where a line goes from there (a file, the systemd journal) is the service
- * manager's business. A line is written with one write(2), so lines of several
- * threads never mix. What is not plain text in arguments comes out as '?'
- * (utf8_flatten()), so that nobody can forge a line. errno is kept.
+ * A line is written with one write(2), so lines of several threads never mix. Bytes
+ * of the arguments that are not plain text become '?' (utf8_flatten()), so a client
+ * cannot forge a line. errno is kept.
  *
- *     2026-11-22T06:02:00.123Z longroom-history[812]: info: ...
- */
+ *     2026-11-22T06:02:00.123Z longroom-history[812]: info: ... */
 #ifndef LONGROOM_JOURNAL_H
 #define LONGROOM_JOURNAL_H
 
-/* Borrows the name for the life of the process. */
+/* Sets the program's name; borrows it for the life of the process. */
 void journal_name(const char *program);
 
 #if defined(__GNUC__)

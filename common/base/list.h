@@ -1,5 +1,5 @@
-/* A circular doubly linked list whose links stand in what they link, so that
- * being in a list costs no memory and leaving it needs no search. */
+/* A circular doubly linked list with its links inside the members: being in a list
+ * takes no memory, and leaving it needs no search. */
 #ifndef LONGROOM_LIST_H
 #define LONGROOM_LIST_H
 

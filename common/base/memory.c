@@ -6,11 +6,11 @@
 
 #include "base/journal.h"
 
-/* Without a core file: there is nothing wrong with us. */
+/* Exits without a core file: this is no bug of the program. */
 void memory_give_up(size_t size)
 {
-	journal_error("out of memory: %zu bytes more can't be had (ulimit -v, "
-	              "MemoryMax=)", size);
+	journal_error("out of memory allocating %zu bytes: check ulimit -v and "
+	              "MemoryMax=", size);
 	_exit(EXIT_FAILURE);
 }
 

@@ -1,9 +1,8 @@
-/* Memory that is either there or ends the process.
+/* Allocation that never fails: out of memory, the process exits here, in one place.
  *
- * A daemon that is out of memory can't keep its promises and can't say so
- * either; it ends in one place, here, and is started again with the log as it
- * was. So no caller checks for NULL.
- */
+ * A daemon without memory can neither keep its promises nor answer with an error.
+ * The service manager starts it again, with the log as it was. So no caller checks
+ * for NULL. */
 #ifndef LONGROOM_MEMORY_H
 #define LONGROOM_MEMORY_H
 
@@ -12,13 +11,13 @@
 /* Returns zeroed memory, caller frees with free(). */
 void *memory_get(size_t size);
 
-/* As realloc(). Returns, caller frees. */
+/* Like realloc(). Returns, caller frees. */
 void *memory_resize(void *old, size_t size);
 
 /* Returns a copy of size bytes with a NUL behind them, caller frees. */
 char *memory_copy(const char *data, size_t size);
 
-/* Ends the process, for those who got so much from elsewhere, or not. */
+/* Ends the process: for callers whose own allocation of `size` bytes failed. */
 _Noreturn void memory_give_up(size_t size);
 
 #endif

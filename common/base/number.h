@@ -10,7 +10,7 @@
  * all of text is a number from least (>= 0) to most. */
 bool number_parse(struct text text, int64_t least, int64_t most, int64_t *number);
 
-/* What a hexadecimal digit of either case stands for; -1: it is none. */
+/* Returns the value of a hexadecimal digit of either case; -1: not a digit. */
 int number_hex_digit(char c);
 
 /* Exactly 8 lower-case hexadecimal digits. */

@@ -1,5 +1,5 @@
-/* Text that stands in a JSON string as it is (RFC 8259 section 7). Most of all text is
- * such, so this looks at 8 bytes for the price of two; inline, as it is done for every
+/* Finds text that needs no escaping in a JSON string (RFC 8259 section 7). Most text
+ * is of this kind, so 8 bytes are checked at once. Inline, because it runs for every
  * string that is read or written. */
 #ifndef LONGROOM_PLAIN_H
 #define LONGROOM_PLAIN_H
@@ -24,7 +24,7 @@ static inline bool plain_are_eight(const char *data)
 	         (backslashes - ones)) & highs) == 0;
 }
 
-/* How many bytes at the beginning of a text are such. */
+/* Returns the number of such bytes at the beginning of a text. */
 static inline size_t plain_length(struct text text)
 {
 	size_t size = 0;

@@ -1,5 +1,5 @@
-/* A run of bytes that somebody else owns. Not NUL-terminated; data may be NULL
- * when size is 0, and NULL means "not given" where that differs from empty. */
+/* A borrowed run of bytes, not NUL-terminated. If size is 0, data may be NULL; where
+ * "absent" differs from "empty", NULL means absent. */
 #ifndef LONGROOM_TEXT_H
 #define LONGROOM_TEXT_H
 

@@ -1,8 +1,8 @@
-/* The users of whom something is under way. Each request under way has a reference,
- * so the reference count is what limits.user_polls and limits.user_reads bound.
+/* The users with requests under way. Each such request has a reference to its user,
+ * so limits.user_polls and limits.user_reads bound the reference count.
  *
- * A user without references is forgotten; the USERS_IDLE_MAX that lost their last
- * one most recently are kept a while, for they come back with the next poll. */
+ * Users without references are freed, except for the USERS_IDLE_MAX that lost their
+ * last reference most recently: they come back with the next poll. */
 #ifndef LONGROOM_USERS_H
 #define LONGROOM_USERS_H
 
@@ -17,24 +17,24 @@ struct user {
 	struct user *next; /* in its slot */
 	struct list idle;  /* in users.idle while refcount is 0 */
 	size_t refcount;
-	size_t polls; /* that wait; longroom-pushd's */
+	size_t polls; /* waiting polls; in longroom-pushd only */
 	size_t slot;
 	size_t size;
 	char id[];
 };
 
 struct users {
-	struct user **slots; /* NULL: there was none yet */
+	struct user **slots; /* NULL: no user yet */
 	struct list idle;    /* longest idle first */
 	size_t idle_count;
 	uint64_t seed;
 };
 
 void users_init(struct users *users);
-/* When there are no references. */
+/* Call when no references are left. */
 void users_release(struct users *users);
 
-/* Returns a reference, which the caller drops; unref of NULL does nothing. */
+/* Returns a reference; the caller drops it. users_unref() of NULL does nothing. */
 struct user *users_ref(struct users *users, struct text id);
 void users_unref(struct users *users, struct user *user);
 

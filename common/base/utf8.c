@@ -108,7 +108,7 @@ static bool is_control(uint32_t point)
 	return point < 0x20 || (point >= 0x7f && point <= 0x9f);
 }
 
-/* A terminal or a viewer may end the line there, or turn what follows round. */
+/* Characters at which a terminal or viewer may end the line or reverse the text. */
 static bool bends_line(uint32_t point)
 {
 	static const struct range ranges[] = {

@@ -1,6 +1,6 @@
-/* UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing above
- * U+10FFFF. Pure. A Unicode library was left out: this is all that is needed
- * of one, and White_Space has not changed since Unicode 6.3. */
+/* UTF-8 as in RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
+ * Pure. This is all that would be needed of a Unicode library, and White_Space has
+ * not changed since Unicode 6.3, so there is none. */
 #ifndef LONGROOM_UTF8_H
 #define LONGROOM_UTF8_H
 
@@ -18,13 +18,14 @@ struct text utf8_trim(struct text text);
  * Takes valid UTF-8. */
 bool utf8_has_control(struct text text);
 
-/* Whether nothing of it can be seen: white space and characters that fonts show
- * as nothing. Takes valid UTF-8. */
+/* Whether it has no visible character: only white space and characters that fonts
+ * show as nothing. Takes valid UTF-8. */
 bool utf8_is_blank(struct text text);
 
-/* Makes one line of plain characters of any bytes: what is not UTF-8, control
- * characters, separators of lines and paragraphs, and what changes the direction
- * of writing each become a '?'. Returns the new size, at most the old one. */
+/* Turns any bytes into one line of plain characters. Bytes that are not UTF-8,
+ * control characters, line and paragraph separators, and characters that change the
+ * direction of writing each become a '?'. Returns the new size, at most the old
+ * one. */
 size_t utf8_flatten(char *data, size_t size);
 
 #endif

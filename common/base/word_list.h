@@ -14,9 +14,9 @@ struct word_list {
 void word_list_add(struct word_list *list, const char *text);
 void word_list_release(struct word_list *list);
 
-/* In place of what the list had. */
+/* Replaces the words of the list. */
 void word_list_copy(struct word_list *list, const struct word_list *from);
-/* The same words in the same order. */
+/* Whether both have the same words in the same order. */
 bool word_list_is_same(const struct word_list *a, const struct word_list *b);
 
 #endif
