@@ -26,7 +26,7 @@ for my $program (qw(history pushd)) {
         for my $count (8 .. 24, 32, 48, 64, 96) {
             my $run = start_with($program, "-n $count");
             is $run->{status}, 1, "$count: it exits with status 1" or diag $run->{stderr};
-            like $run->{stderr}, qr/error: only $count files may be open, and at least \d+ are needed: raise the limit \(ulimit -n/,
+            like $run->{stderr}, qr/error: the limit of open files is $count, at least \d+ are needed: raise it \(ulimit -n/,
                 '... and says how many it needs';
         }
         my ($needed) = start_with($program, '-n 20')->{stderr} =~ /at least (\d+) are needed/;

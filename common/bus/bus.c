@@ -155,7 +155,7 @@ bool bus_meets(const char *subscribed, const char *published)
 
 void bus_send(struct bus *bus, struct text frame)
 {
-	/* Whatever becomes of it: the log repairs. */
+	/* Errors are ignored: the log repairs lost frames. */
 	nn_send(bus->socket, frame.data, frame.size, NN_DONTWAIT);
 }
 

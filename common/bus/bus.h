@@ -1,7 +1,7 @@
-/* The bus: nanomsg PUB/SUB, and the only file that knows it is bus.c.
+/* The bus: nanomsg PUB/SUB. Only bus.c knows nanomsg.
  *
- * It is lossy by design: a subscriber that stalls loses frames without an error
- * at either end. So a frame is a hint and nothing more. */
+ * The bus is lossy by design: a subscriber that stalls loses frames, without an
+ * error at either end. So a frame is only a hint. */
 #ifndef LONGROOM_BUS_H
 #define LONGROOM_BUS_H
 
@@ -13,26 +13,26 @@ struct bus;
 /* Binds to address. NULL, and *error says why, if that fails. */
 struct bus *bus_publish_on(const char *address, struct buffer *error);
 
-/* Connects to all addresses, now or as soon as somebody binds there. */
+/* Connects to all addresses, now or as soon as a publisher binds there. */
 struct bus *bus_subscribe_to(const struct word_list *addresses,
                              struct buffer *error);
 
-/* Whether a subscriber to one address hears the publisher on the other, as far as
- * addresses tell: by the port, or by the file. */
+/* Whether a subscriber to one address gets the frames published on the other. Tcp
+ * addresses are compared by port, ipc addresses by file. */
 bool bus_meets(const char *subscribed, const char *published);
 
 void bus_free(struct bus *bus);
 
-/* Hands a frame to whoever is subscribed; never blocks. */
+/* Sends a frame to all subscribers. Never blocks. */
 void bus_send(struct bus *bus, struct text frame);
 
-/* Whether there is anybody at the other end. */
+/* Whether a peer is connected. */
 bool bus_is_connected(struct bus *bus);
 
-/* Becomes readable when a frame is there. */
+/* Returns a descriptor that becomes readable when a frame is there. */
 int bus_descriptor(struct bus *bus);
 
-/* Takes the next frame; false when there is none. The frame lives until
+/* Takes the next frame; false: there is none. The frame lives until
  * bus_release_frame(). */
 bool bus_receive(struct bus *bus, struct text *frame);
 void bus_release_frame(struct text *frame);

@@ -10,7 +10,7 @@
 
 enum {
 	LOOK_MS = 900,  /* a little less than its callers' second */
-	TOLD_MAX = 16,  /* addresses; then no more are told of */
+	TOLD_MAX = 16,  /* addresses; no warnings about more */
 };
 
 struct bus_watch {
@@ -62,8 +62,7 @@ static bool was_told(const struct bus_watch *watch, const char *address)
 static void tell(const struct bus_watch *watch, const char *address)
 {
 	static const char what_comes[] =
-		"messages come a second late, and those that are not saved not "
-		"at all";
+		"messages arrive a second late, unsaved ones not at all";
 
 	if (watch->published != NULL)
 		journal_warning("another longroom-history on this database "

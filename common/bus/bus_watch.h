@@ -1,6 +1,6 @@
-/* Warns of writers that publish where nobody listens: two longroom-history on one
- * database, with buses that bus.subscribe does not both name. What they save is
- * pushed all the same, from the log, a second late; what is not saved is not. */
+/* Warns of a second longroom-history on the same database that publishes on an
+ * address which bus.subscribe does not name. Its saved messages still arrive, from
+ * the log, up to a second late; its unsaved messages never arrive. */
 #ifndef LONGROOM_BUS_WATCH_H
 #define LONGROOM_BUS_WATCH_H
 
@@ -16,11 +16,12 @@ struct bus_watch *bus_watch_new(const struct word_list *subscribed,
                                 const char *published);
 void bus_watch_free(struct bus_watch *watch);
 
-/* Whether it is time for a look: once a second, however often that is asked. */
+/* Whether to look for other writers now: true once a second, however often it is
+ * called. */
 bool bus_watch_is_due(struct bus_watch *watch);
 
-/* Another writer publishes on this address: warns of it if nobody listens there, and
- * once for each address. The context is the watch. */
+/* Call when another writer publishes on this address: warns, once for each address,
+ * if bus.subscribe does not cover it. The context is the watch. */
 void bus_watch_see(void *context, const char *address);
 
 #endif

@@ -44,8 +44,8 @@ void beside_close(struct beside *file)
 	file->fd = -1;
 }
 
-/* Whatever the umask is; and for the database's user, who need not be the one
- * who restores it. */
+/* Sets mode and owner whatever the umask: the file is for the database's user, even
+ * if another user restores the database. */
 static void give_to_owner(const struct beside *file, int fd)
 {
 	struct stat database;
@@ -53,7 +53,7 @@ static void give_to_owner(const struct beside *file, int fd)
 
 	if (geteuid() == 0 && stat(file->database, &database) == 0)
 		done = fchown(fd, database.st_uid, database.st_gid) == 0;
-	/* If not, those who can't open it will say so. */
+	/* If it fails, a process that can't open the file will report that. */
 	(void)done;
 }
 
@@ -73,8 +73,8 @@ static int open_to_write(const struct beside *file)
 	return open(file->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 }
 
-/* Another's file that we may not write to is replaced by one of ours: the folder
- * is ours to write to, or SQLite could not work in it. */
+/* Replaces a file that another user owns and that we may not write to. We may write
+ * to the folder, or SQLite could not work in it. */
 static int open_or_make(const struct beside *file)
 {
 	int fd = open_to_write(file);
@@ -84,7 +84,7 @@ static int open_or_make(const struct beside *file)
 		return -1;
 	if (fd < 0)
 		fd = make(file);
-	/* Somebody else has just made it. */
+	/* Another process has just made it. */
 	if (fd < 0 && errno == EEXIST)
 		fd = open_to_write(file);
 	return fd;

@@ -21,8 +21,8 @@ bool descriptors_require(size_t needed, struct buffer *error)
 	if (allowed >= needed)
 		return true;
 	buffer_printf(error,
-	              "only %zu files may be open, and at least %zu are needed: "
-	              "raise the limit (ulimit -n, LimitNOFILE=)",
+	              "the limit of open files is %zu, at least %zu are needed: "
+	              "raise it (ulimit -n, LimitNOFILE=)",
 	              allowed, needed);
 	return false;
 }

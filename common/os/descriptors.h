@@ -7,7 +7,8 @@
 /* Raises it as far as allowed; returns it, at most 2^30. */
 size_t descriptors_raise_limit(void);
 
-/* Raises it, and says whether it allows so many; if not, *error says what does. */
+/* Raises it. False: it allows fewer than `needed`, and *error says how to raise
+ * it. */
 bool descriptors_require(size_t needed, struct buffer *error);
 
 #endif

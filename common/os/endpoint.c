@@ -74,7 +74,7 @@ bool endpoint_check(const char *address, struct buffer *error)
 	int failed = resolve(address, &found);
 	if (failed != 0) {
 		buffer_printf(error,
-		              "%s: neither unix:/path nor host:port (%s)",
+		              "%s: write unix:/path or host:port (%s)",
 		              address, gai_strerror(failed));
 		return false;
 	}
@@ -150,12 +150,12 @@ static bool remove_stale(const struct sockaddr_un *name)
 	struct stat status;
 	int fd;
 
-	/* What is no socket is not ours to remove. */
+	/* Only a socket is removed: any other file is not ours. */
 	errno = EADDRINUSE;
 	if (stat(name->sun_path, &status) == 0 && !S_ISSOCK(status.st_mode))
 		return false;
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	/* Not to wait where a living program's backlog is full. */
+	/* Non-blocking: a running program's backlog may be full. */
 	if (fd < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0)
 		return false;
 	bool refused = connect(fd, (const void *)name, sizeof *name) != 0 &&
@@ -229,7 +229,8 @@ bool endpoint_open(struct endpoint *endpoint, const char *address,
 	*endpoint = (struct endpoint){.fd = -1};
 	if (!endpoint_check(address, error))
 		return false;
-	/* Nobody else is to take our socket for a stale one before it listens. */
+	/* Under the lock, or another process could take our socket for a stale one
+	 * before it listens. */
 	int lock = -1;
 	if (path != NULL && !folder_lock(path, FOLDER_PATIENCE_MS, &lock, error))
 		return false;

@@ -17,7 +17,7 @@
 
 enum {
 	PAUSE_NS = 20000000, /* between two tries for a lock */
-	TELL_MS = 1000,      /* of waiting; then the operator should know */
+	TELL_MS = 1000,      /* of waiting until it is logged */
 };
 
 static int open_folder(const char *path)
@@ -37,16 +37,17 @@ static void tell_folder(const char *path, bool given_up, int64_t waited_ms,
 
 	if (given_up)
 		buffer_printf(error,
-		              "another process keeps the folder %s locked (flock; "
-		              "lslocks tells which): given up after %" PRId64 " ms",
+		              "no lock on folder %s within %" PRId64 " ms: held by "
+		              "another process (flock; see lslocks): stop that "
+		              "process or make it release the lock",
 		              folder, waited_ms);
 	else
-		journal_warning("waiting for the lock on the folder %s: another "
-		                "process has it (lslocks tells which)", folder);
+		journal_warning("waiting for the lock on folder %s: held by "
+		                "another process (see lslocks)", folder);
 	free(copy);
 }
 
-/* Of a program that keeps these signals for later. */
+/* The programs block these signals, so they are pending. */
 static bool is_told_to_end(void)
 {
 	sigset_t pending;
@@ -55,7 +56,7 @@ static bool is_told_to_end(void)
 	                                     sigismember(&pending, SIGINT) == 1);
 }
 
-/* Tries again and again: a call of flock() that waits has no timeout. */
+/* Polls for the lock, because flock() has no timeout. */
 static bool wait_for_lock(int lock, const char *path, int64_t patience_ms,
                           struct buffer *error)
 {
@@ -65,7 +66,7 @@ static bool wait_for_lock(int lock, const char *path, int64_t patience_ms,
 
 	while (flock(lock, LOCK_EX | LOCK_NB) != 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
-			return true; /* no file system for locks: nobody has one */
+			return true; /* this file system has no locks */
 		int64_t waited_ms = clock_monotonic_ms() - began_ms;
 		if (waited_ms >= patience_ms || is_told_to_end()) {
 			tell_folder(path, true, waited_ms, error);

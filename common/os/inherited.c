@@ -24,9 +24,9 @@ static bool set_up(int fd)
 {
 	int flags = fcntl(fd, F_GETFL), on = 1;
 
-	/* Accepted sockets inherit it; it means nothing to a unix socket. */
+	/* Accepted sockets inherit this. Unix sockets ignore it. */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	/* All who have the socket share O_NONBLOCK, and all of us want it. */
+	/* All processes that have the socket share O_NONBLOCK, and all need it. */
 	return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 &&
 	       fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
 }
@@ -39,8 +39,8 @@ static bool take_each(size_t count, struct buffer *error)
 		if (!has_option(fd, SO_TYPE, SOCK_STREAM) ||
 		    !has_option(fd, SO_ACCEPTCONN, 1)) {
 			buffer_printf(error,
-			              "LISTEN_FDS: descriptor %d is not a stream "
-			              "socket that listens", fd);
+			              "LISTEN_FDS: descriptor %d is not a "
+			              "listening stream socket", fd);
 			return false;
 		}
 		if (!set_up(fd)) {

@@ -1,7 +1,7 @@
-/* Listening sockets that were handed over by whoever started us, so that they
- * outlive us: the protocol of sd_listen_fds(3), as systemd's socket units speak
- * it. LISTEN_FDS says how many there are, from descriptor 3 on, and LISTEN_PID
- * for whom. Their names (LISTEN_FDNAMES) say nothing to us. */
+/* Listening sockets inherited from the parent process, so that they outlive us, as
+ * with systemd's socket units (sd_listen_fds(3)). LISTEN_FDS is their number, from
+ * descriptor 3 on, and LISTEN_PID the process that they are for. LISTEN_FDNAMES is
+ * ignored. */
 #ifndef LONGROOM_INHERITED_H
 #define LONGROOM_INHERITED_H
 
@@ -9,11 +9,13 @@
 
 enum { INHERITED_FIRST = 3 };
 
-/* Takes them: *count descriptors from INHERITED_FIRST on, each a stream socket
- * that listens, now non-blocking and close-on-exec. 0: none is for us. To be
- * called once, before anything is opened or another thread runs: it removes the
- * variables, so that no child takes them for its own. False: *error says what is
- * wrong with them. */
+/* Takes *count descriptors from INHERITED_FIRST on, each a listening stream socket,
+ * and makes them non-blocking and close-on-exec. *count is 0 if none are for this
+ * process.
+ *
+ * Call once, before anything is opened or another thread runs. Removes the
+ * variables, so that no child process takes the sockets for its own. False: *error
+ * says what is wrong. */
 bool inherited_take(size_t *count, struct buffer *error);
 
 #endif

@@ -24,8 +24,8 @@ static const char *end_string(struct buffer *b)
 	return b->data;
 }
 
-/* The way that is left, after a link: where it leads, and what stood behind it.
- * Returns what the caller frees; NULL: errno says why. */
+/* Returns the rest of the path after following a link: its target, then the rest as
+ * it was. Caller frees; NULL: errno says why. */
 static char *read_link(const char *path, const char *behind)
 {
 	char target[PATH_MAX];
@@ -40,8 +40,8 @@ static char *read_link(const char *path, const char *behind)
 	return copy;
 }
 
-/* What the system says of the part that was added last. Where it is the folder
- * above that refuses, the walk has ended there. */
+/* Checks the last part of the path. If it was the folder above that refuses, the
+ * walk has already ended there. */
 static bool stat_folder(struct path_walk *walk, size_t folder, struct stat *status)
 {
 	if (lstat(end_string(&walk->at), status) == 0)
@@ -52,7 +52,7 @@ static bool stat_folder(struct path_walk *walk, size_t folder, struct stat *stat
 	return false;
 }
 
-/* Takes the next part of the way. False: the walk has ended. */
+/* Takes the next part of the path. False: the walk has ended. */
 static bool take_step(struct path_walk *walk, char **way, size_t *at, int *links)
 {
 	const char *name = *way + *at + strspn(*way + *at, "/");
@@ -93,7 +93,7 @@ void path_walk(struct path_walk *walk, const char *path)
 	walk->is_last = false;
 	while (take_step(walk, &way, &at, &links))
 		;
-	/* Of a loop any link is as good as the other. */
+	/* In a loop any link will do. */
 	if (walk->error == ELOOP) {
 		buffer_clear(&walk->at);
 		buffer_add_string(&walk->at, path);

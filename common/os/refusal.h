@@ -1,8 +1,9 @@
-/* Why a path leads to no file that this process may use: the first part of it that
- * refuses, whose that is, and who we are. For the operator, who has to mend it.
+/* Explains to the operator why this process may not use a file: the first part of
+ * its path that refuses access, the owner of that part, and the user of this
+ * process.
  *
- * Looks, and opens nothing: to close a file would take all locks of the process on
- * it along (POSIX). */
+ * Nothing is opened, because closing a file drops all locks that the process has on
+ * it (POSIX). */
 #ifndef LONGROOM_REFUSAL_H
 #define LONGROOM_REFUSAL_H
 
@@ -10,22 +11,24 @@
 
 #include "base/buffer.h"
 
-/* How far a path leads. {0} before the first; the caller releases `at`. */
+/* The result of a walk along a path. {0} before the first; the caller releases
+ * `at`. */
 struct path_walk {
-	struct buffer at; /* free of symbolic links, ends with a zero byte: the file;
-	                   * or the first part that is missing, or refuses */
-	int error;        /* errno's; 0: all of it is there */
-	bool is_last; /* ENOENT: the file is missing, and its folder is there */
+	struct buffer at; /* without symbolic links, ends with a zero byte: the file,
+	                   * or the first part that is missing or refuses access */
+	int error;        /* an errno; 0: the whole path exists */
+	bool is_last; /* ENOENT: only the file is missing, its folder exists */
 };
 
-/* Walks an absolute path as the system does. */
+/* Walks an absolute path as the kernel does. */
 void path_walk(struct path_walk *walk, const char *path);
 
-/* Whether it may be used so (access(2)'s R_OK, W_OK, X_OK); errno says why not. */
+/* Whether the path may be used this way (access(2)'s R_OK, W_OK, X_OK). False: errno
+ * says why not. */
 bool path_lets_us(const char *path, int use);
 
-/* Adds a line's part to *why: the path, what may not be done with it, the error,
- * the owner, and the user who runs this. */
+/* Adds to *why: the path, what may not be done with it, the error, the owner, and
+ * the user of this process. */
 void refusal_explain(const char *path, int use, int error, struct buffer *why);
 
 #endif

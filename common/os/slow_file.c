@@ -14,8 +14,8 @@ enum {
 	PIECE = 4096,
 };
 
-/* False: nobody wrote in time. A fifo that had no writer yet looks as if it had
- * ended, so what it has is only asked for when there is something. */
+/* Waits for a writer. False: none wrote in time. A fifo without a writer looks as if
+ * it had ended, so it is read only once it has bytes. */
 static bool wait_for_bytes(int fd, int64_t until_ms)
 {
 	struct pollfd wanted = {.fd = fd, .events = POLLIN};
@@ -55,7 +55,7 @@ static FILE *open_fifo(int fd, struct buffer *bytes)
 	errno = why;
 	if (!good)
 		return NULL;
-	/* There are C libraries that open nothing of no size. */
+	/* In some C libraries fmemopen() fails for size 0. */
 	buffer_add_string(bytes, "\n");
 	return fmemopen(bytes->data, bytes->size, "r");
 }

@@ -1,5 +1,4 @@
-/* Files to which others may owe an end: a fifo has one when its writer closes
- * it, which may be never. */
+/* Opens files that may never end: a fifo ends only when its writer closes it. */
 #ifndef LONGROOM_SLOW_FILE_H
 #define LONGROOM_SLOW_FILE_H
 
@@ -7,9 +6,9 @@
 
 #include "base/buffer.h"
 
-/* Opens a file to read it. Of a fifo (a shell's <(...) is one, too) all is read
- * into *bytes first, which the caller releases after fclose(), in 10 seconds and
- * 1 MiB at most. NULL: errno says why not, ETIMEDOUT where nobody wrote. */
+/* Opens a file for reading. A fifo (a shell's <(...) is one too) is first read into
+ * *bytes, at most 1 MiB within 10 seconds; the caller releases *bytes after
+ * fclose(). NULL: errno says why; ETIMEDOUT if nothing was written in time. */
 FILE *slow_file_open(const char *path, struct buffer *bytes);
 
 #endif

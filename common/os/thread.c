@@ -24,14 +24,13 @@ static size_t stack_kib(void)
 
 static void thread_error(int why, struct buffer *error)
 {
-	buffer_printf(error, "can't start a thread: %s: each takes %zu KiB of "
-	              "address space (ulimit -s), ", strerror(why), stack_kib());
+	buffer_printf(error, "can't start a thread: %s: check ulimit -s (%zu KiB a "
+	              "thread), ", strerror(why), stack_kib());
 	struct rlimit space;
 	if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY)
-		buffer_printf(error, "of %zu KiB that there may be in all (ulimit "
-		              "-v), ", (size_t)space.rlim_cur / KIB);
-	buffer_add_string(error, "and their number may be limited (ulimit -u, "
-	                         "TasksMax=)");
+		buffer_printf(error, "ulimit -v (%zu KiB in all), ",
+		              (size_t)space.rlim_cur / KIB);
+	buffer_add_string(error, "ulimit -u and TasksMax=");
 }
 
 static void *end_at_once(void *argument)
@@ -81,8 +80,8 @@ void thread_condition_init(pthread_cond_t *condition)
 	pthread_condattr_destroy(&attributes);
 }
 
-/* Linux has a priority for each thread. POSIX has one for the process, all of which
- * would give way. */
+/* On Linux each thread has a priority. By POSIX this would lower the priority of the
+ * whole process. */
 void thread_give_way(void)
 {
 #ifdef __linux__

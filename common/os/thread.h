@@ -1,5 +1,5 @@
-/* Threads and conditions that either come to be or end the process: like
- * memory, a program at its start can do nothing without them. */
+/* Threads and conditions. Failure to create one ends the process: as with memory, a
+ * program that starts cannot do without. */
 #ifndef LONGROOM_THREAD_H
 #define LONGROOM_THREAD_H
 
@@ -7,17 +7,17 @@
 
 #include "base/buffer.h"
 
-/* The new thread has all signals blocked: they are for the first one. */
+/* The new thread has all signals blocked: the main thread takes them. */
 pthread_t thread_start(void *(*run)(void *), void *argument);
 
-/* Whether one more can be had now, for libraries that start their own and abort
- * where they can't; *error says why not. */
+/* Whether one more thread can be started now. Call it before using a library that
+ * starts threads and aborts on failure. False: *error says why. */
 bool thread_can_start(struct buffer *error);
-/* This thread lets others go first for good: it gets a tenth of a processor where
- * they want all of it. */
+/* Lowers the priority of this thread for good: on a busy machine it gets about a
+ * tenth of a processor. */
 void thread_give_way(void);
 
-/* A condition whose timed waits go by CLOCK_MONOTONIC. */
+/* Makes a condition whose timed waits use CLOCK_MONOTONIC. */
 void thread_condition_init(pthread_cond_t *condition);
 
 #endif
