@@ -4,7 +4,7 @@ static const char empty_line[] = "longroom 1 -------- -------- "
                                  "------------------- --------\n";
 enum { FIRST_AT = 11, NEWEST_AT = 20, ID_AT = 29, CHECKSUM_AT = 49 };
 
-/* FNV-1a: against halves of lines, not against who means harm. */
+/* FNV-1a: detects lines written in part, not forged ones. */
 static uint32_t checksum(const char *data, size_t size)
 {
 	uint32_t hash = 0x811c9dc5u;
@@ -22,7 +22,7 @@ static void put_column(char *at, int digits, unsigned base, uint64_t number)
 	}
 }
 
-/* Once a commit, so without snprintf(). */
+/* Without snprintf(), since it runs once a commit. */
 void acknowledged_render(const struct acknowledged *record,
                          char line[ACKNOWLEDGED_SIZE])
 {
@@ -33,7 +33,7 @@ void acknowledged_render(const struct acknowledged *record,
 	put_column(line + CHECKSUM_AT, 8, 16, checksum(line, CHECKSUM_AT));
 }
 
-/* Something, if these are no digits. */
+/* Returns any number if these are not digits. */
 static uint64_t get_column(const char *at, int digits, unsigned base)
 {
 	uint64_t number = 0;
@@ -46,7 +46,7 @@ static uint64_t get_column(const char *at, int digits, unsigned base)
 	return number;
 }
 
-/* What is read has to be, byte for byte, what would be written. */
+/* The line must be, byte for byte, what would be written. */
 bool acknowledged_parse(struct text line, struct acknowledged *record)
 {
 	char same[ACKNOWLEDGED_SIZE];
@@ -75,8 +75,8 @@ bool acknowledged_is_in(const struct acknowledged *record, uint32_t first,
 	       incarnations_judge(list, &place) == STANDING_GOOD;
 }
 
-/* One of the same log whose tag is not in the list is from a later incarnation,
- * of which the writer that holds this list has not yet heard. */
+/* A record of the same log with a tag that is not in the list is from a later
+ * incarnation, which the writer with this list does not know yet. */
 bool acknowledged_follows(const struct acknowledged *was,
                           const struct acknowledged *now,
                           const struct incarnations *list)

@@ -1,14 +1,15 @@
-/* How far a log was acknowledged, as it is kept beside the database: by this a
- * writer finds that the database was replaced by a backup. Pure.
+/* The record of how far a log was acknowledged. It is kept in a file beside the
+ * database; with it a writer detects that the database was replaced by a backup.
+ * Pure.
  *
  * One line of ACKNOWLEDGED_SIZE bytes:
  *
  *     longroom 1 5f3a9c01 9be01d22 0000000000000000142 8c12d3f0
  *
- * that is the format's version, the log's first tag, the tag of its newest
- * incarnation, the highest id that was answered with 201, and a checksum of what
- * stands before it. A line that was written in part, or by another version, is no
- * record. A change takes the next version. */
+ * These are the format's version, the log's first tag, the tag of its newest
+ * incarnation, the highest id that was answered with 201, and a checksum of all that
+ * precedes it. A line written in part, or by another version, is no record. A change
+ * of format takes the next version. */
 #ifndef LONGROOM_ACKNOWLEDGED_H
 #define LONGROOM_ACKNOWLEDGED_H
 
@@ -25,14 +26,14 @@ void acknowledged_render(const struct acknowledged *record,
                          char line[ACKNOWLEDGED_SIZE]);
 bool acknowledged_parse(struct text line, struct acknowledged *record);
 
-/* Whether what was acknowledged is in the log with this first tag, these
- * incarnations, and this highest id. Not so if it is of another log. */
+/* Whether the log with this first tag, these incarnations and this highest id has
+ * all that was acknowledged. False if the record is of another log. */
 bool acknowledged_is_in(const struct acknowledged *record, uint32_t first,
                         const struct incarnations *list, int64_t newest);
 
-/* Whether `now`, of a log with these incarnations, is to take the place of `was`:
- * never if that is further on. NULL: it is of the newest incarnation that there
- * is, which is certain only under the folder's lock. */
+/* Whether the record `now`, of a log with these incarnations, should replace `was`:
+ * never if `was` is further on. Incarnations may be NULL if `now` is of the newest
+ * incarnation, which is certain only under the folder's lock. */
 bool acknowledged_follows(const struct acknowledged *was,
                           const struct acknowledged *now,
                           const struct incarnations *list);

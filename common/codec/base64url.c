@@ -45,6 +45,6 @@ bool base64url_decode(struct text text, struct buffer *bytes)
 		bits &= (1u << count) - 1;
 		bytes->size++;
 	}
-	/* 6 bits are no byte, and those behind the last byte are zero. */
+	/* 6 bits are less than a byte, and the bits after the last byte are zero. */
 	return count < 6 && bits == 0;
 }

@@ -1,7 +1,8 @@
-/* base64url as RFC 7515 has it: RFC 4648 section 5, without padding. Pure.
+/* base64url as in RFC 7515: RFC 4648 section 5, without padding. Pure.
  *
- * Every run of bytes has one text, and only that one is taken: no padding, no
- * white space, no characters of the other alphabet, no bits left over. */
+ * Every run of bytes has exactly one text, and only that one is accepted: no
+ * padding, no white space, no characters of the other alphabet, no bits left
+ * over. */
 #ifndef LONGROOM_BASE64URL_H
 #define LONGROOM_BASE64URL_H
 
@@ -10,7 +11,7 @@
 /* Adds the text of the bytes. */
 void base64url_encode(struct text bytes, struct buffer *text);
 
-/* Adds the bytes; false if text is not base64url, then some may be added. */
+/* Adds the bytes. False if text is not base64url; some bytes may have been added. */
 bool base64url_decode(struct text text, struct buffer *bytes);
 
 #endif

@@ -1,4 +1,4 @@
-/* What longroom-history publishes on the bus: one frame a commit. Pure.
+/* Frames: what longroom-history publishes on the bus, one for each commit. Pure.
  *
  * Version 1, integers big-endian:
  *
@@ -12,24 +12,26 @@
  *         u8 given (0, 1); if 1, u8 size + bytes: client_id
  *         u32 size + bytes: content
  *
- * Ids in a frame ascend without a hole, for one transaction commits them. A
- * receiver that holds the log up to G takes the ids above G if first <= G + 1;
- * if first > G + 1 it reads what it lacks from the log first. Ids up to G are
- * duplicates. An unknown version is dropped: the log repairs. A change of
- * format takes the next version; update pushd before history. */
+ * Ids in a frame ascend without a gap, since one transaction commits them. Suppose a
+ * receiver has the log up to id G. Ids up to G are duplicates. If first <= G + 1, it
+ * takes the ids above G. If first > G + 1, it first reads the missing messages from
+ * the log.
+ *
+ * A frame of an unknown version is dropped; its messages come from the log. A change
+ * of format takes the next version; update pushd before history. */
 #ifndef LONGROOM_FRAME_H
 #define LONGROOM_FRAME_H
 
 #include "codec/message.h"
 
-/* A frame ends once it has grown past this; the next message starts another. */
+/* Once a frame has grown beyond this, the next message starts another. */
 enum { FRAME_FULL_BYTES = 512 * 1024 };
 
 /* Starts a frame in an empty buffer. */
 void frame_begin(struct buffer *b, uint32_t log);
 
-/* Adds a message, ids ascending. False, and nothing added, when a text is
- * longer than its size can say, or its id is not the next. */
+/* Adds a message; ids ascend. False, and nothing is added: a text is too long for
+ * its size field, or the id is not the next one. */
 bool frame_add(struct buffer *b, const struct message *m);
 
 struct frame {
@@ -39,7 +41,8 @@ struct frame {
 	struct text rest; /* messages not yet read */
 };
 
-/* Reads the head; the frame borrows data. False: not a frame of version 1. */
+/* Reads the head. The frame borrows data. False: this is not a frame of version
+ * 1. */
 bool frame_open(struct text data, struct frame *frame);
 
 enum frame_read { FRAME_MESSAGE, FRAME_END, FRAME_BROKEN };

@@ -38,7 +38,7 @@ bool incarnations_end_with(const struct incarnations *list, uint32_t tag)
 	return list->count > 0 && list->entries[list->count - 1].tag == tag;
 }
 
-/* From the newest on: that is whose cursors nearly all come with. */
+/* From the newest on: nearly all cursors are of that one. */
 enum standing incarnations_judge(const struct incarnations *list,
                                  const struct cursor *cursor)
 {

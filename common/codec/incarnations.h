@@ -1,19 +1,20 @@
-/* The incarnations of a log, and which cursors they leave good. Pure.
+/* The incarnations of a log, and which cursors are still valid in it. Pure.
  *
- * A log that was restored from a backup gives out again the ids that the backup
- * lacks. So each life of it has a tag, drawn at random, and the id at which it
- * began: the highest that the log had given out by then. The first tag is the
- * log's identity, drawn when it was created. Cursors and frames name the newest.
+ * A log restored from a backup assigns the ids that the backup lacks again. So each
+ * time a new incarnation begins. It has a random tag, and the id at which it began:
+ * the highest id assigned by then. The first tag, drawn when the log was created,
+ * identifies the log. Cursors and frames carry the newest tag.
  *
- * A cursor is good if its tag is in the list and its id is not above the
- * beginning of any incarnation behind: what it has seen is what the log still
- * has. Where the log ends is another question (store.h). */
+ * A cursor is valid if its tag is in the list and its id is not above the beginning
+ * of any later incarnation. Then the log still has everything that the client has
+ * seen. Whether the cursor is ahead of the log's end is checked elsewhere
+ * (store.h). */
 #ifndef LONGROOM_INCARNATIONS_H
 #define LONGROOM_INCARNATIONS_H
 
 #include "codec/cursor.h"
 
-/* The oldest are forgotten beyond it, and their cursors then reset. */
+/* Beyond this number the oldest are dropped, and their cursors get "reset". */
 enum { INCARNATIONS_MAX = 1000 };
 
 struct incarnation {
@@ -30,10 +31,10 @@ struct incarnations {
 void incarnations_release(struct incarnations *list);
 void incarnations_clear(struct incarnations *list);
 void incarnations_add(struct incarnations *list, uint32_t tag, int64_t began);
-/* Takes a list of its own into *to, whatever that had. */
+/* Replaces the list *to by a copy. */
 void incarnations_copy(struct incarnations *to, const struct incarnations *from);
 
-/* Whether the newest is the one with this tag. */
+/* Whether the newest incarnation has this tag. */
 bool incarnations_end_with(const struct incarnations *list, uint32_t tag);
 
 enum standing {
@@ -42,7 +43,7 @@ enum standing {
 	STANDING_UNKNOWN, /* its tag is not in the list */
 };
 
-/* An id alone says nothing about its log, and is good. */
+/* A cursor that is an id alone names no log, and counts as valid. */
 enum standing incarnations_judge(const struct incarnations *list,
                                  const struct cursor *cursor);
 

@@ -39,7 +39,7 @@ void json_names_close(struct json_names *names)
 	names->bytes.size = scope->bytes;
 }
 
-/* By size first, which tells most names apart. */
+/* Compares sizes first: most names differ in size. */
 static int compare_name(const struct json_names *names, size_t which,
                         struct text name)
 {

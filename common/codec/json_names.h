@@ -1,8 +1,9 @@
-/* The names that the open objects of one text have had so far, so that a member
- * that comes a second time is noticed when it comes. Pure.
+/* The member names seen so far in the open objects of one JSON text, to detect
+ * repeated members. Pure.
  *
- * {0} has none. Names are kept in order: n of them cost n log n comparisons,
- * whoever chose them, and there is no hash to be guessed. */
+ * {0} is empty. Names are kept sorted: n names take n log n comparisons, even if an
+ * attacker chose them; with a hash table the attacker could try to make them
+ * collide. */
 #ifndef LONGROOM_JSON_NAMES_H
 #define LONGROOM_JSON_NAMES_H
 
@@ -25,7 +26,7 @@ void json_names_release(struct json_names *names);
 /* Empties it and keeps the memory. */
 void json_names_clear(struct json_names *names);
 
-/* An object begins or ends, up to JSON_DEPTH_MAX in each other. */
+/* An object begins or ends. Objects nest up to JSON_DEPTH_MAX deep. */
 void json_names_open(struct json_names *names);
 void json_names_close(struct json_names *names);
 

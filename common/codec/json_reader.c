@@ -4,7 +4,7 @@
 #include "base/plain.h"
 #include "base/utf8.h"
 
-/* What may come, with white space before it. */
+/* What may come next, after white space. */
 enum expected {
 	EXPECT_VALUE,
 	EXPECT_FIRST_ITEM, /* a value, or the array's end */
@@ -61,8 +61,8 @@ static void skip_white(struct json_reader *r)
 	}
 }
 
-/* Whether a number or a word has ended: 05 and nulll are to be no number and no
- * word, not ones with something behind them. */
+/* Whether a number or a word has ended: 05 is not the number 0 followed by a 5, and
+ * nulll is not null followed by an l. */
 static bool is_at_boundary(const struct json_reader *r)
 {
 	int c = peek(r);
@@ -127,7 +127,7 @@ static const char *pass_beyond_ascii(const char *at, const char *end)
 	return at;
 }
 
-/* The length of what means itself, in a string. */
+/* The length of the part of a string without escapes. */
 static size_t literal_length(struct text text)
 {
 	const char *end = text.data + text.size;

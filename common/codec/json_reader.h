@@ -1,21 +1,20 @@
-/* JSON as RFC 8259 has it, to the letter, read once from front to back (a pull
- * reader). Pure.
+/* A strict JSON (RFC 8259) pull reader: reads a text once, front to back. Pure.
  *
- * Nothing is built: the caller sees one token after the other and stops at the
- * first that it can't use, so that what is behind it costs nothing. Memory is
- * needed only for strings, and is the caller's.
+ * No tree is built. The caller takes one token after another and may stop at the
+ * first that it can't use; the rest is then never read. Only strings need memory,
+ * which the caller provides.
  *
- * Whether an object may have a member twice is the caller's choice. RFC 8259
- * (section 4) leaves it open, and readers differ in which of the two they take, so
- * what is signed, or handed on, has each once. */
+ * The caller chooses whether an object may repeat a member. RFC 8259 (section 4)
+ * allows it, but readers differ in which value they take. So use the strict choice
+ * for texts that are signed or passed on. */
 #ifndef LONGROOM_JSON_READER_H
 #define LONGROOM_JSON_READER_H
 
 #include "codec/json_names.h"
 
 enum json_token {
-	JSON_FAULT, /* for good: fault says which */
-	JSON_END,   /* of a whole text, for good */
+	JSON_FAULT, /* final: fault says which */
+	JSON_END,   /* the end of a complete text; final */
 	JSON_OBJECT_BEGIN,
 	JSON_OBJECT_END,
 	JSON_ARRAY_BEGIN,
@@ -47,17 +46,17 @@ struct json_reader {
 	struct json_names *names; /* borrowed; NULL: members may come again */
 };
 
-/* The text may be any bytes, and stays while it is read. */
+/* Begins to read a text, which may be any bytes. Borrows it until the end. */
 void json_reader_init(struct json_reader *reader, struct text text);
 
-/* The same for a text whose objects have each member once: another is a fault. Names
- * are compared without their escapes. *names is emptied, and used until the end. */
+/* The same, but a repeated member is a fault. Names are compared after decoding
+ * their escapes. Empties *names, and uses it until the end. */
 void json_reader_init_strict(struct json_reader *reader, struct text text,
                              struct json_names *names);
 
-/* The next token. The characters of a name or a string replace what *string has,
- * in UTF-8, where an unpaired surrogate is U+FFFD; of other tokens, and of a
- * fault, its content has no meaning. */
+/* Reads the next token. For a name or a string, *string is replaced by its
+ * characters in UTF-8, with U+FFFD for an unpaired surrogate. After other tokens and
+ * faults the content of *string is unspecified. */
 enum json_token json_next(struct json_reader *reader, struct buffer *string);
 
 #endif

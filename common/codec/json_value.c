@@ -68,8 +68,8 @@ struct wanted {
 	struct buffer *strings;
 };
 
-/* There is space for a string, as with its quotes it was longer than with a NUL;
- * so none that was kept moves. */
+/* There is always space for a string: with its quotes it was longer than with a NUL.
+ * So the buffer does not grow, and strings stored before do not move. */
 static const char *keep_string(struct buffer *strings, const char *string)
 {
 	const char *kept = strings->data + strings->size;

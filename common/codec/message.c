@@ -9,8 +9,8 @@ bool message_is_name(struct text text)
 	       !utf8_has_control(text);
 }
 
-/* Written by hand, not with a library: this runs for every message of every page
- * of history, and a tree of objects would cost more than the reading. */
+/* Written by hand, without a library: this runs for every message of every page of
+ * history, and building a tree of objects would cost more than reading the log. */
 void message_render(const struct message *m, struct buffer *b)
 {
 	char timestamp[CLOCK_TEXT_SIZE];

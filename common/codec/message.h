@@ -1,9 +1,8 @@
 /* A message, and its JSON. Pure.
  *
- * All texts are borrowed from wherever the message came from: a request, a
- * row, a frame. They are UTF-8 and within the limits of PROTOCOL section 9,
- * unless someone else wrote into the database; then they are still safe to
- * render. */
+ * All texts are borrowed from the message's source: a request, a row, a frame. They
+ * are UTF-8 and within the limits of PROTOCOL section 9, unless another program
+ * wrote the row; even then they are safe to render. */
 #ifndef LONGROOM_MESSAGE_H
 #define LONGROOM_MESSAGE_H
 

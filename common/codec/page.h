@@ -1,12 +1,12 @@
-/* A page of messages as JSON (PROTOCOL section 5): what history and poll both
- * answer. Pure. The order of calls is page_begin, then the messages with
- * page_separate before each, then page_end:
+/* A page of messages as JSON (PROTOCOL section 5), the answer of both history and
+ * poll. Pure. Call page_begin, then page_separate before each message, then
+ * page_end:
  *
  *     {"room_id":"room_26","count":2,"messages":[...],"cursor":"...",
  *      "earliest":12,"more":false}
  *
- * count stands before the messages but is known after them: page_end makes room
- * for it. */
+ * The count stands before the messages but is known only after them: page_end
+ * inserts it. */
 #ifndef LONGROOM_PAGE_H
 #define LONGROOM_PAGE_H
 

@@ -3,7 +3,7 @@
 #include "base/number.h"
 #include "base/utf8.h"
 
-/* The byte that %XX stands for; -1: two digits do not follow. */
+/* Returns the byte that %XX stands for; -1: no two digits follow. */
 static int escaped_byte(struct text text, size_t at)
 {
 	if (text.size - at <= 2)

@@ -45,7 +45,7 @@ struct places_of {
 	places each[128]; /* where a character stands */
 };
 
-/* What can be no name of a room has no places, and matches nothing. */
+/* A text that is not a room name has no places, and matches nothing. */
 static void find_places(const char *name, struct places_of *of)
 {
 	size_t size = strlen(name);
@@ -59,10 +59,10 @@ static void find_places(const char *name, struct places_of *of)
 		of->each[name[i] & 0x7f] |= UINT64_C(1) << i;
 }
 
-/* Follows all ways to match at once: `ends` are the characters of the name at
- * which what was read of the pattern may end, and is_before tells whether it may
- * end before the first. Going back, star by star, as fnmatch() does, takes a
- * thousand times as long for names that are nearly matched. */
+/* Follows all possible matches at once. `ends` are the characters of the name at
+ * which the part of the pattern read so far may end; is_before says whether it may
+ * end before the first character. Backtracking over stars, as in fnmatch(), would
+ * take a thousand times as long for names that nearly match. */
 static bool matches(const char *pattern, const struct places_of *of)
 {
 	bool is_before = true;
@@ -85,8 +85,8 @@ static bool matches(const char *pattern, const struct places_of *of)
 
 enum answer { NO, YES, MAYBE };
 
-/* Most patterns are a name, or one with a star behind it, and most names differ at
- * once: that much is a matter of comparing. */
+/* Handles the common cases by comparing bytes: most patterns are a plain name, or a
+ * prefix with a star after it, and most names differ early. */
 static enum answer compare(const char *pattern, const char *name)
 {
 	while (*pattern != '\0' && *pattern != '*' && *pattern != '?')

@@ -11,7 +11,7 @@ enum problem_type {
 #undef PROBLEM
 };
 
-/* What was wrong; {0} says that nothing was. */
+/* What is wrong with a request. {0}: nothing. */
 struct problem {
 	enum problem_type type;
 	const char *detail; /* for people; a string constant */

@@ -5,7 +5,8 @@
 
 static const struct problem fine = {PROBLEM_NONE, NULL};
 static const struct problem twice = {PROBLEM_BAD_PARAMETER,
-                                     "a parameter is given twice"};
+                                     "limit, before, after or timeout is given "
+                                     "more than once"};
 
 struct problem query_number(struct text query, const char *name, int64_t least,
                             int64_t most, const char *rule, int64_t *number)
@@ -56,6 +57,7 @@ struct problem query_cursor(struct text query, const char *name,
 		return fine;
 	return (struct problem){PROBLEM_BAD_CURSOR,
 	                        now_is_allowed
-	                                ? "a cursor, an id or now is expected"
-	                                : "a cursor or an id is expected"};
+	                                ? "after must be a cursor, an id or now"
+	                                : "before and after take a cursor or an "
+	                                  "id"};
 }

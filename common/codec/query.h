@@ -1,14 +1,13 @@
-/* The parameters that history and poll have in common, read from a query. Pure.
+/* Reads the parameters that history and poll have in common from a query. Pure.
  *
- * A parameter that is absent leaves its value as it was. The problem is
- * PROBLEM_NONE if all is well. */
+ * An absent parameter leaves its value unchanged. PROBLEM_NONE: all is well. */
 #ifndef LONGROOM_QUERY_H
 #define LONGROOM_QUERY_H
 
 #include "codec/cursor.h"
 #include "codec/problem.h"
 
-/* A number from least to most; *rule says so to people. */
+/* A number from least to most. `rule` is the detail of the problem otherwise. */
 struct problem query_number(struct text query, const char *name, int64_t least,
                             int64_t most, const char *rule, int64_t *number);
 

@@ -24,7 +24,7 @@ static bool all_digits(struct text text)
 	return text.size > 0;
 }
 
-/* room_12a is a name as any other; room_12 is a number or nothing. */
+/* room_12a is an ordinary name; room_ with digits alone must be a valid number. */
 static bool parse_number(struct text text, int64_t *number)
 {
 	*number = 0;

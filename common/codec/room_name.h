@@ -18,7 +18,7 @@ struct room_name {
 	unsigned char size;
 };
 
-/* False if text is no room's name; then *name is unspecified. */
+/* False if text is not a valid room name; then *name is unspecified. */
 bool room_name_parse(struct text text, struct room_name *name);
 
 /* The name of a numbered room; number is 1 to INT64_MAX. */
@@ -26,7 +26,7 @@ void room_name_from_number(int64_t number, struct room_name *name);
 
 struct text room_name_text(const struct room_name *name);
 
-/* For the operator's log: 26 for room_26, the name of others. */
+/* For the operator's log: 26 for room_26, the whole name for other rooms. */
 struct text room_name_label(const struct room_name *name);
 
 #endif

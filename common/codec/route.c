@@ -4,7 +4,7 @@
 #include "codec/params.h"
 
 const char route_none_detail[] =
-	"there is no such path; a room has /rooms/{room}/messages, "
+	"no such path; rooms have /rooms/{room}/messages, "
 	"/rooms/{room}/messages/{id} and /rooms/{room}/poll";
 
 /* Cuts the last "/segment" from *path. */
@@ -41,7 +41,7 @@ static enum route_kind kind_of(struct text last)
 	return ROUTE_NONE;
 }
 
-/* Reads .../rooms/{room}; false if that is not what is there. */
+/* Reads .../rooms/{room}. False: the path does not end so. */
 static bool ends_in_room(struct text path, struct text *room)
 {
 	struct text rooms;

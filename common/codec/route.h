@@ -1,15 +1,15 @@
-/* Which resource a request's target names. Pure.
+/* Finds the resource that a request's target names. Pure.
  *
- * nginx may mount Longroom under any prefix, so a target is read from its end:
+ * nginx may mount Longroom under any prefix, so a target is parsed from its end:
  *
  *     <prefix>/rooms/{room}/messages[/{id}]
  *     <prefix>/rooms/{room}/poll
  *
- * The operator's two paths have no prefix, so that none of nginx's locations for
- * clients can lead there: the whole path is /healthz or /metrics.
+ * The operator's paths are exactly /healthz and /metrics, without a prefix, so none
+ * of nginx's locations for clients can lead there.
  *
- * Segments are cut before they are decoded: %2f is part of a name (and makes it
- * a bad one), never a separator. */
+ * Segments are split before they are decoded: %2f is never a separator. It is part
+ * of a name, which is then invalid. */
 #ifndef LONGROOM_ROUTE_H
 #define LONGROOM_ROUTE_H
 
@@ -17,7 +17,7 @@
 
 enum route_kind {
 	ROUTE_NONE,     /* no such path */
-	ROUTE_BAD_ROOM, /* the path is right, the room's name is not */
+	ROUTE_BAD_ROOM, /* a valid path with an invalid room name */
 	ROUTE_MESSAGES,
 	ROUTE_MESSAGE,
 	ROUTE_POLL,
