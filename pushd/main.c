@@ -119,7 +119,7 @@ static void read_settings_again(struct ev_loop *loop, struct ev_signal *signal,
 		return;
 	if (!use_settings(pushd, &fresh, keyring, &error)) {
 		complain(&error);
-		journal_error("the settings stay as they were");
+		journal_error("reload failed, settings unchanged");
 		settings_release(&fresh);
 		return;
 	}

@@ -173,7 +173,7 @@ subtest 'invalid values are refused' => sub {
     is_refused('a pattern that matches no room', $good, ['-o', 'rooms.ephemeral=a/b'], qr/rooms\.ephemeral/);
     is_refused("a pattern of 9 stars in $_", $good, ['-o', "$_=*a*b*c*d*e*f*g*h*"], qr/\Q$_\E.*has more than 8 stars/)
         for qw(rooms.ephemeral auth.anonymous_read);
-    is_refused("a pattern of 65 bytes in $_", $good, ['-o', "$_=" . 'x' x 65], qr/\Q$_\E.*can match no room's name/)
+    is_refused("a pattern of 65 bytes in $_", $good, ['-o', "$_=" . 'x' x 65], qr/\Q$_\E.*cannot match any room name/)
         for qw(rooms.ephemeral auth.anonymous_read);
     is_refused("an invalid cookie name: $_", $good, ['-o', "auth.cookie=$_"], qr/auth\.cookie/)
         for 'a b', 'a=b', 'a;b', '"a"';
@@ -336,7 +336,7 @@ subtest 'SIGHUP keeps what only a restart can change' => sub {
     $l->signal($_, 'HUP') for qw(history pushd);
     for (qw(history pushd)) {
         is $l->wait_log($_, qr/warning: (\S*longroom\.conf: .*)/, 20, $from{$_}),
-            $l->dir . '/longroom.conf: takes effect at the next start: history.threads, push.listen',
+            $l->dir . '/longroom.conf: restart needed for: history.threads, push.listen',
             "$_ logs which settings wait for a restart";
     }
     is $l->connect('pushd')->ask(poll_now())->{status}, 200, 'longroom-pushd keeps its address';
@@ -353,7 +353,7 @@ subtest 'SIGHUP judges a file together with the settings that only a restart can
     Longroom::spew("$dir/longroom.conf", $open);
     $l->signal($_, 'HUP') for qw(history pushd);
     for (qw(history pushd)) {
-        ok $l->wait_log($_, qr/error: \S+longroom\.conf: auth\.keys: .*at least one file\n.*error: the settings stay as they were\n/),
+        ok $l->wait_log($_, qr/error: \S+longroom\.conf: auth\.keys: .*at least one file\n.*error: reload failed, settings unchanged\n/),
             "the file alone needs no key, but $_ still runs in mode token, and keeps its keys";
     }
     $l->stop;
@@ -372,7 +372,7 @@ subtest 'SIGHUP with a bad file changes nothing' => sub {
         my $from = $l->log_size('history');
         Longroom::spew($l->dir . '/longroom.conf', $bad{$title});
         $l->signal('history', 'HUP');
-        ok $l->wait_log('history', qr/error: \S+longroom\.conf:\d+: .*\n.*error: the settings stay as they were\n/, 20, $from),
+        ok $l->wait_log('history', qr/error: \S+longroom\.conf:\d+: .*\n.*error: reload failed, settings unchanged\n/, 20, $from),
             "$title is logged, with file and line";
         is $l->post('room_26', '12345')->{status}, 201, 'and changes';
         is $l->post('room_26', '123456')->{status}, 413, '... nothing';
@@ -380,7 +380,7 @@ subtest 'SIGHUP with a bad file changes nothing' => sub {
     unlink $l->dir . '/longroom.conf';
     my $from = $l->log_size('history');
     $l->signal('history', 'HUP');
-    ok $l->wait_log('history', qr/error: \S+longroom\.conf: No such file.*\n.*stay as they were\n/, 20, $from),
+    ok $l->wait_log('history', qr/error: \S+longroom\.conf: No such file.*\n.*reload failed, settings unchanged\n/, 20, $from),
         'a missing file is logged';
     is $l->post('room_26', '123456')->{status}, 413, 'and changes nothing';
     $l->stop;

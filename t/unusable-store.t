@@ -350,7 +350,7 @@ subtest 'a running program keeps running' => sub {
     is $l->operator('history/healthz')->{status}, 503, '... and so does /healthz';
     is run_as($l, 'history', '-t')->{status}, 1, '-t refuses it';
     $l->set_in_file('');
-    like $l->log($_), qr/longroom\.conf: read again/, "SIGHUP to $_ is obeyed" for qw(history pushd);
+    like $l->log($_), qr/longroom\.conf: settings reloaded/, "SIGHUP to $_ is obeyed" for qw(history pushd);
     chown USER, USER, $file;
     ok $l->eventually(20, sub { $l->post('room_26', 'after')->{status} == 201 }),
         'once repaired, messages are saved again';

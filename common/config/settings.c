@@ -50,8 +50,8 @@ static void *member(struct settings *s, const struct row *row)
 	return (char *)s + row->offset;
 }
 
-/* Reads a number with one of the units behind it, which 0 needs not; NULL: it is
- * none. */
+/* Reads a number followed by one of the units; 0 needs no unit. NULL: not such a
+ * number. */
 static const struct unit *read_count(const char *value, const struct unit *units,
                                      int64_t *count)
 {
@@ -68,7 +68,7 @@ static const struct unit *read_count(const char *value, const struct unit *units
 	return NULL;
 }
 
-/* Whether it is so many units, from least to most. */
+/* Whether count units are from least to most. */
 static bool is_within(int64_t count, const struct unit *unit, int64_t least,
                       int64_t most)
 {
@@ -129,7 +129,7 @@ static bool set_choice(int64_t *number, const struct row *row, const char *value
 		}
 		choice += size + (choice[size] == '|');
 	}
-	buffer_printf(error, "%s.%s: '%s' is none of %s", row->section,
+	buffer_printf(error, "%s.%s: '%s': choose one of %s", row->section,
 	              row->name, value, row->choices);
 	return false;
 }
@@ -195,7 +195,7 @@ bool settings_override(struct settings *s, const char *assignment,
 	const char *equals = strchr(assignment, '=');
 
 	if (dot == NULL || equals == NULL || dot > equals) {
-		buffer_printf(error, "-o %s: not section.name=value", assignment);
+		buffer_printf(error, "-o %s: write section.name=value", assignment);
 		return false;
 	}
 	char *section = memory_copy(assignment, (size_t)(dot - assignment));
@@ -219,14 +219,14 @@ bool settings_override(struct settings *s, const char *assignment,
 	return good;
 }
 
-/* One reading of a file. inih doesn't tell lines to its handler, so they are
- * counted where they are read. */
+/* The state while a file is read. inih does not pass line numbers to its handler, so
+ * lines are counted as they are read. */
 struct reading {
 	struct settings *settings;
 	FILE *file;
 	int line;
 	bool too_long;
-	int error_line; /* of the first error in what a line says */
+	int error_line; /* of the first invalid setting */
 	struct buffer error;
 };
 
@@ -269,19 +269,19 @@ static bool take_row(struct reading *reading, const char *section,
 	if (*line == -1)
 		return true;
 	if (*line > 0 && row->kind != LIST) {
-		buffer_printf(&reading->error, "%s.%s was given in line %d already",
-		              section, name, *line);
+		buffer_printf(&reading->error, "%s.%s is already set in line %d: "
+		              "remove one of the two", section, name, *line);
 		return false;
 	}
-	/* The first words replace the default, further lines add to them. */
+	/* The first line replaces the default; further lines add to it. */
 	if (*line == 0 && row->kind == LIST)
 		word_list_release(member(s, row));
 	*line = reading->line;
 	return set(s, row, value, &reading->error);
 }
 
-/* The value without a comment behind it. inih knows comments that begin with ';',
- * but not in place of a value, and none with '#'. */
+/* Cuts off a comment after the value. inih handles comments that begin with ';', but
+ * not in place of a value, and none that begin with '#'. */
 static char *without_comment(const char *value)
 {
 	size_t size = 0;
@@ -295,8 +295,8 @@ static char *without_comment(const char *value)
 	return memory_copy(value, size);
 }
 
-/* Returns 1 for good, 0 for an error, as inih wants it. It goes on after an
- * error; only the first is told. */
+/* inih's handler: returns 1 if the setting is good, 0 for an error. inih continues
+ * after an error; only the first is reported. */
 static int take_setting(void *user, const char *section, const char *name,
                         const char *value)
 {
@@ -333,7 +333,8 @@ static bool read_rows(struct reading *reading, const char *path,
 	if (reading->error_line == bad_line)
 		buffer_add_text(error, buffer_text(&reading->error));
 	else
-		buffer_add_string(error, "neither [section], name = value nor comment");
+		buffer_add_string(error, "expected [section], name = value or a "
+		                         "comment");
 	return false;
 }
 

@@ -1,10 +1,10 @@
 /* The settings of both programs: one INI file, and -o section.name=value.
  *
- * What is known here is what a value may be by itself: whether settings can stand
- * together is for settings_check.h.
+ * This module checks each value by itself. settings_check.h checks that the settings
+ * fit together.
  *
- * Every function that can fail says why in *error, as one line for the
- * operator: with the file and the line where there is one. */
+ * Every function that can fail says why in *error: one line for the operator, with
+ * the file and the line number if there are any. */
 #ifndef LONGROOM_SETTINGS_H
 #define LONGROOM_SETTINGS_H
 
@@ -28,8 +28,8 @@ enum setting_index {
 	SETTING_COUNT
 };
 
-/* A struct for each section, which is all that a module is given of them:
- * struct store_settings has the member url, of store.url. */
+/* A struct for each section: struct store_settings has the member url, for
+ * store.url. A module is passed only the sections that it needs. */
 #define SECTION(section) struct section##_settings {
 #define SETTING(section, name, kind, ...) SETTING_C_##kind name;
 #define SECTION_END(section) };
@@ -48,26 +48,26 @@ struct settings {
 void settings_init(struct settings *s);
 void settings_release(struct settings *s);
 
-/* A time as settings have it ("90s", "1h"), in milliseconds. False unless value
- * is one, from least to most. */
+/* Parses a time as written in settings ("90s", "1h") into milliseconds. False unless
+ * value is a time from least to most. */
 bool settings_read_time(const char *value, int64_t least_ms, int64_t most_ms,
                         int64_t *time_ms);
 
-/* What -o says; wins over the file whichever comes first. */
+/* Applies the argument of -o. It takes precedence over the file, whichever is read
+ * first. */
 bool settings_override(struct settings *s, const char *assignment,
                        struct buffer *error);
 
 bool settings_read_file(struct settings *s, const char *path,
                         struct buffer *error);
 
-/* Begins an error of a setting that is wrong beside others only: with where it
- * comes from, and its name. */
+/* Begins the error message for a setting that does not fit the others: its file and
+ * line (or -o), and its name. */
 void settings_blame(const struct settings *s, enum setting_index index,
                     struct buffer *error);
 
-/* Makes of settings that were read and checked while others are used the next to
- * use: those that only a start can change stay as they are. The names of these,
- * where there are any, are added to *differing. */
+/* Prepares reloaded settings: values that need a restart are copied from the
+ * settings in use. The names of those that differ are added to *differing. */
 void settings_keep_started(struct settings *fresh, const struct settings *used,
                            struct buffer *differing);
 

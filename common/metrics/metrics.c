@@ -7,8 +7,7 @@ enum kind { COUNTER, GAUGE, SECONDS, SIZES };
 
 enum { BUCKETS = 16 };
 
-/* The highest value of each bucket; what is above all of them counts in the
- * total alone. */
+/* The upper bound of each bucket. Higher values count only in the total. */
 static const int64_t bounds_us[BUCKETS] = {
 	100,   250,    500,    1000,   2500,    5000,    10000,   25000,
 	50000, 100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000,
@@ -88,7 +87,7 @@ static void add_metric_name(struct buffer *b, const struct row *row,
 	              suffix);
 }
 
-/* Said once for all rows of a name. */
+/* Written once for all rows of the same name. */
 static void add_head(struct buffer *b, const struct row *row)
 {
 	static const char *const types[] = {

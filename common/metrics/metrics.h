@@ -1,8 +1,8 @@
-/* What the operator can measure (GET /metrics, in the Prometheus text format
- * 0.0.4): one row of metrics.def each. Zero until something happens.
+/* The metrics (GET /metrics, in the Prometheus text format 0.0.4), each a row of
+ * metrics.def. All start at zero.
  *
- * One set for the process. Counting is atomic, from any thread, and waits for
- * nothing; what one scrape shows of different rows may be a moment apart. */
+ * One set for the process. Counting is atomic, from any thread, and never waits. In
+ * one scrape, different rows may be from slightly different moments. */
 #ifndef LONGROOM_METRICS_H
 #define LONGROOM_METRICS_H
 
@@ -30,7 +30,7 @@ void metrics_count_refusal(enum metrics_program program, enum problem_type type)
 
 int64_t metrics_value(enum metric metric);
 
-/* The media type of what is rendered. */
+/* The media type of metrics_render()'s text. */
 extern const char metrics_media_type[];
 
 /* Adds all rows of a program. */

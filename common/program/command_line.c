@@ -123,8 +123,8 @@ static bool read_keys(const struct settings *settings, struct keyring **keyring)
 	return good;
 }
 
-/* Settings as the command line and the file say; false: leave with
- * *exit_status. The caller releases them whatever comes. */
+/* Reads the settings from the command line and the file. False: exit with
+ * *exit_status. The caller releases them in any case. */
 static bool read_command_line(int argc, char **argv, const char *program,
                               struct settings *settings, struct wishes *wishes,
                               int *exit_status)
@@ -144,12 +144,13 @@ static bool read_command_line(int argc, char **argv, const char *program,
 	return good;
 }
 
-/* What the program would find in its store now, or why it would not start. */
+/* Adds to *found what the program would find in its store now, or why it would not
+ * start. */
 static bool try_store(const struct settings *settings, enum store_access access,
                       struct buffer *found)
 {
 	struct store *store = store_new(&settings->store, access, found);
-	/* Of a known kind, as the settings were checked. */
+	/* Of a known kind, since the settings have been checked. */
 	bool good = store != NULL && store_is_worth_a_start(store, found);
 
 	store_free(store);
@@ -200,20 +201,20 @@ bool command_line_read_again(int argc, char **argv, const char *program,
 	int status;
 	bool good = read_command_line(argc, argv, program, fresh, &wishes, &status);
 
-	/* What is good with others need not be with those that are kept. */
+	/* Checked again: the new settings may not fit those that are kept. */
 	if (good) {
 		settings_keep_started(fresh, used, &differing);
 		good = check_settings(fresh) && read_keys(fresh, keyring);
 	}
 	if (!good) {
-		journal_error("the settings stay as they were");
+		journal_error("reload failed, settings unchanged");
 		settings_release(fresh);
 		buffer_release(&differing);
 		return false;
 	}
-	journal_info("%s: read again", wishes.file);
+	journal_info("%s: settings reloaded", wishes.file);
 	if (differing.size > 0)
-		journal_warning("%s: takes effect at the next start: %.*s",
+		journal_warning("%s: restart needed for: %.*s",
 		                wishes.file, TEXT_ARGS(buffer_text(&differing)));
 	buffer_release(&differing);
 	return true;

@@ -1,4 +1,4 @@
-/* The command line that both programs share:
+/* The command line of both daemons:
  *
  *     -c FILE   settings (default: the environment's LONGROOM_CONF, else
  *               longroom.conf in the system's configuration folder)
@@ -8,7 +8,7 @@
  *     -V        print the version and exit
  *     -h        (or --help) print the usage and exit
  *
- * and the verb that one of them has for itself, a word like --new-incarnation. */
+ * and a verb that only one of them has, such as --new-incarnation. */
 #ifndef LONGROOM_COMMAND_LINE_H
 #define LONGROOM_COMMAND_LINE_H
 
@@ -17,21 +17,22 @@
 #include "config/settings.h"
 #include "store/log.h"
 
-/* Takes the verb out of the arguments, wherever it stands among the options. False:
- * it is not there. From then on the usage tells of it. Borrows it for the life of
- * the process. */
+/* Removes the verb from the arguments, wherever it stands among the options. False:
+ * it is not there. From then on the usage text includes it. Borrows the verb for the
+ * life of the process. */
 bool command_line_take_verb(int *argc, char **argv, const char *verb);
 
-/* True: go on with settings, which the caller releases. False: leave with
- * *exit_status; everything has been said. The program will use the store so. */
+/* True: continue with the settings, which the caller releases. False: exit with
+ * *exit_status; the reason has been printed. `access` is how the program will use
+ * the store. */
 bool command_line_read(int argc, char **argv, const char *program,
                        enum store_access access, struct settings *settings,
                        int *exit_status);
 
-/* Reads the settings again, of the same command line, and their keys, while others
- * are used. True: *fresh and *keyring (NULL if the mode has none) are to be used
- * instead, and are the caller's. False: they are to stay. What there is to say about
- * it has been said. */
+/* Reads settings and keys again, with the same command line, while the old ones stay
+ * in use. True: the caller takes *fresh and *keyring (NULL if the mode has no keys)
+ * and uses them from now on. False: keep the old ones. The result has been
+ * logged. */
 bool command_line_read_again(int argc, char **argv, const char *program,
                              const struct settings *used,
                              struct settings *fresh,

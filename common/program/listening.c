@@ -17,8 +17,8 @@ bool listening_check(const struct settings *settings, enum setting_index index,
 	           !endpoint_is_local(address)) {
 		settings_blame(settings, index, error);
 		buffer_printf(error,
-		              "%s is neither loopback nor a unix socket, and "
-		              "auth.mode = open lets anyone in",
+		              "%s: auth.mode = open allows only unix sockets and "
+		              "loopback addresses: change the address or auth.mode",
 		              address);
 		good = false;
 	}
@@ -35,8 +35,8 @@ static bool is_allowed(const struct settings *settings,
 
 static bool refuse_open(struct endpoint *endpoint, struct buffer *error)
 {
-	buffer_add_string(error, "with auth.mode = open only loopback and unix "
-	                         "sockets are served");
+	buffer_add_string(error, "auth.mode = open allows only unix sockets and "
+	                         "loopback: change the socket or auth.mode");
 	endpoint_close(endpoint);
 	return false;
 }

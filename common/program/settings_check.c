@@ -24,8 +24,7 @@ static bool check_bus(const struct settings *s, enum setting_index index,
 	    strncmp(address, "tcp://", 6) == 0)
 		return true;
 	settings_blame(s, index, error);
-	buffer_printf(error, "'%s' is neither ipc:///path nor tcp://host:port",
-	              address);
+	buffer_printf(error, "'%s': write ipc:///path or tcp://host:port", address);
 	return false;
 }
 

@@ -504,9 +504,9 @@ sub set_in_file {
     $self->signal($_, 'HUP') for @programs;
     my $taken = 0;
     for (@programs) {
-        $self->wait_log($_, qr/longroom\.conf: read again|the settings stay as they were/, undef, $from{$_})
+        $self->wait_log($_, qr/longroom\.conf: settings reloaded|reload failed, settings unchanged/, undef, $from{$_})
             or die "$_ does not reload its settings:\n" . $self->_tail($_);
-        $taken += $self->log($_, $from{$_}) =~ /longroom\.conf: read again$/m;
+        $taken += $self->log($_, $from{$_}) =~ /longroom\.conf: settings reloaded$/m;
     }
     return $taken == @programs;
 }
