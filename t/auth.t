@@ -195,7 +195,7 @@ subtest 'a failing application denies access, and the answer names the problem' 
 };
 
 subtest 'an unauthenticated client is told what is missing' => sub {
-    my %missing = (nginx => qr/^the site does not say/, token => qr/^there is no token: .*Authorization: Bearer/);
+    my %missing = (nginx => qr/^the request is unauthenticated/, token => qr/^there is no token: .*Authorization: Bearer/);
     for my $mode (sort keys %missing) {
         $l = Visitors::start($mode, { ann => { read => 'team_red' } });
         for my $path ('messages', 'poll?timeout=0') {

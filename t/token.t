@@ -650,11 +650,11 @@ subtest 'keys are replaced while the programs run' => sub {
     for my $broken ('', 'garbage', '{"keys":[]}', substr(set_of(Tokens::jwk($named{h}, kid => 'h')), 0, -4), $key{rsa}{private}) {
         my $from = change_keys($broken);
         for (qw(history pushd)) {
-            my $complaint = qr{auth\.keys: \Q$dir\E/keys\.json: .*\n.*: the settings stay as they were\n};
+            my $complaint = qr{auth\.keys: \Q$dir\E/keys\.json: .*\n.*: reload failed, settings unchanged\n};
             ok $l->wait_log($_, $complaint, undef, $from->{$_}), "$_ logs that the file is broken";
             my $lines = () = $l->log($_, $from->{$_}) =~ /$complaint/g;
             is $lines, 1, '... once';
-            unlike $l->log($_, $from->{$_}), qr/: read again$/m, '... and does not claim to have reloaded';
+            unlike $l->log($_, $from->{$_}), qr/: settings reloaded$/m, '... and does not claim to have reloaded';
         }
         $are->($good, $good, '... and keeps its keys');
     }
@@ -771,7 +771,7 @@ subtest 'invalid keys prevent a start' => sub {
     my $good_rsa = Tokens::jwk($key{rsa}, kid => 'a');
     my $private = Tokens::jwk($key{rsa}, d => 'AQAB');
     is_refused('a missing file', "$dir/nothing", qr/No such file/);
-    is_refused('a folder', "$dir", qr/no regular file/);
+    is_refused('a folder', "$dir", qr/not a regular file/);
     is_refused('an empty file', keep(empty => ''), qr/at least 32 bytes/);
     is_refused('a line break', keep(newline => "\n"), qr/at least 32 bytes/);
     is_refused('a secret of 31 bytes', keep(short => 'x' x 31 . "\n"), qr/at least 32 bytes/);
@@ -802,9 +802,9 @@ subtest 'invalid keys prevent a start' => sub {
     is_refused('a public key of ssh', keep(ssh => 'ssh-rsa ' . encode_base64($der, '')), qr/neither PEM nor JWK/);
     is_refused('an array of JWKs', keep(array => Tokens::json([$good_rsa])), qr/neither PEM nor JWK/);
 
-    is_refused('a JWK alone', keep(jwk => Tokens::json($good_rsa)), qr/no JWK Set/);
-    is_refused('a truncated JWK Set', keep(cut => substr set_of($good_rsa), 0, -2), qr/no JWK Set/);
-    is_refused('a JWK Set with keys given twice', keep(twice => '{"keys":[],"keys":[]}'), qr/no JWK Set/);
+    is_refused('a JWK alone', keep(jwk => Tokens::json($good_rsa)), qr/not a JWK Set/);
+    is_refused('a truncated JWK Set', keep(cut => substr set_of($good_rsa), 0, -2), qr/not a JWK Set/);
+    is_refused('a JWK Set with keys given twice', keep(twice => '{"keys":[],"keys":[]}'), qr/not a JWK Set/);
     is_refused('a JWK Set without keys', keep(none => '{"keys":[]}'), qr/none of its keys/);
     is_refused('a JWK Set with keys for others', keep(others => set_of({ kty => 'OKP', crv => 'X25519', x => 'AA' })), qr/none of its keys/);
     is_refused('a JWK Set with a private key', keep(d => set_of($good_rsa, $private)), qr/private key/);
@@ -848,7 +848,7 @@ subtest 'a secret that others can read is a warning' => sub {
         my ($count, $file) = @{ $files{$title} };
         $l = Longroom->start(settings => { 'auth.mode' => 'token', 'auth.keys' => $file });
         for (qw(history pushd)) {
-            my $lines = () = $l->log($_) =~ /\Q$file\E is a secret, and its mode is 06\d4: /g;
+            my $lines = () = $l->log($_) =~ /\Q$file\E: a secret key with mode 06\d4: /g;
             is $lines, $count, "$title: $_ says so " . ($count ? 'once' : 'not at all');
         }
         $l->stop;

@@ -17,7 +17,7 @@ static const struct grant nothing = {.identity = &nobody,
 
 /* ---- What nginx hands over ---- */
 
-/* Decodes a name that nginx hands over; NULL: it is none. */
+/* Decodes a name that nginx passes. NULL: it is not a valid name. */
 static char *take_encoded_name(struct text encoded)
 {
 	struct buffer decoded = {0};
@@ -37,7 +37,7 @@ static char *take_name_or(struct text encoded, const char *initial)
 	                        : memory_copy(initial, strlen(initial));
 }
 
-/* What is wrong with a list, for people; NULL: nothing. */
+/* Returns what is wrong with a list, for people; NULL: nothing. */
 static const char *take_encoded_patterns(struct text encoded,
                                          struct word_list *patterns)
 {
@@ -48,23 +48,23 @@ static const char *take_encoded_patterns(struct text encoded,
 	word_list_add(patterns, words);
 	free(words);
 	if (patterns->count > PATTERN_LIST_MAX)
-		return "the site gives you more than 256 patterns for rooms";
+		return "the site sent more than 256 room patterns in "
+		       "Longroom-Read or Longroom-Write";
 	switch (pattern_list_check(patterns)) {
 	case PATTERN_TOO_STARRY:
-		return "among the rooms that the site gives you is a pattern "
-		       "with more than 8 stars";
+		return "the site sent a room pattern with more than 8 stars in "
+		       "Longroom-Read or Longroom-Write";
 	case PATTERN_NO_NAME:
 		good = false;
 		break;
 	case PATTERN_GOOD:
 		break;
 	}
-	return good ? NULL : "among the rooms that the site gives you is one "
-	                     "that can have no such name";
+	return good ? NULL : "the site sent an invalid room pattern in "
+	                     "Longroom-Read or Longroom-Write";
 }
 
-/* Who is let in by mistake can't be put out again: what is not understood
- * lets nobody in. */
+/* Fails closed: a malformed identity gets 403 everywhere. */
 static struct problem take_from_nginx(const struct credentials *credentials,
                                       struct grant *grant)
 {
@@ -81,9 +81,12 @@ static struct problem take_from_nginx(const struct credentials *credentials,
 	if (own->user_id == NULL || own->username == NULL ||
 	    own->sender_type == NULL)
 		return (struct problem){PROBLEM_FORBIDDEN,
-		                        "the site's name or type for you can "
-		                        "be none: UTF-8, with %XX for what is "
-		                        "not ASCII"};
+		                        "the site sent an invalid "
+		                        "Longroom-User-Id, Longroom-Username or "
+		                        "Longroom-Sender-Type: send 1 to 128 "
+		                        "bytes of UTF-8 without control "
+		                        "characters, with %XX for bytes that "
+		                        "are not ASCII"};
 	const char *why = take_encoded_patterns(credentials->read, &own->read);
 	if (why == NULL)
 		why = take_encoded_patterns(credentials->write, &own->write);
@@ -144,7 +147,7 @@ void access_give_back(struct grant *grant)
 	grant->entry = NULL;
 }
 
-/* RFC 6750 section 2.1; other schemes are not for us. */
+/* RFC 6750 section 2.1. Other schemes are ignored. */
 static struct text find_bearer(struct text header)
 {
 	static const char scheme[] = "Bearer ";
@@ -162,8 +165,8 @@ static struct text find_bearer(struct text header)
 	return token;
 }
 
-/* The first of that name: browsers send the one that is most at home first
- * (RFC 6265 section 5.4). */
+/* Returns the first cookie of that name: browsers send the one with the longest
+ * path first (RFC 6265 section 5.4). */
 static struct text find_cookie(struct text header, const char *name)
 {
 	size_t size = strlen(name);
@@ -207,14 +210,14 @@ static struct text find_given_token(const struct auth_settings *settings,
 	return find_cookie(credentials->cookie, settings->cookie);
 }
 
-/* Of another token it proves nothing: auth.cookie may have changed meanwhile, and a
- * request may have a cookie of either name. */
+/* A proof counts only for the token that was verified. auth.cookie may have changed
+ * since, and the request may have a cookie of either name. */
 static bool is_proof_of(const struct token_proof *proof, struct text token)
 {
 	return proof != NULL && text_equal(token, proof->token);
 }
 
-/* What is known of a token, by the proof if it has one. */
+/* Looks a token up in the cache, or admits it by its proof. */
 static struct problem take_token(struct access *access,
                                  const struct auth_settings *settings,
                                  struct text token, struct token_proof *proof,
@@ -245,7 +248,7 @@ static struct problem take_token(struct access *access,
 	return (struct problem){PROBLEM_UNAUTHORIZED, why};
 }
 
-/* ---- Whose page asks ---- */
+/* ---- Origins ---- */
 
 bool access_is_listed(const struct auth_settings *settings, struct text origin)
 {
@@ -257,7 +260,7 @@ bool access_is_listed(const struct auth_settings *settings, struct text origin)
 	return false;
 }
 
-/* http's and https's ports are as good as none (RFC 6454 section 4). */
+/* The default ports of http and https may be left out (RFC 6454 section 4). */
 static struct text without_default_port(struct text host)
 {
 	static const char *const ports[] = {":443", ":80"};
@@ -272,8 +275,8 @@ static struct text without_default_port(struct text host)
 	return host;
 }
 
-/* Whether an origin names the host that was asked. Its scheme is not known
- * here, for TLS may end at nginx or before it. */
+/* Whether an origin names the request's host. Schemes are not compared: TLS may end
+ * at nginx or before it. */
 static bool is_same_host(struct text origin, struct text host)
 {
 	size_t at = 0;
@@ -290,9 +293,9 @@ static bool is_same_host(struct text origin, struct text host)
 	       strncasecmp(origin.data, host.data, host.size) == 0;
 }
 
-/* Browsers send cookies along whichever site's page makes the request, and a
- * form needs no leave to do so. Only the browser can write these headers; who
- * sends neither is no browser (of this decade). */
+/* Browsers send cookies with the requests of any site's page, and a form needs no
+ * preflight. Only the browser can set Sec-Fetch-Site and Origin. A request with
+ * neither does not come from a current browser. */
 static bool is_from_foreign_page(const struct auth_settings *settings,
                                  const struct credentials *credentials)
 {
@@ -357,7 +360,7 @@ static struct problem identify(struct access *access,
 		                                   grant)
 		                      : fine;
 	}
-	/* It may know by a cookie. */
+	/* The site may have identified the user by a cookie. */
 	grant->is_by_cookie = true;
 	return take_from_nginx(credentials, grant);
 }
@@ -365,17 +368,23 @@ static struct problem identify(struct access *access,
 static const char no_token[] =
 	"there is no token: send it as Authorization: Bearer TOKEN";
 
-/* Who has forgotten something is to see what it was. */
+/* The detail says what is missing from the request. */
 static struct problem not_identified(const struct auth_settings *settings)
 {
 	return (struct problem){PROBLEM_UNAUTHORIZED,
 	                        settings->mode == AUTH_TOKEN
 	                        ? no_token
-	                        : "the site does not say who you are: log in "
-	                          "there"};
+	                        : "the request is unauthenticated: log in at "
+	                          "the site first"};
 }
 
-/* Nothing here depends on whether there is such a room. */
+static const char *lacks(enum access_right right)
+{
+	return right == ACCESS_READ ? "you have no right to read this room"
+	                            : "you have no right to write to this room";
+}
+
+/* Nothing here depends on whether the room exists. */
 static struct problem check_right(const struct auth_settings *settings,
                                   const struct credentials *credentials,
                                   const struct room_name *room,
@@ -385,13 +394,13 @@ static struct problem check_right(const struct auth_settings *settings,
 	if (!may(settings, grant->identity, room, right))
 		return grant->identity->is_known
 		               ? (struct problem){PROBLEM_FORBIDDEN,
-		                                  "this room is not for you"}
+		                                  lacks(right)}
 		               : not_identified(settings);
 	if (right == ACCESS_WRITE && grant->is_by_cookie &&
 	    is_from_foreign_page(settings, credentials))
 		return (struct problem){PROBLEM_FORBIDDEN,
-		                        "this page's origin is not in "
-		                        "auth.origins"};
+		                        "cross-site request refused: the "
+		                        "page's origin is not in auth.origins"};
 	return fine;
 }
 
@@ -454,15 +463,15 @@ void access_add_challenge(const struct auth_settings *settings,
 {
 	if (problem_status(problem.type) != 401)
 		return;
-	/* How to log in is the site's matter with mode = nginx, and no browser is
-	 * to ask for a password. */
+	/* With mode = nginx the site defines how to log in. The scheme is one that
+	 * makes no browser ask for a password. */
 	if (settings->mode != AUTH_TOKEN) {
 		buffer_add_string(headers,
 		                  "WWW-Authenticate: Site realm=\"longroom\"\r\n");
 		return;
 	}
 	buffer_add_string(headers, "WWW-Authenticate: Bearer realm=\"longroom\"");
-	/* RFC 6750 section 3.1: an error is of a token that there is. */
+	/* RFC 6750 section 3.1: no error code unless there was a token. */
 	if (problem.detail != no_token)
 		buffer_add_string(headers, ", error=\"invalid_token\"");
 	if (problem.type == PROBLEM_TOKEN_EXPIRED)

@@ -13,7 +13,7 @@ bool auth_check_patterns(const struct settings *s, enum setting_index index,
 		settings_blame(s, index, error);
 		buffer_printf(error, "'%s' %s", list->words[i],
 		              fault == PATTERN_NO_NAME
-		                      ? "can match no room's name"
+		                      ? "cannot match any room name"
 		                      : "has more than 8 stars");
 		return false;
 	}
@@ -36,14 +36,16 @@ static bool check_origins(const struct settings *s, struct buffer *error)
 		if (is_origin(s->auth.origins.words[i]))
 			continue;
 		settings_blame(s, SETTING_auth_origins, error);
-		buffer_printf(error, "'%s' is no origin (as https://example.org, "
-		              "without a path)", s->auth.origins.words[i]);
+		buffer_printf(error, "'%s' is not an origin: write it like "
+		              "https://example.org, in lower case, without a path",
+		              s->auth.origins.words[i]);
 		return false;
 	}
 	return true;
 }
 
-/* RFC 6265 section 4.1.1: what no cookie can be called would let nobody in. */
+/* RFC 6265 section 4.1.1. With a name that no cookie can have, every user would be
+ * refused. */
 static bool check_cookie(const struct settings *s, struct buffer *error)
 {
 	static const char of_none[] = " \t\"(),/:;<=>?@[\\]{}";
@@ -51,7 +53,8 @@ static bool check_cookie(const struct settings *s, struct buffer *error)
 	if (strpbrk(s->auth.cookie, of_none) == NULL)
 		return true;
 	settings_blame(s, SETTING_auth_cookie, error);
-	buffer_printf(error, "'%s' is no name of a cookie", s->auth.cookie);
+	buffer_printf(error, "'%s' is not a cookie name: leave out white space "
+	              "and any of \"(),/:;<=>?@[\\]{}", s->auth.cookie);
 	return false;
 }
 
@@ -60,7 +63,8 @@ static bool check_keys(const struct settings *s, struct buffer *error)
 	if (s->auth.mode != AUTH_TOKEN || s->auth.keys.count > 0)
 		return true;
 	settings_blame(s, SETTING_auth_keys, error);
-	buffer_add_string(error, "auth.mode = token needs at least one file");
+	buffer_add_string(error, "auth.mode = token needs at least one file with a "
+	                         "key (longroom-token key makes one)");
 	return false;
 }
 

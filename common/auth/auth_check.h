@@ -4,10 +4,10 @@
 
 #include "config/settings.h"
 
-/* False: *error says what is wrong, and in which line. */
+/* False: *error says what is wrong, and on which line. */
 bool auth_check(const struct settings *s, struct buffer *error);
 
-/* The same of one setting that is a list of patterns. */
+/* Checks one setting that is a list of patterns. */
 bool auth_check_patterns(const struct settings *s, enum setting_index index,
                          const struct word_list *list, struct buffer *error);
 

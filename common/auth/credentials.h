@@ -1,7 +1,9 @@
-/* What a request carries that says who sends it, and what that is called. nginx gives
- * it to longroom-pushd as headers of HTTP and to longroom-history as variables of
- * FastCGI. There what nginx says has names of its own; what a client sends has HTTP_
- * before it, however the client spells it, so that it is never taken for that. */
+/* The credentials of a request, and their names. nginx passes them to longroom-pushd
+ * as HTTP headers and to longroom-history as FastCGI variables.
+ *
+ * A FastCGI variable made of a client's header always begins with HTTP_, however the
+ * client spells it. The variables that nginx sets itself do not, so a client cannot
+ * forge them. */
 #ifndef LONGROOM_CREDENTIALS_H
 #define LONGROOM_CREDENTIALS_H
 
@@ -9,7 +11,7 @@
 
 struct token_proof;
 
-/* As they came. Empty is as good as absent. */
+/* As received. Empty means absent. */
 struct credentials {
 	struct text user_id, username, sender_type; /* from nginx, as %XX */
 	struct text read, write;                    /* ... patterns, spaces */

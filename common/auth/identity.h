@@ -1,4 +1,4 @@
-/* Who somebody is, and which rooms are for him. Pure. */
+/* An identity: a user, and the rooms that they may read and write. Pure. */
 #ifndef LONGROOM_IDENTITY_H
 #define LONGROOM_IDENTITY_H
 
@@ -8,7 +8,7 @@
 struct identity {
 	char *user_id, *username, *sender_type;
 	struct word_list read, write; /* patterns */
-	bool is_known;                /* else nobody, who may do nothing */
+	bool is_known;                /* false: unauthenticated, without rights */
 };
 
 void identity_release(struct identity *identity);

@@ -135,8 +135,8 @@ static bool is_public_base64(struct text bytes)
 	return is_one;
 }
 
-/* Whoever knows a public key could sign with it if it were taken for a secret:
- * so nothing is that looks as if it were meant as one. */
+/* A public key must never be taken for a secret: anyone who knows it could sign
+ * tokens. So bytes that look like a key in any format are not accepted as one. */
 static bool is_public(struct text bytes)
 {
 	return has_bytes(bytes, "-----BEGIN") || has_bytes(bytes, "\"kty\"") ||
@@ -151,7 +151,7 @@ bool key_from_secret(struct text bytes, struct key *key, const char **why)
 	*why = "a secret has at least 32 bytes";
 	if (bytes.size < SECRET_LEAST)
 		return false;
-	*why = "it is a key, but neither PEM nor JWK";
+	*why = "this looks like a key, but is neither PEM nor JWK";
 	if (is_public(bytes))
 		return false;
 	buffer_add_text(&key->secret, bytes);
@@ -188,8 +188,8 @@ static bool find_key_kind(EVP_PKEY *pkey, enum key_kind *kind, const char **why)
 }
 
 /* Ed25519's points of order 1, 2, 4 and 8 (RFC 8032 section 5.1), by their y in
- * bytes, lowest first. What follows from such a key doesn't depend on what was
- * signed. OpenSSL 3.0 looks for none of them. */
+ * bytes, lowest first. With such a key, verification does not depend on the signed
+ * text. OpenSSL 3.0 does not check for them. */
 static bool has_large_order(EVP_PKEY *pkey)
 {
 	static const unsigned char small[][ED25519_SIZE] = {
@@ -220,8 +220,8 @@ static bool has_large_order(EVP_PKEY *pkey)
 	return y[0] < 0xec;
 }
 
-/* A modulus that can be no product of two primes, or an exponent of 1, verifies
- * what anybody writes. */
+/* With a modulus that is not a product of two primes, or with an exponent of 1,
+ * anyone can forge signatures. */
 static bool is_sound(EVP_PKEY *pkey, enum key_kind kind, const char **why)
 {
 	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
@@ -229,7 +229,7 @@ static bool is_sound(EVP_PKEY *pkey, enum key_kind kind, const char **why)
 	            (kind != KEY_ED25519 || has_large_order(pkey));
 
 	EVP_PKEY_CTX_free(context);
-	*why = "the key's numbers are not those of such a key";
+	*why = "the key's parameters are invalid";
 	return good;
 }
 

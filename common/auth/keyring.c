@@ -27,23 +27,24 @@ static bool read_key_bytes(int fd, struct buffer *bytes, const char **why)
 {
 	ssize_t got;
 
-	/* At once: growing would leave parts of a secret behind. */
+	/* Allocated once: a growing buffer would leave parts of a secret in
+	 * memory. */
 	buffer_reserve(bytes, FILE_MAX + READ_SIZE);
 	do {
 		got = read(fd, buffer_reserve(bytes, READ_SIZE), READ_SIZE);
 		if (got > 0)
 			bytes->size += (size_t)got;
 	} while (got > 0 && bytes->size <= FILE_MAX);
-	*why = got < 0 ? strerror(errno) : "it is longer than 64 KiB";
+	*why = got < 0 ? strerror(errno) : "longer than 64 KiB";
 	return got == 0;
 }
 
-/* The mode is that of the file that is read, whatever happens to its name. */
+/* Takes the mode from the open file: its name may come to mean another file. */
 static bool read_key_file(int fd, struct key_file *file, const char **why)
 {
 	struct stat status;
 
-	*why = "it is no regular file";
+	*why = "not a regular file";
 	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
 		return false;
 	file->mode = status.st_mode & 0777;
@@ -67,12 +68,12 @@ static bool open_key_file(const char *path, struct key_file *file, const char **
 	return good;
 }
 
-/* No reason not to work: it is the operator's to decide who is on his machine. */
+/* Only a warning: the operator decides who may use the machine. */
 static void warn_if_open(const struct key_file *file, const char *path)
 {
 	if ((file->mode & ~(mode_t)SECRET_MODE_MOST) != 0)
-		journal_warning("%s is a secret, and its mode is %04o: whoever "
-		                "reads it can be anybody; make it 0640 or less",
+		journal_warning("%s: a secret key with mode %04o: anyone who can "
+		                "read it can act as any user: chmod 0640",
 		                path, (unsigned int)file->mode);
 }
 
@@ -106,10 +107,10 @@ static bool is_json(struct text text)
 	return at < text.size && text.data[at] == '{';
 }
 
-/* A place for one more key; it is counted when there is one. */
+/* Returns the place for one more key. The caller counts the key once it is there. */
 static struct key *next_key(struct keyring *keyring, const char **why)
 {
-	*why = "there are more than 64 keys";
+	*why = "more than 64 keys in auth.keys";
 	if (keyring->count == KEYRING_MAX)
 		return NULL;
 	return &keyring->keys[keyring->count];
@@ -156,14 +157,14 @@ static bool add_jwk_set(struct keyring *keyring, const struct key_file *file,
 	struct json_value keys = {0};
 	size_t before = keyring->count;
 
-	*why = "it is no JWK Set: an object with the array keys";
+	*why = "not a JWK Set: an object with an array named keys";
 	bool good = json_object_read(buffer_text(&file->bytes), names, 1, &keys,
 	                             &strings) &&
 	            keys.kind == JSON_ARRAY_BEGIN &&
 	            add_jwks(keyring, keys.written, why);
 	buffer_release(&strings);
 	if (good && keyring->count == before) {
-		*why = "none of its keys can verify a token here";
+		*why = "no key in it can verify tokens";
 		good = false;
 	}
 	return good;
@@ -213,7 +214,7 @@ static bool has_same_name(const struct key *one, const struct key *other)
 	return strcmp(one->kid, other->kid) == 0;
 }
 
-/* No reason not to work: those that are tried first do. */
+/* Only a warning: the first keys work. */
 static void warn_if_untried(const struct keyring *keyring, size_t which)
 {
 	const struct key *key = &keyring->keys[which];
@@ -225,11 +226,11 @@ static void warn_if_untried(const struct keyring *keyring, size_t which)
 	for (size_t i = 0; i < which; i++)
 		before += has_same_name(&keyring->keys[i], key) &&
 		          key_is_for(&keyring->keys[i], algorithm);
-	/* Once, whatever their number. */
+	/* Logged once, however many keys there are. */
 	if (before == KEYRING_TRIED_MAX)
 		journal_warning("auth.keys: more than %d keys for %s have %s: "
-		                "only the first %d are tried; let each have a "
-		                "kid of its own, in a JWK Set",
+		                "only the first %d are tried: give each a kid "
+		                "of its own, in a JWK Set",
 		                KEYRING_TRIED_MAX, algorithm,
 		                key->kid != NULL ? "the same kid" : "no kid",
 		                KEYRING_TRIED_MAX);

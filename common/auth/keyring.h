@@ -17,17 +17,21 @@ struct keyring {
 	bool has_names; /* at least one has a kid */
 };
 
-/* A file is a JWK Set (RFC 7517 section 5), a public key or a certificate in PEM,
- * or else a secret, without the newline at its end. If others than the file's
- * owner and group can read a secret, that is logged, and so is that some keys will
- * never be tried (KEYRING_TRIED_MAX). NULL: *error says why, and
- * names the file. */
+/* Reads the files. Each is a JWK Set (RFC 7517 section 5), a public key or a
+ * certificate in PEM, or otherwise a secret; the newline at a secret's end is
+ * ignored.
+ *
+ * Logs a warning for a secret that users other than its owner and group can read,
+ * and for keys that will never be tried (KEYRING_TRIED_MAX).
+ *
+ * Returns, caller frees with keyring_free(). NULL: *error names the file and says
+ * why. */
 struct keyring *keyring_read(const struct auth_settings *settings,
                              struct buffer *error);
 void keyring_free(struct keyring *keyring);
 
-/* A key that signs: a private one in PEM, or a secret, logged as above. The caller
- * releases it. */
+/* Reads a signing key: a private key in PEM, or a secret, with the warning above.
+ * The caller releases it. */
 bool keyring_read_signer(const char *path, struct key *key,
                          struct buffer *error);
 

@@ -90,7 +90,7 @@ static unsigned compute(const struct key *key, const char *algorithm,
 	               : 0;
 }
 
-/* In a time that does not tell how much of it is right. */
+/* Compares in constant time. */
 static bool is_computed(const struct key *key, const char *algorithm,
                         struct text text, struct text signature)
 {

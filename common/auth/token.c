@@ -34,7 +34,7 @@ static bool split(struct text token, struct text parts[static PARTS])
 	return true;
 }
 
-/* Empties what is not one JSON object in base64url. */
+/* Empties the buffer if this is not one JSON object in base64url. */
 static void read_part(struct text part, struct buffer *json)
 {
 	struct buffer strings = {0};
@@ -69,9 +69,8 @@ struct signing {
 	size_t tried;                /* keys so far */
 };
 
-/* Tries the keys that have a name, or those that have none. Only keys that are for
- * the algorithm are tried: neither "none" nor a public key in place of a secret
- * ever gets to be verified. */
+/* Tries the keys with a kid, or those without. Only keys for the algorithm are
+ * tried, so neither "none" nor a public key used as a secret ever verifies. */
 static bool is_signed_with(const struct keyring *keyring, bool named,
                            struct signing *signing)
 {
@@ -99,12 +98,12 @@ static bool is_signed(const struct keyring *keyring, struct signing *signing,
 	if (signing->tried <= KEYRING_TRIED_MAX &&
 	    is_signed_with(keyring, true, signing))
 		return true;
-	*why = "the token's signature is not ours";
+	*why = "the token's signature does not match any key of auth.keys";
 	if (signing->tried == 0)
-		*why = "no key is for the token's alg and kid";
+		*why = "no key in auth.keys has the token's alg and kid";
 	if (signing->tried > KEYRING_TRIED_MAX)
-		*why = "the token's signature is of none of the first 4 keys for "
-		       "its alg, and no kid names another";
+		*why = "the token's signature matches none of the first 4 keys for "
+		       "its alg: give the keys and the token a kid";
 	return false;
 }
 
@@ -138,15 +137,16 @@ static bool check_header(const struct keyring *keyring,
 {
 	const struct json_value *typ = &header[HEADER_TYP];
 
-	*why = "the token's header is not as it has to be";
+	*why = "the token's header is invalid: alg and kid must be strings, and "
+	       "crit absent";
 	if (header[HEADER_ALG].kind != JSON_STRING ||
 	    !json_value_may_be(&header[HEADER_KID], JSON_STRING) || is_given(&header[HEADER_CRIT]))
 		return false;
-	*why = "the token's typ is not JWT, nor at+jwt";
+	*why = "the token's typ must be JWT or at+jwt";
 	if (is_given(typ) && (typ->kind != JSON_STRING || !is_typ(typ->string)))
 		return false;
 	signing->algorithm = header[HEADER_ALG].string;
-	/* Whose only key is a PEM file can't say what its name is. */
+	/* If no key has a kid, as with PEM files, the token's kid is ignored. */
 	signing->kid = keyring->has_names ? header[HEADER_KID].string : NULL;
 	return is_signed(keyring, signing, why);
 }
@@ -178,8 +178,8 @@ static bool read_claims(struct text json, const struct auth_settings *settings,
 	return json_object_read(json, names, CLAIM_COUNT, claims, strings);
 }
 
-/* The reader puts U+FFFD for half a character: two that differ could become the
- * same, and one user another. */
+/* The reader replaces an unpaired surrogate by U+FFFD. Two different names could
+ * become equal, and one user another, so names with U+FFFD are refused. */
 static bool is_name(const struct json_value *value)
 {
 	static const char replacement[] = "\xef\xbf\xbd";
@@ -195,7 +195,7 @@ static char *copy_name(const struct json_value *value)
 }
 
 /* Seconds since 1970, until the end of the year 9999. RFC 7519 section 2 allows a
- * fraction, which says nothing to us. */
+ * fraction, which is ignored. */
 static bool read_time(const struct json_value *value, int64_t *time_s)
 {
 	return json_value_whole(value, time_s) && *time_s >= 0 &&
@@ -208,15 +208,15 @@ static enum token_verdict check_time(const struct json_value *claims,
 {
 	int64_t exp_s, nbf_s;
 
-	*why = "the token's exp is no time, or absent";
+	*why = "the token's exp is missing or not a number of seconds";
 	if (!read_time(&claims[CLAIM_EXP], &exp_s))
 		return TOKEN_BAD;
 	*expires_s = exp_s + skew_s;
 	if (is_given(&claims[CLAIM_NBF])) {
-		*why = "the token's nbf is no time";
+		*why = "the token's nbf is not a number of seconds";
 		if (!read_time(&claims[CLAIM_NBF], &nbf_s))
 			return TOKEN_BAD;
-		*why = "the token is not good yet";
+		*why = "the token is not valid yet (nbf)";
 		if (nbf_s - skew_s > now_s)
 			return TOKEN_BAD;
 	}
@@ -246,11 +246,11 @@ static bool is_among(const struct json_value *audiences, const char *audience)
 static bool is_for_here(const struct json_value *claims,
                         const struct auth_settings *settings, const char **why)
 {
-	*why = "the token's aud is another";
+	*why = "the token's aud does not match auth.audience";
 	if (settings->audience[0] != '\0' &&
 	    !is_among(&claims[CLAIM_AUD], settings->audience))
 		return false;
-	*why = "the token's iss is another";
+	*why = "the token's iss does not match auth.issuer";
 	return settings->issuer[0] == '\0' ||
 	       json_value_is(&claims[CLAIM_ISS], settings->issuer);
 }
@@ -263,7 +263,7 @@ static bool take_pattern(const struct json_value *item,
 	                                   : PATTERN_NO_NAME;
 
 	if (fault == PATTERN_TOO_STARRY)
-		*why = "a pattern of the token has more than 8 stars";
+		*why = "a room pattern in the token has more than 8 stars";
 	if (fault != PATTERN_GOOD || patterns->count == PATTERN_LIST_MAX)
 		return false;
 	word_list_add(patterns, item->string);
@@ -278,8 +278,8 @@ static bool take_patterns(const struct json_value *list,
 	struct json_value item;
 	bool good = true;
 
-	*why = "the token's read or write is no list of up to 256 patterns for "
-	       "names of rooms";
+	*why = "read and write in the token's claim of rights must be arrays of at "
+	       "most 256 room patterns";
 	if (!is_given(list))
 		return true;
 	if (list->kind != JSON_ARRAY_BEGIN)
@@ -299,7 +299,7 @@ static const char *const right_names[RIGHTS] = {
 	[RIGHT_WRITE] = "write",
 };
 
-/* Who has the claim not at all has no rights. */
+/* Without the claim there are no rights. */
 static bool take_rights(const struct json_value *claim, struct identity *identity,
                         const char **why)
 {
@@ -307,12 +307,14 @@ static bool take_rights(const struct json_value *claim, struct identity *identit
 	struct buffer strings = {0};
 	const struct json_value *type = &rights[RIGHT_SENDER_TYPE];
 
-	*why = "the token's claim of rights is no object";
+	*why = "the token's claim of rights (auth.claim) must be an object without "
+	       "repeated members";
 	bool good = !is_given(claim) ||
 	            json_object_read(claim->written, right_names, RIGHTS, rights,
 	                             &strings);
 	if (good) {
-		*why = "the token's sender_type is none";
+		*why = "the token's sender_type must be a string of 1 to 128 bytes "
+		       "without control characters";
 		good = !is_given(type) || is_name(type);
 	}
 	if (good)
@@ -325,7 +327,7 @@ static bool take_rights(const struct json_value *claim, struct identity *identit
 	return good;
 }
 
-/* Who has no name may be given as one whose name is null, or empty. */
+/* Some issuers write null or an empty string for a user without a name. */
 static bool has_name(const struct json_value *name)
 {
 	return is_given(name) && name->kind != JSON_NULL &&
@@ -340,10 +342,12 @@ static bool take_identity(const struct json_value *claims,
 
 	if (!has_name(name))
 		name = sub;
-	*why = "the token's sub is no user id, or absent";
+	*why = "the token's sub is missing or not a string of 1 to 128 bytes "
+	       "without control characters";
 	if (!is_name(sub))
 		return false;
-	*why = "the token's name is none";
+	*why = "the token's name must be a string of 1 to 128 bytes without control "
+	       "characters";
 	if (!is_name(name))
 		return false;
 	identity->is_known = true;
@@ -379,7 +383,8 @@ enum token_verdict token_judge_claims(struct text claims,
 	struct buffer strings = {0};
 
 	*identity = (struct identity){0};
-	*why = "the token's claims are not one JSON object, each given once";
+	*why = "the token's claims must be one JSON object without repeated "
+	       "members";
 	if (read_claims(claims, settings, values, &strings))
 		verdict = judge_claims(values, settings, now_s, identity,
 		                       expires_s, why);
@@ -389,8 +394,8 @@ enum token_verdict token_judge_claims(struct text claims,
 
 /* ---- A token ---- */
 
-/* The signature first: nothing that anybody could have written is looked into
- * further than to find the key. */
+/* Checks the signature first. Of an unverified token only the header is read, to
+ * find the key. */
 static bool is_genuine(const struct keyring *keyring,
                        const struct text parts[static PARTS],
                        struct text signature, const char **why)
@@ -403,7 +408,7 @@ static bool is_genuine(const struct keyring *keyring,
 	struct json_value values[HEADER_MEMBERS];
 	struct buffer json = {0}, strings = {0};
 
-	*why = "the token's header is not one JSON object, each member given once";
+	*why = "the token's header must be one JSON object without repeated members";
 	bool good = base64url_decode(*header, &json) &&
 	            json_object_read(buffer_text(&json), header_names,
 	                             HEADER_MEMBERS, values, &strings) &&
@@ -422,7 +427,8 @@ bool token_is_genuine(const struct keyring *keyring, struct text token,
 	*why = "the token is longer than 8 KiB";
 	if (token.size > TOKEN_MAX)
 		return false;
-	*why = "the token is not three parts in base64url";
+	*why = "the token is malformed: a JWT has three base64url parts separated "
+	       "by dots";
 	bool good = split(token, parts) &&
 	            base64url_decode(parts[SIGNATURE], &signature) &&
 	            is_genuine(keyring, parts, buffer_text(&signature), why);

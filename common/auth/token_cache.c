@@ -7,7 +7,8 @@
 #include "base/hash.h"
 #include "base/memory.h"
 
-/* Keys in use while they are replaced: immutable, and counted. */
+/* Immutable and reference-counted, since threads use keys while they are
+ * replaced. */
 struct counted_keys {
 	struct keyring *keyring;
 	size_t refcount;
@@ -99,8 +100,8 @@ void token_cache_renew(struct token_cache *cache,
 	pthread_mutex_unlock(&cache->lock);
 }
 
-/* The end of a token is its signature, which is as random as a hash. Only tokens
- * that somebody has signed for us are kept, so nobody can choose it. */
+/* A token ends with its signature, which is as random as a hash. Only genuine tokens
+ * are kept here, so a client cannot choose these bytes. */
 static struct token_entry **find_set(struct token_cache *cache, struct text token)
 {
 	uint64_t end = 0;
@@ -125,7 +126,7 @@ static struct token_entry *find_entry(struct token_cache *cache, struct text tok
 	return NULL;
 }
 
-/* Takes the place of an empty one, or of the one that expires first. */
+/* Uses an empty place, or replaces the entry that expires first. */
 static void keep(struct token_cache *cache, struct token_entry *entry)
 {
 	struct token_entry **set =
@@ -133,7 +134,7 @@ static void keep(struct token_cache *cache, struct token_entry *entry)
 	size_t place = 0;
 
 	for (size_t i = 0; i < TOKEN_CACHE_WAYS && set[place] != NULL; i++) {
-		/* It was verified twice, for two who came with it at once. */
+		/* Two requests with this token were verified at the same time. */
 		if (set[i] != NULL && set[i]->size == entry->size &&
 		    memcmp(set[i]->bytes, entry->bytes, entry->size) == 0) {
 			place = i;
@@ -162,7 +163,8 @@ static struct token_entry *entry_new(struct token_cache *cache,
 
 /* ---- Refused ones ---- */
 
-/* Anybody can choose their bytes, but not their place. */
+/* The place comes from a seeded hash: clients choose the bytes, but not the
+ * place. */
 static struct refused **find_refused(struct token_cache *cache, struct text token)
 {
 	return &cache->refused[hash_place(cache->seed, token,
@@ -201,7 +203,7 @@ static void keep_refused(struct token_cache *cache, struct text token,
 
 /* ---- Both ---- */
 
-/* What a genuine token says, by these settings and now. */
+/* Judges a genuine token's claims by these settings, now. */
 static enum token_verdict judge_genuine(struct token_cache *cache,
                                         const struct auth_settings *settings,
                                         struct text token,
@@ -223,7 +225,7 @@ static enum token_verdict judge_genuine(struct token_cache *cache,
 	return verdict;
 }
 
-/* One that was good once is known to be good, or expired. */
+/* An entry was good when it was added, so now it is good or expired. */
 static bool recall_good(struct token_cache *cache, struct text token,
                         const struct moment *now, enum token_verdict *verdict,
                         struct token_entry **entry, const char **why)
@@ -241,7 +243,7 @@ static bool recall_good(struct token_cache *cache, struct text token,
 	return true;
 }
 
-/* A token that was refused when it came first is good by now. */
+/* The token was refused at first and has become valid since (nbf). */
 static void keep_after_all(struct token_cache *cache,
                            const struct auth_settings *settings,
                            struct token_entry *entry)
@@ -250,7 +252,7 @@ static void keep_after_all(struct token_cache *cache,
 	const char *why;
 
 	pthread_mutex_lock(&cache->lock);
-	/* Keys that were replaced in between would have had it forgotten. */
+	/* Keys replaced in between have emptied the cache: don't add it again. */
 	if (settings == cache->settings && is_refused(cache, token, &why))
 		keep(cache, entry);
 	pthread_mutex_unlock(&cache->lock);
