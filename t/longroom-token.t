@@ -76,7 +76,7 @@ subtest 'key makes a pair of Ed25519 keys' => sub {
         'and the two keys belong together';
     my $made = make('--key', "$DIR/ed", '--user', '2');
     is_deeply part($made, 0), { alg => 'EdDSA', typ => 'JWT' }, 'its tokens use EdDSA';
-    like token([ 'inspect', '-o', "auth.keys=$DIR/ed.pub" ], stdin => $made)->{stdout}, qr/^good: Longroom takes it/m,
+    like token([ 'inspect', '-o', "auth.keys=$DIR/ed.pub" ], stdin => $made)->{stdout}, qr/^good: Longroom accepts it/m,
         'and are accepted';
     is_refused(token([ 'key', '--ed25519', '--secret', "$DIR/both" ]), 2, 'not both',
         '--ed25519 with --secret');
@@ -164,25 +164,25 @@ subtest 'a token that Longroom would refuse is not made' => sub {
     my @many = map { ('--read', "room_$_") } 1 .. 257;
     my @long = map { ('--read', "room_$_-" . 'x' x 40) } 1 .. 200;
     my @rows = (
-        [ 'an empty user id',            ['--user', ''],                1, 'sub is no user id' ],
-        [ 'a user id of 129 bytes',      ['--user', 'x' x 129],         1, 'sub is no user id' ],
-        [ 'a user id with a newline',    ['--user', "a\nb"],            1, 'sub is no user id' ],
-        [ 'a user id that is not UTF-8', ['--user', "a\xff"],           1, 'sub is no user id' ],
-        [ 'a name too long',             ['--name', 'x' x 129],         1, 'name is none' ],
-        [ 'a type too long',             ['--type', 'x' x 129],         1, 'sender_type is none' ],
-        [ 'a pattern for no room',       ['--read', 'a/b'],             1, 'no list of up to 256 patterns' ],
-        [ 'a pattern too long',          ['--write', 'x' x 65],         1, 'no list of up to 256 patterns' ],
-        [ '257 patterns',                \@many,                        1, 'no list of up to 256 patterns' ],
+        [ 'an empty user id',            ['--user', ''],                1, 'sub is missing or not a string' ],
+        [ 'a user id of 129 bytes',      ['--user', 'x' x 129],         1, 'sub is missing or not a string' ],
+        [ 'a user id with a newline',    ['--user', "a\nb"],            1, 'sub is missing or not a string' ],
+        [ 'a user id that is not UTF-8', ['--user', "a\xff"],           1, 'sub is missing or not a string' ],
+        [ 'a name too long',             ['--name', 'x' x 129],         1, 'name must be a string' ],
+        [ 'a type too long',             ['--type', 'x' x 129],         1, 'sender_type must be a string' ],
+        [ 'a pattern for no room',       ['--read', 'a/b'],             1, 'arrays of at most 256 room patterns' ],
+        [ 'a pattern too long',          ['--write', 'x' x 65],         1, 'arrays of at most 256 room patterns' ],
+        [ '257 patterns',                \@many,                        1, 'arrays of at most 256 room patterns' ],
         [ 'a token of 10 KB',            \@long,                        1, 'longer than 8 KiB' ],
-        [ 'a claim given twice',         ['-o', 'auth.claim=exp'],      1, 'each given once' ],
+        [ 'a claim given twice',         ['-o', 'auth.claim=exp'],      1, 'without repeated members' ],
         [ 'a kid that is not UTF-8',     ['--kid', "a\xff"],            1, '--kid' ],
-        [ 'another kind of algorithm',   ['--algorithm', 'ES256'],      1, 'not for ES256, but as HS256' ],
-        [ 'no algorithm at all',         ['--algorithm', 'none'],       1, 'not for none' ],
+        [ 'another kind of algorithm',   ['--algorithm', 'ES256'],      1, 'this key signs HS256, not ES256' ],
+        [ 'no algorithm at all',         ['--algorithm', 'none'],       1, 'this key signs HS256, not none' ],
         [ 'no such file',                ['--key', "$DIR/no"],          1, "$DIR/no: No such file" ],
-        [ 'a folder as a key',           ['--key', "$DIR"],             1, 'no regular file' ],
+        [ 'a folder as a key',           ['--key', "$DIR"],             1, 'not a regular file' ],
         [ 'a public key',                ['--key', "$DIR/pair.pub"],    1, 'no private key' ],
         [ 'no settings',                 ['-c', "$DIR/no"],             1, "$DIR/no: No such file" ],
-        [ 'an invalid setting',          ['-o', 'auth.mode=x'],         2, 'none of nginx' ],
+        [ 'an invalid setting',          ['-o', 'auth.mode=x'],         2, 'choose one of nginx' ],
         [ 'a lifetime of zero',          ['--for', '0s'],               2, '--for: \'0s\'' ],
         [ 'a lifetime without a unit',   ['--for', '60'],               2, '--for: \'60\'' ],
         [ 'a lifetime too long',         ['--for', '3651d'],            2, '--for: \'3651d\'' ],
@@ -304,7 +304,7 @@ claims
   "name": "Ann B."
   "nbf": 1  1970-01-01T00:00:01Z
   "sub": "2"
-good: Longroom takes it until 2100-01-01T00:00:30Z
+good: Longroom accepts it until 2100-01-01T00:00:30Z
 END
     is $result->{stderr}, '', 'stderr is empty';
     is inspect("\n  $token\r\n\n")->{stdout}, inspect($token)->{stdout},
@@ -323,28 +323,28 @@ subtest 'inspect gives a verdict' => sub {
     my $past = time - 3600;
     my ($body) = signed() =~ /(.*)\./;
     my @rows = (
-        [ 'a valid token',             signed(),                      [], 0, 'good: Longroom takes it until 2100' ],
+        [ 'a valid token',             signed(),                      [], 0, 'good: Longroom accepts it until 2100' ],
         [ 'an expired token',          signed(exp => $past),          [], 1, 'refused: the token has expired' ],
         [ '... with a larger skew',    signed(exp => time - 60),      ['-o', 'auth.clock_skew=10m'], 0, 'good' ],
-        [ 'a token with a later nbf',  signed(nbf => 4_000_000_000),  [], 1, 'refused: the token is not good yet' ],
+        [ 'a token with a later nbf',  signed(nbf => 4_000_000_000),  [], 1, 'refused: the token is not valid yet' ],
         [ 'a token without exp',       signed(exp => undef),          [], 1, 'refused: the token\'s exp' ],
         [ 'another audience',          signed(aud => 'x'),            ['-o', 'auth.audience=y'], 1, 'refused: the token\'s aud' ],
         [ 'another issuer',            signed(iss => 'x'),            ['-o', 'auth.issuer=y'], 1, 'refused: the token\'s iss' ],
         [ 'a token without a user',    signed(sub => undef),          [], 1, 'refused: the token\'s sub' ],
         [ 'wrong rights',              signed(longroom => []),        [], 1, 'refused: the token\'s claim of rights' ],
-        [ 'a wrong signature',         "$body." . 'A' x 43,           [], 1, 'refused: the token\'s signature is not ours' ],
-        [ 'alg none',                  Tokens::token('HS256', Visitors::SECRET, { alg => 'none' }, {}), [], 1, 'refused: no key is for' ],
+        [ 'a wrong signature',         "$body." . 'A' x 43,           [], 1, 'refused: the token\'s signature does not match any key' ],
+        [ 'alg none',                  Tokens::token('HS256', Visitors::SECRET, { alg => 'none' }, {}), [], 1, 'refused: no key in auth.keys has' ],
         [ 'another key',               signed(),                      ['-o', "auth.keys=$DIR/secret"], 1, 'refused: the token\'s signature' ],
-        [ 'another kind of key',       signed(),                      ['-o', "auth.keys=$DIR/pair.pub"], 1, 'refused: no key is for' ],
+        [ 'another kind of key',       signed(),                      ['-o', "auth.keys=$DIR/pair.pub"], 1, 'refused: no key in auth.keys has' ],
         [ 'several keys',              signed(),                      ['-o', "auth.keys=$DIR/pair.pub $DIR/visitors"], 0, 'good' ],
         [ 'no key, a valid token',     signed(),                      ['-o', 'auth.keys='], 1, 'not checked: ' ],
         [ 'no key, an expired token',  signed(exp => $past),          ['-o', 'auth.keys='], 1, 'refused: the token has expired' ],
-        [ 'no key, no token',          'Hello',                       ['-o', 'auth.keys='], 1, 'refused: the token is not three parts' ],
+        [ 'no key, no token',          'Hello',                       ['-o', 'auth.keys='], 1, 'refused: the token is malformed' ],
         [ 'no key, no claims',         'e30.e.e30',                   ['-o', 'auth.keys='], 1, 'refused: the token\'s claims' ],
-        [ 'nothing',                   '',                            [], 1, 'refused: the token is not three parts' ],
-        [ 'two parts',                 'e30.e30',                     [], 1, 'refused: the token is not three parts' ],
-        [ 'bytes',                    join('', map {chr} 0 .. 255),  [], 1, 'refused: the token is not three parts' ],
-        [ 'bytes with dots',          "\0\xff.\0\xff.\0",            [], 1, 'refused: the token is not three parts' ],
+        [ 'nothing',                   '',                            [], 1, 'refused: the token is malformed' ],
+        [ 'two parts',                 'e30.e30',                     [], 1, 'refused: the token is malformed' ],
+        [ 'bytes',                    join('', map {chr} 0 .. 255),  [], 1, 'refused: the token is malformed' ],
+        [ 'bytes with dots',          "\0\xff.\0\xff.\0",            [], 1, 'refused: the token is malformed' ],
         [ 'a megabyte',               'a' x 1_000_000,               [], 1, 'refused: the token is longer than 8 KiB' ],
         [ 'a long token',               signed(x => 'x' x 7000),       [], 1, 'refused: the token is longer than 8 KiB' ],
     );

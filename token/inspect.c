@@ -12,7 +12,8 @@
 
 /* ---- The token ---- */
 
-/* Of what is too long, so much that this shows, white space or not. */
+/* Reads one byte more than is allowed, even after white space, so that input that is
+ * too long is noticed. */
 enum { INPUT_MAX = 2 * TOKEN_MAX };
 
 static bool read_input(struct buffer *bytes)
@@ -45,8 +46,8 @@ static struct text trim(struct text text)
 
 /* ---- What it says ---- */
 
-/* JSON without the control characters that JSON lets be: a token is anybody's
- * word, and this is somebody's terminal. */
+/* Escapes the control characters that JSON allows unescaped: anyone may have made
+ * the token, and the output goes to a terminal. */
 static void print_json(struct text json)
 {
 	for (size_t i = 0; i < json.size; i++) {
@@ -118,9 +119,9 @@ static void print_part(const char *title, struct text part)
 	buffer_release(&string);
 }
 
-/* ---- Whether it would be taken ---- */
+/* ---- The verdict ---- */
 
-/* Without keys only what the token says is judged. */
+/* Without keys, only the claims are judged. */
 static enum token_verdict judge_input(const struct keyring *keyring,
                                       const struct settings *settings,
                                       struct text token, bool has_header,
@@ -149,11 +150,11 @@ static int print_verdict(enum token_verdict verdict, bool is_checked,
 		return EXIT_FAILURE;
 	}
 	if (!is_checked) {
-		puts("not checked: auth.keys names no key, so anybody may have "
-		     "written this");
+		puts("not checked: auth.keys is empty, so anyone may have made "
+		     "this token");
 		return EXIT_FAILURE;
 	}
-	printf("good: Longroom takes it until ");
+	printf("good: Longroom accepts it until ");
 	print_date(expires_s);
 	putchar('\n');
 	return EXIT_SUCCESS;

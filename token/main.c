@@ -1,5 +1,5 @@
-/* longroom-token: makes keys and tokens, and says what a token says and whether
- * Longroom would take it. */
+/* longroom-token: makes keys and tokens, and prints what a token contains and
+ * whether Longroom would accept it. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -30,12 +30,12 @@ static const char usage[] =
 	"       longroom-token inspect [-c FILE] [-o section.name=value] [TOKEN]\n"
 	"       longroom-token -h | -V\n";
 
-/* What was printed, or that this failed. */
+/* Flushes standard output, and reports if that fails. */
 static int finish_output(int status)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return status;
-	journal_error("standard output: it can't be written");
+	journal_error("can't write to standard output");
 	return EXIT_FAILURE;
 }
 
@@ -71,7 +71,7 @@ int main(int argc, char **argv)
 	for (int i = 0; argc > 1 && i < VERBS; i++) {
 		if (strcmp(argv[1], verbs[i].name) != 0)
 			continue;
-		/* What getopt_long complains about begins with this. */
+		/* The messages of getopt_long begin with this. */
 		argv[1] = program;
 		return finish_output(run_verb(argc - 1, argv + 1, (enum verb)i));
 	}

@@ -17,7 +17,7 @@ static void add_member(struct buffer *json, const char *name, const char *value)
 	buffer_add_string(json, ",");
 }
 
-/* What is empty, or not given, is left out. */
+/* Leaves out values that are empty or absent. */
 static void add_optional(struct buffer *json, const char *name, const char *value)
 {
 	if (value != NULL && value[0] != '\0')
@@ -74,7 +74,7 @@ static bool would_be_taken(struct text claims,
 
 	if (token_judge_claims(claims, settings, now_s, &identity, &expires_s,
 	                       &why) != TOKEN_GOOD) {
-		journal_error("Longroom would not take it: %s", why);
+		journal_error("Longroom would not accept this token: %s", why);
 		return false;
 	}
 	identity_release(&identity);
@@ -89,8 +89,8 @@ static bool sign_claims(const struct options *options, const struct key *key,
 		options->algorithm != NULL ? options->algorithm : usual;
 
 	if (!key_is_for(key, algorithm)) {
-		journal_error("%s is not for %s, but as %s", options->key,
-		              algorithm, usual);
+		journal_error("%s: this key signs %s, not %s: change --algorithm",
+		              options->key, usual, algorithm);
 		return false;
 	}
 	if (!token_sign(key, algorithm, options->kid, claims, token)) {
@@ -98,7 +98,7 @@ static bool sign_claims(const struct options *options, const struct key *key,
 		return false;
 	}
 	if (token->size > TOKEN_MAX) {
-		journal_error("Longroom would not take it: the token is longer "
+		journal_error("Longroom would not accept this token: it is longer "
 		              "than 8 KiB");
 		return false;
 	}

@@ -24,7 +24,7 @@ static bool write_key(int fd, struct text text)
 	return true;
 }
 
-/* Makes a file; there is none if it fails. */
+/* Creates a file. If it fails there is no file. */
 static bool save(const char *path, mode_t mode, const struct buffer *bytes)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
@@ -43,14 +43,15 @@ static bool save(const char *path, mode_t mode, const struct buffer *bytes)
 	return good;
 }
 
-/* The file that verifies by its full name, wherever the programs are started. */
+/* Gives the absolute path of the verifying key: the daemons may be started in
+ * another folder. */
 static bool name_verifier(const struct options *options, struct buffer *path)
 {
 	if (options->word[0] != '/') {
 		char folder[4096];
 
 		if (getcwd(folder, sizeof folder) == NULL) {
-			journal_error("can't tell in which folder this is: %s",
+			journal_error("can't determine the current folder: %s",
 			              strerror(errno));
 			return false;
 		}
@@ -62,7 +63,7 @@ static bool name_verifier(const struct options *options, struct buffer *path)
 	if (strpbrk(path->data, ", \t\n") == NULL)
 		return true;
 	journal_error("%s: auth.keys can't name a file with a comma or white "
-	              "space", path->data);
+	              "space: choose another name", path->data);
 	return false;
 }
 
@@ -75,7 +76,7 @@ static bool make_secret(const char *path)
 		buffer_printf(&digits, "%02x", (unsigned char)bytes.data[i]);
 	buffer_add_string(&digits, "\n");
 	if (!good)
-		journal_error("the system gives no random bytes");
+		journal_error("can't get random bytes from the system");
 	good = good && save(path, PRIVATE_MODE, &digits);
 	buffer_release(&digits);
 	buffer_release(&bytes);
@@ -89,7 +90,7 @@ static bool make_pair(enum key_kind kind, const char *path,
 	bool good = key_generate_pair(kind, &private_pem, &public_pem);
 
 	if (!good)
-		journal_error("the system gives no random bytes");
+		journal_error("can't get random bytes from the system");
 	good = good && save(path, PRIVATE_MODE, &private_pem);
 	if (good && !save(public_path, PUBLIC_MODE, &public_pem)) {
 		unlink(path);

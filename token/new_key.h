@@ -4,7 +4,7 @@
 
 #include "options.h"
 
-/* Returns the exit status; what went wrong has been said. */
+/* Returns the exit status. Errors have been printed. */
 int new_key(const struct options *options);
 
 #endif

@@ -85,14 +85,14 @@ static bool take_option(struct options *options, int letter, const char **file,
 		return settings_override(&options->settings, optarg, error);
 	else if (!settings_read_time(optarg, FOR_LEAST_MS, FOR_MOST_MS,
 	                             &options->for_ms)) {
-		buffer_printf(error, "--for: '%s' is not a time (as 90s, 30m, 1h) "
-		              "from 1s to 3650d", optarg);
+		buffer_printf(error, "--for: '%s': write a time from 1s to 3650d, "
+		              "such as 90s, 30m or 1h", optarg);
 		return false;
 	}
 	return true;
 }
 
-/* getopt_long says itself what it does not know. */
+/* getopt_long prints its own errors. */
 static bool read_verb_options(int argc, char **argv, enum verb verb,
                               struct options *options, const char **file,
                               struct buffer *error)
@@ -109,7 +109,7 @@ static bool read_verb_options(int argc, char **argv, enum verb verb,
 		return false;
 	}
 	if (options->is_secret && options->is_ed25519) {
-		buffer_add_string(error, "a key is --secret or --ed25519, not both");
+		buffer_add_string(error, "give --secret or --ed25519, not both");
 		return false;
 	}
 	options->word = argv[optind];

@@ -1,4 +1,4 @@
-/* The command line of longroom-token behind its verb. */
+/* The command line of longroom-token after its verb. */
 #ifndef LONGROOM_TOKEN_OPTIONS_H
 #define LONGROOM_TOKEN_OPTIONS_H
 
@@ -16,9 +16,8 @@ struct options {
 	bool is_secret, is_ed25519;
 };
 
-/* True: go on with options, which the caller releases. False: leave with
- * *exit_status; what is wrong has been said. The verb is not there
- * any more. */
+/* True: continue with options, which the caller releases. False: exit with
+ * *exit_status; the reason has been printed. The arguments begin after the verb. */
 bool options_read(int argc, char **argv, enum verb verb,
                   struct options *options, int *exit_status);
 void options_release(struct options *options);

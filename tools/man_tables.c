@@ -1,6 +1,6 @@
-/* Writes the man pages: copies standard input and puts tables that the programs
- * have too where a line says @SETTINGS@, or @METRICS history@ for those of one
- * program. */
+/* Writes the man pages: copies standard input, and replaces the lines @SETTINGS@ and
+ * @METRICS program@ by lists made from the tables that the programs are built
+ * with. */
 #include <stdio.h>
 #include <string.h>
 
@@ -68,7 +68,7 @@ static const struct {
 #undef METRIC
 };
 
-/* Rows of one name stand together, and the first has their meaning. */
+/* Rows of one name are adjacent; the first has the description. */
 static void print_metrics(const char *program)
 {
 	const char *name = "";
