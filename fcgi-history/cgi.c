@@ -13,7 +13,7 @@ bool cgi_is_asked(void)
 	       getenv("REQUEST_METHOD") != NULL;
 }
 
-/* No request needs such a query: those of PROTOCOL all have a '='. */
+/* PROTOCOL needs no such query: all of its parameters have a '='. */
 int cgi_refuse_query(void)
 {
 	struct response response = {0};
@@ -21,7 +21,7 @@ int cgi_refuse_query(void)
 	response_clear(&response);
 	response_set_problem(&response,
 	                     (struct problem){PROBLEM_BAD_PARAMETER,
-	                                      "a query without = has no --"});
+	                                      "a query without = must not have --"});
 	response_seal(&response, true);
 	printf("%.*s%.*s", TEXT_ARGS(buffer_text(&response.head)),
 	       TEXT_ARGS(buffer_text(&response.body)));
@@ -29,14 +29,14 @@ int cgi_refuse_query(void)
 	return EXIT_SUCCESS;
 }
 
-/* A process that lives for one request has no time for subscribers to connect, so it
- * has no bus: pushd finds the message in the log. */
+/* A process that lives for one request has no bus: it ends before subscribers could
+ * connect. longroom-pushd finds the message in the log. */
 static struct saver *saver_without_bus(const struct settings *settings,
                                        struct buffer *error)
 {
 	struct saver *saver = saver_new(settings, "", error);
 
-	/* The first request of all finds no database to read. */
+	/* Before the first request there is no database to read. */
 	if (saver != NULL)
 		saver_check(saver);
 	return saver;

@@ -4,11 +4,11 @@
 
 #include "router.h"
 
-/* Whether a web server started this process, for a request. */
+/* Whether a web server started this process to answer a request. */
 bool cgi_is_asked(void);
 
-/* Answer it, and return the exit status. The second, to a query that may be meant for
- * options (cgi_arguments.h). */
+/* Answer the request, and return the exit status. The second refuses a query that
+ * cannot be told from options (cgi_arguments.h). */
 int cgi_answer(const struct settings *settings,
                const struct router_shared *shared);
 int cgi_refuse_query(void);

@@ -11,7 +11,7 @@
 
 enum { WATCHDOG_US = CONCURRENCY_WATCHDOG_MS * 1000 };
 
-/* Whether a worker has a permit, and for how long it has worked. */
+/* The state of a worker: whether it has a permit, and since when it has worked. */
 enum {
 	NO_PERMIT = -1,
 	RESTS = 0,
@@ -74,7 +74,7 @@ bool concurrency_end_work(struct concurrency *c, size_t worker)
 	       atomic_compare_exchange_strong(&c->states[worker], &state, RESTS);
 }
 
-/* False: nobody is at work. */
+/* False: no worker is at work. */
 static bool take_permits_away(struct concurrency *c, int64_t now_us)
 {
 	bool anybody = false;
@@ -102,16 +102,16 @@ static bool is_anybody_at_work(struct concurrency *c)
 	return false;
 }
 
-/* Nobody is at work: from now on the next to begin wakes it, unless one has begun in
- * between, and took it for awake. */
+/* No worker is at work, so the watchdog may sleep: the next worker that begins wakes
+ * it. False: a worker has begun in between and took the watchdog for awake. */
 static bool may_sleep(struct concurrency *c)
 {
 	atomic_store(&c->is_watched, false);
 	return !is_anybody_at_work(c) || atomic_exchange(&c->is_watched, true);
 }
 
-/* Once woken it stays awake for as long as a permit lasts at least: to be woken for
- * each request would cost more than to look. */
+/* Once woken, the watchdog stays awake for at least the time of a permit: waking it
+ * for each request would cost more than looking. */
 int concurrency_watch(struct concurrency *c, int64_t now_us)
 {
 	if (!atomic_load(&c->is_watched))

@@ -1,11 +1,10 @@
-/* The concurrency limit: so many workers are at work at once as there are processors
- * for, each with a permit, and the others sleep.
+/* The concurrency limit: only as many workers run at a time as there are processors
+ * for them. Each running worker has a permit; the others sleep.
  *
- * More at work do less: each request then finds another thread awake, or has to wake
- * one, and the processors are busy changing threads. But one may be held up, by a
- * disk. So there is a watchdog: a worker that is at work for longer than
- * CONCURRENCY_WATCHDOG_MS loses its permit to another, and waits for a new one when
- * it is done. */
+ * More running workers would do less work, since the processors would be busy
+ * switching threads. But a worker may block, on a disk. So there is a watchdog: a
+ * worker that runs for longer than CONCURRENCY_WATCHDOG_MS loses its permit to
+ * another, and waits for a new one when it is done. */
 #ifndef LONGROOM_CONCURRENCY_H
 #define LONGROOM_CONCURRENCY_H
 
@@ -17,27 +16,27 @@ enum { CONCURRENCY_WATCHDOG_MS = 5 };
 
 struct concurrency;
 
-/* For workers that are numbered from 0. `wake` is an eventfd, borrowed, on which the
- * thread of concurrency_watch() waits. */
+/* Workers are numbered from 0. `wake` is a borrowed eventfd on which the thread that
+ * calls concurrency_watch() waits. */
 struct concurrency *concurrency_new(size_t limit, size_t workers, int wake);
 void concurrency_free(struct concurrency *c);
 
 /* By the workers: */
 
-/* Waits for a permit; not at all while this worker has one. */
+/* Waits for a permit. Returns at once if this worker has one. */
 void concurrency_acquire(struct concurrency *c, size_t worker);
 
-/* Work begins and ends, with a permit. False: it was lost meanwhile. */
+/* Work begins and ends, with a permit. False: the permit was lost meanwhile. */
 void concurrency_begin_work(struct concurrency *c, size_t worker);
 bool concurrency_end_work(struct concurrency *c, size_t worker);
 
 /* By one other thread: */
 
-/* The watchdog: takes the permits of those that are held up. To be called again
- * within so many milliseconds, or (-1) once woken. It waits for nothing. */
+/* The watchdog: takes the permits of blocked workers. Never waits. Returns the
+ * milliseconds until it must be called again; -1: call it when woken. */
 int concurrency_watch(struct concurrency *c, int64_t now_us);
 
-/* From any thread: gives every worker a permit, for good. It is time to end. */
+/* At shutdown, from any thread: gives every worker a permit for good. */
 void concurrency_lift(struct concurrency *c);
 
 #endif

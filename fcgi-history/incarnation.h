@@ -1,12 +1,12 @@
-/* longroom-history --new-incarnation: for an operator who has put a backup in place
- * with all that is beside it, so that the programs can't notice by themselves. */
+/* longroom-history --new-incarnation: for operators that have restored a backup
+ * together with the files beside the database, which the programs cannot detect. */
 #ifndef LONGROOM_INCARNATION_H
 #define LONGROOM_INCARNATION_H
 
 #include "config/settings.h"
 
-/* Begins an incarnation of the log, and says so in one line, or why not. Returns
- * the exit status. */
+/* Begins a new incarnation of the log. Prints one line: the incarnation, or why
+ * there is none. Returns the exit status. */
 int incarnation_begin(const struct settings *settings);
 
 #endif

@@ -5,8 +5,9 @@
 #include "metrics/metrics.h"
 
 enum {
-	/* Of all requests, at most so many may be unfinished, as many unread, as
-	 * many queue to read: the fourth part is left for POSTs. */
+	/* At most a quarter of all requests may be incomplete, a quarter may wait
+	 * for their readers, and a quarter may be queued reads. The rest is for
+	 * POSTs. */
 	PARTS = 4,
 };
 
@@ -39,7 +40,7 @@ void inflight_release(struct inflight *inflight)
 void inflight_end(struct inflight *inflight, struct request *request)
 {
 	reads_leave(inflight->reads, request);
-	/* What was much is not kept for long. */
+	/* A large buffer is not kept. */
 	response_clear(&request->exchange.response);
 	metrics_add(METRIC_HISTORY_REQUESTS, -1);
 	requests_put_back(inflight->requests, request);
@@ -130,7 +131,7 @@ static size_t unread_limit(void *context)
 	return limit;
 }
 
-/* One processor is left to the web server, which is at work whenever we are. */
+/* One processor is left to the web server, which is busy whenever we are. */
 static size_t concurrency_limit(void)
 {
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);

@@ -1,6 +1,6 @@
-/* Requests that are under way, wherever they are: with a worker, or where they wait
- * for a peer, a read, a verification, a save. A worker looks here for the next one,
- * and leaves here what it is done with for now. From any thread. */
+/* The requests under way: with a worker, or waiting for a peer, a read, a
+ * verification or a save. A worker takes the next one from here, and puts here what
+ * has to wait. From any thread. */
 #ifndef LONGROOM_INFLIGHT_H
 #define LONGROOM_INFLIGHT_H
 
@@ -15,7 +15,7 @@ struct inflight {
 	const struct router_shared *shared;
 	struct listener *listener;
 	struct writer *writer;
-	size_t part; /* of all requests, that may wait for the same thing */
+	size_t part; /* how many requests may wait for the same thing */
 	struct requests *requests;
 	struct request_queue *whole; /* by the supervisor */
 	struct request_queue *verified;
@@ -26,29 +26,29 @@ struct inflight {
 	atomic_size_t verifying; /* until they are in `verified` */
 };
 
-/* Borrows all, and is in its place until it is released. At most `limit` requests, of
- * which there are at least four, are under way. */
+/* Borrows all. Must not move until it is released. At most `limit` requests, at
+ * least four, are under way. */
 void inflight_init(struct inflight *inflight, const struct settings *settings,
                    const struct router_shared *shared, struct listener *listener,
                    struct writer *writer, size_t limit);
-/* When none is under way. */
+/* Call when none is under way. */
 void inflight_release(struct inflight *inflight);
 
-/* Starts the threads beside the workers. False: *error says why they can't. */
+/* Starts the threads other than workers. False: *error says why they can't start. */
 bool inflight_start(struct inflight *inflight, const struct settings *settings,
                     struct buffer *error);
 
-/* Sends an answer, or as much as there is room for: the rest waits for its reader. */
+/* Sends an answer, as far as there is room. The rest waits for the peer. */
 void inflight_answer(struct inflight *inflight, struct request *request);
 
 /* The request is over. */
 void inflight_end(struct inflight *inflight, struct request *request);
 
-/* It waits for its verification, or is refused. */
+/* Queues a request for its verification, or refuses it. */
 void inflight_verify(struct inflight *inflight, struct request *request);
 
-/* Nothing is there for a worker but what comes; and nothing will be, once no more
- * connections come. */
+/* The first: no work is left except new connections. The second: nor will there be
+ * any once connections stop coming. */
 bool inflight_is_idle(struct inflight *inflight);
 bool inflight_is_over(struct inflight *inflight);
 

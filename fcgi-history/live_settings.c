@@ -12,7 +12,8 @@ struct version {
 
 struct live_settings {
 	pthread_mutex_t lock;
-	/* Under the lock, with its count, which this reference is one of. */
+	/* Under the lock, as is its reference count. This is one of its
+	 * references. */
 	struct version *current;
 };
 

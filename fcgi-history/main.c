@@ -1,9 +1,9 @@
-/* longroom-history: takes messages, keeps them, gives them back.
+/* longroom-history: saves messages and serves history.
  *
- * As a daemon it serves FastCGI: some threads accept and answer (worker.h), one
- * writes (writer.h), one watches over them (supervisor.h).
- * Started by a web server as CGI it answers the one request and ends. An operator
- * has it begin an incarnation of the log. */
+ * As a daemon it serves FastCGI: several threads accept and answer (worker.h), one
+ * saves (writer.h), one watches over the workers (supervisor.h). Started by a web
+ * server as a CGI program, it answers one request and exits. With --new-incarnation
+ * it begins a new incarnation of the log. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,16 +65,16 @@ static size_t request_limit(const struct settings *settings)
 {
 	size_t limit = descriptors_raise_limit() - reserved_descriptors(settings);
 
-	/* One whose token waits to be verified takes another, and a fourth part of
-	 * them may. */
+	/* A request whose token is being verified takes two places, and a quarter of
+	 * the requests may be. */
 	if (settings->auth.mode == AUTH_TOKEN)
 		limit -= limit / 5;
 	return limit < MOST_REQUESTS ? limit : MOST_REQUESTS;
 }
 
-/* Signals are waited for, never handled: every thread has these blocked. SIGHUP
- * from the first moment, so that one that comes while we start is heeded after
- * that, and one to a CGI program or to one that ends does nothing. */
+/* Signals are waited for, never handled: every thread has them blocked. SIGHUP is
+ * blocked first of all. So a SIGHUP during the start takes effect after it, and does
+ * nothing to a CGI program or during shutdown. */
 static void block_hang_up(void)
 {
 	sigset_t hang_up;
@@ -88,8 +88,7 @@ static void block_hang_up(void)
 static void catch_signals(void)
 {
 	signal(SIGPIPE, SIG_IGN);
-	/* Ignored ones, as a shell's background jobs may have them, can't be
-	 * waited for. */
+	/* Ignored signals, as in a shell's background jobs, can't be waited for. */
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGINT, SIG_DFL);
 	sigemptyset(&end_signals);
@@ -110,7 +109,7 @@ static void read_settings_again(const struct history *history)
 		                keyring);
 }
 
-/* Returns when it is time to end; another signal to do so ends the process. */
+/* Returns at SIGTERM or SIGINT. A second one then kills the process. */
 static void wait_for_end(const struct history *history)
 {
 	sigset_t signals = end_signals;
@@ -146,7 +145,7 @@ static int serve_on(struct history *history, struct saver *saver)
 	if (workers != NULL) {
 		journal_info("serving; pid %ld", (long)getpid());
 		wait_for_end(history);
-		journal_info("ending: answering what was taken");
+		journal_info("shutting down: draining accepted requests");
 		endpoint_withdraw(&history->endpoint);
 		listener_end(listener);
 		workers_join(workers);
@@ -181,8 +180,8 @@ static bool take_inherited(struct history *history, struct buffer *error)
 		return false;
 	if (history->inherited <= 1)
 		return true;
-	buffer_printf(error, "LISTEN_FDS: %zu sockets were handed over, but %s "
-	              "takes one", history->inherited, program);
+	buffer_printf(error, "LISTEN_FDS: %zu sockets inherited, but %s accepts "
+	              "only one", history->inherited, program);
 	return false;
 }
 
@@ -204,7 +203,7 @@ static int serve(struct history *history)
 	                         &error) ||
 	    !take_inherited(history, &error))
 		return fail(&error);
-	/* Before all else: the bus has threads of its own. */
+	/* First of all: the bus starts threads of its own. */
 	catch_signals();
 	saver = saver_new(settings, settings->bus.publish, &error);
 	if (saver == NULL)
@@ -216,8 +215,8 @@ static int serve(struct history *history)
 	int status = open_listener(history, &error)
 	                     ? serve_on(history, saver)
 	                     : fail(&error);
-	/* Last of all, as only a connection that writes can fold the database's
-	 * side files into it, and only the last to close does. */
+	/* Last of all: the last connection to close folds the database's side files
+	 * into it, and only a writing connection can do that. */
 	saver_free(saver);
 	return status;
 }
@@ -235,14 +234,14 @@ int main(int argc, char **argv)
 		argc = cgi_own_arguments(getenv("QUERY_STRING"), argc, argv);
 	if (argc == 0)
 		return cgi_refuse_query();
-	/* No client is to do this. */
+	/* Clients must not be able to do this. */
 	bool begins_incarnation =
 		!is_cgi && command_line_take_verb(&argc, argv, "--new-incarnation");
 	if (!command_line_read(argc, argv, program, STORE_WRITE, &settings,
 	                       &status))
 		return status;
-	/* The database and the bus are for us and our group, in which the web
-	 * server and longroom-pushd may be. */
+	/* Database and bus are for our user and group; the web server and
+	 * longroom-pushd may be in that group. */
 	umask(0007);
 	if (begins_incarnation) {
 		status = incarnation_begin(&settings);

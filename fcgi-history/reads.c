@@ -34,8 +34,8 @@ void reads_free(struct reads *reads)
 	free(reads);
 }
 
-/* Under the lock. Unknown users, as all are with auth.mode = open, have no number of
- * reads. */
+/* Under the lock. Reads of unauthenticated users are not counted; with auth.mode =
+ * open these are all reads. */
 static bool is_within_limit(struct reads *reads, int64_t limit,
                             struct request *request)
 {
@@ -60,12 +60,15 @@ bool reads_admit(struct reads *reads, int64_t user_limit,
 	bool good = has_room && is_within_limit(reads, user_limit, request);
 	pthread_mutex_unlock(&reads->lock);
 	if (!has_room) {
-		request_refuse(request, PROBLEM_OVERLOADED, "too many reads wait");
+		request_refuse(request, PROBLEM_OVERLOADED,
+		               "too many reads are queued: repeat after "
+		               "Retry-After");
 	} else if (!good) {
 		buffer_add_string(&request->exchange.response.headers,
 		                  "Retry-After: 1\r\n");
 		request_refuse(request, PROBLEM_RATE_LIMITED,
-		               "too many reads at once; wait for the answers");
+		               "too many concurrent reads (limits.user_reads): wait "
+		               "for the pending answers");
 	}
 	return good;
 }

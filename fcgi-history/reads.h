@@ -1,10 +1,10 @@
-/* Reads that are under way: how many of a user, which is next, and how many are
+/* The reads under way: how many each user has, which is next, and how many are
  * answered at the same time.
  *
- * They queue here, apart from POSTs, which are taken as they come: so no POST
- * waits behind a read, however long the pages are. One thread fewer than there are
- * answers reads, so that one is left for POSTs when all reads wait for a slow
- * disk; with one thread there is none to be left. */
+ * Reads queue here, apart from POSTs, which are taken as they come. So no POST waits
+ * behind a read, however long the pages are. All threads but one answer reads: one
+ * is left for POSTs while reads wait for a slow disk. If there is only one thread,
+ * it answers both. */
 #ifndef LONGROOM_READS_H
 #define LONGROOM_READS_H
 
@@ -14,30 +14,30 @@ struct reads;
 
 /* At most queue_limit wait. */
 struct reads *reads_new(size_t threads, size_t queue_limit);
-/* When none is under way. */
+/* Call when none is under way. */
 void reads_free(struct reads *reads);
 
 /* From any thread: */
 
-/* A request of a user that may read is one that is under way, until reads_leave().
- * False: it is one too many of theirs (user_limit; 0: there is none), or of all, and
- * was refused. */
+/* Counts an authorised read as under way until reads_leave(). False: the user has
+ * too many (user_limit; 0: no limit), or too many are queued, and the request was
+ * refused. */
 bool reads_admit(struct reads *reads, int64_t user_limit,
                  struct request *request);
-/* Also for those that are none. */
+/* May also be called for a request that is not a counted read. */
 void reads_leave(struct reads *reads, struct request *request);
 
-/* Queues an admitted one. */
+/* Queues an admitted read. */
 void reads_put(struct reads *reads, struct request *request);
 
-/* The next one to be answered, and reads_done() when it is; NULL: there is none, or
- * as many are being answered as may be. */
+/* Takes the next read to answer; call reads_done() once it is answered. NULL: none
+ * is queued, or the maximum number is being answered. */
 struct request *reads_take(struct reads *reads);
 void reads_done(struct reads *reads);
 
 bool reads_has_next(struct reads *reads);
 
-/* None is queued or being answered. */
+/* Whether none is queued or being answered. */
 bool reads_is_idle(struct reads *reads);
 
 #endif

@@ -27,11 +27,11 @@ struct verb {
 	bool is_of_room;         /* else it is for the operator */
 	enum access_right right; /* to the room */
 	enum router_next (*begin)(struct router *router, struct request *request);
-	/* After a read's turn has come, or a save has its outcome. */
+	/* Called when a read's turn has come, or a save has its outcome. */
 	void (*complete)(struct router *router, struct request *request);
 };
 
-/* Where there are others, a read waits for its turn. */
+/* In the daemon a read waits for its turn. */
 static enum router_next begin_read(struct router *router, struct request *request)
 {
 	struct reads *reads = router->shared->reads;
@@ -87,11 +87,13 @@ static void complete_send(struct router *router, struct request *request)
 	send_complete(router->store, request);
 }
 
-/* A process that lives for one request has nothing to tell. */
+/* A CGI process, which lives for one request, has no health and no metrics. */
 static bool is_for_operator(struct router *router, struct request *request)
 {
 	if (!router->shared->is_daemon)
-		request_refuse(request, PROBLEM_NOT_FOUND, "there is no such path");
+		request_refuse(request, PROBLEM_NOT_FOUND,
+		               "no such path in a CGI program: /healthz and "
+		               "/metrics need the daemon");
 	return router->shared->is_daemon;
 }
 
@@ -124,7 +126,7 @@ static const struct verb
 	get_health = {.begin = begin_health, .complete = complete_health},
 	get_metrics = {.begin = answer_metrics};
 
-/* What a path knows. */
+/* The methods of each path. */
 static const struct resource {
 	const struct verb *get, *post;
 	const char *methods;
@@ -185,17 +187,18 @@ static bool has_body(struct request *request)
 
 /* ---- From the request to its verb ---- */
 
-/* Whether a resource is named. */
+/* Whether the path names a resource. */
 static bool check_route(struct request *request)
 {
 	enum route_kind kind = request->route.kind;
 
 	if (is_get(request) && kind != ROUTE_NONE && has_body(request))
-		request_refuse(request, PROBLEM_BAD_REQUEST, "a GET has no body");
+		request_refuse(request, PROBLEM_BAD_REQUEST,
+		               "a GET must have no body");
 	else if (kind == ROUTE_BAD_ROOM)
 		request_refuse(request, PROBLEM_BAD_ROOM_NAME,
-		               "a room's name is 1 to 64 of A-Z a-z 0-9 . _ ~ -, "
-		               "and room_<number> has no leading zero");
+		               "invalid room name: 1 to 64 of A-Z a-z 0-9 . _ ~ -, "
+		               "and room_<number> without leading zeros");
 	else if (kind == ROUTE_NONE || kind == ROUTE_POLL)
 		request_refuse(request, PROBLEM_NOT_FOUND, route_none_detail);
 	else
@@ -203,7 +206,7 @@ static bool check_route(struct request *request)
 	return false;
 }
 
-/* Whether the resource takes the method; then request->verb answers it. */
+/* Whether the resource allows the method; then request->verb answers it. */
 static bool check_method(struct request *request, const struct resource *resource)
 {
 	request->verb = is_get(request)                  ? resource->get
@@ -214,7 +217,7 @@ static bool check_method(struct request *request, const struct resource *resourc
 	buffer_printf(&request->exchange.response.headers, "Allow: %s\r\n",
 	              resource->methods);
 	request_refuse(request, PROBLEM_METHOD_NOT_ALLOWED,
-	               "this path does not know that method");
+	               "method not allowed: Allow lists the methods of this path");
 	return false;
 }
 
@@ -281,7 +284,8 @@ void router_refuse_unverified(struct request *request)
 {
 	metrics_add(METRIC_HISTORY_VERIFIED_NONE, 1);
 	request_refuse(request, PROBLEM_OVERLOADED,
-	               "too many tokens wait to be verified");
+	               "too many tokens are waiting for verification: repeat after "
+	               "Retry-After");
 	gateway_end_input(request->exchange.gateway);
 	seal(request);
 }

@@ -1,9 +1,9 @@
-/* What a request asks for, and so which verb answers it: a table has a row a path and
- * says which methods it takes. Before the verb come, in this order, what PROTOCOL
- * says of every request: other origins, the path, the method, rights, limits.
+/* Finds the verb that answers a request, in a table of paths and their methods.
+ * Before the verb runs, the router checks, in this order, what PROTOCOL requires of
+ * every request: other origins, path, method, rights, limits.
  *
- * Verbs stand below. None knows another, the router, or how requests are handed from
- * thread to thread. A router belongs to one thread. */
+ * Verbs are in the room below. A verb knows neither other verbs nor the router, nor
+ * how requests are passed between threads. A router belongs to one thread. */
 #ifndef LONGROOM_ROUTER_H
 #define LONGROOM_ROUTER_H
 
@@ -14,14 +14,14 @@
 #include "verbs/request.h"
 #include "verbs/send_limits.h"
 
-/* What all routers have in common. A CGI process has neither limits nor reads: it
+/* Shared by all routers. A CGI process has neither limits nor a queue of reads: it
  * answers one request. */
 struct router_shared {
 	struct live_settings *live;
 	struct access *access;
 	struct send_limits *sent; /* NULL: none */
 	struct reads *reads;      /* NULL: none */
-	bool is_daemon;           /* there is something for the operator to ask */
+	bool is_daemon;           /* answers /healthz and /metrics */
 };
 
 struct router {
@@ -30,25 +30,25 @@ struct router {
 	struct store *store;             /* for reading */
 };
 
-/* Borrows all; the settings are those of the start. False: *error says why. */
+/* Borrows all. The settings are those of the start. False: *error says why. */
 bool router_init(struct router *router, const struct store_settings *settings,
                  const struct router_shared *shared, struct buffer *error);
 void router_release(struct router *router);
 
 enum router_next {
 	ROUTER_ANSWERED, /* it has its answer */
-	ROUTER_VERIFIES, /* its verification is to be done, then it begins anew */
-	ROUTER_READS,    /* it was admitted (reads.h), and is to be completed */
-	ROUTER_SAVES,    /* its save is to be done, then it is to be completed */
+	ROUTER_VERIFIES, /* verify its token, then begin again */
+	ROUTER_READS,    /* an admitted read (reads.h): complete it in its turn */
+	ROUTER_SAVES,    /* perform its save, then complete it */
 };
 
-/* Begins with the request that the gateway has. */
+/* Begins the request that its gateway has read. */
 enum router_next router_begin(struct router *router, struct request *request);
 
-/* Answers after ROUTER_READS or ROUTER_SAVES. */
+/* Answers a request after ROUTER_READS or ROUTER_SAVES. */
 void router_complete(struct router *router, struct request *request);
 
-/* Answers after ROUTER_VERIFIES, if too many wait for that. */
+/* After ROUTER_VERIFIES: answers with an error if too many tokens wait. */
 void router_refuse_unverified(struct request *request);
 
 #endif

@@ -1,8 +1,7 @@
-/* The thread that watches over the workers, so that nothing holds them up: it waits
- * for slow peers in their place (slow_peers.h), and is the watchdog of the
- * concurrency limit (concurrency.h). Both are asked what is to be done and when to
- * look again; it holds no lock meanwhile, and looks after the workers between one
- * peer and the next. */
+/* The thread that keeps workers from being blocked. It waits for slow peers in their
+ * place (slow_peers.h), and runs the watchdog of the concurrency limit
+ * (concurrency.h). Both say when they must be called again. The thread holds no lock
+ * meanwhile, and checks the workers between one peer and the next. */
 #ifndef LONGROOM_SUPERVISOR_H
 #define LONGROOM_SUPERVISOR_H
 
@@ -11,8 +10,8 @@
 
 struct supervisor;
 
-/* Starts the thread. Takes a plan for peers without `place` and `wake`, and at most
- * `limit` workers work at once. NULL: *error says why it can't. */
+/* Starts the thread. `place` and `wake` of the plan for peers are filled in here. At
+ * most `limit` workers run at once. NULL: *error says why. */
 struct supervisor *supervisor_start(const struct slow_peers_plan *plan,
                                     size_t limit, size_t workers,
                                     struct buffer *error);
@@ -21,8 +20,8 @@ struct supervisor *supervisor_start(const struct slow_peers_plan *plan,
 struct slow_peers *supervisor_peers(struct supervisor *supervisor);
 struct concurrency *supervisor_concurrency(struct supervisor *supervisor);
 
-/* When all workers have ended, and no peer will be handed over: waits for those that
- * read (slow_peers_end_readers()), ends the thread and frees all. */
+/* Call when all workers have ended and no peer will be added. Waits for the peers
+ * that still read (slow_peers_end_readers()), ends the thread and frees all. */
 void supervisor_finish(struct supervisor *supervisor);
 
 #endif

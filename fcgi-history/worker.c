@@ -35,7 +35,7 @@ bool worker_init(struct worker *worker, size_t number,
 		return false;
 	worker->feed = gateway_feed_new();
 	if (worker->feed < 0)
-		buffer_printf(error, "can't make a file in memory: %s",
+		buffer_printf(error, "can't create a file in memory: %s",
 		              strerror(errno));
 	return worker->feed >= 0;
 }
@@ -56,8 +56,8 @@ static void begin_work(struct worker *worker)
 	concurrency_begin_work(worker->concurrency, worker->number);
 }
 
-/* One that has lost its permit does not go on to what it has left to be done: a
- * read, or what may follow one. */
+/* A worker that has lost its permit stops here: it leaves reads, and what may follow
+ * them, to others. */
 static void end_work(struct worker *worker)
 {
 	struct inflight *inflight = worker->inflight;
@@ -76,7 +76,7 @@ static void begin_request(struct worker *worker, struct request *request)
 		inflight_answer(inflight, request);
 		break;
 	case ROUTER_VERIFIES:
-		/* It takes its feed along. */
+		/* The request takes the feed along. */
 		gateway_keep_feed(request->exchange.gateway, &worker->feed);
 		inflight_verify(inflight, request);
 		break;
@@ -84,13 +84,13 @@ static void begin_request(struct worker *worker, struct request *request)
 		reads_put(inflight->reads, request);
 		break;
 	case ROUTER_SAVES:
-		/* From here on it is no longer ours. */
+		/* From here on the request belongs to another thread. */
 		writer_put(inflight->writer, &request->save);
 		break;
 	}
 }
 
-/* A request that is whole. */
+/* Handles a complete request. */
 static void take_whole(struct worker *worker, struct request *request)
 {
 	struct inflight *inflight = worker->inflight;
@@ -100,7 +100,7 @@ static void take_whole(struct worker *worker, struct request *request)
 	bool good = gateway_accept(request->exchange.gateway, &worker->feed,
 	                           buffer_text(&request->exchange.input),
 	                           request->exchange.connection);
-	/* What waits to be saved, or read, does without it. */
+	/* A request that waits to be saved or read needs no feed. */
 	buffer_release(&worker->input);
 	worker->input = request->exchange.input;
 	request->exchange.input = (struct buffer){0};
@@ -186,7 +186,7 @@ static bool take_connection(struct worker *worker)
 	return true;
 }
 
-/* Another that sleeps with a permit could answer the next. */
+/* Another worker that sleeps with a permit could answer the next read. */
 static void wake_for_reads(struct inflight *inflight)
 {
 	if (reads_has_next(inflight->reads))
@@ -206,16 +206,16 @@ static bool answer_read(struct worker *worker)
 	wake_for_reads(inflight);
 	router_complete(&worker->router, request);
 	reads_done(inflight->reads);
-	/* One may sleep because too many were at work, and this one may have to
-	 * wait for a permit. */
+	/* Another worker may sleep because too many were running, and this one may
+	 * have to wait for a permit. */
 	wake_for_reads(inflight);
 	inflight_answer(inflight, request);
 	end_work(worker);
 	return true;
 }
 
-/* Does the next thing that there is to do: what is whole goes first, then what
- * comes, then a read; so a POST waits behind none. */
+/* Does the next piece of work: complete requests first, then new connections, then
+ * one read. So no POST waits behind a read. */
 static bool work_once(struct worker *worker)
 {
 	struct inflight *inflight = worker->inflight;
@@ -236,7 +236,7 @@ static bool is_idle(void *inflight)
 	return inflight_is_idle(inflight);
 }
 
-/* There is nothing to do, and nothing will come. */
+/* There is nothing to do, and there will be nothing more. */
 static bool is_over(struct worker *worker)
 {
 	struct inflight *inflight = worker->inflight;

@@ -1,6 +1,6 @@
-/* The threads that answer requests: workers, and the responder, which answers what
- * comes back from the writer. No thread waits for a peer: the supervisor does, for
- * all. */
+/* The threads that answer requests: workers, and the responder, which answers
+ * requests that come back from the writer. Only the supervisor waits for peers, for
+ * all threads. */
 #ifndef LONGROOM_WORKERS_H
 #define LONGROOM_WORKERS_H
 
@@ -15,9 +15,9 @@ struct workers_plan {
 	struct router_shared *shared;    /* its reads are set */
 	struct listener *listener;
 	struct writer *writer;
-	struct save_queue *saved; /* by the writer */
-	/* Requests that may be under way at the same time, those that wait to be
-	 * saved among them: at least four. */
+	struct save_queue *saved; /* from the writer */
+	/* The number of requests that may be under way at the same time, including
+	 * those that wait to be saved; at least four. */
 	size_t request_limit;
 };
 
@@ -26,11 +26,12 @@ struct workers_plan {
 struct workers *workers_start(const struct workers_plan *plan,
                               struct buffer *error);
 
-/* After listener_end(): waits until all that was accepted is read, or has taken too
- * long (slow_peers.h). */
+/* After listener_end(): waits until all accepted requests are complete or have timed
+ * out (slow_peers.h). */
 void workers_join(struct workers *workers);
 
-/* After the writer was stopped: waits until all is answered, and frees all. */
+/* After the writer has stopped: waits until all requests are answered, and frees
+ * all. */
 void workers_finish(struct workers *workers);
 
 #endif

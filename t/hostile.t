@@ -297,7 +297,7 @@ subtest 'slow FastCGI peers are cut off' => sub {
     });
     is $l->post('room_1', 'y')->{status}, 201, 'as many slow peers as threads do not stop the service';
     ok $_->hangs_up(30), 'they are cut off, though they keep sending' for @slow;
-    ok $l->wait_log('history', qr/history\.request_timeout: cutting off/), 'the log says so';
+    ok $l->wait_log('history', qr/history\.request_timeout exceeded: disconnecting/), 'the log says so';
     ok $l->eventually(20, sub { $l->metrics('history')->{'cut_total{reason="slow"}'} >= 2 }),
         'they are counted';
     $drip->result;

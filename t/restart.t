@@ -174,7 +174,7 @@ subtest 'requests in the backlog of longroom-history reach the next one' => sub 
     my $accepted = $l->connect('history');
     $l->post('room_1', 'by now it has been accepted');
     $l->signal('history', 'TERM');
-    $l->wait_log('history', qr/ending: answering what was taken/);
+    $l->wait_log('history', qr/shutting down: draining accepted requests/);
     my $c = $l->connect;
     $c->write(Longroom::post_bytes('room_26', 'late'));
     is $c->answer(0.2), undef, 'a request after SIGTERM is not answered';
@@ -231,7 +231,7 @@ subtest 'longroom-pushd accepts several sockets, longroom-history one' => sub {
     my @sockets = map {
         IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 0, Listen => SOMAXCONN) or die "can't listen: $@\n"
     } 1 .. 3;
-    is_refused('two', [@sockets[0, 1]], qr/LISTEN_FDS: 2 sockets were handed over, but longroom-history takes one/,
+    is_refused('two', [@sockets[0, 1]], qr/LISTEN_FDS: 2 sockets inherited, but longroom-history accepts only one/,
         ['longroom-history']);
     my $l = Longroom->start(without => ['nginx', 'pushd']);
     $l->{handed}{pushd} = [Longroom::listening_socket($l->socket_path('pushd')), @sockets];

@@ -82,7 +82,7 @@ subtest 'requests that arrive at SIGTERM on accepted connections are answered' =
     my @c = map { $l->connect('history') } 1 .. 20;
     ask_by_fastcgi($l->connect('history'), GET => '/rooms/room_1/messages');
     $l->signal('history', 'TERM');
-    ok $l->wait_log('history', qr/ending: answering what was taken/), 'longroom-history is shutting down';
+    ok $l->wait_log('history', qr/shutting down: draining accepted requests/), 'longroom-history is shutting down';
     $_->write(fastcgi_bytes(POST => '/rooms/room_1/messages', 'x')) for @c;
     my @sent = map { fastcgi_answer($_) } @c;
     is_deeply [map { $_->{status} } @sent], [(201) x 20], 'it answers what it accepted before';
@@ -118,7 +118,7 @@ subtest 'a second SIGTERM ends longroom-history at once' => sub {
         return eval { Longroom::Connection->new({ path => "$dir/history.sock" }) };
     });
     kill TERM => $pid;
-    ok(Longroom->eventually(20, sub { Longroom::slurp($log) =~ /ending: answering what was taken/ }),
+    ok(Longroom->eventually(20, sub { Longroom::slurp($log) =~ /shutting down: draining accepted requests/ }),
         'while longroom-history waits for a silent peer');
     ok !-e "$dir/history.sock", 'it no longer accepts connections';
     kill TERM => $pid;

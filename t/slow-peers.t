@@ -176,7 +176,7 @@ subtest 'unread answers are cut off at limits.unread' => sub {
     fill_room($l, 800);
     my @unread = peers($l, 12, fastcgi_bytes(GET => "$ROOM?limit=1000&before=101"));
     ok $l->eventually(30, sub { cut($l, 'unread') >= 1 }), 'some are cut off, and counted';
-    ok $l->wait_log('history', qr/limits\.unread: cutting off FastCGI peers/), 'the log says so';
+    ok $l->wait_log('history', qr/limits\.unread exceeded: disconnecting FastCGI peers/), 'the log says so';
     are_served($l, 'beside the others');
     cmp_ok slow($l, 'reading'), '>=', 1, 'the others are still waited for';
     $l->stop;

@@ -266,7 +266,7 @@ subtest 'longroom-history verifies tokens in the same way' => sub {
     my ($last, $stranger) = map { $ask->($_) } signed($pair{new}), forged();
     ok $l->eventually(SECONDS, sub { $l->metrics('history')->{requests} == 3 }), 'two tokens wait';
     $l->signal(history => 'TERM');
-    ok $l->wait_log('history', qr/ending: answering/), 'it is shutting down';
+    ok $l->wait_log('history', qr/shutting down: draining/), 'it is shutting down';
     hold(0);
     is status($last->answer), '201 chat_message', 'an accepted request is answered';
     is status($stranger->answer), '401 unauthorized', '... even to be refused';

@@ -1,6 +1,6 @@
-/* The web server's end of one request: what comes in on a connection, and the answer
- * that goes out on it. It belongs to one thread at a time, and its owner says what is
- * asked for, and answers. */
+/* One request's connection to the web server: the bytes that come in, and the answer
+ * that goes out. It belongs to one thread at a time. Its owner interprets the
+ * request and answers it. */
 #ifndef LONGROOM_EXCHANGE_H
 #define LONGROOM_EXCHANGE_H
 
@@ -10,18 +10,18 @@
 #include "gateway/response.h"
 
 struct exchange {
-	/* Where it waits: in slow_peers.h, or in a queue of its owner. */
+	/* The list that it waits in: in slow_peers.h, or a queue of its owner. */
 	struct list link;
-	/* In slow_peers alone: */
+	/* Used by slow_peers only: */
 	int side;
 	int64_t progress_ms, due_ms; /* monotonic */
 	size_t bytes;                /* that it is counted with */
-	/* On its way in (intake.h): */
+	/* While it comes in (intake.h): */
 	int connection;
 	struct fastcgi_limits limits;
 	struct fastcgi_scan scan;
 	struct buffer input;
-	/* When it is there: */
+	/* Once it is complete: */
 	struct gateway *gateway;
 	struct response response;
 };

@@ -1,19 +1,18 @@
-/* Whether all of a FastCGI request has come: which records there are, and where
- * they end (FastCGI specification, sections 3.3 and 5). What is in them is for
- * libfcgi. Pure.
+/* Finds out whether a FastCGI request is complete, by its records (FastCGI
+ * specification, sections 3.3 and 5). libfcgi parses their content. Pure.
  *
- * Taken is what a web server sends: one request a connection, its parameters, then
- * its body, each to its end. Records of another request or of none (management),
- * and an abort, break it. */
+ * Accepts what web servers send: one request a connection, all of its parameters,
+ * then all of its body. Records of another request, management records and an abort
+ * break the request. */
 #ifndef LONGROOM_FASTCGI_SCAN_H
 #define LONGROOM_FASTCGI_SCAN_H
 
 #include "base/buffer.h"
 
 struct fastcgi_limits {
-	size_t parameters; /* bytes of them all, and more than these break it */
-	size_t body;       /* bytes; what comes beyond is passed over */
-	size_t kept;       /* of all, with what the records take themselves */
+	size_t parameters; /* bytes of all parameters; more break the request */
+	size_t body;       /* bytes; anything beyond is skipped */
+	size_t kept;       /* bytes in all, record headers included */
 };
 
 enum fastcgi_state { FASTCGI_MORE, FASTCGI_WHOLE, FASTCGI_BROKEN };
@@ -26,8 +25,9 @@ struct fastcgi_scan {
 	int stage; /* the scan's own */
 };
 
-/* Looks at what has been added to *bytes, which belong to the scan from its first
- * call on, {0}, to its last. When the request is whole *bytes are its records. */
+/* Scans the bytes added to *bytes since the last call. Begin with a scan of {0};
+ * from the first call to the last, *bytes belongs to the scan. When the request is
+ * complete, *bytes has its records. */
 enum fastcgi_state fastcgi_scan(struct fastcgi_scan *scan,
                                 const struct fastcgi_limits *limits,
                                 struct buffer *bytes);

@@ -81,14 +81,14 @@ static bool fill(int feed, struct text input)
 	       lseek(feed, 0, SEEK_SET) == 0;
 }
 
-/* libfcgi would rather accept by itself, in every thread, and then wait for each
- * piece of a request. But a peer may send it slowly, or never, and would hold up the
- * thread. So a request is taken when all of it has come (intake.h), and the library
- * is made to believe that the file which has it is a connection that it has kept:
- * ipcFd is set, keepConnection stops FCGX_Accept_r() from closing it, and
- * listen_sock is -1 so that it can't accept another one. It is detached, lest it
- * be treated as a socket when there is something wrong with it. Where the answer
- * goes is set later, see gateway_end_input(). */
+/* By itself libfcgi accepts in every thread, and then waits for each piece of a
+ * request. A peer that sends slowly, or never, would block the thread. So a request
+ * is taken only once it is complete (intake.h), and the library reads it from a
+ * file, which it takes for a connection that was kept open: ipcFd is set,
+ * keepConnection stops FCGX_Accept_r() from closing it, and listen_sock is -1, so
+ * that the library can't accept another one. The file is detached, so that it is not
+ * treated as a socket after an error. The answer's connection is set later, in
+ * gateway_end_input(). */
 static bool accept_from(struct gateway *g, int *feed)
 {
 	g->request.ipcFd = *feed;
@@ -112,8 +112,8 @@ bool gateway_accept(struct gateway *g, int *feed, struct text input,
 	g->is_cgi = false;
 	g->connection = connection;
 	g->unchecked = UNCHECKED_BYTES;
-	/* Closing is ours, see close_connection(): the web server may have asked
-	 * for it to be kept (fastcgi_keep_conn), but gets one request each. */
+	/* close_connection() closes it: there is one request a connection, even if
+	 * the web server asks to keep it (fastcgi_keep_conn). */
 	g->request.keepConnection = 1;
 	return true;
 }
@@ -123,8 +123,8 @@ void gateway_begin_cgi(struct gateway *g)
 	g->is_cgi = true;
 }
 
-/* FCGX_GetParam(), which compares each name by a call. There are a dozen headers
- * or more, and as many questions. */
+/* A faster FCGX_GetParam(), which calls a function for each comparison. A request
+ * has more than a dozen headers, and as many are looked up. */
 static const char *find_param(char **at, const char *name)
 {
 	size_t size = strlen(name);
@@ -226,10 +226,10 @@ bool gateway_write(struct gateway *g, struct text data, size_t *at)
 	return *at == data.size;
 }
 
-/* libfcgi would wait for the web server to close first, up to two seconds, lest
- * what was not read be answered with a reset that overtakes the answer. All of
- * the request was read, so there is nothing to wait for. If it has met an error it
- * has closed already. */
+/* libfcgi would wait up to two seconds for the web server to close first. With
+ * unread input, closing would send a reset that could overtake the answer. Here all
+ * of the request was read, so there is no need to wait. After an error libfcgi has
+ * already closed the connection. */
 static void close_connection(struct gateway *g)
 {
 	if (g->request.ipcFd >= 0)
@@ -245,7 +245,7 @@ void gateway_finish(struct gateway *g)
 	close_connection(g);
 }
 
-/* What the library still writes finds nobody, and is lost without waiting. */
+/* The library's remaining output is discarded, without waiting. */
 void gateway_abandon(struct gateway *g)
 {
 	shutdown(g->connection, SHUT_RDWR);

@@ -22,8 +22,8 @@ int64_t intake_body_limit(int64_t content_limit)
 	return 6 * content_limit + BODY_OVERHEAD;
 }
 
-/* Nothing is written but where there is room for it, so writing takes no time; if
- * the kernel thinks otherwise, it takes little. */
+/* Data is written only when the connection has room, so writes do not block. If the
+ * kernel blocks nevertheless, this timeout keeps it short. */
 static void prepare(int connection)
 {
 	static const struct timeval timeout = {SEND_SECONDS, 0};

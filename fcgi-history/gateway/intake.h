@@ -1,5 +1,4 @@
-/* Requests on their way in: bytes are taken as they come, and nothing waits for
- * them. */
+/* Receives requests: takes bytes as they arrive, without waiting for them. */
 #ifndef LONGROOM_INTAKE_H
 #define LONGROOM_INTAKE_H
 
@@ -10,23 +9,23 @@ enum {
 	INTAKE_PARAMETERS_MAX = 128 * 1024,
 };
 
-/* The longest body that is read where contents are limited (limits.content): any
- * character of one may come as \uXXXX. */
+/* Returns the maximum size of a body for a limit of the content (limits.content):
+ * every character of the content may be escaped as \uXXXX. */
 int64_t intake_body_limit(int64_t content_limit);
 
-/* Begins with a connection, which is the exchange's from now on. What a body has
- * beyond the limit is passed over. */
+/* Begins a request on a connection, which belongs to the exchange from now on. Bytes
+ * of the body beyond the limit are skipped. */
 void intake_begin(struct exchange *exchange, int connection,
                   int64_t body_limit);
 
-/* Takes what has come of one request; not all if that is much, for a peer may send
- * faster than it is read, and for ever. */
+/* Takes bytes of this request that have arrived, but a limited number at a time,
+ * since a peer may send faster than they are read, and for ever. */
 enum fastcgi_state intake_read(struct exchange *exchange);
 
-/* The same after waiting for the first of it, for at most so long. */
+/* The same, after waiting at most that long for the first byte. */
 enum fastcgi_state intake_wait(struct exchange *exchange, int wait_ms);
 
-/* Gives up a request that is not whole, and closes the connection. */
+/* Drops an incomplete request, and closes the connection. */
 void intake_abandon(struct exchange *exchange);
 
 #endif

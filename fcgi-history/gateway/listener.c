@@ -61,8 +61,8 @@ int listener_join(struct listener *listener, struct buffer *error)
 {
 	int place = epoll_create1(EPOLL_CLOEXEC);
 
-	/* Exclusive: one connection wakes one thread, and always the first of
-	 * those that sleep, so that few threads do all that few can do. */
+	/* Exclusive: a connection wakes only one thread, always the first of those
+	 * that sleep. So few threads do the work as long as few are enough. */
 	if (place >= 0 &&
 	    add_to_place(place, listener->endpoint->fd,
 	                 EPOLLIN | EPOLLEXCLUSIVE, false) &&
@@ -75,7 +75,7 @@ int listener_join(struct listener *listener, struct buffer *error)
 	return -1;
 }
 
-/* Tells it once: others may give descriptors back. */
+/* Logs it once. Other threads may free descriptors. */
 static void note_exhaustion(struct listener *listener)
 {
 	if (!atomic_exchange(&listener->exhausted, true))

@@ -31,7 +31,7 @@ void response_set_problem(struct response *r, struct problem problem)
 	r->content_type = "application/problem+json";
 	buffer_clear(&r->body);
 	problem_render(&problem, &r->body);
-	/* What is refused to one may be for another, or a moment later. */
+	/* The next request may be allowed: another user's, or a later one. */
 	buffer_add_string(&r->headers, "Cache-Control: no-store\r\n");
 	if (r->status == 503)
 		buffer_add_string(&r->headers, "Retry-After: 1\r\n");
@@ -64,7 +64,7 @@ void response_seal(struct response *r, bool with_body)
 
 	if (r->problem != PROBLEM_NONE)
 		metrics_count_refusal(METRICS_history, r->problem);
-	/* A last newline, for those who read with curl. */
+	/* A final newline, for reading with curl. */
 	buffer_add_string(&r->body, "\n");
 	buffer_add_string(head, "Status: ");
 	buffer_add_integer(head, r->status);

@@ -16,28 +16,28 @@ struct response {
 	size_t head_sent, body_sent;
 };
 
-/* Empties it for the next answer, and keeps its memory unless that is much. */
+/* Empties it for the next answer. Keeps its memory, unless that is large. */
 void response_clear(struct response *r);
 void response_release(struct response *r);
 
-/* Turns it into an error answer; headers added so far stay. */
+/* Makes it an error answer. Headers added so far stay. */
 void response_set_problem(struct response *r, struct problem problem);
 
 /* A store_visit that adds a message to the body, which is the context. */
 void response_add_message(void *body, const struct message *m);
 
-/* Adds what a path in a header must not contain as %XX, and of several slashes
- * at its start one: two would make the next part a host's name (RFC 3986 section
- * 4.2). */
+/* Adds a path to a header. Characters that must not appear there are written as %XX.
+ * Several slashes at its start become one: after two, the next part would be a host
+ * name (RFC 3986 section 4.2). */
 void response_add_path(struct buffer *b, struct text path);
 
-/* Completes it, once; without its body if that was not asked for (HEAD). */
+/* Completes it; call once. Leaves out the body for HEAD. */
 void response_seal(struct response *r, bool with_body);
 
-/* Writes as much as there is room for. True: all is written, or the peer gone. */
+/* Writes as much as there is room for. True: all is written, or the peer is gone. */
 bool response_send(struct response *r, struct gateway *g);
 
-/* The memory that it takes. */
+/* Returns the memory that it takes, in bytes. */
 size_t response_bytes(const struct response *r);
 
 #endif

@@ -15,21 +15,22 @@ enum {
 	LOOK_MS = 250, /* between looks at the time, while anybody is slow */
 };
 
-/* What the operator is told of, besides the metrics. */
+/* The log lines for what the metrics count. */
 static const struct {
 	enum metric metric;
 	const char *what;
 } reasons[] = {
 	{METRIC_HISTORY_CUT_SLOW,
-	 "history.request_timeout: cutting off who takes longer"},
+	 "history.request_timeout exceeded: disconnecting slow FastCGI peers"},
 	{METRIC_HISTORY_CUT_READER,
-	 "cutting off FastCGI peers that do not read their answers"},
+	 "no progress for 10 s: disconnecting FastCGI peers that do not read "
+	 "their answers"},
 	{METRIC_HISTORY_CUT_UNREAD,
-	 "limits.unread: cutting off FastCGI peers that do not read their "
-	 "answers"},
+	 "limits.unread exceeded: disconnecting FastCGI peers that do not read "
+	 "their answers"},
 	{METRIC_HISTORY_CUT_UNFINISHED,
-	 "too many requests are not finished: cutting off those that have been "
-	 "still for longest"},
+	 "too many incomplete requests: disconnecting the peers without progress "
+	 "for longest"},
 };
 
 enum { REASONS = sizeof reasons / sizeof reasons[0] };
@@ -63,7 +64,7 @@ static void count(struct side *side, struct exchange *exchange, size_t bytes)
 	exchange->bytes = bytes;
 }
 
-/* Under the lock. It still counts until it has gone where it goes: see
+/* Under the lock. The peer is still counted until it has been handed on: see
  * leave_side(). */
 static void take_out(struct slow_peers *peers, struct exchange *exchange)
 {
@@ -95,7 +96,7 @@ static void put_in(struct slow_peers *peers, enum side_kind kind,
 	count(side, exchange, bytes);
 	side->count++;
 	metrics_add(side->gauge, 1);
-	/* The thread sleeps without an end while there is nobody. */
+	/* Without peers the thread sleeps until it is woken. */
 	bool wakes = side->count == 1 || side->count > peers->plan.most;
 	epoll_ctl(peers->plan.place, EPOLL_CTL_ADD, exchange->connection, &event);
 	pthread_mutex_unlock(&peers->lock);
@@ -130,7 +131,7 @@ static void tell_cut(struct slow_peers *peers, enum metric reason)
 			complaint_warn(&peers->about[i], "%s", reasons[i].what);
 }
 
-/* Ends one that was taken out. */
+/* Disconnects a peer that was taken out. */
 static void cut_off(struct slow_peers *peers, struct exchange *exchange,
                     enum metric reason)
 {
@@ -147,7 +148,7 @@ static void cut_off(struct slow_peers *peers, struct exchange *exchange,
 	leave_side(peers, kind);
 }
 
-/* Hands on one that was taken out and is as it should be. */
+/* Hands on a peer that was taken out and is complete. */
 static void hand_on(struct slow_peers *peers, struct exchange *exchange)
 {
 	enum side_kind kind = (enum side_kind)exchange->side;
@@ -161,7 +162,7 @@ static void hand_on(struct slow_peers *peers, struct exchange *exchange)
 	leave_side(peers, kind);
 }
 
-/* Reads or writes what can be. */
+/* Reads or writes as much as possible. */
 static enum fastcgi_state move(struct exchange *exchange)
 {
 	if (exchange->side == SENDERS)
@@ -210,8 +211,8 @@ static int64_t end_of(const struct slow_peers *peers, const struct side *side)
 	                                      : peers->readers_end_ms;
 }
 
-/* Under the lock. The one of a side that is to be cut off, taken out; NULL: none
- * is. */
+/* Under the lock. Takes out the next peer of a side that must be disconnected; NULL:
+ * there is none. */
 static struct exchange *take_overdue(struct slow_peers *peers, struct side *side,
                                      size_t most_bytes, enum metric *reason)
 {

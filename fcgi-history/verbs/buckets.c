@@ -10,7 +10,7 @@ enum { SECOND_US = 1000000 };
 
 struct bucket {
 	int64_t full_at_us; /* when it will be full again, if nothing is taken */
-	unsigned char size; /* 0: it is nobody's */
+	unsigned char size; /* 0: unused */
 	char name[BUCKET_NAME_MAX];
 };
 
@@ -54,9 +54,9 @@ struct bucket *buckets_find(struct buckets *buckets, struct text name,
 	return fullest;
 }
 
-/* What it takes is kept as time: each thing taken puts off when the bucket will
- * be full by 1/rate. By a rule of before (SIGHUP) it may be emptier than this one
- * can have it. */
+/* A bucket's level is kept as a time (GCRA): each token taken postpones the moment
+ * when the bucket will be full by 1/rate. After SIGHUP a bucket may be emptier than
+ * the new rule allows. */
 static int64_t time_to_full(struct bucket *bucket, struct bucket_rule rule,
                             int64_t now_us)
 {

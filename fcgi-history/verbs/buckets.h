@@ -1,9 +1,9 @@
-/* Token buckets by name: how often something may be done, with a burst.
+/* Token buckets by name: rate limits with a burst.
  *
- * There are BUCKETS_MAX at the most, whatever names come: a new name takes the
- * place of the bucket, of the few that it may take, that is fullest. One that is
- * full is as good as none, so nothing is lost until many more names are busy at
- * the same time than there are buckets. */
+ * There are at most BUCKETS_MAX buckets, however many names there are. A new name
+ * has a few possible places, and replaces the fullest bucket among them. Dropping a
+ * full bucket changes nothing, so limits are exact unless many more names than there
+ * are buckets are busy at the same time. */
 #ifndef LONGROOM_BUCKETS_H
 #define LONGROOM_BUCKETS_H
 
@@ -19,15 +19,15 @@ enum {
 };
 
 struct bucket_rule {
-	int64_t rate;  /* a second; 0: there is no limit */
-	int64_t burst; /* from 1 */
+	int64_t rate;  /* tokens a second; 0: no limit */
+	int64_t burst; /* tokens, at least 1 */
 };
 
 struct bucket_state {
-	bool has_one;      /* something to take; always, without a limit */
-	int64_t remaining; /* how many more */
-	int64_t wait_us;   /* until there is one; 0 if there is */
-	int64_t full_us;   /* until there are as many as there can be */
+	bool has_one;      /* there is a token; always true without a limit */
+	int64_t remaining; /* tokens left */
+	int64_t wait_us;   /* until the next token; 0 if there is one */
+	int64_t full_us;   /* until the bucket is full */
 };
 
 struct buckets;
@@ -36,14 +36,14 @@ struct bucket;
 struct buckets *buckets_new(void);
 void buckets_free(struct buckets *buckets);
 
-/* The bucket of a name of at most BUCKET_NAME_MAX bytes; good until the next
- * call. now_us is monotonic. */
+/* Returns the bucket of a name of at most BUCKET_NAME_MAX bytes, valid until the
+ * next call. now_us is monotonic. */
 struct bucket *buckets_find(struct buckets *buckets, struct text name,
                             int64_t now_us);
-/* The rule may be another than the last time. */
+/* The rule may differ from the last one. */
 struct bucket_state bucket_look(struct bucket *bucket, struct bucket_rule rule,
                                 int64_t now_us);
-/* Takes one; there must be one. */
+/* Takes a token; there must be one. */
 void bucket_take(struct bucket *bucket, struct bucket_rule rule, int64_t now_us);
 
 #endif

@@ -49,7 +49,7 @@ static void keep_sender(struct request *request, const struct identity *identity
 	buffer_add_string(&sender->type, identity->sender_type);
 }
 
-/* By what is known of the token, or by the proof once there is one. */
+/* By the token cache, or by the proof once the token is verified. */
 static struct problem ask(struct access *access,
                           const struct auth_settings *settings,
                           struct request *request, enum access_right right,

@@ -1,5 +1,5 @@
-/* May they have what they ask for: answered before anything is said about the room
- * (PROTOCOL section 12). What it answers is an error or a preflight. */
+/* Checks rights before anything about the room is answered (PROTOCOL section 12).
+ * Its answers are errors, and those to preflights. */
 #ifndef LONGROOM_GUARD_H
 #define LONGROOM_GUARD_H
 
@@ -9,8 +9,8 @@
 enum guard_verdict {
 	GUARD_ALLOWED, /* request->sender is the user, if known */
 	GUARD_REFUSED, /* the error is the answer */
-	/* Nothing is known of the token of request->verification: once that is done
-	 * the guard is to be asked again. */
+	/* The token in request->verification is not verified yet: verify it, then
+	 * call the guard again. */
 	GUARD_UNVERIFIED,
 };
 
@@ -18,11 +18,11 @@ enum guard_verdict guard_ask(struct access *access,
                              const struct auth_settings *settings,
                              struct request *request, enum access_right right);
 
-/* Adds the headers for pages of other origins. */
+/* Adds the CORS headers. */
 void guard_add_cors(const struct auth_settings *settings,
                     struct request *request);
 
-/* Whether it is a preflight that may be answered, and the answer to it. */
+/* True: it is an allowed preflight, and has been answered. */
 bool guard_answer_preflight(const struct auth_settings *settings,
                             struct request *request, const char *methods);
 

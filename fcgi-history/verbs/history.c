@@ -24,7 +24,7 @@ static struct problem read_wanted(const struct route *route,
 	*wanted = (struct wanted){.range = {.direction = STORE_NEWEST,
 	                                    .limit = PAGE_DEFAULT}};
 	wrong = query_number(route->query, "limit", 1, PAGE_MAX,
-	                     "limit is a number from 1 to 1000", &range->limit);
+	                     "limit must be a number from 1 to 1000", &range->limit);
 	if (wrong.type == PROBLEM_NONE)
 		wrong = query_cursor(route->query, "after", false,
 		                     &wanted->cursor, &after);
@@ -35,7 +35,7 @@ static struct problem read_wanted(const struct route *route,
 	    before != QUERY_ABSENT)
 		wrong = (struct problem){PROBLEM_BAD_PARAMETER,
 		                         "give after or before, not both"};
-	/* The default's few messages are not worth being measured. */
+	/* The few messages of a default page are not measured. */
 	range->bytes = range->limit > PAGE_DEFAULT ? PAGE_MAX_BYTES : 0;
 	range->id = wanted->cursor.id;
 	if (after != QUERY_ABSENT)
@@ -67,7 +67,7 @@ static bool read_range(const struct history_source *source,
 	return false;
 }
 
-/* A cursor of another log, or one that is ahead of this one as it was restored. */
+/* Whether the cursor is of another log, or ahead of this log after a restore. */
 static bool is_dead(const struct history_source *source,
                     const struct cursor *cursor, const struct log_end *end)
 {
@@ -89,14 +89,14 @@ static int64_t end_of_page(const struct store_range *range,
 		return page->end.newest;
 	if (page->count > 0)
 		return page->last;
-	/* Nothing is before this id, so nothing is lost by starting there; but
-	 * never from beyond the log's end. */
+	/* No message is before this id, so starting there loses nothing; but never
+	 * start beyond the log's end. */
 	return range->id > page->end.newest ? page->end.newest
 	       : range->id > 0              ? range->id - 1
 	                                    : 0;
 }
 
-/* What not everybody may read is for the reader's own cache alone. */
+/* A page that not everyone may read is private to the user's own cache. */
 static void add_etag(const struct history_source *source, struct buffer *headers,
                      const char *tag)
 {
@@ -105,8 +105,8 @@ static void add_etag(const struct history_source *source, struct buffer *headers
 	              source->is_public ? "" : "private, ");
 }
 
-/* RFC 9110 section 13.1.2, weak comparison. A tag has no quotes within, so that
- * it is listed if it stands there in quotes. */
+/* RFC 9110 section 13.1.2, weak comparison. A tag has no quotes inside, so searching
+ * the header for the quoted tag is enough. */
 static bool client_has(struct request *request, const char *tag)
 {
 	struct text header = request_variable(request,
@@ -123,7 +123,7 @@ static bool client_has(struct request *request, const char *tag)
 	return listed;
 }
 
-/* Gives the answer its tag, and its body unless the client has it already. */
+/* Adds the ETag, and the body unless the client already has it. */
 static void answer_tagged(const struct history_source *source,
                           struct request *request, const char *tag)
 {
@@ -149,8 +149,8 @@ static void add_link(struct request *request, bool *is_first,
 	*is_first = false;
 }
 
-/* One header with both: many clients read only one of several (RFC 9110
- * section 5.3 has them mean the same). */
+/* One header with both links: many clients read only one of several headers, though
+ * they are equivalent (RFC 9110 section 5.3). */
 static void add_links(struct request *request,
                       const struct store_range *range,
                       const struct store_page *page)
@@ -189,8 +189,9 @@ static void finish_page(const struct history_source *source,
 			&source->rooms->ephemeral,
 			request->route.room.string),
 	};
-	/* Of the messages as they are: others may have changed them. The cursor is
-	 * no part of it, for it moves with what is said elsewhere. */
+	/* The tag covers the messages as they are now: other programs may have
+	 * changed them. It does not cover the cursor, which advances with messages
+	 * in other rooms. */
 	uint64_t hash = hash_text(buffer_text(page->buffer));
 	char tag[128];
 
@@ -239,7 +240,7 @@ void history_message(const struct history_source *source, struct request *reques
 		request_refuse_unread(request, store_error(source->store));
 	} else if (!found) {
 		request_refuse(request, PROBLEM_NOT_FOUND,
-		               "the room has no message with this id");
+		               "this room has no message with this id");
 	} else {
 		snprintf(tag, sizeof tag, "%08" PRIx32 ".%" PRId64 ".%" PRIx64,
 		         end.log, request->route.id,

@@ -5,14 +5,14 @@
 #include "store/store.h"
 #include "verbs/request.h"
 
-/* What is read. All is borrowed for the call. */
+/* What to read. All is borrowed for the call. */
 struct history_source {
 	struct store *store;
 	const struct rooms_settings *rooms;
-	bool is_public; /* everybody may read it, so anybody's cache may keep it */
+	bool is_public; /* everyone may read it, so shared caches may keep it */
 };
 
-/* Both leave the answer. */
+/* Both fill the request's answer. */
 void history_page(const struct history_source *source, struct request *request);
 void history_message(const struct history_source *source,
                      struct request *request);

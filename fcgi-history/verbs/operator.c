@@ -12,13 +12,13 @@ static void forbid_caching(struct request *request)
 void operator_begin_health(struct request *request)
 {
 	forbid_caching(request);
-	/* A GET has no body, so there is room for why not. */
+	/* A GET has no body, so its buffer is free for the reason. */
 	buffer_clear(&request->body);
 	request->save = (struct save){.context = request, .why = &request->body};
 }
 
-/* Both are tried, and not only remembered: a disk may have got full since the
- * last message, and room may have been made since the last failure. */
+/* Reading and saving are both tried each time: the disk may have filled up since the
+ * last message, or have space again since the last failure. */
 void operator_complete_health(struct store *store, struct request *request)
 {
 	struct response *response = &request->exchange.response;

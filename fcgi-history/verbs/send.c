@@ -12,8 +12,8 @@ enum {
 	KEPT_BYTES = 4 * 1024, /* of a body's memory, for the next one */
 };
 
-/* Reads the body to the length that was announced; without one there is none
- * (RFC 3875 section 4.1.2). */
+/* Reads a body of Content-Length bytes. Without that header there is no body (RFC
+ * 3875 section 4.1.2). */
 static bool read_sent_body(const struct limits_settings *limits,
                            struct request *request)
 {
@@ -21,17 +21,18 @@ static bool read_sent_body(const struct limits_settings *limits,
 	int64_t size = 0;
 
 	if (header.size > 0 && !number_parse(header, 0, INT64_MAX, &size)) {
-		request_refuse(request, PROBLEM_BAD_REQUEST, "bad Content-Length");
+		request_refuse(request, PROBLEM_BAD_REQUEST,
+		               "Content-Length is not a number");
 		return false;
 	}
 	if (size > intake_body_limit(limits->content)) {
 		request_refuse(request, PROBLEM_CONTENT_TOO_LARGE,
-		               "the body is longer than 6 times limits.content "
-		               "and 8 KiB");
+		               "the body is longer than 6 x limits.content + 8 KiB");
 		return false;
 	}
 	if (!gateway_read(request->exchange.gateway, (size_t)size, &request->body)) {
-		request_refuse(request, PROBLEM_BAD_REQUEST, "the body ended early");
+		request_refuse(request, PROBLEM_BAD_REQUEST,
+		               "the body is shorter than Content-Length");
 		return false;
 	}
 	return true;
@@ -56,7 +57,7 @@ static bool read_submission(const struct limits_settings *limits,
 	source.body = buffer_text(&request->body);
 	if (wrong.type == PROBLEM_NONE)
 		wrong = submission_read(&source, &request->submission);
-	/* What waits to be saved is to hold its content once. */
+	/* While the message waits to be saved, its content is held only once. */
 	if (request->body.room > KEPT_BYTES)
 		buffer_release(&request->body);
 	if (wrong.type == PROBLEM_NONE)
@@ -82,8 +83,7 @@ static void add_location(struct request *request, int64_t id)
 	buffer_add_string(headers, "\r\n");
 }
 
-/* The first message may differ in its time and the sender's name, so it is
- * read. */
+/* Reads the first message, since its time and its sender's name may differ. */
 static void answer_repeated(struct store *store, struct request *request)
 {
 	int64_t id = request->message.id;
@@ -100,7 +100,7 @@ static void answer_repeated(struct store *store, struct request *request)
 	answer_json(request, 200);
 }
 
-/* A user_id is not to look like another part of the line. */
+/* A user_id must not look like another part of the log line. */
 static void tell_saved(const struct message *m)
 {
 	char user_id[MESSAGE_NAME_MAX + 1] = "";
@@ -136,19 +136,23 @@ void send_complete(struct store *store, struct request *request)
 		break;
 	case SAVE_CONFLICT:
 		request_refuse(request, PROBLEM_CONFLICT,
-		               "this client_id came before with another content");
+		               "this client_id was already used with a different "
+		               "content");
 		break;
 	case SAVE_FAILED:
 		request_refuse(request, PROBLEM_STORAGE,
 		               save->ephemeral
-		                       ? "nothing can be broadcast from here"
-		                       : "the message can't be saved now");
+		                       ? "this room is ephemeral, and this "
+		                         "longroom-history cannot broadcast (CGI, "
+		                         "or bus.publish is empty)"
+		                       : "the message can't be saved now: repeat "
+		                         "after Retry-After");
 		break;
 	}
 	submission_release(&request->submission);
 }
 
-/* Before the body is read, which costs more than to refuse it. */
+/* Called before the body is read: refusing costs less than reading. */
 static bool is_within_limits(const struct send_rules *rules,
                              struct request *request)
 {
@@ -159,7 +163,7 @@ static bool is_within_limits(const struct send_rules *rules,
 	                     &request->exchange.response.headers))
 		return true;
 	request_refuse(request, PROBLEM_RATE_LIMITED,
-	               "too many messages; Retry-After says when to go on");
+	               "rate limit exceeded: repeat after Retry-After");
 	return false;
 }
 

@@ -58,7 +58,7 @@ static void add_limit_headers(struct bucket_rule rule,
 		buffer_printf(headers, "Retry-After: %" PRId64 "\r\n", wait);
 }
 
-/* Both buckets give one, or neither does. */
+/* Takes a token from both buckets, or from neither. */
 bool send_limits_take(struct send_limits *limits,
                       const struct limits_settings *settings,
                       struct text user_id, const struct room_name *room,
@@ -83,7 +83,7 @@ bool send_limits_take(struct send_limits *limits,
 		of_user = bucket_look(user, user_rule, now_us);
 	}
 	pthread_mutex_unlock(&limits->lock);
-	/* A room's is nobody's business until it is empty. */
+	/* The room's bucket is not shown until it is empty. */
 	if (of_user.has_one && !good)
 		add_limit_headers(room_rule, &of_room, good, headers);
 	else

@@ -128,7 +128,7 @@ static struct problem not_known(struct text name, struct submission *submission)
 		shown.size += length;
 	}
 	buffer_printf(&submission->detail,
-	              "'%.*s' is unknown; known are content, client_id, user_id, "
+	              "'%.*s' is unknown: use content, client_id, user_id, "
 	              "username and sender_type", TEXT_ARGS(shown));
 	return problem_about(submission, PROBLEM_BAD_PARAMETER);
 }
@@ -167,11 +167,11 @@ static struct problem take_value(struct json_reader *reader,
 	case JSON_FAULT:
 		return fine; /* the reader keeps it */
 	default:
-		return wrong_field(field, "is a string", submission);
+		return wrong_field(field, "must be a string", submission);
 	}
 }
 
-/* What comes where a member, or the end of them, may be. */
+/* Reads the next member, or the end of the object. */
 static struct problem take_member(struct json_reader *reader,
                                   struct buffer *name, bool *ended,
                                   struct submission *submission)
@@ -221,8 +221,8 @@ static bool read_object(struct json_reader *reader,
 	return is_object;
 }
 
-/* Stops at the first thing that can't be: what is behind an unknown member, or
- * within an array, may be anything, and may be much. */
+/* Stops at the first error: after an unknown member, or inside an array, anything
+ * may follow, and a lot of it. */
 static struct problem read_json(struct text body, struct submission *submission)
 {
 	static const char not_object[] = "the body is not one JSON object";
@@ -239,9 +239,9 @@ static struct problem read_json(struct text body, struct submission *submission)
 		break;
 	case JSON_NUL:
 		return problem(PROBLEM_BAD_PARAMETER,
-		               "the body has a character U+0000");
-	case JSON_NOT_UTF8: /* is told before all else */
-	case JSON_TWICE:    /* the last counts, so it is none */
+		               "the body contains U+0000, which is not allowed");
+	case JSON_NOT_UTF8: /* reported before any other error */
+	case JSON_TWICE:    /* not a fault here: the last one counts */
 	case JSON_TOO_DEEP:
 	case JSON_SYNTAX:
 		return wrong_at(body, reader.rest.data, PROBLEM_NOT_JSON,
@@ -264,7 +264,9 @@ static struct problem take_pair(const struct param *param,
 		wrong = wrong_field(field, "is given twice", submission);
 	else if (!good || !percent_decode(param->value, true,
 	                                  &submission->fields[field]))
-		wrong = problem(PROBLEM_BAD_PARAMETER, "bad percent-encoding");
+		wrong = problem(PROBLEM_BAD_PARAMETER,
+		                "invalid percent-encoding in the form: write %XX "
+		                "with two hex digits");
 	else
 		submission->given[field] = true;
 	buffer_release(&name);
@@ -276,7 +278,7 @@ static struct problem read_form(struct text body, struct submission *submission)
 	struct text trimmed = utf8_trim(body);
 	struct param param;
 
-	/* Without a Content-Type of its own curl -d says that it is a form. */
+	/* By default curl -d sends the Content-Type of a form. */
 	if (trimmed.size > 0 && trimmed.data[0] == '{')
 		return problem(PROBLEM_BAD_PARAMETER,
 		               "the form looks like JSON: send Content-Type: "
@@ -304,7 +306,7 @@ static const char *first_bad(struct text text)
 	return text.data;
 }
 
-/* What a body of any kind may not be. */
+/* Checks that hold for every kind of body. */
 static struct problem check_body(struct text body, struct submission *submission)
 {
 	if (!utf8_valid(body))
@@ -315,8 +317,8 @@ static struct problem check_body(struct text body, struct submission *submission
 	return fine;
 }
 
-/* The reader looks at each byte, so a body that it likes is UTF-8, and has something
- * in it. What it does not like may be neither, which goes before all else. */
+/* The reader checks each byte, so a body that it accepts is UTF-8 and not empty. A
+ * body that it refuses may be neither, and these two errors take precedence. */
 static struct problem read_json_body(struct text body,
                                      struct submission *submission)
 {
@@ -361,13 +363,13 @@ static struct problem check_content(struct buffer *content, size_t limit)
 
 	if (utf8_is_blank(trimmed))
 		return problem(PROBLEM_EMPTY_CONTENT,
-		               "there is no content, or nothing that can be seen");
+		               "content is missing, or has no visible character");
 	if (trimmed.size > limit)
 		return problem(PROBLEM_CONTENT_TOO_LARGE,
 		               "the content is longer than limits.content");
 	if (memchr(trimmed.data, '\0', trimmed.size) != NULL)
 		return problem(PROBLEM_BAD_PARAMETER,
-		               "the content has a character U+0000");
+		               "the content contains U+0000, which is not allowed");
 	memmove(content->data, trimmed.data, trimmed.size);
 	content->size = trimmed.size;
 	return fine;
@@ -389,7 +391,8 @@ static struct problem check_idempotency_key(struct text header,
 	if (text_equal(key, buffer_text(client_id)))
 		return fine;
 	return problem(PROBLEM_BAD_PARAMETER,
-	               "client_id and Idempotency-Key differ");
+	               "client_id and Idempotency-Key differ: give one, or the same "
+	               "value twice");
 }
 
 static struct problem check_names(struct submission *submission)
@@ -399,8 +402,8 @@ static struct problem check_names(struct submission *submission)
 	for (int field = SUBMISSION_CLIENT_ID; field < SUBMISSION_FIELDS; field++)
 		if (submission->given[field] &&
 		    !message_is_name(buffer_text(&fields[field])))
-			return wrong_field(field, "has 1 to 128 bytes and no "
-			                   "control characters", submission);
+			return wrong_field(field, "must have 1 to 128 bytes and "
+			                   "no control characters", submission);
 	if (!submission->given[SUBMISSION_USER_ID])
 		buffer_add_string(&fields[SUBMISSION_USER_ID], "anonymous");
 	if (!submission->given[SUBMISSION_USERNAME])

@@ -1,4 +1,4 @@
-/* What a client wants to say: the body of a POST, read and checked. Pure. */
+/* Reads and checks the body of a POST. Pure. */
 #ifndef LONGROOM_SUBMISSION_H
 #define LONGROOM_SUBMISSION_H
 
@@ -14,8 +14,8 @@ enum submission_field {
 	SUBMISSION_FIELDS
 };
 
-/* As read: the content is trimmed, user_id, username and sender_type are never
- * empty, and given[SUBMISSION_CLIENT_ID] says whether there is a client_id. */
+/* The result. The content is trimmed. user_id, username and sender_type are never
+ * empty. given[SUBMISSION_CLIENT_ID] says whether there is a client_id. */
 struct submission {
 	struct buffer fields[SUBMISSION_FIELDS];
 	bool given[SUBMISSION_FIELDS];
@@ -35,7 +35,7 @@ struct problem submission_read(const struct submission_source *source,
                                struct submission *submission);
 void submission_release(struct submission *submission);
 
-/* The same for what can be known without the body. */
+/* Checks the Content-Type alone, before the body is read. */
 struct problem submission_check_type(struct text content_type);
 
 #endif

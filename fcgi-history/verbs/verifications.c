@@ -46,7 +46,7 @@ static void prove(struct access *access, struct verification *v)
 	v->is_done = true;
 }
 
-/* Before its owner has it, as they may come with the next at once. */
+/* Before the owner gets it back, since it may add the next one at once. */
 static void leave_queue(struct verifications *all)
 {
 	pthread_mutex_lock(&all->lock);

@@ -1,8 +1,7 @@
-/* The thread that verifies tokens which have not come before. Anybody may send such
- * tokens, and each takes as long as many requests: verified by workers they would
- * hold all processors, and all workers. Here a request waits for its turn and holds
- * no thread, and so many wait at the most. They are taken in the order in which they
- * came. */
+/* The thread that verifies unknown tokens. Anyone can send such tokens, and each
+ * takes as long as many requests. If workers verified them, they could take all
+ * processors and all workers. Here requests wait in a queue of limited length, first
+ * in, first out, without holding a thread. */
 #ifndef LONGROOM_VERIFICATIONS_H
 #define LONGROOM_VERIFICATIONS_H
 
@@ -12,27 +11,27 @@ enum { VERIFICATIONS_MAX = 256 };
 
 struct verifications;
 
-/* What a request waits with. */
+/* One request's verification. */
 struct verification {
-	struct text token;  /* borrowed until it is done */
+	struct text token;  /* borrowed until is_done */
 	struct token_proof proof;
 	bool is_done;       /* the proof is there */
 	void *context;      /* the owner's */
 	struct verification *next; /* among those that wait */
 };
 
-/* By the thread: it is done, with the keys that are in use now, and its owner's
+/* Called on the thread: it is done, with the current keys, and belongs to its owner
  * again. */
 typedef void verification_done(void *context, struct verification *verification);
 
-/* Borrows the access. At most so many are under way: 1 to VERIFICATIONS_MAX. */
+/* Borrows `access`. At most `limit` are under way, 1 to VERIFICATIONS_MAX. */
 struct verifications *verifications_start(struct access *access, size_t most,
                                           verification_done *done,
                                           void *context);
-/* Verifies all that are under way first; no more may come. */
+/* First verifies all that are under way. No more may be added. */
 void verifications_stop(struct verifications *all);
 
-/* From any thread. False: there is no room; it stays the caller's. */
+/* Adds one, from any thread. False: the queue is full; it stays the caller's. */
 bool verifications_put(struct verifications *all, struct verification *v);
 
 #endif

@@ -37,7 +37,7 @@ void save_queue_put(struct save_queue *queue, struct save *first,
 {
 	pthread_mutex_lock(&queue->lock);
 	last->next = NULL;
-	/* The thread that takes is awake as long as there is something. */
+	/* The consumer is awake as long as the queue is not empty. */
 	if (queue->first == NULL)
 		pthread_cond_signal(&queue->filled);
 	*queue->last = first;

@@ -1,5 +1,5 @@
-/* Saves on their way from thread to thread, in order. What several threads put
- * in while the one that takes is busy, it takes together. */
+/* A queue of saves between threads, in order. The consumer takes everything that was
+ * added while it was busy at once. */
 #ifndef LONGROOM_SAVE_QUEUE_H
 #define LONGROOM_SAVE_QUEUE_H
 
@@ -14,17 +14,17 @@ struct save_queue *save_queue_new(void);
 /* Takes an empty queue. */
 void save_queue_free(struct save_queue *queue);
 
-/* Puts a chain of saves at the end: first, the next of it, and so on to last. */
+/* Adds a chain of saves, linked by `next` from first to last. */
 void save_queue_put(struct save_queue *queue, struct save *first,
                     struct save *last);
 
-/* Takes all that there are, at most `most`, as a chain that ends with NULL;
- * waits for the first. NULL: wait_ms (-1: for ever) have passed, or, and then
- * *ended is true, the queue was ended and is empty. */
+/* Waits for a save, then takes all, but at most `most`, as a chain that ends with
+ * NULL. Returns NULL after wait_ms (-1: wait for ever), or if the queue was ended
+ * and is empty; then *ended is true. */
 struct save *save_queue_take(struct save_queue *queue, size_t most,
                              int64_t wait_ms, bool *ended);
 
-/* No more will be put in; what is there can still be taken. */
+/* No more will be added. The rest can still be taken. */
 void save_queue_end(struct save_queue *queue);
 
 #endif

@@ -117,8 +117,8 @@ static void publish_frame(struct saver *saver)
 	metrics_add(METRIC_HISTORY_FRAMES, 1);
 }
 
-/* A message that fits in no frame is left to the log, and so is one that
- * doesn't follow the last. */
+/* A message that is too large for a frame, or does not follow the previous one, is
+ * not published; longroom-pushd reads it from the log. */
 static void add_to_frame(struct saver *saver, const struct message *m)
 {
 	if (saver->frame.size > FRAME_FULL_BYTES)
@@ -126,8 +126,8 @@ static void add_to_frame(struct saver *saver, const struct message *m)
 	if (saver->frame.size == 0)
 		frame_begin(&saver->frame, saver->log);
 	if (!frame_add(&saver->frame, m))
-		journal_warning("left to the log, for it fits in no frame: msg_id=%"
-		                PRId64, m->id);
+		journal_warning("message too large for a bus frame, delivered from "
+		                "the log: msg_id=%" PRId64, m->id);
 }
 
 static void publish(struct saver *saver, struct save **saves, size_t count)
@@ -141,7 +141,7 @@ static void publish(struct saver *saver, struct save **saves, size_t count)
 	publish_frame(saver);
 }
 
-/* What becomes of a message that can't be saved, or is not to be. */
+/* Returns the outcome for a message that can't be saved, or must not be. */
 static enum save_outcome unsaved(const struct saver *saver,
                                  const struct save *save)
 {
@@ -161,8 +161,8 @@ static void tell_refused(struct saver *saver, const struct append *append)
 	journal_error("Failed to save message to database: %s: room_id=%.*s",
 	              append->why, TEXT_ARGS(room_name_label(&m->room)));
 	if (left_out > 0)
-		journal_error("and %" PRId64 " more such lines were left out",
-		              left_out);
+		journal_error("Failed to save message to database: suppressed=%"
+		              PRId64, left_out);
 }
 
 static void tell_unsaved(const struct saver *saver, const struct message *m)
@@ -246,7 +246,7 @@ void saver_save(struct saver *saver, struct save **saves, size_t count)
 	set_outcomes(saver, saves, count, saved);
 	publish(saver, saves, count);
 	count_outcomes(saves, count);
-	/* A writer without idle times looks too. */
+	/* A busy writer, which is never idle, checks here. */
 	if (appends > 0 && saved)
 		look_for_others(saver);
 }

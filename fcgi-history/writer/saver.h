@@ -13,8 +13,8 @@ struct saver;
 
 enum save_outcome {
 	SAVE_SAVED,     /* it is on disk */
-	SAVE_REPEATED,  /* it came before: message->id is the first one's */
-	SAVE_CONFLICT,  /* its client_id came before with another content */
+	SAVE_REPEATED,  /* sent before: message->id is that of the first */
+	SAVE_CONFLICT,  /* its client_id was used with another content */
 	SAVE_BROADCAST, /* it was broadcast, and no log has it */
 	SAVE_FAILED,    /* it could be neither saved nor broadcast */
 };
@@ -22,33 +22,34 @@ enum save_outcome {
 struct save {
 	struct message *message; /* gets its id */
 	bool ephemeral;          /* not to be stored */
-	bool reject_unsaved;     /* nobody gets it if it can't be saved */
+	bool reject_unsaved;     /* not to be broadcast if it can't be saved */
 	enum save_outcome outcome;
-	void *context;     /* whose it is; for the caller */
+	void *context;     /* the caller's */
 	struct buffer *why; /* of a probe: gets the reason if it fails */
 	struct save *next; /* in a queue */
 };
 
-/* NULL, and *error says why, if there is no such store or bus. Without a bus
- * (address empty) nothing is broadcast. Borrows the settings and the address. */
+/* Borrows the settings and the address. With an empty address there is no bus, and
+ * nothing is broadcast. NULL: *error says what is wrong with the store or the
+ * bus. */
 struct saver *saver_new(const struct settings *settings, const char *bus_address,
                         struct buffer *error);
 void saver_free(struct saver *saver);
 
-/* Saves them in one transaction, publishes what is saved (and what is not, as
- * each save says) and sets each outcome. */
+/* Saves all in one transaction, publishes the saved messages and those unsaved ones
+ * that may be broadcast, and sets each outcome. */
 void saver_save(struct saver *saver, struct save **saves, size_t count);
 
-/* Opens the database. False: no later try will help, so that there is no use in
- * starting. Any other failure may be mended by a later saver_check() or saver_save().
- * The operator is told of both. */
+/* Opens the database. False: retrying cannot help, so the program should not start.
+ * After any other failure saver_check() and saver_save() try again. Failures of both
+ * kinds are logged. */
 bool saver_start(struct saver *saver);
 
-/* Whether a message could be saved now; adds to *why if not. */
+/* Whether a message could be saved now. If not, adds the reason to *why. */
 bool saver_probe(struct saver *saver, struct buffer *why);
 
-/* Looks whether the database is still in its place, makes a new one if it was
- * removed, and catches up with what keeping it takes. For idle times. */
+/* Checks that the database is still in its place, creates a new one if it was
+ * removed, and does maintenance. Call it when idle. */
 void saver_check(struct saver *saver);
 
 #endif

@@ -17,7 +17,7 @@ struct writer {
 	pthread_t thread;
 };
 
-/* All get the answer of one. */
+/* One probe answers all of them. */
 static void answer_probes(struct writer *writer, struct save *first)
 {
 	struct buffer why = {0};
