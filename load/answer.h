@@ -1,9 +1,9 @@
-/* An HTTP answer's head and body, from the bytes received so far. Pure: it
- * keeps nothing between calls, so a part that was not enough is simply given
- * again with more behind it.
+/* Parses an HTTP answer's head and body from the bytes received so far. Pure: it
+ * keeps no state between calls. If the answer is not complete, call it again with
+ * more bytes.
  *
- * It knows what nginx and longroom-pushd send: HTTP/1.x, a body with
- * Content-Length, chunked, or up to the end of the connection. No 1xx. */
+ * It knows what nginx and longroom-pushd send: HTTP/1.x, a body with Content-Length,
+ * chunked, or up to the end of the connection. No 1xx. */
 #ifndef LONGROOM_LOAD_ANSWER_H
 #define LONGROOM_LOAD_ANSWER_H
 
@@ -21,9 +21,9 @@ struct answer {
 	struct text last_modified, etag; /* these headers; empty: not there */
 };
 
-/* ended: nothing more will come. The pieces of a chunked body are moved
- * together in place once all are there. Bytes behind the answer make it bad:
- * nobody asked for them. */
+/* ended: nothing more will come. The pieces of a chunked body are joined in place
+ * once all are there. Bytes after the answer make it bad: there was no request for
+ * them. */
 enum answer_state answer_parse(char *data, size_t size, bool ended,
                                struct answer *answer);
 

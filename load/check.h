@@ -1,9 +1,9 @@
-/* Is every delivery right? Judges what followers are shown against what was
- * sent, and counts.
+/* Checks every delivery: compares what followers receive with what was sent, and
+ * counts.
  *
- * Followers 0 to readers-1 are the rooms' histories, read at the end; behind
- * them come the waiters. Where a follower stands is the ledger's business; here
- * it is about contents, rooms, latencies and words for what is wrong. */
+ * Followers 0 to readers-1 are the rooms' histories, read at the end; after them
+ * come the waiters. The ledger keeps the followers' positions. This module checks
+ * contents, rooms and latencies, and words the errors. */
 #ifndef LONGROOM_LOAD_CHECK_H
 #define LONGROOM_LOAD_CHECK_H
 
@@ -48,7 +48,7 @@ void check_init(struct check *check, const struct options *options,
                 struct schedule *schedule, uint32_t tag);
 void check_release(struct check *check);
 
-/* Says on stderr what went wrong, the first few times. */
+/* Prints to stderr what went wrong, the first few times. */
 void check_complain(struct check *check, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -63,7 +63,7 @@ size_t check_content(const struct check *check, uint32_t number, char *content);
 /* The POST was answered with this id. */
 void check_posted(struct check *check, uint32_t number, int64_t id);
 
-/* The follower begins behind this page. */
+/* The follower begins after this page. */
 void check_joined(struct check *check, uint32_t follower,
                   const struct page *page);
 
@@ -73,7 +73,7 @@ void check_reads(struct check *check, uint32_t reader);
 void check_page(struct check *check, uint32_t follower, const struct page *page,
                 int64_t received_ns);
 
-/* Says some of what is lost. */
+/* Prints some of the lost messages. */
 void check_complain_lost(struct check *check);
 
 #endif

@@ -179,8 +179,8 @@ void connection_want_later(struct connection *c)
 	set_timeout(c, longest_ns - (int64_t)off_ns);
 }
 
-/* A broken connection is not noticed here: epoll reports it, and reading tells
- * what happened, at a time when nobody is in the middle of something. */
+/* Errors are not handled here. epoll reports a broken connection, and the read that
+ * follows says what happened, when no caller is in the middle of something. */
 static size_t send_some(const struct connection *c, const char *data,
                         size_t size)
 {
@@ -226,7 +226,7 @@ static void finish_answer(struct connection *c, const struct answer *answer)
 	c->held_size = c->held_room = 0;
 	timer_clear(&c->timer);
 	c->state = CONNECTION_IDLE;
-	/* Answered before all was sent: what is left would be taken for the next
+	/* Answered before all was sent: the rest would be taken for the next
 	 * request. */
 	if (answer->closes || c->unsent != NULL)
 		connection_close(c);
@@ -275,8 +275,8 @@ static void take_in(struct connection *c, char *data, size_t size, bool ended)
 		hold(c, data, size, answer.expected);
 }
 
-/* The other side is gone. An idle connection is hung up without a word; if its
- * owner waits to ask again, that goes on. */
+/* The peer is gone. If the connection is idle, its owner is not told; a wait before
+ * the next request continues. */
 static void take_end(struct connection *c, int error)
 {
 	if (c->state == CONNECTION_ASKED)
@@ -306,7 +306,7 @@ static void receive(struct connection *c)
 
 static void happened(struct connection *c, uint32_t events)
 {
-	/* Closed by something that happened before it in the same turn. */
+	/* Closed by an earlier event of the same turn. */
 	if (c->fd < 0)
 		return;
 	if (c->state == CONNECTION_OPENING) {
@@ -332,7 +332,7 @@ static void fire(struct timer *timer)
 		fail_with(c, FAILED_CONNECT, ETIMEDOUT);
 		break;
 	case CONNECTION_ASKED:
-		/* If it was us who were slow, the answer is there to be read. */
+		/* If this program was slow, the answer is already there. */
 		receive(c);
 		if (c->state == CONNECTION_ASKED && c->timer.link == NULL)
 			fail(c, FAILED_SILENT);

@@ -1,12 +1,12 @@
-/* One HTTP connection that asks and is answered, one request at a time, and the
- * loop that drives all of them.
+/* An HTTP connection with one request at a time, and the loop that drives all
+ * connections.
  *
- * A connection that waits for its answer holds no buffers: requests are sent
- * from the caller's memory, answers are read into one buffer that all share.
- * Only what does not fit at once (a large answer, a full socket) is kept aside.
+ * A connection that waits for its answer holds no buffers: requests are sent from
+ * the caller's memory, answers are read into one buffer that all share. Only what
+ * does not fit at once (a large answer, a full socket) is kept aside.
  *
- * When it fails it is closed and its owner is told; whether to try again, and
- * with what, is the owner's decision. */
+ * A connection that fails is closed, and its owner is told. The owner decides
+ * whether to try again, and with what. */
 #ifndef LONGROOM_LOAD_CONNECTION_H
 #define LONGROOM_LOAD_CONNECTION_H
 
@@ -38,10 +38,10 @@ struct network;
 struct connection;
 
 struct connection_events {
-	/* It is IDLE: the owner may ask. */
+	/* It is IDLE: the owner may send a request. */
 	void (*ready)(struct connection *connection);
-	/* The answer is valid during the call. The connection is IDLE, or CLOSED
-	 * if the other side wants no more. */
+	/* The answer is valid during the call. The connection is IDLE, or CLOSED if
+	 * the peer closes it. */
 	void (*answered)(struct connection *connection,
 	                 const struct answer *answer);
 	/* It is CLOSED. */
@@ -80,8 +80,8 @@ struct network {
 bool network_init(struct network *network, uint32_t sources, uint64_t seed);
 void network_release(struct network *network);
 
-/* Waits for what happens next, until a timer's tick or until_ns, and handles
- * it. While it waits, `mask` is the mask of signals. */
+/* Waits for the next events, until a timer's tick or until_ns, and handles them.
+ * `mask` is the signal mask while it waits. */
 void network_turn(struct network *network, int64_t until_ns,
                   const sigset_t *mask);
 
@@ -89,10 +89,10 @@ void connection_init(struct connection *connection, struct network *network,
                      const struct connection_events *events,
                      const struct target *target);
 
-/* Forgets an answer that is due, and any wait. It can be used again. */
+/* Drops a pending answer and any wait. The connection can be used again. */
 void connection_close(struct connection *connection);
 
-/* ready() will be called when it can be asked: at once if it is IDLE. */
+/* Calls ready() when a request can be sent: at once if the connection is IDLE. */
 void connection_want(struct connection *connection);
 
 /* The same after a time. */

@@ -10,7 +10,7 @@
 #include "nchan.h"
 
 enum {
-	POLL_GRACE_S = 5, /* past its timeout a poll without an answer is stuck */
+	POLL_GRACE_S = 5, /* so long after its timeout an unanswered poll is stuck */
 	HISTORY_TIMEOUT_S = 30,
 	CURSOR_SIZE = 65,
 	/* More than prefix, room, cursor, host and token can fill. */

@@ -1,9 +1,9 @@
-/* Clients that follow rooms: the waiters, who join and then poll after their
- * cursor for ever, and the readers, who mark the end of each room's history at
- * the start and read what came behind it at the end.
+/* Clients that follow rooms. Waiters join and then poll after their cursor for ever.
+ * Readers mark the end of each room's history at the start, and read what follows it
+ * at the end.
  *
- * Errors are survived as PROTOCOL says: wait a moment, repeat with the same
- * cursor. What the pages hold is the check's business. */
+ * After an error they do as PROTOCOL says: wait a moment, repeat with the same
+ * cursor. The check judges the contents of pages. */
 #ifndef LONGROOM_LOAD_FOLLOWER_H
 #define LONGROOM_LOAD_FOLLOWER_H
 
@@ -41,11 +41,11 @@ void followers_init(struct followers *followers, const struct options *options,
                     struct network *network, struct check *check);
 void followers_release(struct followers *followers);
 
-/* Starts as many as may join now. Call it until all have joined. */
+/* Starts as many waiters as may join now. Call it until all have joined. */
 void followers_join_more(struct followers *followers);
 bool followers_have_joined(const struct followers *followers);
 
-/* Sets the readers to work. */
+/* Starts the readers. */
 void followers_read(struct followers *followers);
 bool followers_have_read(const struct followers *followers);
 

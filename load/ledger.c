@@ -43,7 +43,7 @@ static void follower_miss(struct follower *f, int64_t id)
 		                                 ? 2 * (size_t)f->missed_count
 		                                 : 1));
 
-	/* Mostly the highest so far; not if it was learned of late. */
+	/* Usually the highest so far, but not if it was learned late. */
 	uint32_t at = f->missed_count++;
 
 	for (; at > 0 && f->missed[at - 1] > id; at--)
@@ -72,7 +72,7 @@ static void follower_skip_to(struct follower *f, const struct room_log *log,
 		follower_miss(f, log->entries[f->position++].id);
 }
 
-/* Whoever is past that place already has missed the new entry. */
+/* Followers already beyond that place have missed the new entry. */
 static void shift_followers(struct ledger *ledger, uint32_t room, uint32_t at,
                             int64_t id)
 {
@@ -132,7 +132,7 @@ enum sighting ledger_see(struct ledger *ledger, uint32_t follower, int64_t id,
 	struct follower *f = &ledger->followers[follower];
 
 	if (id <= f->last_id) {
-		/* Nobody may have told of it yet; then it has just been missed. */
+		/* If the entry is new, the follower has just missed it. */
 		ledger_add(ledger, room, id, number);
 		return see_old(f, id);
 	}

@@ -1,10 +1,10 @@
-/* What each room's log holds, and how far each follower has got in it. Pure.
+/* The contents of each room's log, and each follower's position in it. Pure.
  *
- * The log of a room is the list of this run's ids in it, ascending, learned from
- * whoever tells first: the answer to a POST or a delivery. A follower that gets
- * all of them in order needs no more than its place in that list, and a
- * comparison per delivery. Only what it passes over is written down for it: an
- * id that comes later is out of order, one that never comes is lost.
+ * The log of a room is the list of this run's ids in it, ascending. An id is learned
+ * from the answer to its POST or from a delivery, whichever comes first. A follower
+ * that gets all ids in order needs only its position in that list, and one
+ * comparison per delivery. Ids that it skips are recorded for it: an id that comes
+ * later is out of order, one that never comes is lost.
  *
  * Follower f is in room f % rooms. */
 #ifndef LONGROOM_LOAD_LEDGER_H
@@ -27,7 +27,7 @@ struct room_log {
 struct follower {
 	int64_t last_id;   /* the highest seen, foreign ones included */
 	uint32_t position; /* the entry that is next */
-	bool active;       /* it is required to get everything */
+	bool active;       /* it must get everything */
 	uint32_t missed_count;
 	int64_t *missed;   /* ids passed over, ascending */
 };
@@ -48,7 +48,7 @@ enum sighting {
 void ledger_init(struct ledger *ledger, uint32_t rooms, uint32_t followers);
 void ledger_release(struct ledger *ledger);
 
-/* From here on the follower must get what comes after last_id. Before the
+/* From here on the follower must get everything after last_id. Call it before the
  * room's first entry only. */
 void ledger_join(struct ledger *ledger, uint32_t follower, int64_t last_id);
 
@@ -59,17 +59,17 @@ bool ledger_add(struct ledger *ledger, uint32_t room, int64_t id,
 enum sighting ledger_see(struct ledger *ledger, uint32_t follower, int64_t id,
                          uint32_t number);
 
-/* The follower got an id that is no entry and is not to become one; if it is
- * not in turn, there is no telling late from again. */
+/* The follower got an id that is not an entry and must not become one. If it is not
+ * in turn, late and repeated ids cannot be told apart. */
 enum sighting ledger_pass(struct ledger *ledger, uint32_t follower, int64_t id);
 
-/* Deliveries required, and those of them that have not come (yet). Counts over
- * the followers [from, to). */
+/* Count the required deliveries, and those that have not come (yet), over the
+ * followers [from, to). */
 uint64_t ledger_required(const struct ledger *ledger, uint32_t from,
                          uint32_t to);
 uint64_t ledger_lacking(const struct ledger *ledger, uint32_t from, uint32_t to);
 
-/* An id that the follower lacks; 0: none. */
+/* Returns an id that the follower lacks; 0: none. */
 int64_t ledger_example(const struct ledger *ledger, uint32_t follower);
 
 #endif

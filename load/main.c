@@ -1,10 +1,10 @@
 /* Loads Longroom over HTTP and checks its promises.
  *
  * One process, one loop, tens of thousands of connections: waiters that poll,
- * senders that POST. What may be asked of it stands in options.c, what a
- * run does in run.h, what is right and wrong in check.h and
- * ledger.h. It shares no code with what it checks (base/text.h is types
- * and comparisons), so that a mistake can't hide on both sides. */
+ * senders that POST. options.c has the options, run.h the phases of a run, check.h
+ * and ledger.h what is right and wrong. It shares no code with the programs that it
+ * checks (base/text.h has only types and comparisons), so that a mistake can't hide
+ * on both sides. */
 #include <stdlib.h>
 
 #include "memory.h"

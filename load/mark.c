@@ -47,8 +47,7 @@ size_t mark_write(const struct mark_style *style, const struct mark *mark,
 	return size + padding;
 }
 
-/* Takes digits and the character `end` off the text; false if others stand
- * there. */
+/* Takes digits and the character `end` off the text. False: it does not begin so. */
 static bool take_number(struct text *rest, char end, int64_t most,
                         int64_t *number)
 {

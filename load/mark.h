@@ -1,11 +1,11 @@
-/* What a message's content says about itself:
+/* The mark in a message's content, which describes the message:
  *
  *     lr-5f3a9c01 123 4 56 26 8273649182736:abcdefghijklm...
  *
- * the run's tag, the message's number in the run, its sender, the sender's own
- * count, the room's place in the run, and when it was first sent (monotonic
- * ns); then padding up to the wanted size. Nothing in it needs an escape in
- * JSON, so it can be compared as it stands. Pure. */
+ * These are the run's tag, the message's number in the run, its sender, the sender's
+ * own count, the room's index in the run, and when it was first sent (monotonic ns);
+ * then padding up to the wanted size. It needs no escapes in JSON, so it can be
+ * compared as it is. Pure. */
 #ifndef LONGROOM_LOAD_MARK_H
 #define LONGROOM_LOAD_MARK_H
 
@@ -46,8 +46,8 @@ size_t mark_write(const struct mark_style *style, const struct mark *mark,
 
 enum mark_reading {
 	MARK_OURS,
-	MARK_FOREIGN, /* another run's, or somebody's */
-	MARK_DAMAGED, /* it begins like ours but does not go on so */
+	MARK_FOREIGN, /* of another run, or not ours at all */
+	MARK_DAMAGED, /* begins like ours, but is not a valid mark */
 };
 
 enum mark_reading mark_read(const struct mark_style *style, struct text content,

@@ -1,5 +1,5 @@
-/* Memory that is either there or ends the program: a load generator that is out
- * of it has nothing to measure. */
+/* Allocation that never fails: out of memory, the program exits, since its
+ * measurements would mean nothing. */
 #ifndef LONGROOM_LOAD_MEMORY_H
 #define LONGROOM_LOAD_MEMORY_H
 
@@ -22,7 +22,7 @@ static inline void *load_get(size_t count, size_t size)
 	return load_there(calloc(count > 0 ? count : 1, size));
 }
 
-/* As realloc(). Returns, caller frees. */
+/* Like realloc(). Returns, caller frees. */
 static inline void *load_resize(void *old, size_t size)
 {
 	return load_there(realloc(old, size > 0 ? size : 1));

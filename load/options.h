@@ -60,8 +60,8 @@ struct options {
 	int process_count;
 };
 
-/* True: go on. False: leave with *exit_status; what there was to say has been
- * said. Texts point into argv. */
+/* True: continue. False: exit with *exit_status; errors have been printed. Texts
+ * point into argv. */
 bool options_read(int argc, char **argv, struct options *options,
                   int *exit_status);
 void options_release(struct options *options);

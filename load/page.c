@@ -94,7 +94,8 @@ static int64_t scan_integer(struct scan *s)
 	}
 	if (s->at == start || (*start == '0' && s->at - start > 1))
 		s->bad = true;
-	/* A fraction or an exponent is found by whoever expects , or } next. */
+	/* A fraction or an exponent is an error to the caller, which expects , or }
+	 * next. */
 	return value;
 }
 

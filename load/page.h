@@ -1,8 +1,7 @@
-/* The JSON of Longroom's answers: a page of messages, or one message. Pure.
+/* Reads the JSON of Longroom's answers: a page of messages, or one message. Pure.
  *
- * A small reader made for this shape: strict about JSON's structure, members in
- * any order, unknown ones skipped. Texts point into the JSON and are as they
- * stand there, escapes included. */
+ * A small reader for this purpose: strict about JSON's structure, members in any
+ * order, unknown ones skipped. Texts point into the JSON, with their escapes. */
 #ifndef LONGROOM_LOAD_PAGE_H
 #define LONGROOM_LOAD_PAGE_H
 
@@ -28,12 +27,12 @@ struct page {
 	size_t items_room; /* allocated; kept from page to page */
 };
 
-/* {0} is an empty page. False: this is no page; it may hold anything then.
- * A page without a cursor that could stand in a URL, and one whose "count" is
- * not the number of its messages, are none. */
+/* {0} is an empty page. False: this is not a valid page, and its content is
+ * unspecified. A page needs a cursor that is safe in a URL, and a "count" equal to
+ * its number of messages. */
 bool page_parse(struct page *page, struct text json);
 
-/* The same of messages alone, one a line; sets neither room nor cursor. */
+/* Reads messages alone, one a line. Sets neither room nor cursor. */
 bool page_parse_lines(struct page *page, struct text lines);
 
 void page_release(struct page *page);

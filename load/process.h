@@ -1,4 +1,4 @@
-/* What other processes use: their CPU clock and /proc. */
+/* Measures other processes by their CPU clock and /proc. */
 #ifndef LONGROOM_LOAD_PROCESS_H
 #define LONGROOM_LOAD_PROCESS_H
 
@@ -11,8 +11,8 @@ struct process_use {
 	int64_t memory_kib; /* resident and its own: RssAnon */
 };
 
-/* Adds what the process and its present children use (nginx's workers are
- * children of the process that one knows). False: there is none. */
+/* Adds the use of the process and its present children (nginx's workers are children
+ * of the known process). False: there is no such process. */
 bool process_add_use(pid_t pid, struct process_use *use);
 
 #endif

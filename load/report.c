@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Figures that are worked out from counts; those that can't be are 0. */
+/* Figures computed from counts; 0 if that is not possible. */
 
 static double ratio(double part, double whole)
 {

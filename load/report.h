@@ -1,4 +1,4 @@
-/* What a run says at its end: a table for people, an object for programs. */
+/* The report at the end of a run: a table for people, a JSON object for programs. */
 #ifndef LONGROOM_LOAD_REPORT_H
 #define LONGROOM_LOAD_REPORT_H
 

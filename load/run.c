@@ -191,7 +191,7 @@ static uint64_t lacking(const struct run *run)
 	                      run->check.ledger.followers_count);
 }
 
-/* What the phase has to do now; the phase that follows if it is over. */
+/* Does the phase's work. Returns the next phase if this one is over. */
 static enum phase work(struct run *run)
 {
 	switch (run->phase) {

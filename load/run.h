@@ -1,4 +1,4 @@
-/* A run from the first connection to the last: who does what when.
+/* A run, from the first connection to the last, in phases:
  *
  *     joining    waiters join, readers mark where the histories end
  *     holding    all are parked
@@ -33,8 +33,8 @@ enum phase {
 	PHASES,
 };
 
-/* What a process has used at the moments that matter; gone: not to be found at
- * one of them. */
+/* What a process has used at certain moments. gone: it was not found at one of
+ * them. */
 struct process_usage {
 	bool gone;
 	struct process_use alone;  /* before anyone joined */
@@ -72,7 +72,8 @@ struct verdict {
 	bool passed;
 };
 
-/* False: it can't start; why has been said. run_release() in any case. */
+/* False: it can't start, and the reason has been printed. Call run_release() in any
+ * case. */
 bool run_init(struct run *run, const struct options *options);
 void run_execute(struct run *run);
 void run_judge(const struct run *run, struct verdict *verdict);

@@ -110,7 +110,7 @@ bool schedule_take(struct schedule *schedule, int64_t now_ns, uint32_t *number)
 
 static void finish_turn(struct schedule *schedule, struct turn *turn)
 {
-	/* So that what is still said about the old number changes nothing. */
+	/* So that late reports about the old number change nothing. */
 	turn->number += schedule->rooms;
 	turn->posted = false;
 	if (turn->number < schedule->messages)

@@ -1,8 +1,8 @@
-/* Which message is sent when. Message n goes to room n % rooms.
+/* The schedule of messages. Message n goes to room n % rooms. Pure.
  *
- * Open: one after the other, by the clock if there is a rate, else as soon as a
+ * Open: one after another, by the clock if there is a rate, otherwise as soon as a
  * sender is free. Closed: a room's next message waits until all of the room's
- * waiters have its last one. Pure. */
+ * waiters have the last one. */
 #ifndef LONGROOM_LOAD_SCHEDULE_H
 #define LONGROOM_LOAD_SCHEDULE_H
 
@@ -38,14 +38,13 @@ bool schedule_take(struct schedule *schedule, int64_t now_ns, uint32_t *number);
 /* No message is left to send. */
 bool schedule_is_over(const struct schedule *schedule, int64_t now_ns);
 
-/* From when on a message may be sent; INT64_MAX: not before something else has
- * happened. */
+/* Returns when the next message may be sent; INT64_MAX: not before another event. */
 int64_t schedule_due_ns(const struct schedule *schedule);
 
 /* A POST is done; accepted: its message is on its way to the waiters. */
 void schedule_posted(struct schedule *schedule, uint32_t number, bool accepted);
 
-/* One more waiter has it. */
+/* One more waiter has received it. */
 void schedule_delivered(struct schedule *schedule, uint32_t number);
 
 #endif

@@ -163,7 +163,7 @@ static bool status_is_good(const struct sender *sender, int status)
 	       (status == 200 && sender->repeats);
 }
 
-/* The answer's body is the message as it was taken. */
+/* The answer's body is the message as accepted. */
 static bool body_is_good(const struct sender *sender,
                          const struct answer *answer, struct item *item)
 {
@@ -178,7 +178,7 @@ static bool body_is_good(const struct sender *sender,
 	       text_equal(item->content, (struct text){all->content, size});
 }
 
-/* 202: taken, but nobody waited just then. */
+/* 202: accepted, but no client was waiting. */
 static bool nchan_accept(struct sender *sender, const struct answer *answer)
 {
 	bool good = answer->status == 201 || answer->status == 202;

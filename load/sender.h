@@ -20,9 +20,9 @@ struct senders {
 	struct check *check;
 	struct sender *list;
 	uint32_t count;
-	uint32_t *free; /* a ring of those who have nothing to send */
+	uint32_t *free; /* a ring of idle senders */
 	uint32_t free_first, free_count;
-	char *content, *body, *request; /* for whoever sends just now */
+	char *content, *body, *request; /* for the message being sent */
 	size_t request_room;
 
 	uint64_t sent;       /* requests, repeated ones included */
@@ -42,7 +42,7 @@ void senders_release(struct senders *senders);
 
 bool senders_are_busy(const struct senders *senders);
 
-/* Has a free sender send the message; there must be one. */
+/* Sends the message with a free sender; there must be one. */
 void senders_post(struct senders *senders, uint32_t number);
 
 #endif

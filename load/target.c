@@ -78,7 +78,7 @@ const char *target_parse(const char *url, struct target *target)
 		return parse_unix(url + 5, target);
 	if (strncmp(url, "http://", 7) == 0)
 		return parse_http(url + 7, target);
-	return "it begins neither with http:// nor with unix:";
+	return "it must begin with http:// or unix:";
 }
 
 bool target_equal(const struct target *a, const struct target *b)
@@ -96,8 +96,8 @@ static int bind_source(int fd, uint32_t source)
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + source),
 	};
 
-	/* The port is chosen when connecting: then it need only be free for this
-	 * destination, not for all. */
+	/* The port is chosen when connecting: so it need only be free for this
+	 * destination. */
 	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &yes, sizeof yes);
 	return bind(fd, (struct sockaddr *)&address, sizeof address);
 }

@@ -1,4 +1,4 @@
-/* Where requests go: a URL taken apart, and sockets that connect to it. */
+/* The target of requests: a parsed URL, and sockets that connect to it. */
 #ifndef LONGROOM_LOAD_TARGET_H
 #define LONGROOM_LOAD_TARGET_H
 
@@ -18,16 +18,16 @@ struct target {
 	char prefix[TARGET_PREFIX_SIZE]; /* before /rooms; no slash at its end */
 };
 
-/* Takes http://HOST[:PORT][/PREFIX] or unix:PATH. If it is neither, returns
- * what is wrong; NULL if all is well. */
+/* Parses http://HOST[:PORT][/PREFIX] or unix:PATH. Returns what is wrong with it;
+ * NULL: nothing. */
 const char *target_parse(const char *url, struct target *target);
 
 bool target_equal(const struct target *a, const struct target *b);
 
-/* Returns a socket that does not block, or -1 with errno. *pending: it is not
- * connected yet, but will be writable when that is decided. source counts the
- * addresses from 127.0.0.1 that connections over IPv4 may come from; 0 leaves
- * the choice to the system. */
+/* Returns a non-blocking socket, or -1 with errno. *pending: it is not connected
+ * yet, and becomes writable once it is, or has failed. `source` selects the source
+ * address of a connection over IPv4: 1 is 127.0.0.1, 2 is 127.0.0.2; 0 leaves it to
+ * the system. */
 int target_connect(const struct target *target, uint32_t source, bool *pending);
 
 #endif

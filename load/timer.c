@@ -16,7 +16,7 @@ void timer_wheel_advance(struct timer_wheel *wheel, int64_t now_ns)
 {
 	int64_t last = now_ns / TIMER_TICK_NS;
 
-	/* After a long stop one round finds all there is. */
+	/* After a long pause one round finds all timers. */
 	if (last > wheel->tick + TIMER_SLOTS)
 		wheel->tick = last - TIMER_SLOTS;
 	while (wheel->tick < last) {

@@ -1,9 +1,9 @@
 /* Deadlines for tens of thousands of connections: a timing wheel.
  *
- * Setting and clearing cost a few stores, whatever the number of timers, which
- * a heap would not: every poll sets one and every answer clears it. The price
- * is precision: a timer fires up to two ticks late, never early, and one
- * further away than the wheel reaches fires when it has gone round once. */
+ * Setting and clearing take a few stores, however many timers there are, unlike with
+ * a heap: every poll sets a timer and every answer clears it. The price is
+ * precision: a timer fires up to two ticks late, never early. A timer beyond the
+ * wheel's range fires after one full turn. */
 #ifndef LONGROOM_LOAD_TIMER_H
 #define LONGROOM_LOAD_TIMER_H
 
@@ -14,7 +14,7 @@
 #define TIMER_TICK_NS (16 * NS_PER_MS)
 enum { TIMER_SLOTS = 4096 }; /* 65 s: more than the longest poll and its grace */
 
-/* {0} is one that is not set. It must stay where it is while it is set. */
+/* {0} is a timer that is not set. It must not move while it is set. */
 struct timer {
 	struct timer *next;
 	struct timer **link; /* what points here; NULL: not set */
@@ -26,7 +26,7 @@ struct timer_wheel {
 	void (*fire)(struct timer *);
 };
 
-/* fire is called with a timer that is no longer set; it may set any. */
+/* `fire` is called with a timer that is no longer set; it may set any timer. */
 void timer_wheel_init(struct timer_wheel *wheel, int64_t now_ns,
                       void (*fire)(struct timer *));
 

@@ -1,4 +1,4 @@
-/* Who the clients are: tokens out of a file, one a line, that they take in turn. */
+/* The clients' tokens: read from a file, one a line, and used in turn. */
 #ifndef LONGROOM_LOAD_TOKENS_H
 #define LONGROOM_LOAD_TOKENS_H
 
@@ -9,7 +9,7 @@ enum {
 	TOKEN_HEADER_MAX = TOKEN_SIZE_MAX + 32,
 };
 
-/* {0} has none: the clients say nothing of themselves. */
+/* {0} has none: the clients send no token. */
 struct tokens {
 	char **headers; /* "Authorization: Bearer TOKEN\r\n"; owned */
 	uint32_t count;
@@ -19,7 +19,7 @@ struct tokens {
 const char *tokens_read(const char *path, struct tokens *tokens);
 void tokens_release(struct tokens *tokens);
 
-/* The header of client number i; "" without tokens. */
+/* Returns the header of client number i; "" without tokens. */
 const char *tokens_header(const struct tokens *tokens, uint32_t i);
 
 #endif
