@@ -351,8 +351,8 @@ static void errors_name_file_and_line(void **state)
 		{"[history]\nnosuch = 1\n", 2, "unknown setting history.nosuch"},
 		{"[nosuch]\nthreads = 1\n", 2, "unknown setting nosuch.threads"},
 		{"threads = 1\n", 1, "unknown setting .threads"},
-		{"[store]\nnonsense\n", 2, "neither"},
-		{"[store\n", 1, "neither"},
+		{"[store]\nnonsense\n", 2, "expected [section]"},
+		{"[store\n", 1, "expected [section]"},
 		{"[history]\nthreads = 1\nthreads = 1\n", 3, "in line 2"},
 		{"[history]\nthreads = 1\n[store]\n[history]\nthreads = 2\n", 5,
 	         "in line 2"},
@@ -367,8 +367,8 @@ static void of_two_errors_the_first_is_told(void **state)
 	static const struct refused rows[] = {
 		{"[history]\nthreads = 0\nnosuch = 1\n", 2, "history.threads"},
 		{"[history]\nthreads = 0\nnonsense\n", 2, "history.threads"},
-		{"[history]\nnonsense\nthreads = 0\n", 2, "neither"},
-		{"[store\nurl = a\n", 1, "neither"},
+		{"[history]\nnonsense\nthreads = 0\n", 2, "expected [section]"},
+		{"[store\nurl = a\n", 1, "expected [section]"},
 	};
 
 	for (size_t i = 0; i < LENGTH(rows); i++)
