@@ -1,8 +1,8 @@
-/* longroom-pushd: gives new messages to whoever waits for them.
+/* longroom-pushd: gives new messages to the clients that wait for them.
  *
- * One event loop; a second thread reads the log. The hub knows who waits for
- * what, the follower feeds it; the server has the connections, and hands their
- * requests to the polls. */
+ * One event loop; a second thread reads the log. The hub has the waiters, and the
+ * follower feeds it. The server has the connections, and passes their requests to
+ * the polls. */
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -64,7 +64,7 @@ static void begin_draining(struct ev_loop *loop, struct ev_signal *signal,
 		ev_break(loop, EVBREAK_ALL);
 		return;
 	}
-	journal_info("ending: answering who waits");
+	journal_info("shutting down: answering the waiting polls");
 	ev_timer_set(&pushd->too_long,
 	             (double)pushd->settings.limits.write_timeout / 1000.0, 0.0);
 	ev_timer_start(loop, &pushd->too_long);
@@ -102,7 +102,7 @@ static bool use_settings(struct pushd *pushd, const struct settings *fresh,
 	return true;
 }
 
-/* All on the loop's thread: nobody else looks at the settings. */
+/* Runs on the loop's thread, the only one that uses the settings. */
 static void read_settings_again(struct ev_loop *loop, struct ev_signal *signal,
                                 int events)
 {
@@ -129,7 +129,7 @@ static void read_settings_again(struct ev_loop *loop, struct ev_signal *signal,
 	               pushd->settings.limits.reads);
 }
 
-/* SIGHUP is kept back from the first moment on, until it can be heeded. */
+/* SIGHUP is blocked first of all, until it can be handled. */
 static void mask_hang_up(int how)
 {
 	sigset_t hang_up;
@@ -260,7 +260,7 @@ static int serve(struct pushd *pushd)
 	struct buffer error = {0};
 	int status = EXIT_SUCCESS;
 
-	/* Before libraries are asked that abort where there are too few. */
+	/* Before using libraries that abort if there are too few descriptors. */
 	if (!descriptors_require(server_least_descriptors(), &error) ||
 	    !inherited_take(&pushd->inherited, &error))
 		return complain(&error);

@@ -52,7 +52,7 @@ for my $which (sort keys %settings) {
         my $l = fresh($settings{$which});
         $l->start_program('pushd');
         ok $l->wait_log('pushd', qr/info: waiting for longroom-history: there is no log yet$/m), 'it waits for the log';
-        ok $l->wait_log('pushd', qr/info: waiting for longroom-history: nobody publishes on the bus yet$/m),
+        ok $l->wait_log('pushd', qr/info: waiting for longroom-history: no publisher on the bus yet$/m),
             'and for the bus';
         $l->start_program('history');
         ok $l->wait_log('pushd', qr/info: the bus is connected$/m), 'the bus connects';
@@ -76,7 +76,7 @@ subtest 'a log that stays missing is a warning' => sub {
     $l->start_program('pushd');
     ok $l->wait_log('pushd', qr/warning: there is no log yet, for 10 s: /),
         'a missing log is a warning after a while';
-    ok $l->wait_log('pushd', qr/warning: nobody publishes on the bus: /),  'so is a missing bus';
+    ok $l->wait_log('pushd', qr/warning: no publisher on the bus: /),  'so is a missing bus';
     is lines_like($l, 'pushd', qr/there is no log yet, for/), 1, 'once';
     is lines_like($l, 'pushd', qr/ error: /), 0, 'neither is an error';
     $l->start_program('history');
@@ -106,7 +106,7 @@ subtest 'a missing folder of a socket is named' => sub {
     # The folder does not exist yet, because no program has created it.
     $l->{settings}{'bus.subscribe'} = "ipc://$folder/bus.ipc";
     $l->start_program('pushd');
-    ok $l->wait_log('pushd', qr/info: waiting for longroom-history: nobody publishes/),
+    ok $l->wait_log('pushd', qr/info: waiting for longroom-history: no publisher/),
         'longroom-pushd waits for the bus to appear';
     is_deeply failures($l), [], '... which is not a failure';
     mkdir $folder or die "mkdir: $!\n";

@@ -127,7 +127,7 @@ subtest 'longroom-pushd answers every client when it shuts down' => sub {
     $c{waiting}->write(Longroom::get_bytes('/rooms/room_26/poll?timeout=50'));
     is $c{waiting}->answer(0.2), undef, 'one client waits';
     $l->signal('pushd', 'TERM');
-    $l->wait_log('pushd', qr/ending: answering who waits/);
+    $l->wait_log('pushd', qr/shutting down: answering the waiting polls/);
     my $late = $l->connect('pushd');
     $late->write($get);
 
@@ -208,7 +208,7 @@ subtest 'descriptors that are not listening sockets are refused' => sub {
     my $file     = File::Temp->new;
     my $datagram = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 0, Proto => 'udp', Type => SOCK_DGRAM);
     my $deaf     = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 0, Proto => 'tcp');
-    my $unfit    = qr/LISTEN_FDS: descriptor 3 is not a stream socket that listens/;
+    my $unfit    = qr/LISTEN_FDS: descriptor 3 is not a listening stream socket/;
     is_refused('a file',                             [$file],     $unfit);
     is_refused('a datagram socket',                  [$datagram], $unfit);
     is_refused('a socket that does not listen',   [$deaf],     $unfit);

@@ -106,7 +106,7 @@ subtest 'the socket of a dead publisher that cannot be removed is an error' => s
 
 subtest 'a bus without a publisher is logged' => sub {
     my $l = Longroom->start(settings => { 'bus.subscribe' => 'ipc:///nonexistent/bus.ipc' });
-    ok $l->wait_log('pushd', qr/warning: nobody publishes on the bus/, 20), 'the log says so';
+    ok $l->wait_log('pushd', qr/warning: no publisher on the bus/, 20), 'the log says so';
     $l->stop;
 };
 
@@ -363,7 +363,7 @@ subtest 'connections beyond push.max_connections cost no CPU time' => sub {
     my $l = Longroom->start(without => ['nginx'], settings => { 'push.max_connections' => 10 });
     # Some beyond the limit are accepted, to be answered with 503.
     my @held = map { $l->connect('pushd') } 1 .. 200;
-    ok $l->wait_log('pushd', qr/not accepting for a moment: push\.max_connections, at \d+ connections/),
+    ok $l->wait_log('pushd', qr/accepting paused: push\.max_connections: connections=\d+/),
         'it stops accepting at the limit';
     my ($cpu, $begin) = (cpu_seconds($l->pid('pushd')), time);
     sleep 1;

@@ -207,7 +207,7 @@ subtest 'longroom-pushd shuts down cleanly while tokens are verified' => sub {
     my ($good, $bad) = map { poll($_, 50) } signed($pair{old}), forged();
     ok $l->eventually(SECONDS, sub { verifying() == 2 }), 'two tokens wait';
     $l->signal(pushd => 'TERM');
-    ok $l->wait_log('pushd', qr/ending: answering/), 'it is shutting down';
+    ok $l->wait_log('pushd', qr/shutting down: answering/), 'it is shutting down';
     hold(0);
     my $answer = $good->answer;
     is status($answer), '200 -', 'a valid token gets an empty page';

@@ -7,8 +7,8 @@
 #include "base/memory.h"
 #include "codec/problem.h"
 
-/* RFC 9110 section 6.6.1: a server with a clock sends it. To write a time costs a
- * good part of a short answer, and nearly always it is the second of the last one. */
+/* RFC 9110 section 6.6.1: a server with a clock sends Date. Formatting a time takes
+ * a good part of a short answer's cost, so the last second's text is kept. */
 static void add_date(struct buffer *head)
 {
 	static char date[sizeof "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"];
@@ -76,7 +76,7 @@ static struct answer *make_variant(const struct answer *answer,
 
 	buffer_add(&head, answer->data, answer->head_size - 2);
 	buffer_add_text(&head, headers);
-	/* If it closes, its head says so already. */
+	/* If it closes, its head already says so. */
 	struct answer *variant = answer_new(buffer_text(&head), body, false);
 	buffer_release(&head);
 	variant->closes = answer->closes;

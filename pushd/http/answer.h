@@ -1,4 +1,5 @@
-/* An HTTP answer as bytes, rendered once and shared by all who get it. */
+/* An HTTP answer as bytes, rendered once and shared by all connections that get
+ * it. */
 #ifndef LONGROOM_ANSWER_H
 #define LONGROOM_ANSWER_H
 
@@ -6,8 +7,8 @@
 
 enum { ANSWER_VARIANTS = 2 }; /* pages of few origins wait in a room */
 
-/* Immutable but for the variants that it remembers; freed with its last
- * reference. One thread. */
+/* Immutable except for the variants that it keeps. Freed with its last reference.
+ * One thread. */
 struct answer {
 	size_t refcount;
 	size_t readers; /* of those that hold it; for unread.h */
@@ -20,18 +21,18 @@ struct answer {
 	char data[];
 };
 
-/* Each returns one reference. `closes` says so to the client; headers are further
- * ones, each with its CR LF. */
+/* Each returns one reference. `closes` adds Connection: close. `headers` are
+ * additional ones, each with its CR LF. */
 struct answer *answer_text(int status, const char *media_type, const char *headers,
                            struct text body, bool closes);
 /* Only a head. */
 struct answer *answer_empty(int status, struct text headers, bool closes);
 
-/* The same answer, but as one that closes. Returns a reference. */
+/* Returns a reference to the same answer as one that closes. */
 struct answer *answer_closing(const struct answer *answer);
 
-/* The same answer with more headers, each with its CR LF; rendered once for all
- * who need the same. Returns a reference. */
+/* Returns a reference to the same answer with more headers, each with its CR LF. It
+ * is rendered once for all connections that need the same headers. */
 struct answer *answer_with_headers(struct answer *answer, struct text headers);
 
 struct answer *answer_ref(struct answer *answer);

@@ -26,8 +26,8 @@ static void set_due_in(struct connection *c, int64_t ms)
 	connection_set_due(c, c->transport->now.steady_ms + ms);
 }
 
-/* The only function that changes a connection's state. Whoever parks one sets its
- * deadline. */
+/* The only function that changes a connection's state. A caller that parks a
+ * connection sets its deadline. */
 static void enter(struct connection *c, enum connection_state state)
 {
 	bool was_parked = c->state == CONNECTION_PARKED;
@@ -55,8 +55,8 @@ void connection_close(struct connection *c)
 		return;
 	close(c->fd);
 	unread_end(&c->transport->unread, &c->reader);
-	/* Now, and not at the end of the loop's turn: in one turn a thousand may be
-	 * cut off for a thousand others. */
+	/* Freed now, not at the end of the loop's turn: in one turn a thousand
+	 * connections may be closed for a thousand others. */
 	answer_unref(c->answer);
 	c->answer = NULL;
 	c->transport->count--;
@@ -117,10 +117,10 @@ static bool has_unread(const struct connection *c)
 	return recv(c->fd, &byte, 1, MSG_PEEK) > 0;
 }
 
-/* The answer is written: on to the next request, or to the end. Where nothing
- * but our own end closes the connection, its client has said all that it had to:
- * it can be closed at once, and we need not wait until ten thousand clients have
- * read their answers, which the kernel has. */
+/* The answer is written: continues with the next request, or ends the connection. If
+ * it closes only because the program shuts down, it is closed at once, since the
+ * client has sent all of its request. The kernel has the answers, so the program
+ * need not wait until ten thousand clients have read theirs. */
 static void finish_request(struct connection *c)
 {
 	bool is_last = c->transport->draining && !c->closes && !has_unread(c);
@@ -140,13 +140,14 @@ static void finish_request(struct connection *c)
 	enter(c, CONNECTION_IDLE);
 }
 
-/* Memory for answers is bounded: whoever has read nothing for longest gives way. */
+/* Memory for answers is limited: closes the clients that have read nothing for
+ * longest. */
 static void cut_slowest_readers(struct transport *transport)
 {
 	if (transport->unread.bytes > transport->unread_bytes)
 		complaint_warn(&transport->about_unread,
-		               "limits.unread: cutting off who reads too "
-		               "slowly, at %zu connections",
+		               "limits.unread exceeded: disconnecting the slowest "
+		               "readers: connections=%zu",
 		               transport->count);
 	while (transport->unread.bytes > transport->unread_bytes) {
 		struct unread_reader *slowest = unread_slowest(&transport->unread);
@@ -156,8 +157,8 @@ static void cut_slowest_readers(struct transport *transport)
 	}
 }
 
-/* Somebody with a slow line gets to the end of a long page, which would be as long
- * the next time; a byte now and then is not enough for that. */
+/* Gives a client on a slow line the time to finish a long page, which would be as
+ * long the next time. A client that reads a byte now and then does not qualify. */
 static void note_progress(struct connection *c)
 {
 	if (c->written - c->progress < PROGRESS_BYTES)
@@ -180,7 +181,7 @@ static void be_writing(struct connection *c)
 	cut_slowest_readers(c->transport);
 }
 
-/* The client has to read before there is room for more. */
+/* Waits until the client has read enough to make room. */
 static void wait_to_write(struct connection *c)
 {
 	be_writing(c);
@@ -195,8 +196,8 @@ static void put_off(struct connection *c)
 	list_append(&c->transport->put_off, &c->put_off);
 }
 
-/* How much of what is left of an answer may be written in this turn; what is short
- * goes out in any case. */
+/* Returns how much of the rest of an answer may be written in this turn. A short
+ * rest is always written. */
 static size_t share_to_write(const struct connection *c, size_t left)
 {
 	int64_t most = c->transport->write_left;
@@ -208,7 +209,7 @@ static size_t share_to_write(const struct connection *c, size_t left)
 	return left < (size_t)most ? left : (size_t)most;
 }
 
-/* False: it takes no more for now, or never. */
+/* False: the socket takes no more now, or ever. */
 static bool write_some(struct connection *c, size_t size, bool is_long)
 {
 	ssize_t sent = send(c->fd, c->answer->data + c->written, size,
@@ -229,8 +230,8 @@ static bool write_some(struct connection *c, size_t size, bool is_long)
 	return false;
 }
 
-/* Writes what it can and may; the rest when the client has read, or in a turn to
- * come. */
+/* Writes as much as possible and permitted. The rest follows when the client has
+ * read, or in a later turn. */
 static void write_answer(struct connection *c)
 {
 	/* HEAD gets the head alone (RFC 9110 section 9.3.2). */
@@ -262,7 +263,7 @@ static void begin_answer(struct connection *c, struct answer *answer)
 {
 	connection_forget_head(c);
 	c->answer = answer;
-	/* Shared answers don't say it. */
+	/* Shared answers have no Connection: close. */
 	if (c->closes && !answer->closes) {
 		c->answer = answer_closing(answer);
 		answer_unref(answer);
@@ -271,8 +272,8 @@ static void begin_answer(struct connection *c, struct answer *answer)
 	write_answer(c);
 }
 
-/* Requests that came early follow their answers; more than a few in a turn to
- * come. Not called from within process_input(), which goes on by itself. */
+/* Continues with requests that were sent ahead; more than a few wait for a later
+ * turn. Not called from within process_input(), which continues by itself. */
 static void process_early_input(struct connection *c)
 {
 	struct buffer input = c->input;
@@ -304,7 +305,7 @@ void connection_resume(struct connection *c,
 	process_early_input(c);
 }
 
-/* What can't be understood can't be followed by anything. */
+/* After bytes that can't be parsed no request can follow. */
 static void refuse_and_close(struct connection *c, enum problem_type type,
                              const char *detail)
 {
@@ -312,8 +313,9 @@ static void refuse_and_close(struct connection *c, enum problem_type type,
 	c->transport->handlers->faulty(c, (struct problem){type, detail});
 }
 
-/* The head of a request is there; `whole` is all of it if it came in one piece,
- * else empty. A body would have to be read to find the next request. */
+/* The head of a request is complete. `whole` is all of it if it came in one piece,
+ * otherwise empty. A request with a body closes the connection, since the body would
+ * have to be read to find the next request. */
 static void handle_request(struct connection *c, struct text whole)
 {
 	const char *complaint = request_parser_complaint(&c->request);
@@ -327,8 +329,8 @@ static void handle_request(struct connection *c, struct text whole)
 		c->transport->handlers->requested(c, whole);
 }
 
-/* False: these bytes are not the request that was read last, or not only that:
- * they have to be read. */
+/* False: these bytes are not exactly a request that the application knows: parse
+ * them. */
 static bool is_recognised(struct connection *c, struct text data)
 {
 	c->closes = c->transport->draining;
@@ -336,7 +338,7 @@ static bool is_recognised(struct connection *c, struct text data)
 	return c->transport->handlers->recognised(c, data);
 }
 
-/* Parses as much of data as belongs to one request; returns how much it was. */
+/* Parses the part of data that belongs to one request; returns its size. */
 static size_t parse(struct connection *c, struct text data)
 {
 	struct problem wrong;
@@ -352,7 +354,7 @@ static size_t parse(struct connection *c, struct text data)
 	return used;
 }
 
-/* Keeps for later what comes while the client has an answer to get. */
+/* Keeps bytes that come before the client has its answer. */
 static void keep_input(struct connection *c, struct text data)
 {
 	size_t limit = (size_t)c->transport->head_bytes;
@@ -389,17 +391,17 @@ static void process_input(struct connection *c, struct text data)
 		keep_input(c, data);
 }
 
-/* While the client has an answer to read, what it says is left to wait in the
- * kernel; so is what comes behind requests that were put off. */
+/* While the client has an answer to read, its bytes stay in the kernel; so do bytes
+ * after requests that were put off. */
 static bool may_receive(const struct connection *c)
 {
 	return c->state != CONNECTION_WRITING && c->state != CONNECTION_DEAD &&
 	       (c->state != CONNECTION_IDLE || c->input.size == 0);
 }
 
-/* Reads all there is: what is left would not be told again. Nor would an end
- * that was told with it: then the read that finds nothing more is worth its price.
- * One that says so much that there is no end is read on in the next turn. */
+/* Reads everything: epoll is edge-triggered and would not report the rest again. If
+ * the peer's end was reported too, the extra read that returns 0 is needed. A client
+ * that sends without end is read on in the next turn. */
 static void receive(struct connection *c)
 {
 	char data[RECEIVE_BYTES];
@@ -491,18 +493,18 @@ void connection_expire(struct connection *c)
 	count_cut(c->state);
 	if (c->state == CONNECTION_HEAD && !c->transport->draining)
 		refuse_and_close(c, PROBLEM_TOO_SLOW,
-		                 "the head did not come within "
+		                 "the request head did not arrive within "
 		                 "limits.head_timeout");
 	else
 		connection_close(c);
 }
 
-/* A client whose first request has not come yet, or not wholly, is given a
- * moment for it. One that was kept may be closed between two requests: its
- * client knows how to repeat (RFC 9112 section 9.3.1; nginx does). */
+/* A client whose first request is not complete gets a moment to finish it. A kept
+ * connection may be closed between two requests: its client will repeat the request
+ * (RFC 9112 section 9.3.1; nginx does). */
 void connection_drain(struct connection *c)
 {
-	/* A request may have come that was not read yet, or was put off. */
+	/* A request may have come that is not read yet, or was put off. */
 	process_early_input(c);
 	if (c->state == CONNECTION_IDLE || c->state == CONNECTION_HEAD)
 		receive(c);

@@ -1,12 +1,14 @@
-/* One client's connection: reads a request, hands it up, writes the answer, and
- * again.
+/* A client's connection: reads a request, passes it to the application, writes the
+ * answer, and starts again.
  *
- * While a request is parked it has no buffers and stays registered for reading, so
- * that a client that goes away is noticed, and a request and its answer cost one
- * recv and one send. A client that has ended its side may still read: what it has
- * asked is answered as far as that needs no waiting, then it is closed (PROTOCOL
- * section 6). What a client sends before it has its answer (pipelining, RFC
- * 9112 section 9.3.2) is kept up to the limit of a head. */
+ * While a request is parked, the connection has no buffers. It stays registered for
+ * reading, so a client that leaves is noticed, and a request and its answer cost one
+ * recv and one send.
+ *
+ * A client that has shut down its sending side may still read. Its requests are
+ * answered as far as no waiting is needed, then the connection is closed (PROTOCOL
+ * section 6). Bytes sent before the answer (pipelining, RFC 9112 section 9.3.2) are
+ * kept, up to the limit of a head. */
 #ifndef LONGROOM_CONNECTION_H
 #define LONGROOM_CONNECTION_H
 
@@ -16,7 +18,7 @@
 struct connection {
 	struct transport *transport;
 	struct list all; /* in transport.connections, or transport.dead */
-	struct list put_off; /* in transport.put_off while it has more to do */
+	struct list put_off; /* in transport.put_off while work is left */
 	struct deadline deadline; /* set unless DEAD */
 	int fd;
 	enum connection_state state;
@@ -40,56 +42,58 @@ struct connection {
 /* Takes the descriptor. */
 void connection_new(struct transport *transport, int fd, bool is_surplus);
 
-/* Closes it at once; it is freed later by the server. */
+/* Closes it at once. The server frees it later. */
 void connection_close(struct connection *c);
 void connection_free(struct connection *c);
 
-/* What the poller tells of it; the owner is the connection. */
+/* The poller's callback; the owner is the connection. */
 void connection_ready(void *owner, const struct poller_signs *signs);
 
-/* Its turn has come to do more of what was put off. */
+/* Its turn has come to continue with work that was put off. */
 void connection_go_on(struct connection *c);
 
 /* Its deadline has passed. */
 void connection_expire(struct connection *c);
 
-/* Ends it in good order, once transport.draining is set: has a parked request
- * answered, lets a writer finish, and a client say what it has begun to. */
+/* Shuts it down gracefully, once transport.draining is set: a parked request is
+ * answered, an answer being written is finished, and a request being sent is
+ * awaited. */
 void connection_drain(struct connection *c);
 
 /* For the application: */
 
-/* Answers the request that was handed up or is parked, and closes if the answer
- * says so, or connection_ends(). Takes a reference. Behind a parked one the next
- * request may be handed up before this returns. */
+/* Answers the request that was passed up or is parked. Then closes if the answer or
+ * connection_ends() says so. Takes a reference. After a parked request, the next one
+ * may be passed up before this returns. */
 void connection_answer(struct connection *c, struct answer *answer);
 
-/* The request will be answered later. Until then its deadline is due_ms, monotonic;
+/* Parks the request, to be answered later. Its deadline is due_ms (monotonic), and
  * its head is kept. */
 void connection_park(struct connection *c, int64_t due_ms);
 
-/* Until when it is parked. */
+/* Changes the deadline of a parked request. */
 static inline void connection_set_due(struct connection *c, int64_t due_ms)
 {
 	deadline_set(&c->transport->deadlines, &c->deadline, due_ms);
 }
 
-/* Nothing of the head is needed any more, but for what the functions below say. */
+/* Frees the head. Afterwards only the functions below still know about the
+ * request. */
 void connection_forget_head(struct connection *c);
 
-/* Has a parked request looked at anew, by a function that answers or parks it as
- * handlers.requested() does. */
+/* Processes a parked request again, with a function that answers or parks it like
+ * handlers.requested(). */
 void connection_resume(struct connection *c,
                        void (*look)(struct connection *c, void *context),
                        void *context);
 
-/* The connection is to close after this request's answer. */
+/* Closes the connection after this request's answer. */
 static inline void connection_end_after(struct connection *c)
 {
 	c->closes = true;
 }
 
-/* Whether it will. */
+/* Whether it will close then. */
 static inline bool connection_ends(const struct connection *c)
 {
 	return c->closes || c->transport->draining;
@@ -100,13 +104,13 @@ static inline bool connection_is_parked(const struct connection *c)
 	return c->state == CONNECTION_PARKED;
 }
 
-/* Whether it came over the limit, and there is still no room. */
+/* Whether it is over the limit of connections, and there is still no room for it. */
 static inline bool connection_is_too_many(const struct connection *c)
 {
 	return c->is_surplus && c->transport->count > c->transport->limit;
 }
 
-/* The head of the request; NULL: it has not come whole. */
+/* Returns the head of the request; NULL: it is not complete. */
 static inline const struct request_head *connection_head(const struct connection *c)
 {
 	return c->request.is_whole ? &c->request.head : NULL;

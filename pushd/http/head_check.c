@@ -114,12 +114,12 @@ const char *head_check_complaint(const struct head_check *check,
                                  bool host_is_required)
 {
 	if (check->has_stray_space)
-		return "there is white space where a header has none";
+		return "a header has white space where HTTP does not allow it";
 	if (check->hosts > 1)
-		return "there is more than one Host";
+		return "there is more than one Host header";
 	if (check->has_bad_host)
-		return "Host names no host";
+		return "the Host header is invalid";
 	if (check->hosts == 0 && host_is_required)
-		return "there is no Host";
+		return "the Host header is missing";
 	return NULL;
 }

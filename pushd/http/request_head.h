@@ -1,5 +1,5 @@
-/* The head of a request while it comes in, piece by piece: its target, and the
- * few headers that say who asks. Others are passed over. */
+/* Collects a request's head, piece by piece: its target, and the few headers that
+ * identify the user and the page's origin. Other headers are ignored. */
 #ifndef LONGROOM_REQUEST_HEAD_H
 #define LONGROOM_REQUEST_HEAD_H
 
@@ -16,7 +16,7 @@ enum head_part {
 	HEAD_COOKIE,
 	HEAD_ORIGIN,
 	HEAD_PARTS,
-	HEAD_OTHER = HEAD_PARTS, /* a header that says nothing to us */
+	HEAD_OTHER = HEAD_PARTS, /* a header that is ignored */
 };
 
 enum { HEAD_NAME_MAX = 24 }; /* no header that is looked for has a longer name */
@@ -34,7 +34,7 @@ struct request_head {
 	char name[HEAD_NAME_MAX];
 };
 
-/* Empties it; the bytes' memory is kept. */
+/* Empties it, and keeps its memory. */
 void request_head_clear(struct request_head *head);
 
 void request_head_add_target(struct request_head *head, struct text piece);

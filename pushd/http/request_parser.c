@@ -24,7 +24,7 @@ static int keep_target(struct http_parser *parser, const char *data, size_t size
 	return 0;
 }
 
-/* 1: no body follows; what does is not parsed, for the connection closes. */
+/* 1: no body. Anything that follows is not parsed: the connection closes. */
 static int end_head(struct http_parser *parser)
 {
 	(void)parser;
@@ -66,7 +66,7 @@ static struct problem too_long(const struct request_parser *request)
 	return (struct problem){head_check_is_past_first_line(&request->check)
 	                                ? PROBLEM_HEAD_TOO_LARGE
 	                                : PROBLEM_TARGET_TOO_LONG,
-	                        "the request's line and headers are longer than "
+	                        "the request line and headers exceed "
 	                        "limits.request_head"};
 }
 

@@ -1,5 +1,5 @@
-/* A request while it comes in, piece by piece, up to the end of its head: no body
- * is read. It knows nothing of connections. */
+/* Parses a request piece by piece, up to the end of its head. No body is read. It
+ * knows nothing of connections. */
 #ifndef LONGROOM_REQUEST_PARSER_H
 #define LONGROOM_REQUEST_PARSER_H
 
@@ -17,22 +17,24 @@ struct request_parser {
 	struct request_head head;
 };
 
-/* A longer head is refused by the parser, whatever the limit for it is; for all. */
+/* Sets the parser's own limit of a head, for all requests of the process. */
 void request_parser_set_most(int64_t bytes);
 
-/* Begins a request. The head's bytes keep their memory. */
+/* Begins a request. Keeps the head's memory. */
 void request_parser_start(struct request_parser *request);
 
-/* Takes as much of data as belongs to the request, which may be no longer than
- * limit; returns how much that was. request->is_whole says whether all is there. The
- * problem is PROBLEM_NONE unless this is no request; then nothing can follow it. */
+/* Takes the part of data that belongs to the request, and returns its size. The
+ * request may have at most `limit` bytes. request->is_whole says whether it is
+ * complete. *wrong is PROBLEM_NONE unless this is not a valid request; then no other
+ * can follow. */
 size_t request_parser_feed(struct request_parser *request, struct text data,
                            size_t limit, struct problem *wrong);
 
-/* Of a whole one: what is wrong with it, though it can be read; NULL: nothing. */
+/* For a complete request: returns what is wrong with it although it can be parsed;
+ * NULL: nothing. */
 const char *request_parser_complaint(const struct request_parser *request);
 
-/* Of a whole one: whether another may follow on the connection. */
+/* For a complete request: whether another may follow on the connection. */
 bool request_parser_keeps_alive(const struct request_parser *request);
 
 static inline enum http_method

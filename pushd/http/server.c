@@ -67,7 +67,7 @@ static void resume_accepting(struct ev_loop *loop, struct ev_timer *timer,
 static void complain_and_pause(struct server *server, const char *why)
 {
 	complaint_warn(&server->about_accepting,
-	               "not accepting for a moment: %s, at %zu connections", why,
+	               "accepting paused: %s: connections=%zu", why,
 	               server->transport.count);
 	metrics_add(METRIC_PUSHD_ACCEPT_PAUSES, 1);
 	pause_accepting(server, true);
@@ -130,9 +130,9 @@ static void tell_of_clock(struct connection *c, void *context)
 		c->transport->handlers->clock_was_set(c);
 }
 
-/* Deadlines go by the monotonic clock. Those of tokens are times of the wall clock:
- * whoever waits has to look again when that was set forward, or has gone faster for
- * a while. Set back, it makes nothing later. */
+/* Deadlines use the monotonic clock, but tokens expire by the wall clock. So parked
+ * requests are checked again when the wall clock was set forward or has run fast.
+ * Setting it back postpones nothing. */
 static void heed_wall_clock(struct server *server)
 {
 	const struct moment *now = &server->transport.now;
@@ -162,7 +162,7 @@ static void tick(struct ev_loop *loop, struct ev_timer *timer, int events)
 	turn_deadlines(&server->transport);
 }
 
-/* The time is read once for all that happens in a turn of the loop. */
+/* The time is read once for each turn of the loop. */
 static void read_clock(struct ev_loop *loop, struct ev_check *check, int events)
 {
 	struct server *server = check->data;
@@ -286,8 +286,9 @@ static bool set_limit(struct server *server, int64_t max_connections,
 
 	if (files <= kept || files - kept < wanted) {
 		buffer_printf(error,
-		              "push.max_connections: %zu, but only %zu files may "
-		              "be open, and %zu of them are kept back",
+		              "push.max_connections: %zu is more than the limit of "
+		              "%zu open files less %zu reserved: lower it or "
+		              "raise the limit (ulimit -n, LimitNOFILE=)",
 		              wanted, files, kept);
 		return false;
 	}

@@ -1,6 +1,6 @@
-/* All connections of a program: accepts them, watches their deadlines, counts them,
- * ends them. What they ask for is the application's, which has a table of
- * functions for it (transport.h). */
+/* All connections of a program: accepts them, watches their deadlines, counts them
+ * and ends them. The application handles their requests, through a table of
+ * functions (transport.h). */
 #ifndef LONGROOM_SERVER_H
 #define LONGROOM_SERVER_H
 
@@ -29,41 +29,41 @@ struct server {
 	bool accepting;
 };
 
-/* What an operator is told. */
+/* For the operator. */
 struct server_status {
 	int64_t connection_limit;
 	int64_t put_off;      /* connections with more to do */
 	int64_t unread_bytes; /* of answers that clients have not read */
 };
 
-/* How many files have to be open at the same time, with one connection. */
+/* Returns how many descriptors are needed with one connection. */
 size_t server_least_descriptors(void);
 
-/* It listens nowhere yet. False: *error says why not; the server can be released all
- * the same. Borrows the handlers, and the context for them. */
+/* The server does not listen yet. Borrows the handlers and their context. False:
+ * *error says why; release the server nevertheless. */
 bool server_init(struct server *server, struct ev_loop *loop,
                  const struct http_options *options,
                  const struct http_handlers *handlers, void *context,
                  struct buffer *error);
-/* Accepts from this endpoint too. Takes it. */
+/* Also accepts from this endpoint, which it takes. */
 void server_listen(struct server *server, struct endpoint endpoint);
 /* Closes all connections: each parked request is unparked. */
 void server_release(struct server *server);
 
-/* Other limits and timeouts, from now on, for those under way too. False: they
- * can't be, *error says why, and nothing has changed. */
+/* Changes limits and timeouts, for open connections too. False: *error says why, and
+ * nothing has changed. */
 bool server_set_options(struct server *server, const struct http_options *options,
                         struct buffer *error);
 
-/* Stops listening, has all that is parked answered, and breaks the loop when all
- * have read their answers. Whoever has connected is not turned away: what has been
- * asked, or is being asked, is answered; the backlog of a socket that was handed
- * over is left to whoever has it next. */
+/* Drains: stops listening, has all parked requests answered, and breaks the loop
+ * when all answers have been read. Clients that have connected are not turned away:
+ * requests that were sent, or are being sent, are answered. The backlog of an
+ * inherited socket is left to the next process that has it. */
 void server_drain(struct server *server);
 
 /* Does the next share of what is long (turn.h). True: there is more. */
 bool server_go_on(struct server *server);
-/* Whether something of the share has been taken, or is waited for. */
+/* Whether part of the share has been used, or work waits for the next. */
 bool server_needs_share(const struct server *server);
 
 /* Calls visit() for each connection that is open by now; it may end it. */

@@ -1,8 +1,8 @@
-/* What the connections of a server share, and the table of functions by which they
- * hand up what has come: between them and the application there is nothing else.
+/* What the connections of a server share, and the table of functions through which
+ * they pass requests to the application. There is no other link between the two.
  *
- * The transport knows bytes, requests and answers, time and limits. What a request
- * asks for, and whether it may, is the application's. */
+ * The transport knows bytes, requests and answers, time and limits. The application
+ * knows what a request means, and whether it is allowed. */
 #ifndef LONGROOM_TRANSPORT_H
 #define LONGROOM_TRANSPORT_H
 
@@ -28,34 +28,34 @@ enum connection_state {
 	CONNECTION_STATES,
 };
 
-/* What the application does. A request that is handed up is answered or parked
- * (connection.h) before the function returns. */
+/* The application's functions. They answer or park (connection.h) the request that
+ * they are given before they return. */
 struct http_handlers {
 	/* Of what the application has for a connection: a struct that begins with a
 	 * struct connection, so that there is one allocation for both. */
 	size_t connection_size;
-	/* It is new, and the application's part all zeros. */
+	/* The connection is new, and the application's part all zeros. */
 	void (*opened)(struct connection *c);
-	/* Bytes have come between two requests. True: the application knows them
-	 * for one whole request that has come before, and has answered or parked
-	 * it. False: they are to be read. */
+	/* Bytes have come between two requests. True: they are a complete request
+	 * that the application recognised, and answered or parked. False: they must
+	 * be parsed. */
 	bool (*recognised)(struct connection *c, struct text bytes);
-	/* The head of a request is there: connection_head(). `whole` is all of it if
-	 * it came in one piece, else empty. */
+	/* A request's head is complete: connection_head(). `whole` is all of it if
+	 * it came in one piece, otherwise empty. */
 	void (*requested)(struct connection *c, struct text whole);
-	/* What has come is no request, or not in time; the connection closes after
-	 * the answer. */
+	/* The bytes are not a valid request, or did not come in time. The connection
+	 * closes after the answer. */
 	void (*faulty)(struct connection *c, struct problem problem);
 	/* The deadline of a parked request has come. */
 	void (*expired)(struct connection *c);
-	/* The request is parked no longer: its answer is with the kernel or being
-	 * written, or the connection is closed. */
+	/* The request is no longer parked: its answer is written or being written,
+	 * or the connection is closed. */
 	void (*unparked)(struct connection *c);
 	/* The wall clock was set forward while a request was parked. */
 	void (*clock_was_set)(struct connection *c);
-	/* The server drains, and a parked request is to be answered soon. */
+	/* The server drains: the parked request must be answered soon. */
 	void (*drained)(struct connection *c);
-	/* Before all that: so many are parked. */
+	/* Called before those: the number of parked requests. */
 	void (*draining)(void *context, size_t parked);
 };
 

@@ -1,4 +1,4 @@
-/* The hub: its life, and what becomes of a waiter that asks. */
+/* The hub: its life, and the handling of a waiter that asks. */
 #include "hub/private.h"
 
 #include <assert.h>
@@ -8,7 +8,7 @@
 #include "hub/news.h"
 #include "loop/turn.h"
 
-/* PROTOCOL section 6. Those who come back while a restart lasts have to fit the
+/* PROTOCOL section 6. The clients that come back during a restart must fit into the
  * kernel's backlog (ENDPOINT_BACKLOG). */
 enum {
 	RETRY_LEAST_MS = 1000, /* for a crowd of any size: a restart's time */
@@ -71,8 +71,8 @@ void hub_wait_for_look(struct hub *hub, struct waiter *waiter)
 	hub_move(waiter, WAITER_UNSETTLED, &hub->unsettled);
 }
 
-/* Of what is in no log a cursor without our position gets what comes from now
- * on, however long it takes to decide about the rest. */
+/* Of messages that are in no log, a cursor without our epoch gets those that come
+ * from now on, however long it takes to decide about the others. */
 static void set_position(const struct hub *hub, struct cursor *cursor)
 {
 	int64_t now = hub->window.position;
@@ -84,8 +84,9 @@ static void set_position(const struct hub *hub, struct cursor *cursor)
 	cursor->epoch = hub->epoch;
 }
 
-/* Whether the window has all that the room has after the cursor, and nothing was
- * removed there: a client from before a hole is told by a read of the log. */
+/* Whether the window has all messages of the room after the cursor, and none of them
+ * were removed. A client from before removed messages learns that from a read of the
+ * log. */
 static bool is_in_window(const struct hub *hub, const struct room *room,
                          const struct cursor *cursor)
 {
@@ -93,9 +94,9 @@ static bool is_in_window(const struct hub *hub, const struct room *room,
 	       cursor->id >= room->from && cursor->id >= room->pruned;
 }
 
-/* Whether the log has to be looked at before this cursor can be judged: it is ahead
- * of us, or of no log that there is; or a read saw the end of a room that we have
- * not come to yet. */
+/* Whether the log must be read before this cursor can be judged: the cursor is ahead
+ * of the hub, or its tag is unknown; or a read saw the end of the room further on
+ * than the hub is. */
 static bool needs_look(const struct hub *hub, const struct waiter *waiter,
                        enum standing standing)
 {
@@ -175,7 +176,8 @@ void hub_give_up(struct hub *hub, struct waiter *waiter)
 {
 	if (waiter->state == WAITER_QUEUED)
 		hub_refuse(hub, waiter, PROBLEM_OVERLOADED,
-		           "too many long pages are asked for");
+		           "too many long pages are pending: repeat after "
+		           "Retry-After");
 	else
 		hub_refuse_storage(hub, waiter);
 }
@@ -206,7 +208,7 @@ static int64_t draw_retry_ms(const struct hub *hub)
 	return 1 + random % hub->retry_most_ms;
 }
 
-/* A parked waiter has everything up to now; another stays where it is. */
+/* A parked waiter has everything up to now. Any other keeps its cursor. */
 void hub_drain_waiter(struct hub *hub, struct waiter *waiter)
 {
 	struct cursor cursor = waiter->cursor;

@@ -8,7 +8,7 @@ void awaited_miss(struct awaited *awaited)
 		awaited->since_ms = clock_monotonic_ms();
 }
 
-/* Whether it is missing for so long, and that was not said before. */
+/* Whether it has been missing for that long, and this was not logged yet. */
 static bool is_news(const struct awaited *awaited, int64_t after_ms, bool *is_said)
 {
 	if (*is_said || clock_monotonic_ms() - awaited->since_ms < after_ms)

@@ -1,4 +1,4 @@
-/* The hub: what the follower tells it. */
+/* The hub: the verbs of the follower. */
 #include "hub/private.h"
 
 #include <assert.h>
@@ -13,8 +13,8 @@ void hub_follow(struct hub *hub, int64_t (*want_look)(void *context),
 	hub->context = context;
 }
 
-/* Takes all that wait in a room for its messages, but for those whose read is
- * under way: they are led on when it is back. */
+/* Takes out all waiters of a room, except those whose read is under way: they go on
+ * when it is back. */
 static void unsettle_room(struct hub *hub, struct room *room)
 {
 	room->known = false;
@@ -49,7 +49,7 @@ void hub_know_incarnations(struct hub *hub, const struct incarnations *list)
 	incarnations_copy(&hub->incarnations, list);
 }
 
-/* Of what was removed those who are parked lack only what they have never been
+/* Of the removed messages, parked waiters lack only those that they have not been
  * given. */
 static void tell_parked(struct hub *hub, struct room *room)
 {
@@ -89,7 +89,7 @@ static void change_room(struct hub *hub, struct room *room,
 void hub_change_rooms(struct hub *hub, const struct room_change *changes,
                       size_t count, const struct log_end *end)
 {
-	/* Nothing that waits to be delivered is to be dropped. */
+	/* Messages that are not delivered yet must not be dropped. */
 	hub_deliver(hub);
 	for (size_t i = 0; i < count; i++) {
 		struct room *room = rooms_find(&hub->rooms, &changes[i].room);
@@ -183,7 +183,7 @@ void hub_set_complete(struct hub *hub, int64_t began_ms)
 	hub->complete_ms = began_ms;
 }
 
-/* All who are parked in a room lack the same: what came since. */
+/* All waiters parked in a room lack the same messages: those that came since. */
 static void deliver_room(struct hub *hub, struct room *room)
 {
 	const struct entry *first = room->undelivered;
@@ -202,8 +202,8 @@ static void deliver_room(struct hub *hub, struct room *room)
 	while (!list_is_empty(&parked)) {
 		struct waiter *waiter = hub_first_waiter(&parked);
 
-		/* One that was answered in another room a moment ago may have
-		 * parked here, with a cursor that is after all this. */
+		/* A waiter that was answered in another room a moment ago may have
+		 * parked here, with a cursor after all these messages. */
 		if (!news_is_there(room, &waiter->cursor))
 			hub_move(waiter, WAITER_PARKED, &room->parked);
 		else
@@ -219,8 +219,7 @@ void hub_deliver(struct hub *hub)
 	window_evict(&hub->window, &hub->rooms);
 }
 
-/* Whether a look that has found all of the log has not found the place of this
- * cursor. */
+/* Whether this cursor is unknown although all of the log has been read. */
 static bool is_lost(const struct hub *hub, const struct waiter *waiter)
 {
 	const struct cursor *cursor = &waiter->cursor;

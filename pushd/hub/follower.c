@@ -30,7 +30,7 @@ struct follower {
 	struct ev_timer clock;
 	struct buffer json;  /* a message from a frame, rendered */
 	bool has_tail;       /* the hub was started over at the log's tail */
-	bool reading;        /* a look is under way */
+	bool reading;        /* a check is under way */
 	int64_t began_ms;    /* when its last read was asked for; monotonic */
 	bool look_again;     /* ... and another is to follow it */
 	int64_t looks;       /* ended */
@@ -48,8 +48,8 @@ struct follower {
 static void tail_was_read(void *context, struct log_read *read);
 static void log_was_read(void *context, struct log_read *read);
 
-/* Small enough that what one read brings is delivered before the window has to
- * drop any of it. */
+/* So small that the messages of one read are delivered before the window has to drop
+ * any of them. */
 static int64_t read_bytes(const struct follower *follower)
 {
 	int64_t bytes = follower->hub->window.limit_bytes / 4;
@@ -185,8 +185,8 @@ static void get_ready(struct follower *follower)
 	end_look(follower);
 }
 
-/* If it failed, or another log was read, each room will be read when it is asked
- * for. */
+/* If it failed, or read another log, each room will be read when a client asks for
+ * it. */
 static void states_were_read(void *context, struct log_read *read)
 {
 	struct follower *follower = context;
@@ -197,9 +197,9 @@ static void states_were_read(void *context, struct log_read *read)
 	get_ready(follower);
 }
 
-/* Before the first are answered: of the rooms that the window has, where they
- * begin. Whoever comes back after a restart, ten thousand at once, is then
- * answered from memory. */
+/* Before the first answers, reads where the rooms in the window begin. Then ten
+ * thousand clients that come back at once after a restart are answered from
+ * memory. */
 static void follower_read_states(struct follower *follower)
 {
 	struct log_read *read = log_read_new(READ_STATES);
@@ -235,7 +235,7 @@ static void go_on(struct follower *follower)
 
 static void follower_read_changes(struct follower *follower);
 
-/* What another log has changed will be found when that is seen. */
+/* Changes of another log are found when that log is read. */
 static void changes_were_read(void *context, struct log_read *read)
 {
 	struct follower *follower = context;
@@ -249,11 +249,11 @@ static void changes_were_read(void *context, struct log_read *read)
 		return;
 	}
 	if (read->end.upheavals != follower->upheavals) {
-		journal_info("rooms were renamed or removed: starting over");
+		journal_info("rooms were renamed or removed: refilling the window");
 		start_over(follower);
 		return;
 	}
-	/* A frame that is still under way may have a text of before. */
+	/* A frame still on its way may have a message's old text. */
 	follower->distrusted = read->end.newest;
 	hub_change_rooms(follower->hub, read->changes, read->change_count,
 	                 &read->end);
@@ -285,8 +285,8 @@ static void log_was_read(void *context, struct log_read *read)
 	}
 	recover(follower, &read->end);
 	if (read->end.log != hub->log || read->end.newest < read->held) {
-		journal_warning("the log is another one, or was restored: "
-		                "starting over");
+		journal_warning("the log was replaced or restored: refilling the "
+		                "window");
 		start_over(follower);
 		return;
 	}
@@ -299,8 +299,9 @@ static void log_was_read(void *context, struct log_read *read)
 		go_on(follower);
 }
 
-/* Whether the log has more before this message. A build without this rule is
- * there to be found out by the torture. */
+/* Whether the log has messages before this one that the hub lacks.
+ * pushd-without-repair is built without this rule; the torture test must detect
+ * that. */
 static bool follows_hole(const struct hub *hub, const struct message *m)
 {
 #ifdef LONGROOM_WITHOUT_REPAIR
@@ -312,14 +313,14 @@ static bool follows_hole(const struct hub *hub, const struct message *m)
 #endif
 }
 
-/* Whether the log is to be asked what the message is. */
+/* Whether the message must be read from the log. */
 static bool is_distrusted(const struct follower *follower,
                           const struct message *m)
 {
 	return m->id > follower->hub->newest && m->id <= follower->distrusted;
 }
 
-/* Takes what continues the log. False: there is a hole before it. */
+/* Takes a message that continues the log. False: there is a gap before it. */
 static bool follower_take_message(struct follower *follower,
                                   const struct message *m)
 {
@@ -339,7 +340,8 @@ static bool follower_take_message(struct follower *follower,
 static void refuse_frame(struct follower *follower)
 {
 	complaint_warn(&follower->about_frames,
-	               "dropped a frame that is not ours");
+	               "dropped an unreadable bus frame: another program publishes "
+	               "on bus.subscribe");
 	metrics_add(METRIC_PUSHD_FRAMES_FOREIGN, 1);
 }
 
@@ -355,8 +357,8 @@ static void take_frame(struct follower *follower, struct text data)
 		refuse_frame(follower);
 		return;
 	}
-	/* Of another log, or before the window is filled, only what is in no log
-	 * can be taken. */
+	/* From a frame of another log, or before the window is filled, only messages
+	 * that are in no log can be taken. */
 	bool is_ours = hub->ready && frame.log == hub->log;
 	bool whole = is_ours || frame.last == 0;
 	while ((found = frame_next(&frame, &m)) == FRAME_MESSAGE)
@@ -401,7 +403,8 @@ static void take_frames(struct ev_loop *loop, struct ev_io *watcher, int events)
 	hub_deliver(follower->hub);
 }
 
-/* The first publisher may come later than we do, one that was there is soon back. */
+/* The first publisher may start later than this program; one that was there is soon
+ * back. */
 static bool may_warn_of_bus(struct follower *follower)
 {
 	struct awaited *publisher = &follower->publisher;
@@ -409,8 +412,8 @@ static bool may_warn_of_bus(struct follower *follower)
 	if (follower->had_publisher)
 		return awaited_may_tell(publisher, LONELY_MS);
 	if (awaited_may_tell(publisher, LONELY_MS))
-		journal_info("waiting for longroom-history: nobody publishes on "
-		             "the bus yet");
+		journal_info("waiting for longroom-history: no publisher on the "
+		             "bus yet");
 	return awaited_may_warn(publisher);
 }
 
@@ -428,9 +431,9 @@ static void watch_bus(struct follower *follower)
 	}
 	awaited_miss(&follower->publisher);
 	if (may_warn_of_bus(follower))
-		journal_warning("nobody publishes on the bus: messages come from "
-		                "the log, up to a second late, and unsaved ones "
-		                "not at all");
+		journal_warning("no publisher on the bus: messages arrive up to a "
+		                "second late, unsaved ones not at all: check "
+		                "bus.subscribe and longroom-history");
 }
 
 static void look_regularly(struct ev_loop *loop, struct ev_timer *timer, int events)

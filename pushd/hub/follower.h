@@ -1,10 +1,9 @@
 /* Feeds the hub with the log.
  *
- * The log is the truth, the bus is a hint. A frame that continues what the hub
- * holds is taken; one that leaves a hole only says that the log is to be read,
- * and so does every second that passes. So a frame lost, a publisher killed
- * between commit and publish, or somebody else's INSERT costs about a second,
- * never a message. */
+ * The log is the truth, the bus is a hint. A frame that continues what the hub holds
+ * is taken. A frame that leaves a gap only causes a read of the log. The log is also
+ * read every second. So a lost frame, a publisher killed between commit and publish,
+ * or another program's INSERT costs about a second, never a message. */
 #ifndef LONGROOM_FOLLOWER_H
 #define LONGROOM_FOLLOWER_H
 

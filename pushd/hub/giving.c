@@ -1,4 +1,4 @@
-/* The hub: deliveries made of what the window has, and given to waiters. */
+/* The hub: makes deliveries from the window and gives them to waiters. */
 #include "hub/private.h"
 
 #include "codec/page.h"
@@ -97,8 +97,8 @@ struct delivery *hub_news_after(const struct hub *hub, const struct room *room,
 	return delivery;
 }
 
-/* The same, made once for all who come with the same cursor. Borrowed until the
- * room gets a message. */
+/* The same, made once for all waiters with the same cursor. Borrowed until the room
+ * gets a message. */
 static struct delivery *shared_news_after(struct hub *hub, struct room *room,
                                           const struct cursor *place)
 {
@@ -132,8 +132,8 @@ void hub_give_empty(struct hub *hub, struct waiter *waiter)
 	give_news_after(hub, waiter, &now);
 }
 
-/* Whether a waiter wants a long page that nobody has had yet, when there is no
- * more time for those, or others came first. */
+/* Whether a waiter needs a long page that is not rendered yet, while the share of
+ * time for such pages is used up or others came first. */
 static bool has_to_queue(const struct hub *hub, const struct waiter *waiter)
 {
 	const struct cursor *place = &waiter->cursor;

@@ -1,20 +1,23 @@
-/* Who waits where, and what they get: the heart of longroom-pushd.
+/* The hub, the core of longroom-pushd: it keeps the waiters of each room and gives
+ * them new messages.
  *
- * The hub holds the log up to `newest`, all of it that is after window.from in
- * the window. Who feeds it (follower.h) appends messages in the order of the
- * log and then calls hub_deliver().
+ * The hub holds the log up to `newest`; the window has all of it after window.from.
+ * The follower (follower.h) appends messages in the order of the log, then calls
+ * hub_deliver().
  *
- * What a waiter lacks is decided by the two parts of its cursor: of messages
- * with an id those above cursor.id, of the others those above cursor.position.
- * Whether its cursor is of this log is decided by the log's incarnations. That is
- * another's matter as well if the hub does not hold them all yet: so a tag that it
- * does not know, and an id beyond what it holds, wait for the next look at the log.
- * hub_ask() and what happens later lead to one call of a handler, with a delivery or
- * a problem; a waiter that goes away says so by hub_leave(). What deliveries look
- * like on the wire is the handlers' business.
+ * The two parts of a waiter's cursor determine what it lacks: messages with an id
+ * above cursor.id, and messages without an id whose position is above
+ * cursor.position. The log's incarnations determine whether the cursor belongs to
+ * this log. The hub may not know the newest incarnation yet. So a waiter with an
+ * unknown tag, or with an id beyond what the hub holds, waits until the log has been
+ * read again.
  *
- * The members of struct hub are written by the hub's verbs alone. Others than the
- * follower, which is of the hub's room, read them by hub_status(). */
+ * hub_ask() leads to exactly one call of a handler, at once or later, with a
+ * delivery or a problem, unless the waiter leaves before with hub_leave(). The
+ * handlers decide what deliveries look like on the wire.
+ *
+ * Only the hub's verbs write the members of struct hub. The follower, which belongs
+ * to this room, reads them; others call hub_status(). */
 #ifndef LONGROOM_HUB_H
 #define LONGROOM_HUB_H
 
@@ -26,20 +29,20 @@
 #include "hub/waiter.h"
 #include "hub/window.h"
 
-/* How a waiter hears of it. It is idle by then, and once it was given something it
- * may ask again at once, from within, with the cursor of the delivery or another:
- * that is all that a stream needs. One that must_answer must not, or there is no
- * end to it. */
+/* The handlers are called with the outcome. The waiter is idle by then. After a
+ * delivery it may ask again from within the handler, with the delivery's cursor or
+ * another one: that is all that a stream needs. A waiter with must_answer set must
+ * not ask again, or there would be no end. */
 struct hub_handlers {
-	/* Has what it asked for. Borrows the delivery. */
+	/* The waiter gets a delivery, which the handler borrows. */
 	void (*delivered)(struct waiter *waiter, struct delivery *delivery);
-	/* Can't have it. */
+	/* The waiter gets an error. */
 	void (*refused)(struct waiter *waiter, struct problem problem);
 };
 
 struct hub_options {
 	int64_t window_bytes;
-	int64_t reads; /* of rooms under way at the most */
+	int64_t reads; /* maximum number of rooms being read */
 	const struct word_list *ephemeral; /* patterns of rooms that are in no log.
 	                                    * Borrowed; NULL: none is */
 };
@@ -75,7 +78,7 @@ struct hub {
 	int64_t read_left;   /* ... and of those that were read from the log */
 };
 
-/* What an operator is told. */
+/* For the operator. */
 struct hub_status {
 	bool is_ready;   /* it has followed the log up to its end */
 	bool is_failing; /* the log can't be read */
@@ -91,91 +94,92 @@ struct hub_status {
 /* Borrows all. */
 void hub_init(struct hub *hub, const struct hub_options *options,
               struct log_reader *reader, const struct hub_handlers *handlers);
-/* Takes a hub without waiters. */
+/* The hub must have no waiters. */
 void hub_release(struct hub *hub);
 
-/* Changes what may be changed of the options: the limits. */
+/* Changes the limits, the only options that can change. */
 void hub_set_limits(struct hub *hub, int64_t window_bytes, int64_t reads);
 
 struct hub_status hub_status(const struct hub *hub);
 
-/* Asks for what the room has after the waiter's cursor (or from now on). */
+/* Asks for the room's messages after the waiter's cursor (or from now on). */
 void hub_ask(struct hub *hub, struct waiter *waiter, const struct room_name *room);
 
-/* Prepares the next share of the long pages that are wanted (turn.h). True: there
- * are more. */
+/* Renders the next share of the pending long pages (turn.h). True: there are
+ * more. */
 bool hub_go_on(struct hub *hub);
-/* Whether something of the share has been taken, or is waited for: another is to
- * follow after the pause. */
+/* Whether part of the share has been used, or work waits for the next: then another
+ * share must follow after the pause. */
 bool hub_needs_share(const struct hub *hub);
 
 /* The waiter's time is up: it gets an empty delivery now, or as soon as the read of
- * the log that it waits for is back. True: it has had it. */
+ * the log that it waits for is back. True: it already got the delivery. */
 bool hub_time_out(struct hub *hub, struct waiter *waiter);
 
-/* Takes a waiter that waits for the log's sake, or for a long page, out; it is
- * refused. */
+/* Refuses a waiter that waits for a read of the log or for a long page. */
 void hub_give_up(struct hub *hub, struct waiter *waiter);
 
-/* The waiter has gone. */
+/* The waiter leaves; no handler is called. */
 void hub_leave(struct hub *hub, struct waiter *waiter);
 
-/* From now on nobody is to wait, and so many waiters will be sent away. */
+/* Begins to drain: from now on no waiter is parked. `waiters` is how many will be
+ * drained with hub_drain_waiter(). */
 void hub_drain(struct hub *hub, size_t waiters);
 
-/* After that: the waiter is to be answered now. It gets an empty delivery with its
- * cursor and a time to come back, drawn at random. One that has no cursor yet, for
- * the hub is not ready, gets that as soon as it is: any other place would miss
- * something, or bring what is old. */
+/* After hub_drain(): answers the waiter with an empty delivery, its cursor, and a
+ * random time after which to come back. A waiter that has no cursor yet, because the
+ * hub is not ready, is answered as soon as the hub is: any other cursor would skip
+ * messages or repeat old ones. */
 void hub_drain_waiter(struct hub *hub, struct waiter *waiter);
 
 /* For the follower: */
 
-/* want_look(context) has the log looked at as soon as that can be, and returns the
- * number of that look. */
+/* want_look(context) starts a check of the log as soon as possible, and returns the
+ * check's number. */
 void hub_follow(struct hub *hub, int64_t (*want_look)(void *context),
                 void *context);
 
-/* The log is `log` and is held up to `from`; nothing of it is in the window.
- * Waiters are answered once hub_set_ready() was called. */
+/* Starts with the log `log`, held up to `from`, and an empty window. Waiters are
+ * answered once hub_set_ready() was called. */
 void hub_start_over(struct hub *hub, uint32_t log, int64_t from);
-/* Right after that: which incarnations the log has had. Until then it is but the
- * one that it was started over with. */
+/* Call right after hub_start_over(): the log's incarnations. Until then only the one
+ * of hub_start_over() is known. */
 void hub_know_incarnations(struct hub *hub, const struct incarnations *list);
 void hub_set_ready(struct hub *hub);
 
-/* Fills in the names of rooms of which it is not known where they begin, at most
- * so many; returns how many they are. */
+/* Fills in the names of at most `most` rooms whose beginning is not known, and
+ * returns their number. */
 size_t hub_unknown_rooms(const struct hub *hub, struct room_name *rooms,
                          size_t most);
-/* Where these rooms begin, read at `end`: a poll that has all that the window
- * begins after needs no read of the log any more. */
+/* Where these rooms begin, as read at `end`. Then a poll whose cursor is not before
+ * the window needs no read of the log. */
 void hub_learn(struct hub *hub, const struct room_name *rooms,
                const struct room_state *states, size_t count,
                const struct log_end *end);
 
-/* The log can't be read, and why: nobody is to wait for it. */
+/* The log can't be read, for the reason `why`: refuses waiters that need it. */
 void hub_set_failing(struct hub *hub, const char *why);
-/* It can, but for this trouble, or "". */
+/* The log can be read again. `trouble` is what the operator still has to fix, or
+ * "". */
 void hub_recover(struct hub *hub, const char *trouble);
 
-/* Messages of rooms were changed in the log, or removed from it, as was read at
- * `end`. What the window has of them goes, and polls from before read the log
- * again; those who wait and now lack something are told. */
+/* Messages of these rooms were changed or removed in the log, as read at `end`. They
+ * are dropped from the window, and polls from before them read the log again.
+ * Waiters that now lack something are answered. */
 void hub_change_rooms(struct hub *hub, const struct room_change *changes,
                       size_t count, const struct log_end *end);
 
 /* Appends a message. id is above hub.newest, or 0: in no log. */
 void hub_append(struct hub *hub, const struct room_name *name, int64_t id,
                 struct text json);
-/* All that the log has up to here was appended; and whether it has more. */
+/* All of the log up to `newest` has been appended. is_behind: the log has more. */
 void hub_advance(struct hub *hub, int64_t newest, bool is_behind);
-/* What a read that began then (monotonic) has found is all held. */
+/* The hub holds everything found by a read that began at began_ms (monotonic). */
 void hub_set_complete(struct hub *hub, int64_t began_ms);
-/* Gives what was appended to those who wait for it. */
+/* Gives the appended messages to the waiters. */
 void hub_deliver(struct hub *hub);
-/* Look number `look` has found the log's end: whoever has waited for it, or for
- * what came with it, is decided. */
+/* Check number `look` has reached the log's end: decides about the waiters that
+ * waited for this check or an earlier one. */
 void hub_log_checked(struct hub *hub, int64_t look);
 
 #endif

@@ -1,6 +1,6 @@
-/* One read of the log: what is asked for, and what was found. It is filled in by
- * the asker, handed to the reader's thread (log_reader.h), and comes back with what
- * it was to read. */
+/* One read of the log: the request and its result. The caller fills in the request
+ * and passes it to the reader's thread (log_reader.h); it comes back with the
+ * result. */
 #ifndef LONGROOM_LOG_READ_H
 #define LONGROOM_LOG_READ_H
 
@@ -11,7 +11,7 @@ enum log_read_kind {
 	READ_LOG,  /* all rooms after an id */
 	READ_ROOM, /* a page of one room */
 	READ_STATES, /* where rooms begin */
-	READ_CHANGES, /* which rooms were changed by others */
+	READ_CHANGES, /* which rooms other programs have changed */
 };
 
 /* A message, rendered. */
@@ -22,7 +22,7 @@ struct log_item {
 };
 
 struct log_read {
-	/* What to read; filled in by who asks. */
+	/* The request, filled in by the caller. */
 	enum log_read_kind kind;
 	int64_t held;             /* how far the asker holds the log: a log that
 	                           * ends before is another one. READ_LOG reads
@@ -34,10 +34,10 @@ struct log_read {
 	size_t room_count;
 	int64_t since; /* READ_CHANGES: the number of the last one known */
 	void (*done)(void *context, struct log_read *read);
-	bool again; /* READ_ROOM: set by done() to be called once more, by
-	             * log_reader_go_on(); it is for done() to clear it then */
+	bool again; /* READ_ROOM: done() sets it to be called again, by
+	             * log_reader_go_on(), and clears it then */
 	void *context;
-	/* What was found. */
+	/* The result. */
 	bool good;
 	char error[STORE_ERROR_MAX]; /* if not good */
 	bool is_awaited; /* ... and only because there is no log yet */

@@ -71,7 +71,7 @@ static void keep_item(void *context, const struct message *m)
 	log_read_add_item(read, m->id, &m->room, at);
 }
 
-/* Most of the time the log has nothing new, and that costs no transaction. */
+/* Usually the log has nothing new; finding that out takes no transaction. */
 static bool perform_log(struct store *store, struct log_read *read)
 {
 	struct log_page page;
@@ -207,7 +207,7 @@ static struct log_read *take_done(struct log_reader *reader,
 	return read;
 }
 
-/* False: it is to come again, with the next share. */
+/* False: it must be called again, with the next share. */
 static bool log_reader_finish(struct log_reader *reader, struct log_read *read)
 {
 	read->done(read->context, read);
@@ -218,7 +218,7 @@ static bool log_reader_finish(struct log_reader *reader, struct log_read *read)
 	return true;
 }
 
-/* One that is not finished holds up those behind it: there is no time for more. */
+/* An unfinished read delays those behind it: this share of time is used up. */
 static void give_back_rooms(struct log_reader *reader)
 {
 	struct log_read *read;

@@ -1,8 +1,8 @@
-/* What a room has in the window that a place lacks: of messages in the log those
- * with an id above its own, of the others those with a position above its own. Each
- * kind ascends, so the first of each is searched for, and the two are merged by
- * position: what was passed over costs nothing, however much it is, and whatever
- * pair of numbers a client made up. */
+/* A room's messages in the window that are new to a cursor: those in the log with an
+ * id above the cursor's, and those in no log with a position above the cursor's.
+ * Both kinds are sorted, so the first of each is found by binary search, and the two
+ * are merged by position. Older messages cost nothing, however many they are, and
+ * even if a client has made up the numbers of its cursor. */
 #ifndef LONGROOM_NEWS_H
 #define LONGROOM_NEWS_H
 
@@ -22,10 +22,10 @@ struct news news_after(const struct room *room, const struct cursor *place);
 /* The next one, in the order in which they came; NULL: there is none. */
 const struct entry *news_take(struct news *news);
 
-/* Whether there is more than so many bytes of it. */
+/* Whether they have more than this many bytes. */
 bool news_is_longer(struct news news, size_t bytes);
 
-/* Whether there is any: asked for each who waits, so it costs next to nothing. */
+/* Whether there are any. Called for each waiter, so it must cost next to nothing. */
 static inline bool news_is_there(const struct room *room,
                                  const struct cursor *place)
 {

@@ -1,4 +1,4 @@
-/* What the hub's files share. Others include hub/hub.h. */
+/* Shared by the hub's files. Others include hub/hub.h. */
 #ifndef LONGROOM_HUB_PRIVATE_H
 #define LONGROOM_HUB_PRIVATE_H
 
@@ -20,7 +20,7 @@ static inline struct waiter *hub_first_waiter(const struct list *list)
 	return LIST_OWNER(list->next, struct waiter, link);
 }
 
-/* It wants nothing any more, wherever it has come to. */
+/* Takes it out of its list, whatever its state. */
 static inline void hub_make_idle(struct hub *hub, struct waiter *waiter)
 {
 	struct room *room = waiter->room;
@@ -32,16 +32,16 @@ static inline void hub_make_idle(struct hub *hub, struct waiter *waiter)
 
 /* asking.c: */
 
-/* Leads a waiter to where its cursor says that it belongs. */
+/* Puts a waiter into the state that its cursor requires. */
 void hub_decide(struct hub *hub, struct waiter *waiter);
-/* ... which only the next look at the log can say. */
+/* Has a waiter wait for the next check of the log. */
 void hub_wait_for_look(struct hub *hub, struct waiter *waiter);
 
 /* giving.c: */
 
-/* The place where all is delivered. */
+/* Returns the cursor at which everything has been delivered. */
 struct cursor hub_place_now(const struct hub *hub);
-/* That a cursor is of the log that is followed. */
+/* Marks a cursor as one of the current log. */
 static inline void hub_name_log(const struct hub *hub, struct cursor *cursor)
 {
 	cursor->names_log = true;
@@ -55,27 +55,28 @@ void hub_refuse(struct hub *hub, struct waiter *waiter, enum problem_type type,
 void hub_refuse_storage(struct hub *hub, struct waiter *waiter);
 void hub_refuse_storage_all(struct hub *hub, struct list *waiters);
 
-/* A delivery of a room without messages. Returns a reference. */
+/* Returns a reference to a delivery of a room, without messages. */
 struct delivery *hub_new_delivery(const struct hub *hub, const struct room *room);
 bool hub_is_full(const struct delivery *delivery);
 
-/* What the window has of the room after a place. Returns a reference. */
+/* Returns a reference to a delivery of the window's messages of the room after a
+ * cursor. */
 struct delivery *hub_news_after(const struct hub *hub, const struct room *room,
                                 const struct cursor *place);
 
-/* Gives the waiter what the window has for it, at once or in its turn. */
+/* Gives the waiter the window's messages, at once or in its turn. */
 void hub_give_news(struct hub *hub, struct waiter *waiter);
-/* ... or nothing, but the place where all is delivered. */
+/* Gives it an empty delivery with the cursor at which everything is delivered. */
 void hub_give_empty(struct hub *hub, struct waiter *waiter);
 
 /* reading.c: */
 
-/* The waiter gets what a read of the log finds after its cursor. */
+/* Starts or joins a read of the log after the waiter's cursor. */
 void hub_read(struct hub *hub, struct waiter *waiter);
-/* Its cursor is of no use: it gets the newest messages. */
+/* The waiter's cursor is not valid: reads the newest messages for it. */
 void hub_reset(struct hub *hub, struct waiter *waiter);
 
-/* What was read of a room at `end`. */
+/* Takes over what was read about a room at `end`. */
 void hub_learn_room(struct room *room, const struct room_state *state,
                     const struct log_end *end);
 

@@ -1,5 +1,5 @@
-/* The hub: reads of the log, for waiters whose cursor is before the window, or of
- * no use. */
+/* The hub: reads of the log, for waiters whose cursor is before the window or not
+ * valid. */
 #include "hub/private.h"
 
 #include <inttypes.h>
@@ -32,21 +32,22 @@ static void hub_read_room(struct hub *hub, struct room *room,
 	log_reader_ask(hub->reader, read);
 }
 
-/* True: too many rooms are being read for the waiter to have its room read too;
- * it is answered. Who joins a read that is under way needs none. */
+/* True: too many rooms are being read, and the waiter was refused. A waiter that
+ * joins a read under way needs no new one. */
 static bool is_read_too_many(struct hub *hub, struct waiter *waiter,
                              bool is_reading)
 {
 	if (is_reading || hub->reads < hub->reads_limit)
 		return false;
 	complaint_warn(&hub->about_reads,
-	               "limits.reads: refusing polls that need the log");
+	               "limits.reads reached: polls that need the log get 503");
 	hub_refuse(hub, waiter, PROBLEM_OVERLOADED,
-	           "too many rooms wait for the log to be read");
+	           "too many reads of the log are pending: repeat after "
+	           "Retry-After");
 	return true;
 }
 
-/* One read for all that have queued: after the oldest of their cursors. */
+/* Starts one read for all queued waiters, after the oldest of their cursors. */
 static void read_for_queued(struct hub *hub, struct room *room)
 {
 	int64_t after = INT64_MAX;
@@ -104,8 +105,8 @@ static bool is_same_log(const struct hub *hub, const struct log_read *read)
 	       read->end.newest >= read->held;
 }
 
-/* What a read has found after an id. Returns a reference; its end is the caller's to
- * fill in. */
+/* Returns a reference to a delivery of the messages that a read found after an id.
+ * The caller fills in its end. */
 static struct delivery *make_of_read(const struct hub *hub, const struct room *room,
                                      const struct log_read *read, int64_t after,
                                      int64_t position)
@@ -122,14 +123,14 @@ static struct delivery *make_of_read(const struct hub *hub, const struct room *r
 	return delivery;
 }
 
-/* Those that were passed over are in the page's range, and are no items. */
+/* Skipped rows are in the page's range but not among its items. */
 static bool has_items_after(const struct log_read *read, int64_t id)
 {
 	return read->item_count > 0 &&
 	       read->items[read->item_count - 1].id > id;
 }
 
-/* What was given last from a read: a crowd comes back with one cursor. */
+/* The last delivery made from a read: many waiters have the same cursor. */
 struct last_given {
 	struct cursor place;
 	struct delivery *delivery; /* NULL: nothing yet */
@@ -164,7 +165,7 @@ static struct delivery *shared_of_read(struct hub *hub,
 	return delivery;
 }
 
-/* Gives a waiter what a read of its room has found after its cursor. */
+/* Gives a waiter the messages that a read of its room found after its cursor. */
 static void take_from_read(struct hub *hub, struct waiter *waiter,
                            const struct log_read *read, struct last_given *last)
 {
@@ -179,8 +180,9 @@ static void take_from_read(struct hub *hub, struct waiter *waiter,
 		         shared_of_read(hub, waiter, read, &end, last));
 		return;
 	}
-	/* Nothing for this one up to here; the cursor moves on, or, if others
-	 * asked from further back and filled the page, it stays and asks again. */
+	/* Nothing for this waiter up to here: its cursor advances. If others asked
+	 * from further back and filled the page, its cursor stays and it asks
+	 * again. */
 	waiter->cursor = end;
 	hub_decide(hub, waiter);
 }
@@ -190,13 +192,13 @@ static void complain_of_read(struct hub *hub, const struct log_read *read)
 	int64_t left_out;
 
 	if (complaint_is_due(&hub->about_failing, &left_out))
-		journal_error("Failed to read from database: %s: room_id=%.*s; "
-		              "not told since the last time: %" PRId64,
+		journal_error("Failed to read from database: %s: room_id=%.*s: "
+		              "suppressed=%" PRId64,
 		              read->error,
 		              TEXT_ARGS(room_name_label(&read->room)), left_out);
 }
 
-/* Whether a read can answer; tells its waiters what else to do if not. */
+/* Whether a read can answer its waiters. If not, deals with them in another way. */
 static bool is_usable(struct hub *hub, const struct log_read *read,
                       struct list *asking)
 {
@@ -229,8 +231,7 @@ void hub_learn_room(struct room *room, const struct room_state *state,
 	room_forget_deliveries(room);
 }
 
-/* Gives those who asked for a read what it found, until they have become too many
- * for this turn. */
+/* Gives a read's result to its waiters, as many as are allowed in this turn. */
 static void give_from_read(struct hub *hub, struct list *asking,
                            const struct log_read *read)
 {

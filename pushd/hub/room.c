@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 
-/* A room begins with its name, so that a name alone will do to look for it. */
+/* A room begins with its name, so a pointer to a name serves as a search key. */
 static int compare_names(const void *a, const void *b)
 {
 	const struct room_name *left = a, *right = b;

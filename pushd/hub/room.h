@@ -1,8 +1,8 @@
-/* A room: the messages of it that are in the window, and who waits in it.
+/* A room: its messages in the window, and its waiters.
  *
- * Rooms come to be when somebody asks for one or a message arrives, and are
- * forgotten when they have neither entries nor users; the most recent
- * ROOMS_IDLE_MAX of those are kept a while, since their pollers come back. */
+ * A room is created when a client asks for it or a message arrives, and freed when
+ * it has neither entries nor users. The ROOMS_IDLE_MAX most recent ones without
+ * either are kept, since their clients come back. */
 #ifndef LONGROOM_ROOM_H
 #define LONGROOM_ROOM_H
 
@@ -15,15 +15,16 @@
 
 enum {
 	ROOMS_IDLE_MAX = 10000,
-	/* Pollers come back from about this many different places. */
+	/* Clients come back with about this many different cursors. */
 	ROOM_CACHED_DELIVERIES = 2,
-	/* A crowd comes back within less, and what presenters keep stays true
-	 * (HTTP has a Date). */
+	/* All clients of a room come back within less; and forms that presenters
+	 * keep must not become stale (HTTP has a Date). */
 	ROOM_DELIVERY_LIFE_MS = 1000,
 };
 
-/* What was given for a cursor. Valid until the room gets a message: its own cursor
- * may be older than need be, but nothing is missed after it. */
+/* The delivery made for a cursor. Valid until the room gets a message. The
+ * delivery's own cursor may be older than necessary, but no message is missed after
+ * it. */
 struct cached_delivery {
 	int64_t id, position;
 	int64_t made_ms; /* monotonic */
@@ -43,12 +44,12 @@ struct room {
 	struct list reset_asking;
 	bool reading;       /* there is a read under way for `asking` */
 	bool reset_reading; /* ... for `reset_asking` */
-	bool known;       /* earliest and pruned are */
+	bool known;       /* earliest and pruned are known */
 	int64_t earliest; /* the log's oldest id of the room; 0: none */
 	int64_t pruned;   /* the highest id removed from the log; 0: none */
-	int64_t from; /* of what the log has of the room after here, and after
-	               * window.from, the window has all; others have changed
-	               * something before */
+	int64_t from; /* the window has all of the room's messages after this id
+	               * and after window.from; other programs have changed
+	               * something before it */
 	struct entry *undelivered; /* the first that parked ones lack, or NULL */
 	struct list dirty;         /* in hub.dirty while undelivered is set */
 	struct list all;           /* in rooms.all */
@@ -58,31 +59,32 @@ struct room {
 };
 
 struct rooms {
-	void *tree; /* by name; POSIX tsearch(), which no choice of names slows */
+	void *tree; /* by name; POSIX tsearch(), fast for any choice of names */
 	struct list all;
 	size_t count; /* in all */
 	struct list idle; /* longest idle first */
 	size_t idle_count;
-	int64_t from; /* of a room that comes to be: the highest one forgotten */
-	struct room *last; /* that was got: a crowd asks for one; or NULL */
+	int64_t from; /* for new rooms: the highest room.from of those freed */
+	struct room *last; /* the last one got, often asked for again; or NULL */
 };
 
 void rooms_init(struct rooms *rooms);
 /* Frees the rooms, which must have no users. */
 void rooms_release(struct rooms *rooms);
 
-/* Both are borrowed until the next call of a function of rooms, unless the room is
- * in use. The first gives NULL if there is none, the second makes one. */
+/* Both return a room that is borrowed until the next call of a function of rooms,
+ * unless the room is in use. If there is no such room, the first returns NULL and
+ * the second creates it. */
 struct room *rooms_find(const struct rooms *rooms, const struct room_name *name);
 struct room *rooms_get(struct rooms *rooms, const struct room_name *name);
 
 bool room_has_entries(const struct room *room);
 
-/* A room with entries or users is in use. To be called when it got its first of
- * them, or may have lost its last one. */
+/* A room with entries or users is in use. Call this when it got the first of them,
+ * or may have lost the last one. */
 void rooms_settle(struct rooms *rooms, struct room *room);
 
-/* Counts a user in, or out. Most of a crowd changes nothing by it. */
+/* Adds or removes a user. Usually nothing else changes, so this is inline. */
 static inline void rooms_use(struct rooms *rooms, struct room *room)
 {
 	room->users++;
@@ -97,10 +99,10 @@ static inline void rooms_leave(struct rooms *rooms, struct room *room)
 		rooms_settle(rooms, room);
 }
 
-/* NULL: there is none. Otherwise borrowed. */
+/* Returns the delivery cached for a cursor, borrowed; NULL: none. */
 struct delivery *room_cached_delivery(const struct room *room, int64_t id,
                                       int64_t position);
-/* Takes a reference of its own. */
+/* Caches a delivery, and takes a reference of its own. */
 void room_cache_delivery(struct room *room, int64_t id, int64_t position,
                          struct delivery *delivery);
 void room_forget_deliveries(struct room *room);

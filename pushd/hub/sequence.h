@@ -1,9 +1,9 @@
-/* A queue of entries whose keys ascend: of a room those that are in the log, by
- * id, or those that are in none, by position. A ring of pointers, so that what
- * lies behind a key is found by halving, wherever it is.
+/* A queue of a room's entries with ascending keys: those in the log by id, or those
+ * in no log by position. It is a ring of pointers, so the entries after a key are
+ * found by binary search.
  *
- * It grows by doubling and shrinks when three quarters are free. Borrows its
- * entries. {0} is an empty one; none that is empty has memory. */
+ * It doubles to grow, and shrinks when three quarters are free. Borrows its entries.
+ * {0} is empty; an empty sequence has no memory. */
 #ifndef LONGROOM_SEQUENCE_H
 #define LONGROOM_SEQUENCE_H
 
@@ -19,16 +19,16 @@ struct sequence {
 	size_t count;
 };
 
-/* At the end, and from the front, where there must be one. */
+/* Add at the end; remove the first, which must exist. */
 void sequence_append(struct sequence *sequence, struct entry *entry);
 void sequence_drop_first(struct sequence *sequence);
 
-/* How many of its first entries have keys up to this one. The key of an entry is
- * what the function says. */
+/* Returns how many of its first entries have keys up to this one. The function gives
+ * the key of an entry. */
 size_t sequence_count_up_to(const struct sequence *sequence, int64_t key,
                             int64_t (*key_of)(const struct entry *entry));
 
-/* NULL beyond the end. 0 is the first. */
+/* Returns entry number `index`, from 0; NULL beyond the end. */
 static inline struct entry *sequence_at(const struct sequence *sequence,
                                         size_t index)
 {
@@ -37,13 +37,13 @@ static inline struct entry *sequence_at(const struct sequence *sequence,
 	return sequence->ring[(sequence->first + index) & (sequence->capacity - 1)];
 }
 
-/* NULL if it is empty. */
+/* Returns the last entry; NULL: it is empty. */
 static inline struct entry *sequence_last(const struct sequence *sequence)
 {
 	return sequence_at(sequence, sequence->count - 1);
 }
 
-/* What its ring takes. */
+/* Returns the memory of its ring, in bytes. */
 static inline size_t sequence_bytes(const struct sequence *sequence)
 {
 	return sequence->capacity * sizeof(struct entry *);

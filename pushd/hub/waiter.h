@@ -1,14 +1,14 @@
-/* Somebody who has asked for a room's messages after a cursor.
+/* A waiter: one request for a room's messages after a cursor.
  *
- * A waiter is part of a connection. It is idle, or it is in exactly one list of
- * the hub or of a room, and its state says in which:
+ * A waiter is part of a connection. It is idle, or in exactly one list of the hub or
+ * of a room; its state says which:
  *
- *     WAITER_IDLE       none: it wants nothing
- *     WAITER_UNSETTLED  hub.unsettled: the hub must first see more of the log
+ *     WAITER_IDLE       none
+ *     WAITER_UNSETTLED  hub.unsettled: the hub must read more of the log first
  *     WAITER_READING    room.queued or room.asking: before the window
- *     WAITER_RESETTING  room.resetting or room.reset_asking: a dead cursor
- *     WAITER_QUEUED     hub.long_pages: has a long page to get, in its turn
- *     WAITER_PARKED     room.parked: has everything, waits for more */
+ *     WAITER_RESETTING  room.resetting or room.reset_asking: its cursor is not valid
+ *     WAITER_QUEUED     hub.long_pages: will get a long page in its turn
+ *     WAITER_PARKED     room.parked: has everything, waits for new messages */
 #ifndef LONGROOM_WAITER_H
 #define LONGROOM_WAITER_H
 
@@ -28,10 +28,10 @@ struct waiter {
 	struct list link;
 	struct room *room;
 	struct cursor cursor;
-	int64_t checked_by;    /* UNSETTLED: the look at the log that decides */
+	int64_t checked_by;    /* UNSETTLED: the check of the log that decides */
 	enum waiter_state state;
-	bool from_now;         /* cursor says nothing yet: the log's end */
-	bool must_answer;      /* its time is up: an empty page will do */
+	bool from_now;         /* begin at the log's end; cursor is not set yet */
+	bool must_answer;      /* its time is up: an empty delivery will do */
 };
 
 #endif

@@ -21,7 +21,7 @@ static int64_t cost(const struct entry *entry)
 	return (int64_t)(sizeof *entry + entry->size + ALLOCATION_BYTES);
 }
 
-/* A room is paid for by its first entry: it may take more than the message. */
+/* A room's memory is counted with its first entry; it may exceed the message's. */
 static int64_t room_cost(const struct room *room)
 {
 	return (int64_t)(sizeof *room + TREE_BYTES + ALLOCATION_BYTES);
@@ -94,7 +94,7 @@ static void drop_oldest(struct window *window, struct rooms *rooms)
 
 	window->from = entry->log_id;
 	drop(window, entry);
-	/* So nothing is kept longer than its messages are in the window. */
+	/* So a cached delivery lives no longer than its messages in the window. */
 	room_forget_deliveries(room);
 	if (!room_has_entries(room))
 		rooms_settle(rooms, room);

@@ -1,9 +1,9 @@
-/* The newest messages of the log, all rooms, and among them those that are in
- * no log; first in, first out, bounded in bytes, their rooms' and what finds them
- * there included.
+/* The newest messages of all rooms, both in the log and in no log: first in, first
+ * out, limited in bytes. The limit includes the memory of their rooms and of the
+ * rooms' sequences.
  *
- * Every message of the log after `from`, up to what the hub holds, is in it; but
- * for those of a room up to room.from. */
+ * It has every message of the log after `from`, up to what the hub holds, except a
+ * room's messages up to room.from. */
 #ifndef LONGROOM_WINDOW_H
 #define LONGROOM_WINDOW_H
 
@@ -29,7 +29,7 @@ struct window {
 
 void window_init(struct window *window, int64_t limit_bytes);
 
-/* Adds a message at the end of the window and of its room. It may grow over its
+/* Adds a message at the end of the window and of its room. The window may exceed its
  * limit until window_evict(). */
 struct entry *window_append(struct window *window, struct room *room, int64_t id,
                             int64_t log_id, struct text json);
@@ -37,8 +37,8 @@ struct entry *window_append(struct window *window, struct room *room, int64_t id
 /* Drops the oldest entries until it is within its limit. */
 void window_evict(struct window *window, struct rooms *rooms);
 
-/* Drops those of a room's entries that the log has, or had, up to this id. The
- * caller then calls rooms_settle(). */
+/* Drops a room's entries with an id up to this one. The caller then calls
+ * rooms_settle(). */
 void window_drop(struct window *window, struct room *room, int64_t upto);
 
 /* Drops all entries. */

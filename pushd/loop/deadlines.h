@@ -1,8 +1,8 @@
-/* When something has to happen at the latest: a wheel of slots, a tick each.
+/* Deadlines: a timing wheel with one slot a tick.
  *
- * Most deadlines are put off again and again and hardly ever come, so putting one
- * off only writes down the new time. It stays in its slot, and moves on when
- * the wheel comes by. */
+ * Most deadlines are postponed again and again and rarely come. So postponing one
+ * only stores the new time. The deadline stays in its slot, and moves on when the
+ * wheel reaches it. */
 #ifndef LONGROOM_DEADLINES_H
 #define LONGROOM_DEADLINES_H
 
@@ -36,9 +36,9 @@ void deadline_set(struct deadlines *deadlines, struct deadline *deadline,
                   int64_t due_ms);
 void deadline_clear(struct deadline *deadline);
 
-/* Calls expire() for each that is due, at most a tick late, but for no more than
- * so many; it sets the deadline anew or clears it. True: there are more, and it
- * is to be called again soon. */
+/* Calls expire() for each deadline that is due, at most a tick late, but for no more
+ * than `most`. expire() sets the deadline again or clears it. True: there are more;
+ * call this again soon. */
 bool deadlines_turn(struct deadlines *deadlines, int64_t now_ms, int most,
                     void (*expire)(struct deadline *deadline));
 

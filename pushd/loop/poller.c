@@ -7,11 +7,11 @@
 #include "base/clock.h"
 #include "loop/turn.h"
 
-/* So many are asked for at once: those that are left until the next turn stay with
- * the kernel, in their order, and none is to be forgotten when its owner goes. */
+/* Events fetched at once. The others stay in the kernel, in order, until the next
+ * turn; so no fetched event can outlive its owner. */
 enum { EVENTS_AT_ONCE = 32 };
 
-/* The peer's end is worth an event of its own, whatever else is watched. */
+/* The peer's end is always watched, whatever else is. */
 static const uint32_t watched = EPOLLIN | EPOLLRDHUP;
 
 static struct poller_signs read_signs(uint32_t events)
@@ -91,7 +91,7 @@ bool poller_add(struct poller *poller, int fd, void *owner)
 void poller_watch_writing(struct poller *poller, int fd, void *owner,
                           bool writing)
 {
-	/* What is watched already can be watched otherwise. */
+	/* Modifying a watched descriptor cannot fail. */
 	control(poller, EPOLL_CTL_MOD, fd, owner,
 	        writing ? watched | EPOLLOUT : watched);
 }

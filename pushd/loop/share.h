@@ -1,5 +1,5 @@
-/* Who goes on with what is long (turn.h): each taker has its next share when a pause
- * has passed since somebody needed one. */
+/* Runs long work in shares (turn.h): after a pause, each taker does its next
+ * share. */
 #ifndef LONGROOM_SHARE_H
 #define LONGROOM_SHARE_H
 
@@ -10,10 +10,10 @@
 enum { SHARE_TAKERS_MAX = 4 };
 
 struct share_taker {
-	/* Whether something of the last share has been taken, or more is waited
-	 * for. */
+	/* Whether part of the last share has been used, or work waits for the
+	 * next. */
 	bool (*needs)(const void *context);
-	/* Takes the next share. True: there is more. */
+	/* Does the next share. True: there is more. */
 	bool (*go_on)(void *context);
 	void *context;
 };
@@ -29,7 +29,7 @@ struct share {
 void share_init(struct share *share, struct ev_loop *loop);
 void share_release(struct share *share);
 
-/* They have their turns in the order in which they were added. */
+/* Takers run in the order in which they were added. */
 void share_add(struct share *share, struct share_taker taker);
 
 #endif

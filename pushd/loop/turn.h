@@ -1,16 +1,18 @@
-/* What the loop may do at a time, so that a client that asks for little is not kept
- * waiting by those that ask for much.
+/* How much the loop does at a time, so that a client that asks for little does not
+ * wait for those that ask for much.
  *
- * What is short is done when it comes: a head, a page of a few messages, an answer
- * that the kernel takes at once. What is long waits in a queue, first in, first
- * out, of which a share is done every TURN_PAUSE_MS: pages that have to be rendered
- * (hub.long_pages) or were read from the log (log_read.again), answers that have to
- * be copied to their readers and requests sent ahead (server.put_off), deadlines
- * that come together (deadlines.due). A share takes less time than the pause, so
- * the loop sleeps between two of them: a program that never does is made to wait
- * for the processor by the system, and its good clients with it.
+ * Short work is done at once: a head, a page of a few messages, an answer that the
+ * kernel takes in one piece. Long work waits in queues, first in, first out; a share
+ * of it is done every TURN_PAUSE_MS. Long work is: pages to be rendered
+ * (hub.long_pages), pages read from the log (log_read.again), long answers to be
+ * written and requests sent ahead (transport.put_off), and deadlines that come at
+ * the same time (deadlines.due).
  *
- * Time is looked at where the number of things says nothing of what they cost:
+ * A share takes less time than the pause, so the loop sleeps between shares. A
+ * program that never sleeps loses its priority for the processor, and all of its
+ * clients wait.
+ *
+ * Shares are limited by time where the number of items does not tell their cost:
  * events, frames. */
 #ifndef LONGROOM_TURN_H
 #define LONGROOM_TURN_H
@@ -23,7 +25,8 @@ enum {
 	TURN_RENDER_BYTES = 256 * 1024,
 	TURN_WRITE_BYTES = 1024 * 1024,
 	TURN_DEADLINES = 64,
-	/* For each listening socket: who is not accepted soon finds the backlog full. */
+	/* For each listening socket: connections not accepted soon fill the
+	 * backlog. */
 	TURN_ACCEPTS = 256,
 	TURN_REQUESTS = 16, /* of a connection that sends them ahead */
 	TURN_READS = 4,     /* of a connection */

@@ -13,10 +13,10 @@ static struct problem check_request(const struct connection *c,
 		                        "too many connections"};
 	if (connection_method(c) != HTTP_GET && (is_poll || !c->is_head))
 		return (struct problem){PROBLEM_METHOD_NOT_ALLOWED,
-		                        "ask with GET"};
+		                        "method not allowed: use GET"};
 	if (connection_has_body(c))
 		return (struct problem){PROBLEM_BAD_REQUEST,
-		                        "a GET has no body here"};
+		                        "a GET must have no body"};
 	return (struct problem){PROBLEM_NONE, NULL};
 }
 
@@ -40,7 +40,8 @@ static struct problem begin_verifying(struct poll *poll, struct text token)
 	complaint_warn(&polls->about_verifying,
 	               "tokens come faster than they can be verified");
 	return (struct problem){PROBLEM_OVERLOADED,
-	                        "too many tokens wait to be verified"};
+	                        "too many tokens are waiting for verification: "
+	                        "repeat after Retry-After"};
 }
 
 static struct credentials credentials_of(const struct request_head *head)
@@ -57,7 +58,7 @@ static struct credentials credentials_of(const struct request_head *head)
 	};
 }
 
-/* Whether whoever asks may read the room. */
+/* Whether the user may read the room. */
 static struct problem let_in(struct poll *poll, const struct poll_request *request,
                              struct token_proof *proof, struct pass *pass)
 {
@@ -70,7 +71,8 @@ static struct problem let_in(struct poll *poll, const struct poll_request *reque
 	credentials.proof = proof;
 	if (head->is_ambiguous && auth->mode != AUTH_OPEN)
 		return (struct problem){PROBLEM_BAD_REQUEST,
-		                        "a header is given twice"};
+		                        "Authorization, Cookie, Origin or a "
+		                        "Longroom- header is given twice"};
 	struct problem wrong =
 		access_ask(polls->access, auth, &credentials, &request->room,
 	                   ACCESS_READ, poll_now(poll), &grant);
@@ -83,7 +85,8 @@ static struct problem let_in(struct poll *poll, const struct poll_request *reque
 	if (!polls_are_too_many(polls, pass->user))
 		return wrong;
 	return (struct problem){PROBLEM_RATE_LIMITED,
-	                        "too many of your polls wait already"};
+	                        "too many waiting polls for this user "
+	                        "(limits.user_polls)"};
 }
 
 struct problem admit(struct poll *poll, const struct poll_request *request,
@@ -100,8 +103,8 @@ struct problem admit(struct poll *poll, const struct poll_request *request,
 	return wrong.type == PROBLEM_NONE ? in_target : wrong;
 }
 
-/* For a request that differs from the one in the memo in this token alone. False:
- * admit() has more to say. */
+/* For a request that differs from the one in the memo only in its token. False: call
+ * admit(), which gives the answer. */
 static bool admit_alike(struct poll *poll, struct text token, struct pass *pass)
 {
 	struct polls *polls = polls_of(poll);

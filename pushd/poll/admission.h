@@ -1,22 +1,22 @@
-/* Whether a poll may be: the request itself, and the rights and limits of whoever
- * asks. Asked before the hub is, as what that has is for those who may read it. */
+/* Decides whether a poll is allowed: checks the request itself, and the user's
+ * rights and limits. This happens before the hub is asked, since the hub checks no
+ * rights. */
 #ifndef LONGROOM_ADMISSION_H
 #define LONGROOM_ADMISSION_H
 
 #include "poll/poll.h"
 
-/* What is wrong with a request whose target was read, of which `in_target` was found
- * wrong. If nothing is, a poll has a pass, whose user is the caller's to give
- * back.
+/* Returns what is wrong with a request; `in_target` is what was found wrong with its
+ * target. PROBLEM_NONE: a poll gets a pass; the caller drops the pass's user.
  *
- * A token that has not come before is verified first: then poll->verification is
- * set, and nothing was decided. The proof is what came of it, NULL before. */
+ * An unknown token is verified first: then poll->verification is set, and nothing is
+ * decided yet. The proof is the result of the verification; NULL before it. */
 struct problem admit(struct poll *poll, const struct poll_request *request,
                      struct problem in_target, struct token_proof *proof,
                      struct pass *pass);
 
-/* Whether these bytes are the request in the memo with another token, which is known
- * and may do the same. True: a pass, as above. False: admit() has more to say. */
+/* Whether these bytes are the request in the memo with another token that is known
+ * and has the right. True: a pass, as above. False: call admit(). */
 bool admit_by_token(struct poll *poll, struct text bytes, struct pass *pass);
 
 #endif

@@ -1,11 +1,10 @@
-/* A poll that asks for what the last one did, as the memo has it: it is not read
- * again. */
+/* A poll whose request equals the one in the memo: it is not parsed again. */
 #ifndef LONGROOM_ALIKE_H
 #define LONGROOM_ALIKE_H
 
 #include "poll/waiting.h"
 
-/* The pass is of whoever asks. False: it has to be refused, and so to be read. */
+/* `pass` is the user's. False: it must be refused, so it has to be parsed. */
 static inline bool alike_begin(struct poll *poll, const struct pass *pass)
 {
 	struct polls *polls = polls_of(poll);
@@ -16,7 +15,8 @@ static inline bool alike_begin(struct poll *poll, const struct pass *pass)
 	return true;
 }
 
-/* The same where another token stands in the bytes. False also if that is not so. */
+/* The same for a request that differs only in its token. False also if it differs in
+ * anything else. */
 bool alike_begin_by_token(struct poll *poll, struct text bytes);
 
 #endif

@@ -9,8 +9,9 @@ void answer_poll(struct poll *poll, struct answer *answer)
 		? answer_with_headers(answer, *poll->headers)
 		: answer_ref(answer);
 
-	/* Of a thousand users in turn each is far from the processor; it is here
-	 * when the kernel has the answer, and the user's poll is counted out. */
+	/* With a thousand users in turn, each is out of the processor's cache. The
+	 * prefetch ends while the kernel takes the answer, before the user's poll is
+	 * counted out. */
 	if (poll->user != NULL)
 		__builtin_prefetch(poll->user, 1);
 	connection_answer(&poll->connection, mine);
@@ -43,7 +44,7 @@ static struct answer *render_problem(struct problem problem, bool closes)
 	return answer;
 }
 
-/* Takes the answer, and returns one that says how to log in. */
+/* Takes the answer, and returns one with WWW-Authenticate. */
 static struct answer *challenge(const struct poll *poll, struct answer *answer,
                                 struct problem problem)
 {

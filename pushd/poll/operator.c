@@ -6,7 +6,8 @@
 #include "metrics/metrics.h"
 #include "poll/poll.h"
 
-/* A look at the log that is so late is no hiccup of the disk any more. */
+/* When the log was last read that long ago, this is more than a hiccup of the
+ * disk. */
 enum { HEALTHY_LAG_SECONDS = 10 };
 
 static int64_t lag_seconds(const struct hub_status *hub)
@@ -21,8 +22,8 @@ static const char *find_reason(const struct hub_status *hub, bool follows,
 	if (hub->trouble[0] != '\0')
 		return hub->trouble;
 	if (!follows)
-		return "the log was not read to its end for too long";
-	return is_draining ? "it was told to end" : "";
+		return "more than 10 s behind the log";
+	return is_draining ? "shutting down" : "";
 }
 
 static struct answer *answer_health(const struct polls *polls)
@@ -73,7 +74,7 @@ static void count_connection(struct connection *c, void *context)
 		counts->by_state[c->state]++;
 }
 
-/* Counted when somebody asks, as every change of state would cost more. */
+/* Counted only for a scrape: counting every change of state would cost more. */
 static void count_connections(struct server *server)
 {
 	struct connection_counts counts = {.verifying = 0};

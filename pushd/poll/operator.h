@@ -1,4 +1,4 @@
-/* What the operator asks: /healthz and /metrics (PROTOCOL section 11). */
+/* /healthz and /metrics (PROTOCOL section 11). */
 #ifndef LONGROOM_PUSHD_OPERATOR_H
 #define LONGROOM_PUSHD_OPERATOR_H
 
@@ -7,7 +7,7 @@
 
 struct polls;
 
-/* Takes ROUTE_HEALTH and ROUTE_METRICS. Returns a reference. */
+/* Returns a reference to the answer for ROUTE_HEALTH or ROUTE_METRICS. */
 struct answer *operator_answer(const struct polls *polls, enum route_kind kind);
 
 #endif

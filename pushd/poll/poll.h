@@ -1,9 +1,9 @@
-/* One poll: a connection's request while it is asked, and what it has come to.
+/* One poll: the application's part of a connection and its current request.
  *
- * It is part of its connection's memory (http_handlers.connection_size) and is used
- * again for the next request. While the connection is parked, either its token is
- * with the verifier, and it is no waiter yet, or it waits for the hub. Otherwise
- * the waiter is idle, and there is neither a verification nor a user. */
+ * It is part of the connection's memory (http_handlers.connection_size), and is
+ * reused for the next request. While the connection is parked, either the verifier
+ * has its token and the waiter is idle, or the waiter waits in the hub. While it is
+ * not parked, the waiter is idle, and there is neither a verification nor a user. */
 #ifndef LONGROOM_POLL_H
 #define LONGROOM_POLL_H
 

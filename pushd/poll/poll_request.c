@@ -12,7 +12,9 @@ struct problem poll_request_read(struct text target, struct poll_request *reques
 	route_parse(target, &route);
 	if (route.kind == ROUTE_BAD_ROOM)
 		return (struct problem){PROBLEM_BAD_ROOM_NAME,
-		                        "this is no room's name"};
+		                        "invalid room name: 1 to 64 of A-Z a-z 0-9 "
+		                        ". _ ~ -, and room_<number> without "
+		                        "leading zeros"};
 	request->kind = route.kind;
 	if (route.kind == ROUTE_HEALTH || route.kind == ROUTE_METRICS)
 		return (struct problem){PROBLEM_NONE, NULL};
@@ -24,6 +26,6 @@ struct problem poll_request_read(struct text target, struct poll_request *reques
 	if (wrong.type != PROBLEM_NONE)
 		return wrong;
 	return query_number(route.query, "timeout", 0, POLL_MAX_SECONDS,
-	                    "timeout is a number of seconds from 0 to 55",
+	                    "timeout must be a number of seconds from 0 to 55",
 	                    &request->seconds);
 }

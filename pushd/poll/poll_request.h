@@ -1,7 +1,7 @@
-/* What a request to longroom-pushd asks for. Pure.
+/* Parses the target of a request to longroom-pushd. Pure.
  *
- * The operator's paths (/healthz, /metrics) are told apart here, as they ask for
- * no room. */
+ * The operator's paths (/healthz, /metrics), which have no room, are recognised here
+ * too. */
 #ifndef LONGROOM_POLL_REQUEST_H
 #define LONGROOM_POLL_REQUEST_H
 
@@ -16,16 +16,16 @@ enum {
 };
 
 struct poll_request {
-	enum route_kind kind; /* ROUTE_POLL; else nothing below is set */
+	enum route_kind kind; /* if not ROUTE_POLL, nothing below is set */
 	struct room_name room;
 	bool from_now;
 	struct cursor cursor; /* unless from_now */
 	int64_t seconds;      /* to wait at the most */
 };
 
-/* Reads the target of a GET. The problem is PROBLEM_NONE if all is well. If only
- * the query is wrong, kind and room are set all the same, for who may not read
- * the room is to be told that and nothing else. */
+/* Reads the target of a GET. PROBLEM_NONE: all is well. If only the query is wrong,
+ * kind and room are set nevertheless: a user without the right to read the room must
+ * get only that error. */
 struct problem poll_request_read(struct text target, struct poll_request *request);
 
 #endif

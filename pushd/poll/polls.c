@@ -55,8 +55,8 @@ void polls_release(struct polls *polls)
 void polls_change_settings(struct polls *polls, struct keyring *keyring)
 {
 	access_use_keys(polls->access, &polls->settings->auth, keyring);
-	/* It may be longer than what is allowed now, and whose it is has to be
-	 * asked again. */
+	/* The request may be longer than is allowed now, and its rights must be
+	 * checked again. */
 	request_memo_forget(&polls->memo, &polls->users);
 }
 

@@ -1,5 +1,5 @@
-/* What all polls of longroom-pushd share: whom they are asked of, and whether they
- * may be; what is known of the last one. */
+/* What all polls of longroom-pushd share: the hub, the access and its settings, and
+ * the memo of the last request. */
 #ifndef LONGROOM_POLLS_H
 #define LONGROOM_POLLS_H
 
@@ -24,24 +24,24 @@ struct polls {
 	struct complaint about_verifying;
 };
 
-/* Borrows all. The verifier is started if the mode has tokens; it tells verified()
- * of them. */
+/* Borrows all. If the mode has tokens, starts the verifier, which calls verified()
+ * with its results. */
 void polls_init(struct polls *polls, const struct settings *settings,
                 struct hub *hub, struct access *access, struct server *server,
                 struct ev_loop *loop, verifier_done *verified);
-/* When there is no connection any more. */
+/* Call when no connection is left. */
 void polls_release(struct polls *polls);
 
-/* Makes ready for other settings, which the caller then puts in the place of those
- * that are borrowed. Takes their keys (access.h). */
+/* Prepares for new settings. The caller then replaces the borrowed settings by them.
+ * Takes their keys (access.h). */
 void polls_change_settings(struct polls *polls, struct keyring *keyring);
 
-/* What answers to a page of this origin have beside their own headers; lives as
- * long as the polls. */
+/* Returns the additional headers of answers to pages of this origin, valid as long
+ * as the polls. */
 const struct text *polls_headers(const struct polls *polls, struct text origin);
 
-/* Whether this user's polls that wait are as many as may be. NULL: not known by
- * name, and not counted. */
+/* Whether this user has the maximum number of waiting polls. NULL: unauthenticated,
+ * and not counted. */
 static inline bool polls_are_too_many(const struct polls *polls,
                                       const struct user *user)
 {

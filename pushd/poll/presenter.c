@@ -25,7 +25,7 @@ static struct answer *render_page(const struct delivery *delivery, bool closes,
 	page_begin(&page, body, &delivery->room);
 	page_add_all(&page, buffer_text(&delivery->messages), delivery->count);
 	page_end(&page, &end);
-	/* For those who read with curl. */
+	/* A final newline, for reading with curl. */
 	buffer_add_string(body, "\n");
 	return answer_text(200, "application/json", "", buffer_text(body), closes);
 }

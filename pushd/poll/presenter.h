@@ -5,17 +5,18 @@
 #include "http/answer.h"
 #include "hub/delivery.h"
 
-/* The forms of a delivery that there are. */
+/* The kinds of forms. */
 enum presenter_form {
 	FORM_PAGE,
 	FORM_CLOSING_PAGE, /* an answer that ends its connection */
 };
 
-/* Renders a form that the delivery does not have yet, by way of `scratch`. */
+/* Renders a form that the delivery does not have yet, using `scratch`. */
 struct answer *present_anew(struct delivery *delivery, enum presenter_form form,
                             struct buffer *scratch);
 
-/* The same answer for all who get the delivery, which keeps it. Borrowed. */
+/* Returns the answer for a delivery. The delivery keeps it, so all clients share it.
+ * Borrowed. */
 static inline struct answer *present_page(struct delivery *delivery, bool closes,
                                           struct buffer *scratch)
 {

@@ -1,9 +1,9 @@
 #define _GNU_SOURCE 1 /* memmem */
 #include "poll/request_memo.h"
 
-/* Spelled as nginx does; another spelling is remembered without the place. At the
- * beginning of a line it can be nothing but the header: there is only one, or
- * nobody would have been let in. */
+/* Spelled as nginx does; with another spelling the token's place is not remembered.
+ * At the beginning of a line this can only be the header, and there is only one, or
+ * the request would have been refused. */
 static void memo_find_token(struct request_memo *memo, struct text credential)
 {
 	static const char name[] = "\r\nAuthorization: ", scheme[] = "Bearer ";

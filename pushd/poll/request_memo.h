@@ -1,13 +1,12 @@
-/* The last request that was understood, byte for byte, what it asks for and who
- * asks.
+/* A memo of the last valid request: its bytes, what it asks for, and its user.
  *
- * All who waited in a room get the same answer with the same cursor, and come
- * back with the same request. For all but the first of them it is enough to
- * compare. Who asks is in the bytes too, so the same bytes are of the same user,
- * with the same rights: until what proves it expires, or the settings change.
+ * All clients that waited in a room get the same answer with the same cursor, and
+ * come back with the same request. For all but the first it is enough to compare
+ * bytes. Credentials are part of the bytes, so equal bytes mean the same user with
+ * the same rights, until the credentials expire or the settings change.
  *
- * Where all have tokens of their own, all but the token is the same. Then
- * only who asks has to be found out; that the rest is in order is known. */
+ * If users have tokens of their own, requests differ only in the token. Then only
+ * the token has to be looked up; the rest is known to be valid. */
 #ifndef LONGROOM_REQUEST_MEMO_H
 #define LONGROOM_REQUEST_MEMO_H
 
@@ -17,7 +16,7 @@
 
 enum { REQUEST_MEMO_MAX = 2048 };
 
-/* That somebody was let in. */
+/* The result of an admission. */
 struct pass {
 	struct user *user;          /* held; NULL: not known by name */
 	const struct text *headers; /* for pages of their origin; of the polls */
@@ -41,10 +40,10 @@ static inline bool request_memo_is(const struct request_memo *memo,
 	       !moment_has_come(&memo->pass.expires, now);
 }
 
-/* If these bytes differ from the request's in nothing but what stands in the
- * token's place, returns that, whatever it is: it is one request like the first
- * only if it is found to be a token, which has nothing in it that ends a header.
- * Else {NULL, 0}. */
+/* If these bytes differ from the memo's request only where its token is, returns
+ * what is there; otherwise {NULL, 0}. The caller must check that this is a known
+ * token: only then are the bytes one request like the first, since a token contains
+ * nothing that ends a header. */
 static inline struct text request_memo_token(const struct request_memo *memo,
                                              struct text bytes)
 {
@@ -67,8 +66,9 @@ static inline void request_memo_forget(struct request_memo *memo,
 	memo->size = memo->token_at = memo->token_size = 0;
 }
 
-/* Keeps it unless it is longer than REQUEST_MEMO_MAX. The credential is the value
- * of its header Authorization if that alone says who asks, else empty. */
+/* Keeps a request, unless it is longer than REQUEST_MEMO_MAX. `credential` is the
+ * value of its Authorization header if nothing else identifies the user, otherwise
+ * empty. */
 void request_memo_keep(struct request_memo *memo, struct users *users,
                        struct text bytes, const struct poll_request *request,
                        const struct pass *pass, struct text credential);

@@ -24,7 +24,7 @@ static bool is_preflight(const struct poll *poll)
 	                                          HEAD_ORIGIN));
 }
 
-/* What would have to be another for somebody else to ask the same. */
+/* The part of the head by which requests of different users differ. */
 static struct text bearing_credential(const struct poll *poll)
 {
 	if (polls_of(poll)->settings->auth.mode != AUTH_TOKEN)
@@ -33,7 +33,7 @@ static struct text bearing_credential(const struct poll *poll)
 	                         HEAD_AUTHORIZATION);
 }
 
-/* Its turn to be verified has to come within limits.head_timeout. */
+/* It must be verified within limits.head_timeout. */
 static void wait_for_verifier(struct poll *poll)
 {
 	int64_t timeout_ms = polls_of(poll)->settings->limits.head_timeout;
@@ -50,7 +50,7 @@ static void tell_operator(struct poll *poll, enum route_kind kind)
 	answer_unref(answer);
 }
 
-/* A poll that was let in. */
+/* An admitted poll. */
 static void begin_poll(struct poll *poll, struct text whole,
                        const struct poll_request *request,
                        const struct pass *pass)
@@ -83,7 +83,7 @@ static void look_at(struct poll *poll, struct text whole,
 		wait_for_verifier(poll);
 		return;
 	}
-	/* Who came over the limit is not to stay. */
+	/* A connection over the limit must not stay. */
 	if (wrong.type == PROBLEM_OVERLOADED && c->is_surplus)
 		connection_end_after(c);
 	if (wrong.type != PROBLEM_NONE)
@@ -122,8 +122,8 @@ static void look_again(struct connection *c, void *proof)
 	look_at(poll_of(c), (struct text){NULL, 0}, proof);
 }
 
-/* Nothing that was checked before has changed, as the head is still there; but it
- * may be time to end. */
+/* The head is still there, so the checks before still hold; but the program may have
+ * begun to shut down. */
 void requests_verified(void *owner, struct token_proof *proof)
 {
 	struct poll *poll = owner;
@@ -159,7 +159,8 @@ static void give_up_verifying(struct poll *poll)
 	metrics_add(METRIC_PUSHD_VERIFIED_NONE, 1);
 	answer_refusal(poll, (struct problem){
 				     PROBLEM_OVERLOADED,
-				     "the token could not be verified in time"});
+				     "the token was not verified in time: repeat "
+				     "after Retry-After"});
 }
 
 static void expire_parked(struct connection *c)
@@ -186,7 +187,7 @@ static void heed_clock(struct connection *c)
 		waiting_heed_clock(poll_of(c));
 }
 
-/* A token that is being verified is waited for. */
+/* Waits for a token that is being verified. */
 static void drain_poll(struct connection *c)
 {
 	if (poll_of(c)->verification == NULL)

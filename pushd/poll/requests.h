@@ -1,5 +1,5 @@
-/* What longroom-pushd does with requests: what the transport hands up comes here,
- * and goes on to waiting.h, to operator.h, or back with a problem. */
+/* Handles the requests that the transport passes up: sends them on to waiting.h or
+ * operator.h, or answers with a problem. */
 #ifndef LONGROOM_REQUESTS_H
 #define LONGROOM_REQUESTS_H
 
@@ -8,10 +8,11 @@
 /* For a server whose context is a struct polls. */
 extern const struct http_handlers requests_handlers;
 
-/* The verifier's answer; the owner is a struct poll. */
+/* The verifier's result; the owner is a struct poll. */
 void requests_verified(void *owner, struct token_proof *proof);
 
-/* limits.head_timeout is longer by so much: for those with the verifier too. */
+/* limits.head_timeout has become longer by this much: also for polls with the
+ * verifier. */
 void requests_extend_verifying(struct polls *polls, int64_t ms);
 
 #endif

@@ -8,7 +8,7 @@
 
 struct verification {
 	struct list link; /* in the verifier's asked or answered, or in none */
-	void *owner;      /* the loop's; NULL: it was forgotten */
+	void *owner;      /* the loop's; NULL: forgotten */
 	bool is_asked;    /* under the lock: the thread has not begun */
 	struct token_proof proof;
 	size_t size;
@@ -72,7 +72,7 @@ static void *verifier_run(void *argument)
 	return NULL;
 }
 
-/* Those who ask take their turn at the end. */
+/* A new verification queues at the end. */
 static void verifier_enqueue(struct verifier *verifier, struct verification *v)
 {
 	pthread_mutex_lock(&verifier->lock);
@@ -174,7 +174,7 @@ struct verification *verifier_ask(struct verifier *verifier, struct text token,
 	return v;
 }
 
-/* If it is with the thread, or on its way back, it ends when it is there. */
+/* If the thread has it, or it is on its way back, it is freed when it arrives. */
 void verifier_forget(struct verifier *verifier, struct verification *v)
 {
 	v->owner = NULL;

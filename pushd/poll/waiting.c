@@ -3,10 +3,10 @@
 #include "poll/answering.h"
 #include "poll/presenter.h"
 
-/* A read of the log that isn't back so long after its poll's time was up. */
+/* How long after its time is up a poll waits for its read of the log. */
 enum { OVERDUE_MS = 15000 };
 
-/* Who may not be there any more is to hear no more. */
+/* After the token's expiry the poll must get no messages. */
 static bool has_expired(const struct poll *poll)
 {
 	return moment_has_come(&poll->expires, poll_now(poll));
@@ -16,10 +16,11 @@ static void refuse_expired(struct poll *poll)
 {
 	answer_refusal(poll, (struct problem){
 				     PROBLEM_TOKEN_EXPIRED,
-				     "the token has expired while the poll waited"});
+				     "the token expired while the poll was "
+				     "waiting: repeat with a new token"});
 }
 
-/* The deadline of a poll that waits may come a moment later. */
+/* The deadline of a waiting poll may come a moment after the expiry. */
 static bool is_too_late(const struct poll *poll)
 {
 	return connection_is_parked(&poll->connection) && has_expired(poll);
@@ -50,7 +51,7 @@ static void take_refusal(struct waiter *waiter, struct problem problem)
 
 const struct hub_handlers waiting_handlers = {take_delivery, take_refusal};
 
-/* Never longer than whoever asks may be there, by either clock. */
+/* The deadline is never later than the token's expiry, by either clock. */
 static int64_t not_beyond_expiry(const struct poll *poll, int64_t due_ms)
 {
 	const struct moment *expires = &poll->expires;

@@ -1,26 +1,26 @@
-/* A poll that was let in: it asks the hub, waits as long as it may, and gets what
- * the hub has. */
+/* An admitted poll: asks the hub, waits as long as allowed, and answers with the
+ * delivery. */
 #ifndef LONGROOM_WAITING_H
 #define LONGROOM_WAITING_H
 
 #include "poll/poll.h"
 
-/* What the hub has for the waiters of polls. */
+/* The hub's handlers for the waiters of polls. */
 extern const struct hub_handlers waiting_handlers;
 
-/* Asks the hub; the poll is answered or parked then. */
+/* Asks the hub. Afterwards the poll is answered or parked. */
 void waiting_begin(struct poll *poll, const struct poll_request *request,
                    const struct pass *pass);
 
-/* Of its user's polls it is one no longer. */
+/* No longer counts as one of its user's polls. */
 void waiting_stop_counting(struct poll *poll);
 
-/* What the transport tells of a poll that waits (transport.h): */
+/* The transport's events for a waiting poll (transport.h): */
 void waiting_expire(struct poll *poll);
 void waiting_heed_clock(struct poll *poll);
 void waiting_drain(struct poll *poll);
-/* It has an answer, or its client is gone. Inline, as there is nothing to do for
- * most of a crowd. */
+/* The poll was answered, or its client is gone. Inline, since for most polls there
+ * is nothing to do. */
 static inline void waiting_end(struct poll *poll)
 {
 	if (poll->user != NULL)
