@@ -199,7 +199,7 @@ subtest 'unfinished requests beyond the limit are cut off' => sub {
     my @silent = peers($l, 120, '');
     ok $l->eventually(30, sub { cut($l, 'unfinished') >= 1 }), 'some are cut off, and counted';
     ok $silent[0]->hangs_up(20), '... the oldest first';
-    ok $l->wait_log('history', qr/too many requests are not finished/), 'the log says so';
+    ok $l->wait_log('history', qr/too many incomplete requests: /), 'the log says so';
     are_served($l, 'beside them');
     $l->stop;
 };
