@@ -240,7 +240,7 @@ for my $what (sort keys %passed) {
         my ($row, $why) = @{ $passed{$what} };
         my $from = $l->log_size('pushd');
         between($l, $row);
-        ok $l->wait_log('pushd', qr/warning: passed over a row that others have written: \Q$why\E: msg_id=/, 10, $from),
+        ok $l->wait_log('pushd', qr/warning: skipped a row written by another program: \Q$why\E: msg_id=/, 10, $from),
             'the log names the row';
         $l->poll('room_26', after => 0, timeout => 0) for 1 .. 5;
         my $from_now = $l->log_size('pushd');

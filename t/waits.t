@@ -96,7 +96,7 @@ subtest 'a fifo as the database is refused' => sub {
     for my $program (qw(longroom-history longroom-pushd)) {
         my $run = start_alone($program, '-c', "$place/longroom.conf");
         is $run->{status}, 1, "$program does not start";
-        like $run->{stderr}, qr{\Q$place\E/longroom\.db: it is no regular file}, '... and says why';
+        like $run->{stderr}, qr{\Q$place\E/longroom\.db: not a regular file}, '... and says why';
     }
 };
 

@@ -103,7 +103,7 @@ bool acknowledged_file_claim(struct acknowledged_file *file)
 	       beside_lock(&file->beside, F_WRLCK, HELD_AT);
 }
 
-/* No answer waits long for a process that holds the lock and is stopped. */
+/* Waits only briefly: the process that holds the lock may be stopped. */
 static bool lock_to_write(const struct beside *beside)
 {
 	static const struct timespec pause = {

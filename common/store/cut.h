@@ -1,11 +1,11 @@
-/* Where a read of the log is cut, and what it then tells of itself: the rules that
- * every back-end shares. store.c begins and ends a cut; in between a back-end hands it
- * the rows, in the order that is said here, until a `take` returns false: then no more
- * rows are wanted, and none must follow. What the read fails with is the back-end's.
+/* Decides where a read of the log ends, and fills in its result: the rules shared by
+ * all back-ends. store.c begins and ends a cut. In between, the back-end passes it
+ * the rows, in the order given below, until a `take` function returns false; then no
+ * row must follow. The back-end handles errors of the read.
  *
- * Rows are counted by their texts and CUT_ENTRY_BYTES for each. A limit of bytes ends
- * a read with the row that reaches it, so a read gives one row at least. Rows that
- * can't be given to a client (foreign.h) are passed over here, and counted. */
+ * A row counts with the bytes of its texts and CUT_ENTRY_BYTES. The row that reaches
+ * the limit of bytes is the last one, so a read gives at least one row. Rows that
+ * can't be given to a client (foreign.h) are skipped here, but counted. */
 #ifndef LONGROOM_CUT_H
 #define LONGROOM_CUT_H
 
@@ -44,8 +44,8 @@ struct page_cut page_cut_begin(const struct store_range *range, store_visit *vis
 bool page_cut_is_measured(const struct page_cut *cut);
 bool page_cut_measure(struct page_cut *cut, struct text content);
 bool page_cut_take(struct page_cut *cut, const struct message *m);
-/* True: page->removed is to be the highest id up to *upto that was removed from the
- * room. Otherwise it is known. */
+/* True: the back-end must set page->removed to the highest id up to *upto that was
+ * removed from the room. False: it is already known. */
 bool page_cut_needs_hole(struct page_cut *cut, int64_t *upto);
 
 void page_cut_end(struct page_cut *cut);
@@ -69,7 +69,8 @@ struct log_cut log_cut_begin(int64_t id, int64_t limit, int64_t bytes,
                              store_visit *visit, void *context,
                              struct log_page *page);
 
-/* All but the room stands in *m; its number and its name as room_id_read() wants them. */
+/* *m has everything but the room, which is given by its number and name, as for
+ * room_id_read(). */
 bool log_cut_take(struct log_cut *cut, struct message *m, int64_t room_id,
                   struct text room_name);
 
@@ -104,7 +105,7 @@ struct changes_cut {
 struct changes_cut changes_cut_begin(int64_t since, struct room_change *rooms,
                                      size_t most, struct log_end *end);
 
-/* Returns where the room's state goes; NULL: nowhere, it is passed over. */
+/* Returns where to store the room's state; NULL: nowhere, the room is skipped. */
 struct room_state *changes_cut_take(struct changes_cut *cut, int64_t changed,
                                     bool edited, int64_t room_id,
                                     struct text room_name);

@@ -52,7 +52,7 @@ void foreign_pass_over(int64_t id, const char *why)
 	bool tell = may_tell(id);
 	pthread_mutex_unlock(&told.lock);
 	if (tell)
-		journal_warning("passed over a row that others have written: %s: "
+		journal_warning("skipped a row written by another program: %s: "
 		                "msg_id=%" PRId64, why, id);
 }
 

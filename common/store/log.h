@@ -1,4 +1,4 @@
-/* The words in which the log is spoken of: by its callers (store.h) and by its
+/* The types of the log's interface, shared by its callers (store.h) and its
  * back-ends (store_backend.h). */
 #ifndef LONGROOM_LOG_H
 #define LONGROOM_LOG_H
@@ -12,11 +12,11 @@ enum store_access {
 	              * an older one */
 };
 
-/* What can be expected of a store at its address. */
+/* The prospects of a store at its address. */
 enum store_prospect {
-	STORE_USABLE,   /* a log, or where one can begin */
-	STORE_UNSURE,   /* not now, but that may pass: it is away, for one */
-	STORE_UNUSABLE, /* no later try will help: it is not ours, or not for us */
+	STORE_USABLE,   /* a log, or a place where one can begin */
+	STORE_UNSURE,   /* not now, but that may pass, such as a missing disk */
+	STORE_UNUSABLE, /* retrying cannot help: not a log, or no access */
 };
 
 enum { STORE_ERROR_MAX = 640 }; /* bytes; a path is in it */
@@ -26,15 +26,15 @@ struct log_end {
 	uint32_t log;   /* the tag of its newest incarnation */
 	int64_t newest; /* the highest id ever given out; 0: none yet */
 	int64_t changes; /* grows when messages are changed or removed, by SQL */
-	int64_t upheavals; /* ... and it can't be told where; counted in changes */
+	int64_t upheavals; /* changes of unknown place; counted in changes too */
 };
 
 enum append_outcome {
 	APPEND_SAVED,
-	APPEND_REPEATED, /* the sender's client_id came before, with this content */
-	APPEND_CONFLICT, /* the same with another content */
-	APPEND_REFUSED,  /* the database takes others, but not this one: what
-	                  * somebody else has put there is in its way */
+	APPEND_REPEATED, /* the sender has used this client_id, with this content */
+	APPEND_CONFLICT, /* ... with another content */
+	APPEND_REFUSED,  /* the database takes other messages, but not this one:
+	                  * another program's row, trigger or index prevents it */
 };
 
 struct append {
@@ -44,10 +44,10 @@ struct append {
 	char why[120]; /* APPEND_REFUSED */
 };
 
-/* Gets messages one by one, each valid during the call. */
+/* Called for each message, which is valid during the call. */
 typedef void store_visit(void *context, const struct message *message);
 
-/* Gets the addresses of buses. */
+/* Called for each address of a bus. */
 typedef void store_visit_bus(void *context, const char *address);
 
 enum store_direction { STORE_NEWEST, STORE_BEFORE, STORE_AFTER };
@@ -56,7 +56,7 @@ struct store_range {
 	enum store_direction direction;
 	int64_t id;    /* for BEFORE and AFTER */
 	int64_t limit; /* messages, at least 1 */
-	int64_t bytes; /* no more once so many have come, as JSON; 0: no limit */
+	int64_t bytes; /* the page ends with this many, as JSON; 0: no limit */
 };
 
 /* Where a room begins. */
@@ -77,7 +77,7 @@ struct store_page {
 	struct log_end end;
 	struct room_state state;
 	int64_t first, last;   /* of the page; 0: it is empty */
-	int64_t count;         /* those passed over included */
+	int64_t count;         /* including skipped rows */
 	bool more;             /* in the direction of reading */
 	int64_t removed; /* AFTER: the highest id removed from the room up to where
 	                  * the page ends; 0: none. A reader that comes from below

@@ -1,26 +1,25 @@
-/* What comes of an attempt to save a batch, and of each message in it: in a
- * back-end's words, of which store.c makes what a caller is told, and whether it is
- * attempted again. */
+/* The outcome of a back-end's attempt to save a batch, and of each message in it.
+ * From it store.c decides what the caller gets, and whether to try again. */
 #ifndef LONGROOM_OUTCOME_H
 #define LONGROOM_OUTCOME_H
 
 #include "store/log.h"
 
-/* All but ATTEMPT_SAVED have left nothing that a reader can see, as far as is known,
- * and store_error() says why. */
+/* After any other outcome than ATTEMPT_SAVED, readers see nothing of the batch, as
+ * far as is known, and store_error() says why. */
 enum attempt {
 	ATTEMPT_SAVED,
-	/* A message of the batch can't be saved, others may. */
+	/* A message of the batch can't be saved; the others may be. */
 	ATTEMPT_SPOILT,
-	/* Somebody else has locked the log. That passes; but another attempt now would
-	 * wait as long. */
+	/* Another process has locked the log. That passes, but another attempt now
+	 * would wait just as long. */
 	ATTEMPT_LOCKED,
-	/* The connection is there no more, or not as it was, and nothing of the batch will
-	 * turn up later. A new connection may do better at once: the database may have
-	 * been full, read-only, or another one, when this one was opened. */
+	/* The connection is lost or has changed, and nothing of the batch will turn
+	 * up later. A new connection may work at once: the database may have been
+	 * full, read-only, or another one, when this connection was opened. */
 	ATTEMPT_VOID,
-	/* The commit was asked for and not answered, and what it has left can't be made
-	 * void: the batch may turn up. To attempt it again could save it twice. */
+	/* There was no answer to the commit, and it can't be undone: the batch may
+	 * turn up later. Another attempt could save it twice. */
 	ATTEMPT_UNKNOWN,
 	/* No connection could be made just now. */
 	ATTEMPT_UNCONNECTED,
@@ -32,8 +31,8 @@ static inline void outcome_saved(struct append *append, int64_t id)
 	append->outcome = APPEND_SAVED;
 }
 
-/* The sender's client_id came before, in this room, be it in this batch: with the
- * message that has this id, and the same content or another. */
+/* The sender has used this client_id in this room before, maybe in this batch: in
+ * the message with this id, with the same content or another. */
 static inline void outcome_repeated(struct append *append, int64_t id, bool is_same)
 {
 	append->message->id = id;
@@ -43,7 +42,7 @@ static inline void outcome_repeated(struct append *append, int64_t id, bool is_s
 /* Copies why. */
 void outcome_refused(struct append *append, const char *why);
 
-/* The highest id of those that were saved; 0: all were repeated or refused. */
+/* Returns the highest id of the saved messages; 0: all were repeated or refused. */
 int64_t outcome_highest(const struct append *appends, size_t count);
 
 #endif

@@ -1,43 +1,43 @@
-/* A back-end: what it gives store.c, and what it owes. It alone knows its database.
- * What is the same in all of them stands above it: which row a page ends with
- * (cut.h), what is attempted again (outcome.h), rooms' numbers (room_id.h), rows that
- * can't be given (foreign.h).
+/* A back-end: its functions, and the guarantees that it must give. A back-end alone
+ * knows its database. What all back-ends have in common is above them: where a page
+ * ends (cut.h), what is tried again (outcome.h), rooms' numbers (room_id.h), and
+ * rows that can't be given to clients (foreign.h).
  *
- * Every log keeps these, whatever its database is:
+ * Every log guarantees the following, whatever its database:
  *
- *   Ids. They are given out under one lock that a writer holds until it has committed,
- *   so their order is that of the commits. A reader that sees an id sees all below
- *   it, now and later: none is given out ahead of a commit, none turns up behind one
- *   that was seen. No id comes twice within an incarnation, even if its message was
- *   removed. What is rolled back uses none up.
+ *   Ids. A writer assigns them under one lock, which it holds until it has
+ *   committed, so ids are in commit order. A reader that sees an id sees all lower
+ *   ids, now and later: no id is visible before its commit, and none appears below
+ *   one that was seen. No id is assigned twice within an incarnation, even if its
+ *   message was removed. A rollback uses up no ids.
  *
- *   Commits. What is said to be saved is on disk, and with a standby that has to have
- *   it, there too. What is said to have failed stays away: before a batch is attempted
- *   again, or other ids are given out, it is certain that it does. A commit without an
- *   answer is settled by another commit, not by a read: what a reader does not see yet
- *   may still come. Until then it is ATTEMPT_UNKNOWN.
+ *   Commits. A message reported as saved is on disk and, if a standby is required,
+ *   on the standby. A batch reported as failed never turns up: this is made certain
+ *   before the batch is tried again or other ids are assigned. A commit without an
+ *   answer is settled by another commit, not by a read, since it may become visible
+ *   later. Until then the outcome is ATTEMPT_UNKNOWN.
  *
- *   Reads. Each is of one moment: what it tells of the log's end, its incarnations and
- *   the room is what the rows are of. It waits for no writer. It never shows less of
- *   the log than one before it on the same store did, unless another incarnation has
- *   begun.
+ *   Reads. Each read is of one moment: log end, incarnations, room state and rows
+ *   fit together. It waits for no writer. It never shows less of the log than an
+ *   earlier read on the same store, unless a new incarnation has begun.
  *
- *   Incarnations. A writer that would give ids out a second time begins another one
- *   first (incarnations.h). To know, it compares what it finds with what was
- *   acknowledged to the clients, whenever it connects and others have written: its own
- *   memory is no witness. incarnations() goes with the log's end of the same verb.
+ *   Incarnations. A writer that would assign ids a second time first begins a new
+ *   incarnation (incarnations.h). To find out, it compares the log with what was
+ *   acknowledged to clients, whenever it connects and whenever other programs have
+ *   written. It does not rely on its own memory. incarnations() belongs to the log
+ *   end of the same verb.
  *
- *   Others. A log may be changed by SQL while programs run. It counts such changes
- *   and knows for each room whether it has lost messages, and which: log_end.changes,
- *   room_state.pruned, read_changes().
+ *   Changes by others. The log may be changed by SQL while programs run. It counts
+ *   such changes, and knows for each room whether messages were removed, and which:
+ *   log_end.changes, room_state.pruned, read_changes().
  *
- * A connection is not there until a verb needs it, and each verb makes it anew after a
- * failure that a new one may mend. One thread at a time uses it. A verb that returns
- * false has changed nothing; error() says why. A verb that writes is called on a
- * connection that was opened with STORE_WRITE.
+ * Verbs connect when necessary, and reconnect after a failure that a new connection
+ * may fix. One thread at a time uses a connection. A verb that returns false has
+ * changed nothing, and error() says why. Verbs that write are called only on a
+ * connection opened with STORE_WRITE.
  *
- * Behind a network each verb is meant to be one round trip, two at most: that is why
- * they are whole reads and whole batches, and not statements. */
+ * Over a network each verb should take one round trip, at most two. So verbs are
+ * whole reads and whole batches, not statements. */
 #ifndef LONGROOM_STORE_BACKEND_H
 #define LONGROOM_STORE_BACKEND_H
 
@@ -47,21 +47,22 @@
 
 struct store_backend {
 	const char *scheme; /* of store.url, with the colon */
-	/* Whether there can be a store with this address: a url behind its scheme.
-	 * *error says why not. */
+	/* Whether this is a valid address: a url without its scheme. If not, *error
+	 * says why. */
 	bool (*check_address)(const char *address, struct buffer *error);
 
 	/* ---- Life ---- */
 
-	/* Returns a connection that is not connected. It takes its own options from the
-	 * settings, which may be gone afterwards: store.c knows none of them. */
+	/* Returns a connection that is not connected yet. It copies its own options
+	 * from the settings, which may be freed afterwards; store.c knows none of
+	 * them. */
 	void *(*open)(const struct store_settings *settings, const char *address,
 	              enum store_access access);
 	void (*close)(void *connection);
-	/* Of the last verb that failed. Borrowed. */
+	/* Returns the error of the last verb that failed. Borrowed. */
 	const char *(*error)(const void *connection);
 	bool (*connect)(void *connection);
-	/* Adds to *found what is there, or why it can't be used, and changes and makes
+	/* Adds to *found what is there, or why it can't be used. Changes and creates
 	 * nothing. For a process that has not connected. */
 	enum store_prospect (*examine)(void *connection, struct buffer *found);
 	/* As store_is_hopeless() and store_is_awaited(). */
@@ -70,13 +71,14 @@ struct store_backend {
 
 	/* ---- Writing ---- */
 
-	/* Saves a batch in one transaction, in its order: all that are no repeats, or
-	 * nothing. Fills in each message's outcome by outcome_saved() or
-	 * outcome_repeated(), and in *log the newest incarnation, as they are committed. */
+	/* Saves a batch in one transaction, in its order: all messages that are not
+	 * repeats, or nothing. Sets each message's outcome with outcome_saved() or
+	 * outcome_repeated(), and *log to the newest incarnation at the commit. */
 	enum attempt (*append)(void *connection, struct append *appends, size_t count,
 	                       uint32_t *log);
-	/* The same after ATTEMPT_SPOILT: leaves out those that can't be saved, by
-	 * outcome_refused(), and nothing of them behind. Is not itself spoilt. */
+	/* The same after ATTEMPT_SPOILT: leaves out messages that can't be saved,
+	 * sets outcome_refused() for them, and leaves nothing of them behind. Never
+	 * returns ATTEMPT_SPOILT. */
 	enum attempt (*append_each)(void *connection, struct append *appends,
 	                            size_t count, uint32_t *log);
 	bool (*probe)(void *connection);
@@ -88,22 +90,23 @@ struct store_backend {
 
 	/* ---- Reading ---- */
 
-	/* The cheapest verb: it is asked once a second by everybody, of a log in which
-	 * most of the time nothing has happened. */
+	/* The cheapest verb: every reader calls it once a second, and usually
+	 * nothing has happened. */
 	bool (*log_end)(void *connection, struct log_end *end);
-	/* As of the last log's end that a verb has told. Borrowed until the next verb. */
+	/* As of the last log end that a verb has given. Borrowed until the next
+	 * verb. */
 	const struct incarnations *(*incarnations)(const void *connection);
-	/* cut.h says which rows these four owe. */
+	/* cut.h says which rows these four must give. */
 	bool (*read_room)(void *connection, const struct room_name *room,
 	                  struct page_cut *cut);
 	bool (*read_log)(void *connection, struct log_cut *cut);
 	bool (*find_tail)(void *connection, struct tail_cut *cut);
 	bool (*read_changes)(void *connection, struct changes_cut *cut);
-	/* A room that is not there has the state {0}. */
+	/* A room that does not exist has the state {0}. */
 	bool (*read_states)(void *connection, const struct room_name *rooms,
 	                    size_t count, struct room_state *states,
 	                    struct log_end *end);
-	/* A row that can't be given is not found. */
+	/* A row that can't be given to clients counts as not found. */
 	bool (*read_one)(void *connection, const struct room_name *room,
 	                 int64_t id, store_visit *visit, void *context,
 	                 struct log_end *end, bool *found);

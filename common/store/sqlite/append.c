@@ -40,7 +40,7 @@ static bool find_or_add_room(struct sqlite_store *s, const struct room_name *roo
 	       (*id != 0 || add_named_room(s, room, id));
 }
 
-/* Looks whether the sender's client_id came before. */
+/* Finds out whether the sender has used this client_id before. */
 static bool find_repeated(struct sqlite_store *s, struct append *append,
                           int64_t room_id, bool *found)
 {
@@ -80,7 +80,7 @@ static bool insert(struct sqlite_store *s, struct append *append, int64_t room_i
 	sqlite_bind_text(statement, 5, m->content);
 	sqlite_bind_text(statement, 6, m->client_id);
 	sqlite3_bind_int64(statement, 7, m->sent_ms);
-	/* A trigger of somebody else's may leave the row out without an error. */
+	/* Another program's trigger may skip the row without an error. */
 	bool good = sqlite3_step(statement) == SQLITE_DONE &&
 	            sqlite3_changes(s->db) > 0;
 	/* The texts are the caller's and may be gone by the next call. */
@@ -148,8 +148,8 @@ static bool is_in_transaction(const struct sqlite_store *s)
 	return !sqlite3_get_autocommit(s->db);
 }
 
-/* A message that is refused leaves nothing behind: neither its room nor an id
- * that is used up, nor the row that RAISE(FAIL) would leave. */
+/* A refused message leaves nothing behind: no room, no used id, and no row, which
+ * RAISE(FAIL) would leave. */
 static bool insert_or_refuse(struct sqlite_store *s, struct append *append)
 {
 	if (!sqlite_run(s, MARK))
@@ -163,7 +163,7 @@ static bool insert_or_refuse(struct sqlite_store *s, struct append *append)
 	       sqlite_run(s, KEEP_SINCE_MARK);
 }
 
-/* Those that were not refused so far. */
+/* The messages not refused so far. */
 static bool insert_rest(struct sqlite_store *s, struct append *appends,
                         size_t count)
 {
@@ -175,8 +175,8 @@ static bool insert_rest(struct sqlite_store *s, struct append *appends,
 	return good;
 }
 
-/* Tries each in a transaction of its own that comes to nothing: the work does
- * not grow with the square of those that would end a common one. */
+/* Tries each message in a transaction of its own, which is rolled back. In a common
+ * transaction the work would grow with the square of the messages that end it. */
 static bool sift(struct sqlite_store *s, struct append *appends, size_t count)
 {
 	bool good = true;
@@ -205,9 +205,9 @@ static size_t count_refused(const struct append *appends, size_t count)
 	return refused;
 }
 
-/* False: it is no matter of single messages, which may show late: that SQLite
- * can't do with the schema it tells by the code of an error in a trigger. Then
- * none can be saved, and it is asked once more what is wrong. */
+/* False: the failure does not concern single messages. This may show late: SQLite
+ * uses the same code for an unusable schema as for an error in a trigger. Then no
+ * message can be saved, and the reason is read once more. */
 static bool insert_each(struct sqlite_store *s, struct append *appends,
                         size_t count)
 {
@@ -224,11 +224,11 @@ static bool insert_each(struct sqlite_store *s, struct append *appends,
 	return insert_all(s, appends, count);
 }
 
-/* A commit that fails in its last step, the sync, stands in the WAL whole. This
- * connection knows that it is void. But the first process that opens the database
+/* A commit that fails in its last step, the sync, is complete in the WAL. This
+ * connection knows that it failed. But the first process that opens the database
  * after a crash, or after a close that can't empty the WAL, would take it as
- * committed. So another commit is written over its beginning. If its sync fails too,
- * no harm is done: there is no message in that one. */
+ * committed. So another commit, without a message, overwrites its beginning. If the
+ * sync of that one fails too, no harm is done. */
 static bool write_over_failed_commit(struct sqlite_store *s)
 {
 	bool good = sqlite_commit_mark(s);
@@ -241,7 +241,7 @@ static void note_saved(struct sqlite_store *s, const struct append *appends,
                        size_t count, uint32_t *log)
 {
 	*log = s->log;
-	/* Before anything else reads: another may commit from now on. */
+	/* Before any other read: from now on another process may commit. */
 	sqlite_note_version(s);
 	/* data_version does not move for one's own commits. */
 	s->data_version = -1;

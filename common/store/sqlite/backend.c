@@ -7,8 +7,8 @@
 #include "store/sqlite/place.h"
 #include "store/sqlite/private.h"
 
-/* Nobody asks how much memory SQLite has, and counting it takes a lock that all
- * threads would share. Has no effect once SQLite is in use. */
+/* Turns off SQLite's memory statistics, which nothing uses and which take a lock
+ * shared by all threads. Has no effect once SQLite is in use. */
 static void configure_library(void)
 {
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
@@ -32,8 +32,8 @@ static void *sqlite_open(const struct store_settings *settings, const char *addr
 	return s;
 }
 
-/* In good order a writer leaves an empty WAL, and SQLite none if it was the last
- * to have the database open. */
+/* At a regular end a writer leaves an empty WAL. SQLite removes it if this was the
+ * last connection. */
 static void end_connection(struct sqlite_store *s)
 {
 	pthread_mutex_lock(&s->use);
@@ -94,12 +94,12 @@ static void sqlite_visit_buses(void *connection, const char *published,
 	                  context);
 }
 
-/* A relative path would follow the folder that a program is started in; a name
- * like :memory: is none. */
+/* A relative path would depend on the current folder, and a name like :memory: is
+ * not a path. */
 static bool sqlite_check_address(const char *address, struct buffer *error)
 {
 	if (address[0] != '/') {
-		buffer_printf(error, "%s is not an absolute path", address);
+		buffer_printf(error, "%s: write an absolute path", address);
 		return false;
 	}
 	bool is_folder = address[strlen(address) - 1] == '/';

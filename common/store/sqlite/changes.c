@@ -1,5 +1,5 @@
-/* What others have changed or removed, by SQL. The triggers of schema.c
- * write it down. */
+/* Changes and removals by other programs, by SQL. The triggers of schema.c record
+ * them. */
 #include "store/sqlite/private.h"
 
 /* In ROOMS_CHANGED. */

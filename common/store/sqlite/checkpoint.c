@@ -1,7 +1,7 @@
-/* The WAL into the database. SQLite would do so by itself after every commit that
- * leaves 1,000 frames; but the mark has to be drawn before that, and a WAL that a
- * reader has kept from being emptied has to be emptied when it is gone, though
- * nobody sends a message then. */
+/* Checkpoints: moves the WAL into the database. SQLite would do so by itself after
+ * every commit that leaves 1,000 frames. But the mark has to be drawn before that.
+ * And a WAL that a reader has kept from being emptied must be emptied when the
+ * reader is gone, even if no message comes then. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -61,8 +61,8 @@ static void tell(struct sqlite_store *s)
 	metrics_set(METRIC_HISTORY_WAL_HELD, held_seconds(wal));
 	if (!wal->is_told && bytes > s->wal_warning_bytes) {
 		journal_warning("the WAL is large: wal_bytes=%" PRId64
-		                " held_seconds=%" PRId64 ": somebody reads the "
-		                "database without an end; find out by: fuser %s",
+		                " held_seconds=%" PRId64 ": another process holds "
+		                "a read transaction open; find it with: fuser %s",
 		                bytes, held_seconds(wal), s->paths.shm);
 		wal->is_told = true;
 	} else if (wal->is_told && bytes <= WAL_KEPT_BYTES) {
@@ -120,8 +120,8 @@ static bool commit_draw(struct sqlite_store *s)
 	return false;
 }
 
-/* What is held up is tried without a word first: a mark drawn each time would
- * have the WAL grow, and nobody wait for it. */
+/* A checkpoint that was held up is first tried without a new mark: drawing one each
+ * time would make the WAL grow for nothing. */
 static void catch_up(struct sqlite_store *s)
 {
 	bool is_large = file_look_at(s->paths.wal).bytes > WAL_KEPT_BYTES;
@@ -134,7 +134,7 @@ static void catch_up(struct sqlite_store *s)
 		                       : SQLITE_CHECKPOINT_PASSIVE);
 }
 
-/* What another program has set back is recognised before anybody sends. */
+/* A log that another program has set back is recognised before the next message. */
 static bool enter_recognised(struct sqlite_store *s)
 {
 	struct log_end end;
@@ -172,14 +172,14 @@ static bool fail_to_sync(struct sqlite_store *s)
 	return false;
 }
 
-/* What a process that died, or a sync that failed, has left in the WAL can be
- * read, but is perhaps not on disk, and no later sync of the WAL need bring it
- * there; yet whatever is appended to the WAL would stand on it, and a repeated
- * client_id be answered from it. So all of it goes into the database, and the
- * WAL begins anew. A process that holds a lock meanwhile had the database open
- * before, and what is read through the WAL that it has open was synced.
+/* What a crashed process or a failed sync has left in the WAL can be read, but may
+ * not be on disk, and no later sync of the WAL need bring it there. Yet new commits
+ * would build on it, and a repeated client_id would be answered from it. So all of
+ * the WAL is moved into the database, and the WAL begins anew. A process that holds
+ * a lock meanwhile had the database open before, so what is read through its WAL was
+ * synced.
  *
- * SQLite does not look whether the folder's sync succeeds. */
+ * SQLite does not check whether the sync of the folder succeeds. */
 bool sqlite_settle(struct sqlite_store *s)
 {
 	s->wal.draw_is_due = true;

@@ -224,8 +224,8 @@ bool sqlite_execute(struct sqlite_store *s, const char *sql)
 	return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK;
 }
 
-/* A start waits long and then fails. Later a sender waits no longer than for any other
- * lock, and once: until the lock is gone, nothing waits for it again. */
+/* A start waits long and then fails. Later a sender waits no longer than for any
+ * other lock, and once: until the lock is gone, nothing waits for it again. */
 bool sqlite_lock_folder(struct sqlite_store *s, int *lock)
 {
 	struct buffer error = {0};
@@ -243,9 +243,9 @@ bool sqlite_lock_folder(struct sqlite_store *s, int *lock)
 	return false;
 }
 
-/* Others are waited for before the folder is locked, as that may take long. Nobody
- * waits for that lock while it uses its connection: it is ours when we look at
- * theirs. */
+/* Waits for other connections before the folder is locked, as that may take long. No
+ * thread waits for the folder's lock while it uses its connection, so this thread
+ * has the lock when it checks the others. */
 static bool open_database(struct sqlite_store *s)
 {
 	int lock;
@@ -273,8 +273,8 @@ static bool recognise_again(struct sqlite_store *s)
 	return good;
 }
 
-/* Connections are made one after the other. A writer then settles, which may
- * take as long as somebody else holds a lock: by then others may connect. */
+/* Connections are made one after another. A writer then settles, which may wait for
+ * another process's lock; meanwhile others may connect. */
 static bool connect_anew(struct sqlite_store *s)
 {
 	bool good = true, is_fresh;

@@ -1,9 +1,8 @@
-/* What stands in the place of a database, looked at as files: whether it can ever be
- * used. Changes nothing and makes nothing, as even SQLite's read-only connections
- * would.
+/* Examines the files at a database's path: whether they can ever be used. Changes
+ * and creates nothing, unlike even SQLite's read-only connections.
  *
- * A failure that passes by itself, or with a disk that is mended, is not judged
- * here: it shows when a connection is made. */
+ * Failures that pass by themselves, or when a disk is repaired, are not judged here:
+ * they show when a connection is made. */
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -17,7 +16,7 @@
 #include "store/sqlite/private.h"
 #include "store/sqlite/side_files.h"
 
-/* What no time mends. */
+/* Errors that do not go away with time. */
 static bool is_final(int error)
 {
 	return error == EACCES || error == EPERM || error == ENOTDIR ||
@@ -114,7 +113,7 @@ static enum store_prospect judge_file(const struct sqlite_store *s, const char *
 		if (S_ISDIR(status.st_mode))
 			buffer_printf(found, "%s: %s", path, strerror(EISDIR));
 		else
-			buffer_add_string(found, "it is no regular file");
+			buffer_add_string(found, "not a regular file");
 		return STORE_UNUSABLE;
 	}
 	return path_lets_us(path, R_OK) ? judge_name(s, found)
@@ -160,7 +159,7 @@ static bool has_side_files(const struct sqlite_store *s)
 	       path_lets_us(s->paths.shm, W_OK);
 }
 
-/* A -shm of another user is made anew if nobody uses it, and so is the file that says
+/* Another user's -shm is replaced if no process uses it; so is the file that records
  * how far the log was acknowledged. */
 static enum store_prospect judge_rest_of_writer(const struct sqlite_store *s,
                                                 const char *path,

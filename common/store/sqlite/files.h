@@ -1,10 +1,10 @@
-/* The files of an SQLite database, as files: whether they are still those that
- * were opened, which process has them open, and how a side file is set aside. Knows
- * nothing of SQLite but the names and where it puts its locks.
+/* The files of an SQLite database, handled as files: whether they are still the ones
+ * that were opened, which process has them open, and setting side files aside. Of
+ * SQLite it knows only file names and the place of locks.
  *
- * A descriptor that is closed takes all locks of the process on its file along
- * (POSIX), SQLite's too. So what opens a file here may only be called while the
- * process has no connection to it. */
+ * Closing a descriptor drops all locks that the process has on the file (POSIX),
+ * including SQLite's. So functions that open a file may be called only while the
+ * process has no connection to the database. */
 #ifndef LONGROOM_SQLITE_FILES_H
 #define LONGROOM_SQLITE_FILES_H
 
@@ -17,12 +17,12 @@ struct sqlite_paths {
 	char *database, *wal, *shm, *journal;
 };
 
-/* Of a symbolic link SQLite keeps the side files where it leads to. {0} is none
- * yet; what was there is released. */
+/* Follows symbolic links, since SQLite keeps the side files beside a link's target.
+ * {0} has no paths yet; old paths are released. */
 void sqlite_paths_find(struct sqlite_paths *paths, const char *database);
 void sqlite_paths_release(struct sqlite_paths *paths);
 
-/* What stat() says of a path. */
+/* The result of stat() for a path. */
 struct file_look {
 	bool is_there;
 	dev_t device;
@@ -37,16 +37,17 @@ bool file_is_same(const struct file_look *a, const struct file_look *b);
 /* ... and it has not been written to between them. */
 bool file_is_untouched(const struct file_look *a, const struct file_look *b);
 
-/* Which other process has it open by SQLite; 0: none has. Opens the file. */
+/* Returns the other process that has it open with SQLite; 0: none. Opens the
+ * file. */
 pid_t file_database_holder(const char *path);
 pid_t file_shm_holder(const char *path);
 
-/* Renames it, to itself with .aside-<tag> and perhaps a number behind, and tells
- * the operator. False: it can't be, which is told too. */
+/* Renames it by adding .aside-<tag> and, if necessary, a number, and logs that.
+ * False: it can't be renamed, which is logged too. */
 bool file_set_aside(const char *path, const char *tag, const char *why);
 
-/* Has the side files that are ours writable by those that the database is
- * writable by: SQLite gives them its mode only when it makes them. */
+/* Gives our own side files the mode of the database. SQLite does so only when it
+ * creates them. */
 void sqlite_paths_mend_modes(const struct sqlite_paths *paths);
 
 #endif

@@ -136,7 +136,7 @@ bool sqlite_begin_if_due(struct sqlite_store *s)
 	return true;
 }
 
-/* As PRAGMA data_version, but a writer's own commits count too, and it costs next
+/* Like PRAGMA data_version, but a writer's own commits count too, and it costs next
  * to nothing. */
 static uint32_t read_pager_version(struct sqlite_store *s)
 {
@@ -185,7 +185,7 @@ static bool begin_alone(struct sqlite_store *s, struct log_end *end)
 	if (!acknowledged_file_claim(s->acknowledged))
 		return errno == EAGAIN || errno == EACCES
 		               ? sqlite_fail(s, "another writer has the log open: "
-		                                "end it first")
+		                                "stop it first")
 		               : fail_beside(s, "can't be locked");
 	sqlite_places_lock();
 	bool good = sqlite_open_database(s);

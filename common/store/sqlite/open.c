@@ -1,5 +1,5 @@
-/* Opening a database, once it is known which database the side files beside it
- * belong to; and letting go of one that is no longer in its place, or no longer itself. */
+/* Opens a database, after finding out which database the side files beside it belong
+ * to; and lets go of one that was moved, replaced or overwritten. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -94,8 +94,8 @@ static bool join_others(struct sqlite_store *s, pid_t holder)
 	if (found != SIDE_FILES_FOREIGN)
 		return true;
 	snprintf(s->error, sizeof s->error,
-	         "the -wal beside it belongs to another file and is in use by "
-	         "process %ld: end that", (long)holder);
+	         "the -wal beside it belongs to another file, which process %ld "
+	         "has open: stop that process", (long)holder);
 	return false;
 }
 
@@ -132,8 +132,8 @@ static bool examine_as_reader(struct sqlite_store *s)
 	       check(s, "it does not go with the -wal beside it") == CHECK_SOUND;
 }
 
-/* Of a WAL without a mark, as other programs and earlier versions leave it, only
- * the whole can tell. */
+/* A WAL without a mark, as other programs and earlier versions leave it, can be
+ * judged only by checking the whole database. */
 static bool settle_doubt(struct sqlite_store *s)
 {
 	journal_info("checking whether %s belongs to its database",
@@ -158,8 +158,8 @@ static bool is_log(const struct sqlite_store *s)
 	return good && sqlite_is_our_application(&found);
 }
 
-/* Nobody has this database open. A -shm that is there anyway is in use for another
- * file, or by nobody. */
+/* No process has this database open. If there is a -shm nevertheless, it is in use
+ * for another file, or not in use. */
 static bool clear_as_writer(struct sqlite_store *s)
 {
 	enum side_files found = side_files_examine(&s->paths);
@@ -170,7 +170,7 @@ static bool clear_as_writer(struct sqlite_store *s)
 		return refuse_journal(s);
 	/* It may be in the wrong place itself. */
 	if (found == SIDE_FILES_FOREIGN && !is_log(s))
-		return sqlite_fail(s, "it is no Longroom database, and the -wal "
+		return sqlite_fail(s, "not a Longroom database, and the -wal "
 		                      "beside it belongs to another: put the right "
 		                      "file in its place");
 	if (found == SIDE_FILES_FOREIGN)
@@ -184,8 +184,8 @@ static bool clear_as_writer(struct sqlite_store *s)
 	return good;
 }
 
-/* Opening a fifo would wait for a process at its other end. And where we may not read
- * the database we can't tell which one the files beside it belong to. */
+/* Opening a fifo would wait for a process at its other end. And where we may not
+ * read the database we can't tell which one the files beside it belong to. */
 static bool prepare_place(struct sqlite_store *s)
 {
 	struct file_look database = file_look_at(s->paths.database);
@@ -242,7 +242,8 @@ static bool pass_check(struct sqlite_store *s)
 		place->failed_ms = clock_monotonic_ms();
 		return false;
 	}
-	journal_info("the database %s has passed a check", place->path);
+	journal_info("the database %s passed its integrity check: in use again",
+	             place->path);
 	atomic_store(&place->is_damaged, false);
 	return true;
 }
@@ -353,10 +354,9 @@ static void clear_own_files(struct sqlite_store *s, bool is_emptied)
 static void tell_moved(const struct sqlite_store *s, bool is_emptied)
 {
 	journal_warning("database removed or replaced: %s: %s", s->paths.database,
-	                is_emptied ? "all that was saved is in the file that was "
-	                             "there"
-	                           : "not all that was saved could be brought into "
-	                             "the file that was there");
+	                is_emptied ? "all saved messages are in the old file"
+	                           : "some saved messages are only in the old "
+	                             "file's -wal: keep both files");
 }
 
 static void tell_written_over(const struct sqlite_store *s)
@@ -365,8 +365,8 @@ static void tell_written_over(const struct sqlite_store *s)
 	                              "open");
 }
 
-/* The other connections of the process hold the files as well, and would keep the
- * checkpoint from its end. */
+/* The process's other connections also hold the files, and would keep the checkpoint
+ * from completing. */
 static void let_go_as_writer(struct sqlite_store *s, enum own_file is_own,
                              bool is_moved)
 {

@@ -1,14 +1,14 @@
-/* What this process knows of a place where a database is: the connections that
- * it has there, and whether one of them has found the database damaged.
+/* A place of a database, as known to this process: its connections there, and
+ * whether one of them has found the database damaged.
  *
- * SQLite shares the -shm among the connections of a process by the database's
- * inode, and POSIX locks do not keep one thread from another. So connections of
- * a process are made one after the other, under one lock, and a writer that lets
- * go of a database takes all others of the process from it as well.
+ * SQLite shares the -shm among a process's connections by the database's inode, and
+ * POSIX locks do not exclude threads of one process. So the connections of a process
+ * are made one after another, under one lock. A writer that lets go of a database
+ * also disconnects all other connections of the process.
  *
  * The order of locks: the places', the folder's, the `use` of one store. A store
- * that is in use never waits for the places; one that is taken is skipped, and
- * its own thread waits for them. */
+ * that is in use never waits for the places; one that is taken is skipped, and its
+ * own thread waits for them. */
 #ifndef LONGROOM_SQLITE_PLACE_H
 #define LONGROOM_SQLITE_PLACE_H
 
@@ -46,13 +46,13 @@ void sqlite_place_leave(struct sqlite_store *s);
 bool sqlite_place_is_connected(const struct sqlite_store *s,
                                const struct file_look *database);
 
-/* Disconnects all others of this place; waits for reads under way. */
+/* Disconnects all other stores of this place. Waits for reads under way. */
 void sqlite_place_revoke(const struct sqlite_store *s);
 
-/* Has those of them let go whose files are no longer in their place. */
+/* Disconnects the other stores of this place whose files are no longer there. */
 void sqlite_place_drop_stale(const struct sqlite_store *s);
 
-/* From any thread, without the lock: what SQLite has said of it. */
+/* From any thread, without the lock: records damage reported by SQLite. */
 void sqlite_place_damage(struct sqlite_place *place, const char *why);
 
 #endif

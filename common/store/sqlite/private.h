@@ -1,15 +1,15 @@
-/* The log in an SQLite database: what the files of this back-end share. This room
- * alone knows SQLite; HACKING says which file does what.
+/* The log in an SQLite database: shared by the files of this back-end. Only this
+ * room knows SQLite. HACKING says which file does what.
  *
- * WAL with synchronous=FULL: a commit is on disk when it returns, and readers
- * never wait for the writer. AUTOINCREMENT: ids ascend with commits (there is
- * one writer at a time) and none comes twice, even after a DELETE.
+ * WAL with synchronous=FULL: a commit is on disk when it returns, and readers never
+ * wait for the writer. AUTOINCREMENT: ids ascend with commits (there is one writer
+ * at a time), and none is assigned twice, even after a DELETE.
  *
- * A database that is removed or replaced while it is open would go on being
- * written to, unseen, and one that is written over would be mixed with what its
- * WAL has. So every use looks at the three files (one stat each). If the database
- * is another, or the WAL or its index are, it is opened anew; if it was written
- * to, be it by a checkpoint, its mark is compared (wal.h). */
+ * If a database is removed or replaced while it is open, writes would go on to the
+ * old file, unnoticed. If it is overwritten, its content would be mixed with that of
+ * its WAL. So every use checks the three files (one stat each). If the database, the
+ * WAL or its index is another file, the database is reopened. If the database file
+ * was written to, even by a checkpoint, its mark is compared (wal.h). */
 #ifndef LONGROOM_SQLITE_PRIVATE_H
 #define LONGROOM_SQLITE_PRIVATE_H
 
@@ -59,7 +59,7 @@ struct sqlite_seen {
 	struct file_look database, wal, shm;
 };
 
-/* What a writer knows of the WAL. Frames are counted from its begin. */
+/* A writer's view of the WAL. Frames are counted from its beginning. */
 struct sqlite_wal {
 	struct life own;     /* what this connection has drawn last */
 	bool touch_is_due;   /* the WAL begins, or may: the next commit touches it */
@@ -70,8 +70,8 @@ struct sqlite_wal {
 	uint8_t salts[WAL_SALTS_BYTES]; /* of the WAL that has the mark */
 	int frames;          /* as of our last commit */
 	int checkpoint_from; /* so many frames make the next checkpoint due */
-	int64_t held_since_ms; /* a checkpoint can't end since then, for somebody
-	                        * reads what was before; 0: none is held up */
+	int64_t held_since_ms; /* since when a reader has kept a checkpoint from
+	                        * completing; 0: none is held up */
 	bool is_told;        /* that it is large */
 };
 
@@ -123,8 +123,8 @@ struct sqlite_store {
 
 /* ---- connection.c ---- */
 
-/* A use of the connection: it is there, and its files are what they were. Only if
- * true, sqlite_leave() has to follow; it returns what it is given. */
+/* Begins a use of the connection. True: it is connected, its files are unchanged,
+ * and sqlite_leave() must follow, which returns `good`. */
 bool sqlite_enter(struct sqlite_store *s);
 bool sqlite_leave(struct sqlite_store *s, bool good);
 
@@ -132,25 +132,26 @@ bool sqlite_leave(struct sqlite_store *s, bool good);
 bool sqlite_connect(void *connection);
 /* Leaves the WAL as it is. */
 void sqlite_disconnect(struct sqlite_store *s);
-/* Lets SQLite empty and remove the WAL, if this is the last connection and the
- * files are what they were. */
+/* Lets SQLite empty and remove the WAL, if this is the last connection and the files
+ * are unchanged. */
 void sqlite_close_in_order(struct sqlite_store *s);
 
 /* Takes the folder's lock, for folder_unlock(). */
 bool sqlite_lock_folder(struct sqlite_store *s, int *lock);
 
-/* Both return false. The second keeps SQLite's reason, and drops a connection
- * that a new one may better: one that is locked out is none of those. */
+/* Both return false. The second keeps SQLite's reason, and drops the connection so
+ * that the next call reconnects, unless the failure is only a lock. */
 bool sqlite_fail(struct sqlite_store *s, const char *why);
 bool sqlite_fail_by_database(struct sqlite_store *s);
 
-/* Keeps SQLite's reason, with errno's where it has one, tells the place if it is
- * damage, and says in full what refuses us if something does. Returns false. */
+/* Keeps SQLite's reason, with that of errno if there is one. Records damage at the
+ * place, and explains a denied access in full. Returns false. */
 bool sqlite_note_error(struct sqlite_store *s);
-/* False: what refuses us is in s->error, and no later try will help. */
+/* Whether this process has access. False: s->error says what denies it, and retrying
+ * cannot help. */
 bool sqlite_is_let_in(struct sqlite_store *s);
 
-/* Whether a code says so; without its extension. */
+/* Whether a primary result code means damage. */
 static inline bool sqlite_is_damage(int code)
 {
 	return code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
@@ -193,15 +194,15 @@ static inline struct text sqlite_column_text(sqlite3_stmt *statement, int column
 
 /* ---- schema.c ---- */
 
-/* Looks whether the file is a log of ours before anything in it is changed; a writer then makes
- * the tables, or updates them. Says through s->hopeless what can't be mended by
- * trying again. */
+/* Checks that the file is a log of Longroom before anything in it is changed. A
+ * writer then creates or updates the tables. Sets s->hopeless if retrying cannot
+ * help. */
 bool sqlite_set_up_schema(struct sqlite_store *s);
 
 /* Whether a database file that begins like this is, or was, a log. */
 bool sqlite_is_our_application(const struct database_head *head);
-/* What a database file that begins like this is worth; adds it to *found in words.
- * size is less than SCHEMA_HEAD_BYTES if the file has no more. */
+/* Judges a database file by its first bytes, and describes it in *found. `size` is
+ * less than SCHEMA_HEAD_BYTES if the file is shorter. */
 enum { SCHEMA_HEAD_BYTES = 108 };
 enum store_prospect sqlite_judge_head(const uint8_t *head, size_t size,
                                       enum store_access access,
@@ -211,64 +212,63 @@ enum store_prospect sqlite_judge_head(const uint8_t *head, size_t size,
 
 /* As in store_backend.h. Opens the database as a file. */
 enum store_prospect sqlite_examine(void *connection, struct buffer *found);
-/* The same without a look into the files: adds to *why what refuses us, if
- * anything does. Opens nothing. */
+/* The same without reading files: adds to *why what denies access, if anything does.
+ * Opens nothing. */
 enum store_prospect sqlite_find_refusal(const struct sqlite_store *s,
                                         struct buffer *why);
 
 /* ---- open.c: with the places locked, and the store taken ---- */
 
-/* Opens the database in its place, once it is known which database the side files
+/* Opens the database at its path, after finding out which database the side files
  * belong to. Under the folder's lock. */
 bool sqlite_open_database(struct sqlite_store *s);
-/* Ends a connection to a database that was moved, replaced or written over, or is
- * damaged. A writer first brings what it has in the WAL into the database that it
- * belongs to, if that is still there, and clears the place. */
+/* Ends a connection to a database that was moved, replaced, overwritten or damaged.
+ * A writer first moves the content of the WAL into the database that it belongs to,
+ * if that still exists, and clears the place. */
 void sqlite_let_go(struct sqlite_store *s);
 
 /* ---- life.c ---- */
 
-/* Whether the files are still those that were opened: see above. False also: the
- * place is damaged, and this connection is the one that has to say when it is no
- * longer. */
+/* Whether the files are still those that were opened, see above. False also if the
+ * place is damaged and this connection must check it. */
 bool sqlite_is_in_place(struct sqlite_store *s);
 /* Whether another file stands under one of their names now. */
 bool sqlite_files_differ(const struct sqlite_store *s, struct sqlite_seen *now);
 /* Whether this connection has to have a damaged place checked. */
 bool sqlite_has_to_check(const struct sqlite_store *s);
-/* What the open database file has become. */
+/* The state of the open database file. */
 enum own_file {
 	FILE_IS_OWN,
 	FILE_IS_FOREIGN, /* it has no mark that may follow the one it had */
 	FILE_IS_UNKNOWN, /* it can't be read now */
 };
 enum own_file sqlite_is_own_file(struct sqlite_store *s);
-/* Remembers the files as they are. */
+/* Records the current state of the files. */
 void sqlite_see_files(struct sqlite_store *s);
 
-/* Within a transaction that is about to be committed: draws or touches the mark
- * if that is due. */
+/* In a transaction that is about to be committed: draws or touches the mark if that
+ * is due. */
 bool sqlite_mark_if_due(struct sqlite_store *s);
 /* After the commit. */
 void sqlite_mark_committed(struct sqlite_store *s);
 /* Reads the mark that the log has: for a writer that has just connected. */
 bool sqlite_read_mark(struct sqlite_store *s, struct mark *mark);
 
-/* Commits a mark alone: a change that nobody sees but the disk does. */
+/* Commits only a mark: a write to the disk that leaves the log as it is. */
 bool sqlite_commit_mark(struct sqlite_store *s);
 
 /* ---- checkpoint.c: a writer's ---- */
 
-/* No checkpoints but ours. */
+/* Turns off SQLite's own checkpoints. */
 void sqlite_watch_wal(struct sqlite_store *s);
-/* All that is in the WAL goes into the database, and the WAL begins anew. */
+/* Moves all of the WAL into the database; the WAL begins anew. */
 bool sqlite_settle(struct sqlite_store *s);
 /* After a commit: a checkpoint if one is due. */
 void sqlite_checkpoint_if_due(struct sqlite_store *s);
 /* As store_tend(). */
 void sqlite_tend(void *connection);
-/* By a handle whose file is no longer in its place: all that is in the WAL goes
- * into that. False: a part of it does not. */
+/* For a connection whose file was moved or removed: moves all of the WAL into that
+ * file. False: a part of it could not be moved. */
 bool sqlite_empty_wal(struct sqlite_store *s);
 /* Before a connection ends in good order. */
 void sqlite_finish_wal(struct sqlite_store *s);
@@ -278,22 +278,23 @@ void sqlite_finish_wal(struct sqlite_store *s);
 /* Reads the log's first tag, by which it is known for all its life. */
 bool sqlite_read_first(struct sqlite_store *s, uint32_t *first);
 
-/* Has a writer that has just opened the database, or found it set back, look
+/* For a writer that has just opened the database, or found it set back: checks
  * whether it has all that was acknowledged. Under the folder's lock. */
 bool sqlite_recognise(struct sqlite_store *s);
 /* If not, begins a new incarnation: after sqlite_settle(). */
 bool sqlite_begin_if_due(struct sqlite_store *s);
 
-/* Within a transaction that writes: s->log is the newest incarnation's tag, be it
- * that another has begun one. False also: another program has set the log back, as
- * the shell's .restore does, and s->is_set_back says so: the next sqlite_enter()
- * recognises it. */
+/* In a transaction that writes: updates s->log to the newest incarnation's tag,
+ * since another writer may have begun one. False also if another program has set the
+ * log back, as the shell's .restore does; then s->is_set_back is true, and the next
+ * sqlite_enter() recognises the log. */
 bool sqlite_know_newest(struct sqlite_store *s);
-/* It is, as the last transaction was: nothing is to be read again until somebody
- * else has committed. */
+/* s->log is as of the last transaction: it need not be read again until another
+ * process has committed. */
 void sqlite_note_version(struct sqlite_store *s);
 
-/* The log was committed up to this id, and that is about to be told. */
+/* Records that the log is committed up to this id. Call it before clients are
+ * answered. */
 void sqlite_acknowledge(struct sqlite_store *s, int64_t id);
 
 /* As in store.h. */
@@ -321,11 +322,11 @@ bool sqlite_read_changes(void *connection, struct changes_cut *cut);
 /* Fills in all but the room, borrowed from the row. */
 void sqlite_read_message(sqlite3_stmt *row, struct message *m);
 
-/* What is in two columns, for room_id_read(); borrowed from the row. */
+/* Reads two columns for room_id_read(); borrowed from the row. */
 void sqlite_column_room(sqlite3_stmt *row, int id_column, int name_column,
                         int64_t *room_id, struct text *name);
 
-/* Tells of rows before the log's begin. False: SQLite has an error. */
+/* Logs rows with ids below 1. False: SQLite has an error. */
 bool sqlite_look_for_low_ids(struct sqlite_store *s);
 
 /* False, and why: the highest id there can be was given out. */
@@ -337,14 +338,14 @@ bool sqlite_has_ids_left(struct sqlite_store *s);
  * if there are others by now. */
 bool sqlite_read_end(struct sqlite_store *s, struct log_end *end);
 
-/* Moves when another connection has committed, and for nothing else. */
+/* A number that changes only when another connection has committed. */
 bool sqlite_read_data_version(struct sqlite_store *s, int64_t *version);
 
-/* The parts of a read that is of one moment. */
+/* Begin and finish a read that is of one moment. */
 bool sqlite_begin_read(struct sqlite_store *s, struct log_end *end);
 bool sqlite_finish_read(struct sqlite_store *s, bool good);
 
-/* Of a log that ends there: ids may have been set back. */
+/* `end` is the log's end: ids may have been set back. */
 bool sqlite_read_room_state(struct sqlite_store *s, int64_t room_id,
                             const struct log_end *end,
                             struct room_state *state);

@@ -29,7 +29,7 @@ static bool read_incarnations(struct sqlite_store *s)
 		                 (uint32_t)sqlite3_column_int64(row, 0),
 		                 sqlite3_column_int64(row, 1));
 	sqlite3_reset(row);
-	/* Somebody has changed one of the two by hand. */
+	/* One of the two was changed by hand. */
 	if (!incarnations_end_with(&s->incarnations, s->log))
 		incarnations_add(&s->incarnations, s->log, 0);
 	return code == SQLITE_DONE;

@@ -1,5 +1,5 @@
-/* What stands in a row, as SQLite gives it: a column may be of any type, for others
- * write to the tables too. */
+/* Reads rows from SQLite. A column may be of any type, since other programs write to
+ * the tables too. */
 #include "store/foreign.h"
 #include "store/sqlite/private.h"
 

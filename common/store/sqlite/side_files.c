@@ -151,7 +151,8 @@ static enum side_files examine_pair(struct pair *pair)
 	return fits ? judge(pair) : SIDE_FILES_FOREIGN;
 }
 
-/* The name of the log that the WAL belongs to, as far as it is known, goes to tag. */
+/* The name of the log that the WAL belongs to, as far as it is known, goes to
+ * tag. */
 static enum side_files examine(const struct sqlite_paths *paths, struct buffer *tag)
 {
 	struct pair pair = {
@@ -365,7 +366,7 @@ static bool remove_file(const char *path)
 	return false;
 }
 
-/* Of one that may not be read nobody knows. */
+/* A file that may not be read is unknown. */
 static bool may_be_read(const char *path)
 {
 	return file_look_at(path).bytes == 0 || path_lets_us(path, R_OK);

@@ -1,6 +1,6 @@
-/* Side files that stand beside a database: whether they belong to it, and what
- * becomes of those of another one (wal.h says how that is known). SQLite would apply
- * them, and destroy both. */
+/* The side files beside a database: whether they belong to it, and what happens to
+ * those of another database (wal.h says how that is known). SQLite would apply them,
+ * and destroy both. */
 #ifndef LONGROOM_SQLITE_SIDE_FILES_H
 #define LONGROOM_SQLITE_SIDE_FILES_H
 
@@ -15,7 +15,8 @@ enum side_files {
 	SIDE_FILES_IN_DOUBT, /* it can't be told by a mark */
 };
 
-/* Whether the WAL beside the database belongs to it. Opens the database as a file. */
+/* Whether the WAL beside the database belongs to it. Opens the database as a
+ * file. */
 enum side_files side_files_examine(const struct sqlite_paths *paths);
 
 /* The database's first bytes, at most a page of the smallest size, as the WAL beside
@@ -24,8 +25,9 @@ enum side_files side_files_examine(const struct sqlite_paths *paths);
 bool side_files_find_head(const struct sqlite_paths *paths, uint8_t *head,
                           size_t size);
 
-/* The same as the first of an open database that has this head and this mark, and had the mark
- * `before` when it was looked at last: a file does not go back to an earlier one. */
+/* The same as the first of an open database that has this head and this mark, and
+ * had the mark `before` when it was looked at last: a file does not go back to an
+ * earlier one. */
 enum side_files side_files_examine_open(const struct sqlite_paths *paths,
                                         const struct database_head *head,
                                         const struct mark *mark,
@@ -42,18 +44,17 @@ enum check {
 	CHECK_FAILED, /* it can't be read now */
 };
 
-/* Looks whether the database, with its WAL applied or without one, is sound all
- * through; reads all of it. Changes nothing. If it is not, *why says what is
- * wrong. */
+/* Checks the integrity of the database, with its WAL applied if there is one. Reads
+ * all of it and changes nothing. If it is damaged, *why says how. */
 enum check side_files_check_database(const struct sqlite_paths *paths,
                                      struct buffer *why);
 
-/* A WAL that has something in it is set aside, an empty one is removed, and so is
- * the -shm, which has nothing but an index of the WAL. For when nobody has this
- * database open. False: it can't be done. */
+/* Sets aside a WAL that is not empty, and removes an empty one. Also removes the
+ * -shm, which is only an index of the WAL. Call it only while no process has the
+ * database open. False: it failed. */
 bool side_files_set_aside(const struct sqlite_paths *paths, const char *why);
 
-/* Brings a WAL back that was set aside and belongs to this database, which has
+/* Brings back a WAL that was set aside and belongs to this database, which has
  * none. */
 void side_files_bring_back(const struct sqlite_paths *paths);
 
