@@ -107,8 +107,8 @@ static bool is_signed(const struct keyring *keyring, struct signing *signing,
 	return false;
 }
 
-/* RFC 7519 section 5.1, RFC 9068 section 2.1; whatever it is, what follows is
- * read in the same way. */
+/* RFC 7519 section 5.1, RFC 9068 section 2.1; it makes no difference to how the
+ * token is read. */
 static bool is_typ(const char *typ)
 {
 	return strcasecmp(typ, "JWT") == 0 || strcasecmp(typ, "at+jwt") == 0 ||

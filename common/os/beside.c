@@ -66,8 +66,8 @@ static int make(const struct beside *file)
 	return fd;
 }
 
-/* Other users who may write to the folder could have a link lead to a file that
- * only we may write to. */
+/* Does not follow links: another user with write access to the folder could link to
+ * a file that only we may write to. */
 static int open_to_write(const struct beside *file)
 {
 	return open(file->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);

@@ -191,7 +191,7 @@ static bool open_unix(struct endpoint *endpoint, const char *address,
 		return endpoint_error(address, "can't stat", error);
 	endpoint->device = status.st_dev;
 	endpoint->inode = status.st_ino;
-	/* Nobody can connect before listen(), so this leaves no gap. */
+	/* No client can connect before listen(), so this leaves no gap. */
 	if (chmod(path, 0660) != 0 ||
 	    !listen_without_waiting(endpoint->fd))
 		return endpoint_error(address, "can't listen", error);

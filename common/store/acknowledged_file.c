@@ -130,7 +130,7 @@ static bool write_record(struct acknowledged_file *file,
 	return size == ACKNOWLEDGED_SIZE;
 }
 
-/* What is no record goes, whatever its size is. */
+/* Removes anything that is not a record, whatever its size. */
 static bool is_further_on(const struct acknowledged_file *file,
                           const struct acknowledged *now,
                           const struct incarnations *list)

@@ -12,7 +12,7 @@
 #include "metrics/metrics.h"
 
 enum {
-	LOOK_MS = 250, /* between looks at the time, while anybody is slow */
+	LOOK_MS = 250, /* between checks of the time, while a peer is slow */
 };
 
 /* The log lines for what the metrics count. */

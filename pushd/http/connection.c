@@ -13,7 +13,8 @@
 enum {
 	RECEIVE_BYTES = 16 * 1024,
 	SPARE_BYTES = 4 * 1024,
-	/* Who reads so much in limits.write_timeout gets as much time again. */
+	/* A client that reads this much in limits.write_timeout gets that time
+	 * again. */
 	PROGRESS_BYTES = 64 * 1024,
 	/* A request that has not come whole when we end has so long. */
 	DRAIN_MS = 2000,

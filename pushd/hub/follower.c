@@ -395,7 +395,7 @@ static void take_frames(struct ev_loop *loop, struct ev_io *watcher, int events)
 	     i++) {
 		if (!bus_receive(follower->bus, &frame))
 			break;
-		/* Before, nobody waits yet. */
+		/* Until then there are no waiters. */
 		if (follower->has_tail)
 			take_frame(follower, frame);
 		bus_release_frame(&frame);

@@ -58,35 +58,35 @@ struct hub {
 	const struct word_list *ephemeral;
 	bool ready;     /* the window was filled */
 	bool failing;   /* the log can't be read */
-	char trouble[STORE_ERROR_MAX]; /* what the operator has to mend, or "" */
-	bool draining;  /* whoever would wait is sent away */
-	int64_t retry_most_ms; /* draining: and comes back within it */
+	char trouble[STORE_ERROR_MAX]; /* what the operator has to fix, or "" */
+	bool draining;  /* no waiter is parked any more */
+	int64_t retry_most_ms; /* draining: clients come back within this time */
 	bool behind;    /* the log has more than was appended so far */
 	uint32_t log;   /* the tag of the log's newest incarnation */
 	struct incarnations incarnations; /* of the log; they end with it */
 	int64_t newest; /* id up to which it is held */
-	int64_t complete_ms; /* when it was all of the log the last time, by a read
-	                      * that began then; monotonic */
-	int64_t reads;  /* of rooms, asked for and not back */
-	int64_t reads_limit; /* no more are asked for */
+	int64_t complete_ms; /* when the last read began that found all of the log
+	                      * held; monotonic */
+	int64_t reads;  /* of rooms, under way */
+	int64_t reads_limit; /* maximum of reads */
 	struct complaint about_reads, about_failing;
-	uint32_t epoch; /* names this hub's positions */
+	uint32_t epoch; /* identifies this hub's positions */
 	struct list unsettled; /* struct waiter */
 	struct list dirty;     /* struct room, with messages to deliver */
 	struct list long_pages; /* struct waiter, QUEUED */
-	int64_t render_left; /* bytes of long pages, of the share */
-	int64_t read_left;   /* ... and of those that were read from the log */
+	int64_t render_left; /* bytes of long pages left of this share */
+	int64_t read_left;   /* ... and of pages read from the log */
 };
 
 /* For the operator. */
 struct hub_status {
 	bool is_ready;   /* it has followed the log up to its end */
 	bool is_failing; /* the log can't be read */
-	const char *trouble; /* to be mended, or "". Borrowed until the next call
-	                      * of the hub */
-	int64_t complete_ms; /* when it had all of the log; monotonic */
+	const char *trouble; /* what to fix, or "". Borrowed until the next call of
+	                      * the hub */
+	int64_t complete_ms; /* when it last had all of the log; monotonic */
 	int64_t reads;   /* of rooms, under way */
-	int64_t long_pages; /* that wait for their share */
+	int64_t long_pages; /* waiting for their share */
 	size_t rooms;
 	int64_t window_messages, window_bytes, window_limit_bytes;
 };

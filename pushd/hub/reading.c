@@ -256,7 +256,7 @@ static void room_was_read(void *context, struct log_read *read)
 	struct room *room = rooms_get(&hub->rooms, &read->room);
 	bool is_first_call = !read->again;
 
-	/* Those who ask by now, after it was read, are in room->queued: so long as
+	/* Waiters that asked after the read are in room->queued, as long as
 	 * room->reading is set. */
 	if (is_usable(hub, read, &room->asking) && is_first_call)
 		hub_learn_room(room, &read->page.state, &read->page.end);

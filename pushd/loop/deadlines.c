@@ -55,7 +55,7 @@ bool deadlines_turn(struct deadlines *deadlines, int64_t now_ms, int most,
 		struct deadline *deadline = LIST_OWNER(deadlines->due.next,
 		                                       struct deadline, link);
 
-		/* Out of the list, whatever becomes of it. */
+		/* Take it out of the list in any case. */
 		list_remove(&deadline->link);
 		if (deadline->due_ms > now_ms) {
 			deadline_set(deadlines, deadline, deadline->due_ms);

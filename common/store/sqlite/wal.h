@@ -1,22 +1,22 @@
-/* Which database a WAL belongs to (codec): bytes in, struct out.
+/* Finds out which database a WAL belongs to. Pure (codec): bytes in, struct out.
  *
- * SQLite applies whatever stands under the name of a database's WAL. Nothing in
- * it says which database that is: inodes differ in a copy of the whole folder, and stay the
- * same when a backup is copied over the database. So the log carries a mark, in
- * the only row of the table `life`:
+ * SQLite applies any file that has the name of a database's WAL. Nothing in the WAL
+ * names its database, and inodes do not help: they differ in a copy of the whole
+ * folder, and stay the same when a backup is copied over the database. So the log
+ * carries a mark, in the only row of the table `life`:
  *
- *   - it is drawn anew by the last commit before a checkpoint, so what the
- *     checkpoint leaves in the database file is the only state with this mark;
- *   - it is touched by the first commit after that, so the WAL that begins there
- *     has it as well.
+ *   - The last commit before a checkpoint draws a new mark. So only the state that
+ *     the checkpoint leaves in the database file has this mark.
+ *   - The first commit after the checkpoint touches the mark. So the WAL that begins
+ *     there has it too.
  *
- * A WAL therefore belongs to a file whose mark is among those that the WAL has.
- * A backup that was taken while this WAL was written, page by page, has it too,
- * and is a state that the whole WAL goes with. One whose pages lie elsewhere
- * (VACUUM INTO) is told by SQLite's schema cookie, which SQLite changes then.
+ * A WAL therefore belongs to a file whose mark is among those in the WAL. A backup
+ * that was copied page by page while this WAL was written has the mark too, and the
+ * whole WAL fits that state. A backup with other page positions (VACUUM INTO) is
+ * recognised by the schema cookie, which SQLite changes then.
  *
- * The mark's text has always the same length and stands at its page's end, so a
- * torn write leaves the old one or the new one. */
+ * The mark's text always has the same length and is at the end of its page, so a
+ * torn write leaves the old mark or the new one. */
 #ifndef LONGROOM_SQLITE_WAL_H
 #define LONGROOM_SQLITE_WAL_H
 
@@ -56,7 +56,7 @@ bool mark_read(const char *text, size_t size, struct mark *mark);
 /* Finds the mark in the page of the table `life`. False: it is another page. */
 bool mark_read_page(const uint8_t *page, size_t size, struct mark *mark);
 
-/* What SQLite knows of a database by its first bytes. */
+/* The fields of an SQLite database's first bytes. */
 enum { DATABASE_HEAD_BYTES = 100 };
 
 struct database_head {
@@ -66,7 +66,7 @@ struct database_head {
 	uint32_t application; /* PRAGMA application_id */
 };
 
-/* False: it is no SQLite database. */
+/* False: not an SQLite database. */
 bool database_head_read(const uint8_t head[DATABASE_HEAD_BYTES],
                         struct database_head *found);
 
@@ -75,10 +75,10 @@ struct wal_walk {
 	uint32_t page_bytes;
 	uint32_t sums[2], salts[2];
 	bool big_endian;    /* as the checksums are */
-	struct mark latest; /* of the commit that is being walked over */
+	struct mark latest; /* of the current commit */
 	uint32_t latest_page;
 	bool has_latest;
-	uint32_t cookie; /* of the last first page that came by */
+	uint32_t cookie; /* of the last first page seen */
 	bool has_cookie;
 };
 
@@ -98,10 +98,10 @@ enum wal_frame wal_walk_frame(struct wal_walk *walk, const uint8_t *frame);
 /* The number of the page that is in a frame. */
 uint32_t wal_frame_page(const uint8_t *frame);
 
-/* The same walk over a rollback journal's beginning: whether SQLite would roll
- * it back, and whether it can be what a change of the journal mode has left
- * beside the database with this first page. `size` is the journal's whole size;
- * page may be NULL: the database is empty. */
+/* Examine the beginning of a rollback journal: whether SQLite would roll it back,
+ * and whether it may have been left by a change of the journal mode of the database
+ * with this first page. `size` is the journal's whole size; page may be NULL: the
+ * database is empty. */
 enum { JOURNAL_HEAD_BYTES = 28 };
 
 bool journal_is_hot(const uint8_t *journal, size_t have);
