@@ -31,9 +31,9 @@ for my $program (qw(longroom-history longroom-pushd)) {
         my $lock = lock_folder("$place");
         my $run  = start_alone($program, '-c', "$place/longroom.conf");
         is $run->{status}, 1, 'it gives up';
-        like $run->{stderr}, qr/warning: waiting for the lock on the folder \Q$place\E:/,
+        like $run->{stderr}, qr/warning: waiting for the lock on folder \Q$place\E:/,
             'it soon says what it waits for';
-        like $run->{stderr}, qr/error: .*another process keeps the folder \Q$place\E locked/,
+        like $run->{stderr}, qr/error: .*folder \Q$place\E is locked by another process/,
             'and at last why it exits';
     };
 }
@@ -65,7 +65,7 @@ subtest 'a folder locked while longroom-history runs delays no request for long'
     my $lock = lock_folder("$place");
     unlink map {"$place/longroom.db$_"} '', '-wal', '-shm';
     is $l->post('room_26', "m$_")->{status}, 202, 'a message is broadcast and not saved' for 1 .. 3;
-    ok $l->wait_log('history', qr/another process keeps the folder \Q$place\E locked/, 5), 'the log names the folder';
+    ok $l->wait_log('history', qr/folder \Q$place\E is locked by another process/, 5), 'the log names the folder';
     is $l->operator('history/healthz')->{status}, 503, '/healthz fails';
     close $lock;
     ok $l->eventually(20, sub { $l->post('room_26', 'after')->{status} == 201 }),

@@ -37,9 +37,8 @@ static void tell_folder(const char *path, bool given_up, int64_t waited_ms,
 
 	if (given_up)
 		buffer_printf(error,
-		              "no lock on folder %s within %" PRId64 " ms: held by "
-		              "another process (flock; see lslocks): stop that "
-		              "process or make it release the lock",
+		              "folder %s is locked by another process (flock; see "
+		              "lslocks): gave up after %" PRId64 " ms",
 		              folder, waited_ms);
 	else
 		journal_warning("waiting for the lock on folder %s: held by "

@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "os/beside.h"
 
-/* The bytes that are locked: behind the record, where nothing is. */
+/* The bytes that are locked, after the record, where there is no data. */
 enum { HELD_AT = 1024, WRITTEN_AT = 1025 };
 
 /* A write takes microseconds. */
@@ -139,7 +139,7 @@ static bool is_further_on(const struct acknowledged_file *file,
 	struct text text = read_line(file->beside.fd, line);
 	struct acknowledged was;
 
-	/* Nearly always it is our own, of the commit before. */
+	/* Nearly always it is our own record, of the previous commit. */
 	if (text_equal(text, (struct text){file->line, sizeof file->line}))
 		return false;
 	if (acknowledged_parse(text, &was))

@@ -19,7 +19,8 @@ struct page_cut page_cut_begin(const struct store_range *range, store_visit *vis
 	};
 }
 
-/* What a byte takes in a JSON string beside itself: buffer_add_json(). */
+/* The bytes that escaping adds to a byte in a JSON string, as in
+ * buffer_add_json(). */
 static size_t escape_size(unsigned char c)
 {
 	if (c == '"' || c == '\\' || (c >= '\b' && c <= '\r' && c != '\v'))
@@ -27,7 +28,8 @@ static size_t escape_size(unsigned char c)
 	return c < 0x20 ? 5 : 0;
 }
 
-/* About what the content takes: bytes that are no UTF-8 take more. */
+/* Returns about the size of the content as a JSON string: bytes that are not UTF-8
+ * take more. */
 static int64_t json_size(struct text content)
 {
 	size_t size = content.size;
@@ -40,8 +42,8 @@ static int64_t json_size(struct text content)
 	return (int64_t)size;
 }
 
-/* Messages come oldest first, so how many of the newest are within range->bytes has to
- * be known before they are read. */
+/* A page is read oldest first. So the number of newest messages that fit
+ * range->bytes must be determined before they are read. */
 bool page_cut_is_measured(const struct page_cut *cut)
 {
 	return cut->range->bytes > 0 && cut->range->direction != STORE_AFTER;
@@ -82,8 +84,8 @@ bool page_cut_take(struct page_cut *cut, const struct message *m)
 	return true;
 }
 
-/* Only a reader from below what was removed at all asks, and the room's state knows
- * already what holds up to the log's end. */
+/* Asked only if the reader's position is below the room's highest removed id. For a
+ * page that reaches beyond that id, the room's state already has the answer. */
 bool page_cut_needs_hole(struct page_cut *cut, int64_t *upto)
 {
 	struct store_page *page = cut->page;
@@ -143,7 +145,7 @@ bool log_cut_take(struct log_cut *cut, struct message *m, int64_t room_id,
 	return cut->bytes > 0;
 }
 
-/* All that the log has was read if nothing has cut it. */
+/* If the read was not cut, it has reached the log's end. */
 void log_cut_end(struct log_cut *cut)
 {
 	if (cut->bytes > 0 && cut->count < cut->limit)
@@ -159,7 +161,7 @@ bool tail_cut_take(struct tail_cut *cut, int64_t id, int64_t size)
 	return cut->bytes > 0;
 }
 
-/* If all of it fits, the tail begins where the log does. */
+/* If the whole log fits, the tail begins with the log. */
 int64_t tail_cut_end(const struct tail_cut *cut)
 {
 	return cut->bytes > 0 ? 0 : cut->id;

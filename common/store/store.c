@@ -111,7 +111,7 @@ bool store_begin_incarnation(struct store *store, struct log_end *end)
 	return store->backend->begin_incarnation(store->connection, end);
 }
 
-/* One that is refused takes no other along. */
+/* A refused message does not prevent the others from being saved. */
 static enum attempt attempt_append(struct store *store, struct append *appends,
                                    size_t count, uint32_t *log)
 {

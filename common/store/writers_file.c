@@ -64,7 +64,7 @@ static bool claim_slot(const struct writers_file *file, const char *own)
 	return false;
 }
 
-/* The database may be another than at the last look, by a symbolic link. */
+/* A symbolic link may lead to another database than last time. */
 static bool is_of(const struct writers_file *file, const char *database)
 {
 	return file->beside.database != NULL &&

@@ -1,4 +1,4 @@
-/* Messages into the log. */
+/* Appends messages to the log. */
 #include "store/room_id.h"
 #include "store/sqlite/private.h"
 
@@ -113,8 +113,8 @@ static bool insert_all(struct sqlite_store *s, struct append *appends,
 
 /* ---- When one of them can't be saved, and others may ---- */
 
-/* Whether the last failure is the message's own, and not the disk's, a lock's or
- * the connection's. Without an error a trigger has left the row out. */
+/* Whether the last failure concerns only this message, and not the disk, a lock or
+ * the connection. Without an error a trigger has skipped the row. */
 static bool is_its_own(const struct sqlite_store *s)
 {
 	if (s->is_set_back)
@@ -142,7 +142,7 @@ static void refuse(struct sqlite_store *s, struct append *append)
 	                                    : sqlite3_errmsg(s->db));
 }
 
-/* Whether there still is a transaction: RAISE(ROLLBACK) in a trigger ends it. */
+/* Whether the transaction is still open: RAISE(ROLLBACK) in a trigger ends it. */
 static bool is_in_transaction(const struct sqlite_store *s)
 {
 	return !sqlite3_get_autocommit(s->db);

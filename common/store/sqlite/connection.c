@@ -49,8 +49,8 @@ static const char *const statements[STATEMENT_COUNT] = {
 		"SELECT c.room_id, r.name, c.changed, c.edited > ?1"
 		" FROM changed_rooms AS c LEFT JOIN rooms AS r USING (room_id)"
 		" WHERE c.changed > ?1 ORDER BY c.changed LIMIT ?2",
-	/* Where the page begins is found backwards in the index alone; from there
-	 * it is read forwards, so that nothing has to be sorted. */
+	/* The beginning of the page is found by reading the index backwards. From
+	 * there the page is read forwards, so nothing has to be sorted. */
 	[PAGE_NEWEST] = "SELECT " COLUMNS " FROM messages AS m"
 	                " WHERE m.room_id = ?1 AND m.id >= coalesce("
 	                "(SELECT id FROM messages WHERE room_id = ?1 AND id > 0"
@@ -224,8 +224,9 @@ bool sqlite_execute(struct sqlite_store *s, const char *sql)
 	return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK;
 }
 
-/* A start waits long and then fails. Later a sender waits no longer than for any
- * other lock, and once: until the lock is gone, nothing waits for it again. */
+/* At startup the wait is long, and then the start fails. Later a sender waits only
+ * as long as for any other lock, and only once: until the lock is released, nothing
+ * waits for it again. */
 bool sqlite_lock_folder(struct sqlite_store *s, int *lock)
 {
 	struct buffer error = {0};

@@ -120,8 +120,8 @@ static enum store_prospect judge_file(const struct sqlite_store *s, const char *
 	                                : refuse(path, R_OK, errno, found);
 }
 
-/* One of our own gets the mode of the database when a writer opens that. Where a log
- * begins, what is there is set aside. */
+/* A WAL that we own gets the database's mode when a writer opens the database. Where
+ * a new log begins, an existing WAL is set aside. */
 static enum store_prospect judge_wal(const struct sqlite_store *s, int use,
                                      struct buffer *found)
 {
@@ -137,8 +137,7 @@ static enum store_prospect judge_wal(const struct sqlite_store *s, int use,
 	                               : refuse(path, use, errno, found);
 }
 
-/* A reader needs the side files as well, and the writer may make others of them, or
- * make them first. */
+/* A reader needs the side files too. The writer may still create or replace them. */
 static enum store_prospect judge_rest_of_reader(const struct sqlite_store *s,
                                                 const char *path,
                                                 struct buffer *found)
@@ -201,7 +200,8 @@ static enum store_prospect judge_content(const struct sqlite_store *s,
 	return sqlite_judge_head(head, (size_t)size, s->access, found);
 }
 
-/* The first that can't be used decides, and then the first that says so much. */
+/* The first file that can't be used decides. If all can be used, the first that is
+ * in doubt does. */
 static enum store_prospect judge_all(const struct sqlite_store *s,
                                      const char *path, struct buffer *found)
 {

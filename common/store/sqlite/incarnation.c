@@ -1,14 +1,15 @@
 /* The log's incarnations, and when a new one begins.
  *
- * A database may be a backup that was put in place. A writer that opens it
- * compares it with the record beside it (acknowledged.h), under the folder's
- * lock: first the record is read, then where the log ends, so that what another
- * writer commits in between can't make the record seem ahead. A new incarnation
- * begins if the log lacks what was acknowledged. It also begins if the log is not
- * empty and has no record, for then it can't be known; that resets only the clients
- * that are ahead of the log. Another program may also put a backup into the open
- * file by SQL. So what others have committed is compared as well, before anything is
- * added to it. */
+ * A database may be a restored backup. A writer that opens it compares it with the
+ * record beside it (acknowledged.h), under the folder's lock. It reads the record
+ * first and the log's end second, so a commit of another writer in between can't
+ * make the record seem ahead.
+ *
+ * A new incarnation begins if the log lacks acknowledged messages. It also begins if
+ * the log is not empty and has no record, since then nothing is known; this resets
+ * only clients that are ahead of the log. Another program may also restore a backup
+ * into the open file by SQL. So commits of other programs are compared too, before
+ * anything is added to the log. */
 #include "store/sqlite/place.h"
 #include "store/sqlite/private.h"
 

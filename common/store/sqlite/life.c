@@ -1,5 +1,5 @@
-/* The mark by which a database and its WAL know each other (wal.h): drawn
- * and touched by the writer, looked after by every connection. */
+/* The mark that connects a database with its WAL (wal.h). The writer draws and
+ * touches it; every connection checks it. */
 #include <string.h>
 
 #include "store/sqlite/place.h"
@@ -26,8 +26,8 @@ bool sqlite_files_differ(const struct sqlite_store *s, struct sqlite_seen *now)
 	       !file_is_same(&now->shm, &s->seen.shm);
 }
 
-/* By SQLite's own descriptors, for a new one could not be closed again. Returns
- * SQLite's code. */
+/* Reads through SQLite's own descriptors, since closing a new one would drop
+ * SQLite's locks. Returns SQLite's code. */
 static int read_file(struct sqlite_store *s, int which, uint64_t at, void *bytes,
                      size_t size)
 {
@@ -117,15 +117,16 @@ static enum own_file compare_file(struct sqlite_store *s,
 	                               : side_files_examine_open(
 						 &s->paths, head, &file,
 						 s->file_life);
-	/* Another program has had the log written over, page by page and by SQLite,
-	 * in a WAL that has begun with that. Only the writer that has drawn the
-	 * file's mark knows that it is the newest: a reader may have looked last before the one
-	 * that a backup has was drawn anew. */
+	/* Another program has overwritten the log through SQLite, page by page, in a
+	 * WAL that began with that. Only the writer that drew the file's mark knows
+	 * that it is the newest: a reader may have checked last before the backup's
+	 * mark was replaced by a new one. */
 	if (wal == SIDE_FILES_FOREIGN && version != s->seen_version &&
 	    s->wal.own.count > 0 && life_equal(file.now, s->wal.own))
 		wal = SIDE_FILES_IN_DOUBT;
-	/* Another program that has committed and then emptied the WAL has had
-	 * SQLite's version move; one that has written over the file has not. */
+	/* If another program has committed and then emptied the WAL, SQLite's
+	 * version has changed. If it has overwritten the file, the version has not
+	 * changed. */
 	if (wal == SIDE_FILES_FOREIGN ||
 	    (wal == SIDE_FILES_NONE && version == s->seen_version))
 		return FILE_IS_FOREIGN;

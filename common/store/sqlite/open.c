@@ -14,8 +14,8 @@
 #include "store/sqlite/side_files.h"
 
 enum {
-	QUIET_MS = 1000,        /* a file that is being written to is not yet
-	                         * worth a look */
+	QUIET_MS = 1000,        /* a file is checked once it has not been written
+	                         * to for so long */
 	CHECK_AGAIN_MS = 30000, /* one that has failed a check, if nothing of it
 	                         * changes */
 	TRIES = 5, /* a checkpoint and a new begin of the WAL may fall between two
@@ -26,8 +26,8 @@ static const struct timespec try_pause = {0, 20000000};
 
 /* ---- What has to be true before it is opened ---- */
 
-/* SQLite would keep the group from writing. The side files get the same mode. If
- * it can't be made, SQLite will say why. */
+/* Creates the file, since SQLite would not let the group write. The side files get
+ * the same mode. If it can't be created, SQLite will say why. */
 static void create_file(const struct sqlite_store *s)
 {
 	int fd = open(s->paths.database, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
@@ -43,7 +43,7 @@ static bool set_aside(struct sqlite_store *s, const char *why)
 	                      "be set aside: move it away");
 }
 
-/* A new log begins. What stands beside it belongs to one that was removed. */
+/* A new log begins. Side files that exist belong to a database that was removed. */
 static bool begin_log(struct sqlite_store *s)
 {
 	if (!set_aside(s, "its database is gone"))
@@ -57,8 +57,8 @@ static bool begin_log(struct sqlite_store *s)
 	return true;
 }
 
-/* An empty file is where a log may begin, but not where one has just been. A
- * reader must not have SQLite open it: it would remove the WAL. */
+/* A log may begin in an empty file, unless there has just been a log in it. A reader
+ * must not open it with SQLite, which would remove the WAL. */
 static bool take_empty_file(struct sqlite_store *s)
 {
 	s->is_awaited = s->access == STORE_READ;
@@ -80,8 +80,9 @@ static bool refuse_journal(struct sqlite_store *s)
 	                      "was put in place, else open it once with sqlite3");
 }
 
-/* Others have this database open, and its side files with it, if these belong to
- * it. If not, they had another file open under this name and have not noticed. */
+/* Other processes have a database open under this name. If the side files belong to
+ * this one, it is this one. If not, they opened another file before it was replaced,
+ * and have not noticed. */
 static bool join_others(struct sqlite_store *s, pid_t holder)
 {
 	enum side_files found = side_files_examine(&s->paths);
@@ -111,7 +112,7 @@ static enum check check(struct sqlite_store *s, const char *what)
 	return found;
 }
 
-/* A reader leaves what is there as it is. */
+/* A reader changes no file. */
 static bool examine_as_reader(struct sqlite_store *s)
 {
 	enum side_files found = side_files_examine(&s->paths);
@@ -168,7 +169,7 @@ static bool clear_as_writer(struct sqlite_store *s)
 	sqlite_paths_mend_modes(&s->paths);
 	if (side_files_have_foreign_journal(&s->paths))
 		return refuse_journal(s);
-	/* It may be in the wrong place itself. */
+	/* The database itself may be in the wrong place. */
 	if (found == SIDE_FILES_FOREIGN && !is_log(s))
 		return sqlite_fail(s, "not a Longroom database, and the -wal "
 		                      "beside it belongs to another: put the right "
@@ -223,8 +224,8 @@ static bool is_quiet(struct sqlite_place *place, const struct file_look *now)
 	return now_ms - place->checked_since_ms >= QUIET_MS;
 }
 
-/* A place where damage was seen has to pass a check of the whole, by the writer
- * if there is one. */
+/* After damage was seen at a place, the whole database must pass a check, by the
+ * writer if there is one. */
 static bool pass_check(struct sqlite_store *s)
 {
 	struct sqlite_place *place = s->place;
@@ -264,8 +265,8 @@ static bool has_moved(struct sqlite_store *s)
 	       moved;
 }
 
-/* With an empty WAL the index that others have of it must say what the file
- * does, or it is the index of another. */
+/* If the WAL is empty, the -shm that other processes use must agree with the file;
+ * otherwise it is the index of another file. */
 static bool has_own_index(struct sqlite_store *s)
 {
 	int64_t pages, page_bytes;

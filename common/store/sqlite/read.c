@@ -1,4 +1,4 @@
-/* Pages of rooms and of the log. */
+/* Reads pages of rooms and of the log. */
 #include "store/foreign.h"
 #include "store/room_id.h"
 #include "store/sqlite/private.h"
@@ -35,8 +35,7 @@ static bool read_incarnations(struct sqlite_store *s)
 	return code == SQLITE_DONE;
 }
 
-/* Incarnations are only ever added, so one that is still the newest has the same
- * before it. */
+/* Incarnations are only added, so if the newest is unchanged, the whole list is. */
 bool sqlite_read_end(struct sqlite_store *s, struct log_end *end)
 {
 	sqlite3_stmt *statement = sqlite_prepare(s, LOG_END);
@@ -63,8 +62,8 @@ bool sqlite_finish_read(struct sqlite_store *s, bool good)
 	                               sqlite_fail_by_database(s));
 }
 
-/* data_version moves when another connection has committed, so an idle log
- * costs no look into its tables. */
+/* data_version changes when another connection has committed, so an idle log needs
+ * no read of its tables. */
 static bool look_at_log_end(struct sqlite_store *s, struct log_end *end)
 {
 	int64_t version;

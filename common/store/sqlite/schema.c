@@ -71,8 +71,8 @@ static const char *const migrations[SCHEMA_VERSION] = {
 	"CREATE UNIQUE INDEX messages_by_client_id"
 	"  ON messages (room_id, sender_id, client_id)"
 	"  WHERE client_id IS NOT NULL;"
-	/* A removal of messages leaves a mark, even one by another program, so that
-	 * pollers learn of the gap. */
+	/* Removed messages are recorded, even if another program removes them, so
+	 * that clients learn of the gap. */
 	"CREATE TRIGGER messages_removed AFTER DELETE ON messages BEGIN"
 	"  INSERT OR IGNORE INTO rooms (room_id, name)"
 	"    VALUES (old.room_id, 'room_' || old.room_id);"
@@ -234,7 +234,7 @@ enum store_prospect sqlite_judge_head(const uint8_t *head, size_t size,
 	return STORE_UNUSABLE;
 }
 
-/* Says through s->error and s->hopeless what can't be mended by trying again. */
+/* Sets s->error, and s->hopeless if retrying cannot help. */
 static bool read_schema_version(struct sqlite_store *s, int64_t *version)
 {
 	int64_t application, tables;
@@ -274,7 +274,7 @@ static bool migrate_from(struct sqlite_store *s, int64_t version)
 	return write_version(s);
 }
 
-/* Looked at again within the transaction: two programs may start at once. */
+/* Checked again within the transaction: two programs may start at the same time. */
 static bool migrate(struct sqlite_store *s)
 {
 	int64_t version;

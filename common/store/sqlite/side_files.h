@@ -25,17 +25,17 @@ enum side_files side_files_examine(const struct sqlite_paths *paths);
 bool side_files_find_head(const struct sqlite_paths *paths, uint8_t *head,
                           size_t size);
 
-/* The same as the first of an open database that has this head and this mark, and
- * had the mark `before` when it was looked at last: a file does not go back to an
- * earlier one. */
+/* Like side_files_examine(), for an open database that has this head and this mark,
+ * and had the mark `before` at the last check: a file never returns to an earlier
+ * mark. */
 enum side_files side_files_examine_open(const struct sqlite_paths *paths,
                                         const struct database_head *head,
                                         const struct mark *mark,
                                         struct life before);
 
-/* Whether a rollback journal is there that SQLite would apply, and that is not
- * what our own change of the journal mode may have left: of a database that is
- * gone, one with pages in it. Opens the database as a file. */
+/* Whether there is a rollback journal that SQLite would apply, and that cannot have
+ * been left by our own change of the journal mode. If the database is gone: whether
+ * there is a journal with pages. Opens the database as a file. */
 bool side_files_have_foreign_journal(const struct sqlite_paths *paths);
 
 enum check {
