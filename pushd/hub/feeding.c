@@ -219,6 +219,11 @@ void hub_deliver(struct hub *hub)
 	window_evict(&hub->window, &hub->rooms);
 }
 
+void hub_forget_old(struct hub *hub, int64_t now_ms)
+{
+	rooms_forget_old_deliveries(&hub->rooms, now_ms);
+}
+
 /* Whether this cursor is unknown although all of the log has been read. */
 static bool is_lost(const struct hub *hub, const struct waiter *waiter)
 {

@@ -443,6 +443,7 @@ static void look_regularly(struct ev_loop *loop, struct ev_timer *timer, int eve
 	(void)loop;
 	(void)events;
 	watch_bus(follower);
+	hub_forget_old(follower->hub, clock_monotonic_ms());
 	if (!follower->reading)
 		read_on(follower);
 }

@@ -110,7 +110,8 @@ static struct delivery *shared_news_after(struct hub *hub, struct room *room,
 	delivery = hub_news_after(hub, room, place);
 	if (delivery->messages.size > TURN_LONG_BYTES)
 		hub->render_left -= (int64_t)delivery->messages.size;
-	room_cache_delivery(room, place->id, place->position, delivery);
+	rooms_cache_delivery(&hub->rooms, room, place->id, place->position,
+	                     delivery);
 	delivery_unref(delivery);
 	return delivery;
 }

@@ -178,6 +178,9 @@ void hub_advance(struct hub *hub, int64_t newest, bool is_behind);
 void hub_set_complete(struct hub *hub, int64_t began_ms);
 /* Gives the appended messages to the waiters. */
 void hub_deliver(struct hub *hub);
+/* Drops cached deliveries that are too old to be given again. Call it about once a
+ * second. */
+void hub_forget_old(struct hub *hub, int64_t now_ms);
 /* Check number `look` has reached the log's end: decides about the waiters that
  * waited for this check or an earlier one. */
 void hub_log_checked(struct hub *hub, int64_t look);

@@ -25,6 +25,7 @@ void rooms_init(struct rooms *rooms)
 	*rooms = (struct rooms){0};
 	list_init(&rooms->all);
 	list_init(&rooms->idle);
+	list_init(&rooms->caching);
 }
 
 bool room_has_entries(const struct room *room)
@@ -71,6 +72,7 @@ static struct room *room_new(const struct room_name *name)
 	list_init(&room->dirty);
 	list_init(&room->all);
 	list_init(&room->idle);
+	list_init(&room->caching);
 	return room;
 }
 
@@ -143,8 +145,8 @@ struct delivery *room_cached_delivery(const struct room *room, int64_t id,
 	return NULL;
 }
 
-void room_cache_delivery(struct room *room, int64_t id, int64_t position,
-                         struct delivery *delivery)
+void rooms_cache_delivery(struct rooms *rooms, struct room *room, int64_t id,
+                          int64_t position, struct delivery *delivery)
 {
 	struct cached_delivery *cached =
 		&room->cached[room->next_cached++ % ROOM_CACHED_DELIVERIES];
@@ -152,12 +154,33 @@ void room_cache_delivery(struct room *room, int64_t id, int64_t position,
 	delivery_unref(cached->delivery);
 	*cached = (struct cached_delivery){id, position, clock_monotonic_ms(),
 	                                   delivery_ref(delivery)};
+	list_append(&rooms->caching, &room->caching);
 }
 
 void room_forget_deliveries(struct room *room)
 {
+	list_remove(&room->caching);
 	for (size_t i = 0; i < ROOM_CACHED_DELIVERIES; i++) {
 		delivery_unref(room->cached[i].delivery);
 		room->cached[i].delivery = NULL;
+	}
+}
+
+static int64_t last_cached_ms(const struct room *room)
+{
+	unsigned last = (room->next_cached - 1) % ROOM_CACHED_DELIVERIES;
+
+	return room->cached[last].made_ms;
+}
+
+void rooms_forget_old_deliveries(struct rooms *rooms, int64_t now_ms)
+{
+	while (!list_is_empty(&rooms->caching)) {
+		struct room *room =
+			LIST_OWNER(rooms->caching.next, struct room, caching);
+
+		if (last_cached_ms(room) >= now_ms - ROOM_DELIVERY_LIFE_MS)
+			return;
+		room_forget_deliveries(room);
 	}
 }

@@ -54,6 +54,7 @@ struct room {
 	struct list dirty;         /* in hub.dirty while undelivered is set */
 	struct list all;           /* in rooms.all */
 	struct list idle;          /* in rooms.idle while it has nothing */
+	struct list caching;       /* in rooms.caching while it has any cached: */
 	struct cached_delivery cached[ROOM_CACHED_DELIVERIES];
 	unsigned next_cached;
 };
@@ -64,6 +65,7 @@ struct rooms {
 	size_t count; /* in all */
 	struct list idle; /* longest idle first */
 	size_t idle_count;
+	struct list caching; /* longest without a new cached delivery first */
 	int64_t from; /* for new rooms: the highest room.from of those freed */
 	struct room *last; /* the last one got, often asked for again; or NULL */
 };
@@ -103,8 +105,10 @@ static inline void rooms_leave(struct rooms *rooms, struct room *room)
 struct delivery *room_cached_delivery(const struct room *room, int64_t id,
                                       int64_t position);
 /* Caches a delivery, and takes a reference of its own. */
-void room_cache_delivery(struct room *room, int64_t id, int64_t position,
-                         struct delivery *delivery);
+void rooms_cache_delivery(struct rooms *rooms, struct room *room, int64_t id,
+                          int64_t position, struct delivery *delivery);
 void room_forget_deliveries(struct room *room);
+/* Of rooms that have cached nothing for as long as a delivery may be given again. */
+void rooms_forget_old_deliveries(struct rooms *rooms, int64_t now_ms);
 
 #endif

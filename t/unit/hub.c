@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "hub/hub.h"
 
@@ -2056,6 +2057,25 @@ static void pages_are_kept_no_longer_than_their_messages(void **state)
 	assert_int_equal(pages_kept(room), 0);
 }
 
+static void pages_are_kept_no_longer_than_they_may_be_given(void **state)
+{
+	struct fixture *f = *state;
+	struct room_name name = room_named("room_1");
+	struct room *room = rooms_get(&f->hub.rooms, &name);
+
+	park(f, 2, "room_1");
+	say_many(f, "room_1", 3);
+	ask(client_of(f, 0), "room_1", "0");
+	ask(client_of(f, 1), "room_1", "1");
+	hub_forget_old(&f->hub, clock_monotonic_ms());
+	assert_int_equal(pages_kept(room), 2);
+	hub_forget_old(&f->hub, clock_monotonic_ms() + ROOM_DELIVERY_LIFE_MS + 1);
+	assert_int_equal(pages_kept(room), 0);
+	ask(client_of(f, 0), "room_1", "0");
+	assert_got(client_of(f, 0), 2, "1 2 3 ");
+	assert_int_equal(pages_kept(room), 1);
+}
+
 /* ---- Asking again at once ---- */
 
 static void ask_again_once(struct client *c)
@@ -2604,6 +2624,8 @@ int run_hub(void)
 		WITH_HUB("a rendered page is kept no longer than its messages "
 	                 "and its waiters",
 	                 pages_are_kept_no_longer_than_their_messages),
+		WITH_HUB("a rendered page is kept no longer than it may be given",
+	                 pages_are_kept_no_longer_than_they_may_be_given),
 		WITH_HUB("a client that asks again from its callback waits "
 	                 "again",
 	                 asking_again_at_once_waits_again),
