@@ -346,7 +346,7 @@ subtest 'an operator may begin an incarnation only while nothing writes' => sub 
     $f->stay('clients that have two messages');
     my $refused = new_incarnation($l);
     isnt $refused->{status}, 0, '--new-incarnation is refused while longroom-history runs';
-    like $refused->{stderr}, qr/no new incarnation has begun: another writer has the log open: end it first\n\z/,
+    like $refused->{stderr}, qr/no new incarnation has begun: another writer has the log open: stop it first\n\z/,
         '... it says why';
     is $refused->{stdout}, '', '... and prints nothing else';
     $l->stop_program('history');
