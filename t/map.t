@@ -1,4 +1,5 @@
-# The map in HACKING: every file stands in it once, and arrows point one way.
+# The map in HACKING: every file stands in it once, and arrows point one way. And no
+# file is too long, and no static function's name stands in two files.
 #
 # A room includes itself and rooms that stand before it in the map, of common/ or of
 # the same program. Within a room modules form no circle: a module is the files that
@@ -16,6 +17,8 @@ use FindBin        ();
 use lib "$FindBin::Bin/lib";
 use Longroom;
 use Test::More;
+
+use constant LINES_MAX => 600;
 
 my $source = $ENV{LONGROOM_SOURCE} || "$FindBin::Bin/..";
 my @PROGRAMS = qw(common fcgi-history pushd token load bench tools);
@@ -119,12 +122,31 @@ sub circles {
     return map {"in a circle: $_"} sort keys %circles;
 }
 
+# What is too large, and static functions of the programs with a name that stands in two
+# files.
+sub unwieldy {
+    my ($root, @files) = @_;
+    my (@found, %places);
+    for my $file (grep {/\.[ch]$/} @files) {
+        my $text = Longroom::slurp("$root/$file");
+        my $lines = $text =~ tr/\n//;
+        push @found, "$file has $lines lines: more than " . LINES_MAX if $lines > LINES_MAX;
+        next if $file !~ m{^(?:common|fcgi-history|pushd|token)/.*\.c$};
+        $places{$_}{$file} = 1 for $text =~ /^static [^;=({]*?\b(\w+)\(/mg;
+    }
+    for my $name (sort keys %places) {
+        my @places = sort keys %{ $places{$name} };
+        push @found, "$name() is in @places" if @places > 1;
+    }
+    return @found;
+}
+
 sub faults {
     my ($root) = @_;
     my @rooms  = rooms_of($root);
     my @files  = files_of($root);
     my @arrows = arrows($root, @files);
-    return misplaced(\@rooms, @files), upward(\@rooms, @arrows), circles(@arrows);
+    return misplaced(\@rooms, @files), upward(\@rooms, @arrows), circles(@arrows), unwieldy($root, @files);
 }
 
 cmp_ok scalar(rooms_of($source)), '>', 8, 'there is a map';
@@ -163,6 +185,9 @@ my %wrongs = (
         qr{^common/base/new\.h is not in the map$}],
     'a file that is gone'   => [sub { unlink "$_[0]/common/base/hash.c", "$_[0]/common/base/hash.h" },
         qr{^common/base/hash is in the map, but is not there$}],
+    'a file that is too long' => [sub { append("$_[0]/common/base/hash.c", "\n" x 600) }, qr{^common/base/hash\.c has [0-9]+ lines}],
+    'a static name in two files' => [sub { append("$_[0]/common/base/$_.c", "static int same(void)\n{\n}\n") for qw(hash utf8) },
+        qr{^same\(\) is in common/base/hash\.c common/base/utf8\.c$}],
 );
 for my $what (sort keys %wrongs) {
     my ($change, $said) = @{ $wrongs{$what} };
