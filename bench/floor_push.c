@@ -169,7 +169,7 @@ static void accept_all(const struct floor *floor, int listener)
 			watch(floor, fd);
 		else if (errno == EAGAIN)
 			return;
-		else if (!endpoint_is_passing(errno))
+		else if (!accept_error_is_transient(errno))
 			give_up("accept");
 	}
 }

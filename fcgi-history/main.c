@@ -85,7 +85,7 @@ static void block_hang_up(void)
 	pthread_sigmask(SIG_BLOCK, &hang_up, NULL);
 }
 
-static void catch_signals(void)
+static void history_catch_signals(void)
 {
 	signal(SIGPIPE, SIG_IGN);
 	/* Ignored signals, as in a shell's background jobs, can't be waited for. */
@@ -97,7 +97,7 @@ static void catch_signals(void)
 	pthread_sigmask(SIG_BLOCK, &end_signals, NULL);
 }
 
-static void read_settings_again(const struct history *history)
+static void history_reload(const struct history *history)
 {
 	struct keyring *keyring;
 	struct settings fresh;
@@ -117,7 +117,7 @@ static void wait_for_end(const struct history *history)
 
 	sigaddset(&signals, SIGHUP);
 	while (sigwait(&signals, &signal) == 0 && signal == SIGHUP)
-		read_settings_again(history);
+		history_reload(history);
 	pthread_sigmask(SIG_UNBLOCK, &end_signals, NULL);
 }
 
@@ -193,7 +193,7 @@ static int answer_as_cgi(const struct history *history)
 	return cgi_answer(history->settings, &shared);
 }
 
-static int serve(struct history *history)
+static int history_serve(struct history *history)
 {
 	const struct settings *settings = history->settings;
 	struct buffer error = {0};
@@ -204,7 +204,7 @@ static int serve(struct history *history)
 	    !take_inherited(history, &error))
 		return fail(&error);
 	/* First of all: the bus starts threads of its own. */
-	catch_signals();
+	history_catch_signals();
 	saver = saver_new(settings, settings->bus.publish, &error);
 	if (saver == NULL)
 		return fail(&error);
@@ -258,7 +258,7 @@ int main(int argc, char **argv)
 	history.access = access_new(&history.settings->auth, &error);
 	status = history.access == NULL              ? fail(&error)
 	         : !gateway_has_listener() && is_cgi ? answer_as_cgi(&history)
-	                                             : serve(&history);
+	                                             : history_serve(&history);
 	access_free(history.access);
 	live_settings_unref(history.live, history.settings);
 	live_settings_free(history.live);

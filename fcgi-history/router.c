@@ -111,8 +111,8 @@ static void complete_health(struct router *router, struct request *request)
 	operator_complete_health(router->store, request);
 }
 
-static enum router_next answer_metrics(struct router *router,
-                                       struct request *request)
+static enum router_next router_answer_metrics(struct router *router,
+					      struct request *request)
 {
 	if (is_for_operator(router, request))
 		operator_metrics(request);
@@ -124,7 +124,7 @@ static const struct verb
 	get_message = {true, ACCESS_READ, begin_read, complete_message},
 	post_message = {true, ACCESS_WRITE, begin_send, complete_send},
 	get_health = {.begin = begin_health, .complete = complete_health},
-	get_metrics = {.begin = answer_metrics};
+	get_metrics = {.begin = router_answer_metrics};
 
 /* The methods of each path. */
 static const struct resource {

@@ -104,7 +104,7 @@ static void take_whole(struct worker *worker, struct request *request)
 	buffer_release(&worker->input);
 	worker->input = request->exchange.input;
 	request->exchange.input = (struct buffer){0};
-	if (worker->input.room > KEPT_BYTES)
+	if (worker->input.capacity > KEPT_BYTES)
 		buffer_release(&worker->input);
 	if (good) {
 		begin_request(worker, request);

@@ -103,8 +103,8 @@ static bool use_settings(struct pushd *pushd, const struct settings *fresh,
 }
 
 /* Runs on the loop's thread, the only one that uses the settings. */
-static void read_settings_again(struct ev_loop *loop, struct ev_signal *signal,
-                                int events)
+static void pushd_reload(struct ev_loop *loop, struct ev_signal *signal,
+			 int events)
 {
 	struct pushd *pushd = signal->data;
 	struct buffer error = {0};
@@ -139,12 +139,12 @@ static void mask_hang_up(int how)
 	pthread_sigmask(how, &hang_up, NULL);
 }
 
-static void catch_signals(struct pushd *pushd)
+static void pushd_catch_signals(struct pushd *pushd)
 {
 	signal(SIGPIPE, SIG_IGN);
 	ev_signal_init(&pushd->term, begin_draining, SIGTERM);
 	ev_signal_init(&pushd->interrupt, begin_draining, SIGINT);
-	ev_signal_init(&pushd->hang_up, read_settings_again, SIGHUP);
+	ev_signal_init(&pushd->hang_up, pushd_reload, SIGHUP);
 	pushd->term.data = pushd->interrupt.data = pushd->hang_up.data = pushd;
 	ev_signal_start(pushd->loop, &pushd->term);
 	ev_signal_start(pushd->loop, &pushd->interrupt);
@@ -155,7 +155,7 @@ static void catch_signals(struct pushd *pushd)
 
 static void run(struct pushd *pushd)
 {
-	catch_signals(pushd);
+	pushd_catch_signals(pushd);
 	pushd->follower = follower_start(pushd->loop, &pushd->hub, pushd->reader,
 	                                 pushd->bus);
 	journal_info("serving; pid %ld", (long)getpid());
@@ -254,7 +254,7 @@ static void init_share(struct pushd *pushd)
 	                               &pushd->server});
 }
 
-static int serve(struct pushd *pushd)
+static int pushd_serve(struct pushd *pushd)
 {
 	const struct settings *settings = &pushd->settings;
 	struct buffer error = {0};
@@ -305,7 +305,7 @@ int main(int argc, char **argv)
 	if (!command_line_read(argc, argv, program, STORE_READ, &pushd.settings,
 	                       &status))
 		return status;
-	status = serve(&pushd);
+	status = pushd_serve(&pushd);
 	if (pushd.loop != NULL)
 		ev_loop_destroy(pushd.loop);
 	access_free(pushd.access);

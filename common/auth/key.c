@@ -48,7 +48,7 @@ static const char *const algorithms[][ALGORITHMS] = {
 void key_release_bytes(struct buffer *bytes)
 {
 	if (bytes->data != NULL)
-		OPENSSL_cleanse(bytes->data, bytes->room);
+		OPENSSL_cleanse(bytes->data, bytes->capacity);
 	buffer_release(bytes);
 }
 

@@ -23,13 +23,13 @@ void buffer_clear(struct buffer *b)
 
 char *buffer_reserve(struct buffer *b, size_t more)
 {
-	size_t room = b->room > 0 ? b->room : SMALLEST;
+	size_t capacity = b->capacity > 0 ? b->capacity : SMALLEST;
 
-	if (b->data == NULL || b->room - b->size < more) {
-		while (room - b->size < more)
-			room *= 2;
-		b->data = memory_resize(b->data, room);
-		b->room = room;
+	if (b->data == NULL || b->capacity - b->size < more) {
+		while (capacity - b->size < more)
+			capacity *= 2;
+		b->data = memory_resize(b->data, capacity);
+		b->capacity = capacity;
 	}
 	return b->data + b->size;
 }

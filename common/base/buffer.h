@@ -12,7 +12,7 @@
 struct buffer {
 	char *data;
 	size_t size;
-	size_t room; /* bytes allocated */
+	size_t capacity; /* bytes allocated */
 };
 
 void buffer_release(struct buffer *b);
@@ -28,7 +28,7 @@ static inline void buffer_add(struct buffer *b, const void *data, size_t size)
 {
 	if (size == 0)
 		return;
-	if (b->room - b->size < size)
+	if (b->capacity - b->size < size)
 		buffer_reserve(b, size);
 	memcpy(b->data + b->size, data, size);
 	b->size += size;

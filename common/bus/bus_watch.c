@@ -51,7 +51,7 @@ static bool is_heard(const struct bus_watch *watch, const char *address)
 	return false;
 }
 
-static bool was_told(const struct bus_watch *watch, const char *address)
+static bool bus_watch_was_told(const struct bus_watch *watch, const char *address)
 {
 	for (size_t i = 0; i < watch->told_count; i++)
 		if (strcmp(watch->told[i], address) == 0)
@@ -59,7 +59,7 @@ static bool was_told(const struct bus_watch *watch, const char *address)
 	return watch->told_count == TOLD_MAX;
 }
 
-static void tell(const struct bus_watch *watch, const char *address)
+static void bus_watch_tell(const struct bus_watch *watch, const char *address)
 {
 	static const char what_comes[] =
 		"messages arrive a second late, unsaved ones not at all";
@@ -89,10 +89,10 @@ void bus_watch_see(void *context, const char *address)
 {
 	struct bus_watch *watch = context;
 
-	if (was_told(watch, address) ||
+	if (bus_watch_was_told(watch, address) ||
 	    (is_heard(watch, address) &&
 	     (watch->published == NULL || is_heard(watch, watch->published))))
 		return;
 	watch->told[watch->told_count++] = memory_copy(address, strlen(address));
-	tell(watch, address);
+	bus_watch_tell(watch, address);
 }

@@ -120,7 +120,7 @@ bool endpoint_descriptor_is_local(int fd)
 	return address.ss_family == AF_UNIX || is_loopback((void *)&address);
 }
 
-bool endpoint_is_passing(int error)
+bool accept_error_is_transient(int error)
 {
 	return error == EINTR || error == ECONNABORTED;
 }

@@ -23,7 +23,7 @@ bool endpoint_is_local(const char *address);
 bool endpoint_descriptor_is_local(int fd);
 
 /* Whether accept() failed for a reason that concerns only that connection. */
-bool endpoint_is_passing(int error);
+bool accept_error_is_transient(int error);
 
 struct endpoint {
 	int fd;

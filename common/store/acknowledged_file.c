@@ -48,7 +48,7 @@ bool acknowledged_file_read(const char *database, struct acknowledged *record)
 	return found;
 }
 
-static bool open_file(struct acknowledged_file *file)
+static bool acknowledged_open_file(struct acknowledged_file *file)
 {
 	if (!beside_open(&file->beside))
 		return false;
@@ -72,7 +72,7 @@ struct acknowledged_file *acknowledged_file_open(const char *database)
 	struct acknowledged_file *file = memory_get(sizeof *file);
 
 	beside_init(&file->beside, database, suffix);
-	if (!open_file(file))
+	if (!acknowledged_open_file(file))
 		note_result(file, false);
 	return file;
 }
@@ -120,8 +120,8 @@ static bool lock_to_write(const struct beside *beside)
 	return false;
 }
 
-static bool write_record(struct acknowledged_file *file,
-                         const struct acknowledged *now)
+static bool acknowledged_write_record(struct acknowledged_file *file,
+				      const struct acknowledged *now)
 {
 	acknowledged_render(now, file->line);
 	ssize_t size = pwrite(file->beside.fd, file->line, ACKNOWLEDGED_SIZE, 0);
@@ -155,7 +155,8 @@ static bool raise_record(struct acknowledged_file *file,
 {
 	if (!lock_to_write(&file->beside))
 		return false;
-	bool good = is_further_on(file, now, list) || write_record(file, now);
+	bool good = is_further_on(file, now, list) ||
+	            acknowledged_write_record(file, now);
 	int why = errno;
 	beside_lock(&file->beside, F_UNLCK, WRITTEN_AT);
 	errno = why;
@@ -166,7 +167,7 @@ void acknowledged_file_raise(struct acknowledged_file *file,
                              const struct acknowledged *now,
                              const struct incarnations *list)
 {
-	bool is_open = beside_is_in_place(&file->beside) || open_file(file);
+	bool is_open = beside_is_in_place(&file->beside) || acknowledged_open_file(file);
 
 	note_result(file, is_open && raise_record(file, now, list));
 }

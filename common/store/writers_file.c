@@ -72,8 +72,8 @@ static bool is_of(const struct writers_file *file, const char *database)
 	       beside_is_in_place(&file->beside);
 }
 
-static bool open_file(struct writers_file *file, const char *database,
-                      const char *own)
+static bool writers_open_file(struct writers_file *file, const char *database,
+			      const char *own)
 {
 	beside_release(&file->beside);
 	beside_init(&file->beside, database, "-writers");
@@ -96,7 +96,7 @@ void writers_file_look(struct writers_file *file, const char *database,
 {
 	char text[SLOT_BYTES];
 
-	if (!is_of(file, database) && !open_file(file, database, own))
+	if (!is_of(file, database) && !writers_open_file(file, database, own))
 		return;
 	if (own != NULL && !file->is_ours)
 		file->is_ours = claim_slot(file, own);

@@ -89,7 +89,7 @@ static bool fill(int feed, struct text input)
  * that the library can't accept another one. The file is detached, so that it is not
  * treated as a socket after an error. The answer's connection is set later, in
  * gateway_end_input(). */
-static bool accept_from(struct gateway *g, int *feed)
+static bool gateway_accept_from(struct gateway *g, int *feed)
 {
 	g->request.ipcFd = *feed;
 	g->request.keepConnection = 1;
@@ -105,7 +105,7 @@ bool gateway_accept(struct gateway *g, int *feed, struct text input,
 {
 	if (*feed < 0)
 		*feed = gateway_feed_new();
-	if (*feed < 0 || !fill(*feed, input) || !accept_from(g, feed)) {
+	if (*feed < 0 || !fill(*feed, input) || !gateway_accept_from(g, feed)) {
 		close(connection);
 		return false;
 	}

@@ -92,7 +92,7 @@ int listener_accept(struct listener *listener)
 		return -1;
 	do
 		connection = accept(listener->endpoint->fd, NULL, NULL);
-	while (connection < 0 && endpoint_is_passing(errno));
+	while (connection < 0 && accept_error_is_transient(errno));
 	if (connection < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
 		note_exhaustion(listener);
 	else if (atomic_load(&listener->exhausted))

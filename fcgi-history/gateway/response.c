@@ -13,7 +13,7 @@ void response_clear(struct response *r)
 	buffer_clear(&r->head);
 	buffer_clear(&r->headers);
 	buffer_clear(&r->body);
-	if (r->body.room > KEPT_BYTES)
+	if (r->body.capacity > KEPT_BYTES)
 		buffer_release(&r->body);
 }
 
@@ -92,5 +92,5 @@ bool response_send(struct response *r, struct gateway *g)
 
 size_t response_bytes(const struct response *r)
 {
-	return r->head.room + r->headers.room + r->body.room;
+	return r->head.capacity + r->headers.capacity + r->body.capacity;
 }

@@ -106,7 +106,7 @@ static void put_in(struct slow_peers *peers, enum side_kind kind,
 
 void slow_peers_await_request(struct slow_peers *peers, struct exchange *exchange)
 {
-	put_in(peers, SENDERS, exchange, exchange->input.room);
+	put_in(peers, SENDERS, exchange, exchange->input.capacity);
 }
 
 void slow_peers_await_reader(struct slow_peers *peers, struct exchange *exchange)
@@ -181,7 +181,7 @@ static void keep_waiting(struct slow_peers *peers, struct exchange *exchange,
 	exchange->progress_ms = now_ms;
 	list_append(&side->peers, &exchange->link);
 	if (exchange->side == SENDERS)
-		count(side, exchange, exchange->input.room);
+		count(side, exchange, exchange->input.capacity);
 	pthread_mutex_unlock(&peers->lock);
 }
 
@@ -205,7 +205,8 @@ void slow_peers_handle(struct slow_peers *peers, struct exchange *exchange)
 		                              : METRIC_HISTORY_CUT_NO_REQUEST);
 }
 
-static int64_t end_of(const struct slow_peers *peers, const struct side *side)
+static int64_t slow_peers_end_of(const struct slow_peers *peers,
+                                 const struct side *side)
 {
 	return side == &peers->sides[SENDERS] ? peers->senders_end_ms
 	                                      : peers->readers_end_ms;
@@ -226,7 +227,7 @@ static struct exchange *take_overdue(struct slow_peers *peers, struct side *side
 	else if (now_ms >= first->due_ms)
 		*reason = METRIC_HISTORY_CUT_SLOW;
 	else if (now_ms - first->progress_ms >= SLOW_PEERS_SILENCE_MS ||
-	         now_ms >= end_of(peers, side))
+	         now_ms >= slow_peers_end_of(peers, side))
 		*reason = side->cut_still;
 	else
 		return NULL;

@@ -58,7 +58,7 @@ static bool read_submission(const struct limits_settings *limits,
 	if (wrong.type == PROBLEM_NONE)
 		wrong = submission_read(&source, &request->submission);
 	/* While the message waits to be saved, its content is held only once. */
-	if (request->body.room > KEPT_BYTES)
+	if (request->body.capacity > KEPT_BYTES)
 		buffer_release(&request->body);
 	if (wrong.type == PROBLEM_NONE)
 		return true;

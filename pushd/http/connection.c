@@ -96,7 +96,7 @@ void connection_forget_head(struct connection *c)
 {
 	struct buffer *bytes = &c->request.head.bytes;
 
-	if (c->transport->spare.data == NULL && bytes->room <= SPARE_BYTES) {
+	if (c->transport->spare.data == NULL && bytes->capacity <= SPARE_BYTES) {
 		c->transport->spare = *bytes;
 		*bytes = (struct buffer){0};
 	}

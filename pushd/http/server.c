@@ -94,7 +94,7 @@ static void accept_some(struct ev_loop *loop, struct ev_io *io, int events)
 		}
 		if (errno == EAGAIN || errno == EWOULDBLOCK)
 			return;
-		if (endpoint_is_passing(errno))
+		if (accept_error_is_transient(errno))
 			continue;
 		complain_and_pause(server, strerror(errno));
 		return;

@@ -137,7 +137,7 @@ struct last_given {
 };
 
 /* How far a page of the log leads. */
-static int64_t end_of(const struct store_page *page)
+static int64_t reading_end_of(const struct store_page *page)
 {
 	return page->more ? page->last : page->end.newest;
 }
@@ -173,8 +173,8 @@ static void take_from_read(struct hub *hub, struct waiter *waiter,
 	bool has_gap = end.id < read->page.removed;
 	bool is_news = has_gap || has_items_after(read, end.id);
 
-	if (end_of(&read->page) > end.id)
-		end.id = end_of(&read->page);
+	if (reading_end_of(&read->page) > end.id)
+		end.id = reading_end_of(&read->page);
 	if (is_news) {
 		hub_give(hub, waiter,
 		         shared_of_read(hub, waiter, read, &end, last));

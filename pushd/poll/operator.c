@@ -85,7 +85,7 @@ static void count_connections(struct server *server)
 		metrics_set(metrics[i], counts.by_state[i]);
 }
 
-static struct answer *answer_metrics(const struct polls *polls)
+static struct answer *operator_answer_metrics(const struct polls *polls)
 {
 	struct server_status server = server_status(polls->server);
 	struct hub_status hub = hub_status(polls->hub);
@@ -112,5 +112,5 @@ static struct answer *answer_metrics(const struct polls *polls)
 
 struct answer *operator_answer(const struct polls *polls, enum route_kind kind)
 {
-	return kind == ROUTE_HEALTH ? answer_health(polls) : answer_metrics(polls);
+	return kind == ROUTE_HEALTH ? answer_health(polls) : operator_answer_metrics(polls);
 }

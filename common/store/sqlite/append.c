@@ -132,7 +132,7 @@ static bool is_its_own(const struct sqlite_store *s)
 	}
 }
 
-static void refuse(struct sqlite_store *s, struct append *append)
+static void append_refuse(struct sqlite_store *s, struct append *append)
 {
 	int code = sqlite3_errcode(s->db) & 0xff;
 	bool is_left_out = code == SQLITE_OK || code == SQLITE_DONE;
@@ -158,7 +158,7 @@ static bool insert_or_refuse(struct sqlite_store *s, struct append *append)
 		return sqlite_run(s, KEEP_SINCE_MARK);
 	if (!is_its_own(s))
 		return false;
-	refuse(s, append);
+	append_refuse(s, append);
 	return is_in_transaction(s) && sqlite_run(s, UNDO_SINCE_MARK) &&
 	       sqlite_run(s, KEEP_SINCE_MARK);
 }
@@ -188,7 +188,7 @@ static bool sift(struct sqlite_store *s, struct append *appends, size_t count)
 		if (good && !append_one(s, &appends[i])) {
 			good = is_its_own(s);
 			if (good)
-				refuse(s, &appends[i]);
+				append_refuse(s, &appends[i]);
 		}
 		if (good)
 			sqlite_end_transaction(s);

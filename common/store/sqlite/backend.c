@@ -34,7 +34,7 @@ static void *sqlite_open(const struct store_settings *settings, const char *addr
 
 /* At a regular end a writer leaves an empty WAL. SQLite removes it if this was the
  * last connection. */
-static void end_connection(struct sqlite_store *s)
+static void backend_end_connection(struct sqlite_store *s)
 {
 	pthread_mutex_lock(&s->use);
 	if (s->access == STORE_WRITE && s->db != NULL && sqlite_is_in_place(s))
@@ -47,7 +47,7 @@ static void sqlite_close(void *connection)
 {
 	struct sqlite_store *s = connection;
 
-	end_connection(s);
+	backend_end_connection(s);
 	incarnations_release(&s->incarnations);
 	sqlite_place_leave(s);
 	writers_file_free(s->writers);

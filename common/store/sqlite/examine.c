@@ -23,8 +23,8 @@ static bool is_final(int error)
 	       error == ELOOP || error == ENAMETOOLONG;
 }
 
-static enum store_prospect refuse(const char *path, int use, int error,
-                                  struct buffer *found)
+static enum store_prospect examine_refuse(const char *path, int use, int error,
+					  struct buffer *found)
 {
 	refusal_explain(path, use, error, found);
 	return is_final(error) ? STORE_UNUSABLE : STORE_UNSURE;
@@ -38,7 +38,7 @@ static enum store_prospect judge_folder_of(const char *path, struct buffer *foun
 	const char *folder = dirname(copy);
 	enum store_prospect prospect =
 		path_lets_us(folder, W_OK) ? STORE_USABLE
-	                                   : refuse(folder, W_OK, errno, found);
+	                                   : examine_refuse(folder, W_OK, errno, found);
 
 	free(copy);
 	return prospect;
@@ -97,7 +97,7 @@ static enum store_prospect judge_way(const struct sqlite_store *s,
 	if (walk->error == ENOENT)
 		return judge_missing(s, walk, found);
 	if (walk->error == EACCES || walk->error == EPERM)
-		return refuse(walk->at.data, X_OK, walk->error, found);
+		return examine_refuse(walk->at.data, X_OK, walk->error, found);
 	buffer_printf(found, "%s: %s", walk->at.data, strerror(walk->error));
 	return is_final(walk->error) ? STORE_UNUSABLE : STORE_UNSURE;
 }
@@ -117,7 +117,7 @@ static enum store_prospect judge_file(const struct sqlite_store *s, const char *
 		return STORE_UNUSABLE;
 	}
 	return path_lets_us(path, R_OK) ? judge_name(s, found)
-	                                : refuse(path, R_OK, errno, found);
+	                                : examine_refuse(path, R_OK, errno, found);
 }
 
 /* A WAL that we own gets the database's mode when a writer opens the database. Where
@@ -132,9 +132,9 @@ static enum store_prospect judge_wal(const struct sqlite_store *s, int use,
 	    file_look_at(s->paths.database).bytes == 0)
 		return STORE_USABLE;
 	if (!path_lets_us(path, R_OK))
-		return refuse(path, R_OK, errno, found);
+		return examine_refuse(path, R_OK, errno, found);
 	return path_lets_us(path, use) ? STORE_USABLE
-	                               : refuse(path, use, errno, found);
+	                               : examine_refuse(path, use, errno, found);
 }
 
 /* A reader needs the side files too. The writer may still create or replace them. */
@@ -147,7 +147,7 @@ static enum store_prospect judge_rest_of_reader(const struct sqlite_store *s,
 
 	if (prospect == STORE_USABLE && !path_lets_us(shm, W_OK))
 		prospect = errno == ENOENT ? judge_folder_of(path, found)
-		                           : refuse(shm, W_OK, errno, found);
+		                           : examine_refuse(shm, W_OK, errno, found);
 	return prospect == STORE_USABLE ? STORE_USABLE : STORE_UNSURE;
 }
 
@@ -167,7 +167,7 @@ static enum store_prospect judge_rest_of_writer(const struct sqlite_store *s,
 	enum store_prospect prospect;
 
 	if (!path_lets_us(path, W_OK))
-		return refuse(path, W_OK, errno, found);
+		return examine_refuse(path, W_OK, errno, found);
 	prospect = has_side_files(s) ? STORE_USABLE
 	                             : judge_folder_of(path, found);
 	return prospect == STORE_USABLE ? judge_wal(s, W_OK, found) : prospect;
@@ -193,7 +193,7 @@ static enum store_prospect judge_content(const struct sqlite_store *s,
 	if (fd >= 0)
 		close(fd);
 	if (size < 0)
-		return refuse(s->paths.database, R_OK, why, found);
+		return examine_refuse(s->paths.database, R_OK, why, found);
 	/* What SQLite reads, for it may not have reached the file yet. */
 	if (side_files_find_head(&s->paths, head, sizeof head))
 		size = sizeof head;
