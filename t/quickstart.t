@@ -251,7 +251,7 @@ SKIP: {
     $lines =~ s{http://127\.0\.0\.1:8080}{url($private, '')}e;
     my $told = Longroom::run([ 'sh', '-e', '-c', $lines ], seconds => $SECONDS)->{stdout};
     like($told, qr/\A\{"type":"unauthorized".*?\{"type":"chat_message".*?"user_id":"2","username":"Ann".*?
-        "count":1,.*?"content":"Hello".*?\{"type":"forbidden".*?^good:\ Longroom\ takes\ it/msx,
+        "count":1,.*?"content":"Hello".*?\{"type":"forbidden".*?^good:\ Longroom\ accepts\ it/msx,
         'only a client with a token for the room has access') || diag($told);
     signal_is_good($private, 'TERM', 'SIGTERM with private rooms');
 }
