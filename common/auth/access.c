@@ -139,7 +139,7 @@ void access_free(struct access *access)
 	free(access);
 }
 
-void access_give_back(struct grant *grant)
+void access_release_grant(struct grant *grant)
 {
 	identity_release(&grant->own);
 	if (grant->entry != NULL)
@@ -421,7 +421,7 @@ struct problem access_ask(struct access *access, const struct auth_settings *set
 	if (wrong.type == PROBLEM_NONE)
 		wrong = check_right(settings, credentials, room, right, grant);
 	if (wrong.type != PROBLEM_NONE)
-		access_give_back(grant);
+		access_release_grant(grant);
 	return wrong;
 }
 
@@ -454,7 +454,7 @@ bool access_ask_for_token(struct access *access, const struct auth_settings *set
 	take_entry(entry, grant);
 	if (may(settings, grant->identity, room, right))
 		return true;
-	access_give_back(grant);
+	access_release_grant(grant);
 	return false;
 }
 

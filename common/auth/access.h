@@ -14,7 +14,7 @@ enum access_right { ACCESS_READ, ACCESS_WRITE };
 
 /* The outcome of access_ask(): the identity, and how long it is valid. */
 struct grant {
-	const struct identity *identity; /* until access_give_back(); never NULL */
+	const struct identity *identity; /* until access_release_grant(); never NULL */
 	struct moment expires; /* or moment_never */
 	bool is_by_cookie;  /* or may be: browsers send cookies by themselves */
 	struct text unverified;   /* a token not verified yet; see access_ask() */
@@ -38,7 +38,7 @@ void access_use_keys(struct access *access, const struct auth_settings *settings
                      struct keyring *keyring);
 
 /* Asks for a right to a room. PROBLEM_NONE: granted; the caller ends the grant with
- * access_give_back(). Any other problem: refused, and there is nothing to give back.
+ * access_release_grant(). Any other problem: refused, and there is nothing to release.
  *
  * This never verifies a signature, which costs as much as a hundred requests; the
  * caller decides where and when to do that. For a token that is not in the cache the
@@ -51,7 +51,7 @@ struct problem access_ask(struct access *access, const struct auth_settings *set
                           const struct credentials *credentials,
                           const struct room_name *room, enum access_right right,
                           const struct moment *now, struct grant *grant);
-void access_give_back(struct grant *grant);
+void access_release_grant(struct grant *grant);
 
 /* Verifies a token's signature. From any thread. The proof borrows the token. The
  * caller passes the proof to access_ask() or drops it. */

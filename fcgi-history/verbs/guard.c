@@ -97,7 +97,7 @@ enum guard_verdict guard_ask(struct access *access,
 		return GUARD_UNVERIFIED;
 	}
 	keep_sender(request, grant.identity);
-	access_give_back(&grant);
+	access_release_grant(&grant);
 	return GUARD_ALLOWED;
 }
 

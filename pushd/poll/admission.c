@@ -81,7 +81,7 @@ static struct problem let_in(struct poll *poll, const struct poll_request *reque
 	if (wrong.type != PROBLEM_NONE)
 		return wrong;
 	make_pass(polls, &grant, pass);
-	access_give_back(&grant);
+	access_release_grant(&grant);
 	if (!polls_are_too_many(polls, pass->user))
 		return wrong;
 	return (struct problem){PROBLEM_RATE_LIMITED,
@@ -118,7 +118,7 @@ static bool admit_alike(struct poll *poll, struct text token, struct pass *pass)
 	*pass = (struct pass){.headers = memo->pass.headers,
 	                      .expires = moment_never};
 	make_pass(polls, &grant, pass);
-	access_give_back(&grant);
+	access_release_grant(&grant);
 	return true;
 }
 
