@@ -16,22 +16,22 @@ enum access_right { ACCESS_READ, ACCESS_WRITE };
 struct grant {
 	const struct identity *identity; /* until access_release_grant(); never NULL */
 	struct moment expires; /* or moment_never */
-	bool is_by_cookie;  /* or may be: browsers send cookies by themselves */
+	bool is_by_cookie;  /* or possibly: browsers send cookies unasked */
 	struct text unverified;   /* a token not verified yet; see access_ask() */
 	struct identity own;      /* identity's storage in mode = nginx */
 	struct token_entry *entry; /* identity's storage in mode = token */
 };
 
-/* The keys, and the cache of tokens verified with them. From any thread. */
+/* The keys, and the cache of tokens verified with them. Any thread may use it. */
 struct access;
 
-/* Returns, caller frees with access_free(). NULL: *error says why. */
+/* The caller frees it with access_free(). NULL: *error says why. */
 struct access *access_new(const struct auth_settings *settings, struct buffer *error);
 void access_free(struct access *access);
 
 /* Reloading takes two steps. The first reads the keys of the new settings (NULL if
- * their mode has no keys); false: *error says why. The second is called once the new
- * settings are in place: it takes the keys and empties the token cache. */
+ * their mode has no keys); false: *error says why. The second, once the new settings
+ * are in place, takes the keys and empties the token cache. */
 bool access_read_keys(const struct auth_settings *settings, struct keyring **keyring,
                       struct buffer *error);
 void access_use_keys(struct access *access, const struct auth_settings *settings,
@@ -62,7 +62,7 @@ void access_drop_proof(struct access *access, struct token_proof *proof);
 /* Whether the keys that made the proof are still in use. */
 bool access_is_current(struct access *access, const struct token_proof *proof);
 
-/* A short cut for a request that differs from a granted one only in the token of its
+/* A shortcut for a request that differs from a granted one only in the token of its
  * Authorization header. False: the token is not in the cache, or lacks the right;
  * then access_ask() gives the answer. */
 bool access_ask_for_token(struct access *access, const struct auth_settings *settings,
@@ -78,8 +78,8 @@ void access_add_challenge(const struct auth_settings *settings,
 /* Whether pages of this origin may use Longroom from a browser. */
 bool access_is_listed(const struct auth_settings *settings, struct text origin);
 
-/* Adds the headers that allow it (the Fetch standard's CORS protocol) if the origin
- * is listed. If auth.origins is set, adds Vary: Origin in any case. */
+/* Adds the headers of the Fetch standard's CORS protocol if the origin is listed. If
+ * auth.origins is set, adds Vary: Origin in any case. */
 void access_add_cors(const struct auth_settings *settings, struct text origin,
                      struct buffer *headers);
 

@@ -20,8 +20,8 @@ enum {
 enum token_verdict { TOKEN_GOOD, TOKEN_EXPIRED, TOKEN_BAD };
 
 /* TOKEN_GOOD: fills *identity, which the caller releases, and *expires_s, the time
- * of expiry: exp plus auth.clock_skew. Otherwise *identity is {0}, and *why says
- * what is wrong, for people. */
+ * of expiry: exp plus auth.clock_skew. Otherwise *identity is {0}, and *why has the
+ * reason, for people. */
 enum token_verdict token_verify(const struct keyring *keyring,
                                 const struct auth_settings *settings,
                                 struct text token, int64_t now_s,

@@ -1,12 +1,14 @@
-/* Frames: what longroom-history publishes on the bus, one for each commit. Pure.
+/* Frames: the messages that longroom-history publishes on the bus. Each commit gives
+ * one frame, or several if it is large; messages in no log come in frames too. Pure.
  *
  * Version 1, integers big-endian:
  *
  *     u8   version = 1
- *     u32  log        tag of the log's newest incarnation (as in cursors)
+ *     u32  log        tag of the log's newest incarnation at the last commit
+ *                     (as in cursors); 0: no commit since the start
  *     i64  first      the lowest and the highest id in the frame; 0 and 0 if
  *     i64  last       none of its messages is in the log
- *     u32  count      then so many messages:
+ *     u32  count      number of messages that follow:
  *         i64 id (0: in no log)   i64 sent_ms
  *         u8 size + bytes: room, sender_id, sender_name, sender_type
  *         u8 given (0, 1); if 1, u8 size + bytes: client_id
@@ -14,8 +16,8 @@
  *
  * Ids in a frame ascend without a gap, since one transaction commits them. Suppose a
  * receiver has the log up to id G. Ids up to G are duplicates. If first <= G + 1, it
- * takes the ids above G. If first > G + 1, it first reads the missing messages from
- * the log.
+ * takes the ids above G. If first > G + 1, it reads the missing messages from the
+ * log before taking any.
  *
  * A frame of an unknown version is dropped; its messages come from the log. A change
  * of format takes the next version; update pushd before history. */

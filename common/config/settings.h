@@ -20,7 +20,7 @@ enum auth_mode { AUTH_NGINX, AUTH_TOKEN, AUTH_OPEN };
 #define SETTING_C_INTEGER int64_t
 #define SETTING_C_SIZE int64_t   /* bytes */
 #define SETTING_C_TIME int64_t   /* milliseconds */
-#define SETTING_C_CHOICE int64_t /* which, from 0 */
+#define SETTING_C_CHOICE int64_t /* index, from 0 */
 
 enum setting_index {
 #define SETTING(section, name, ...) SETTING_##section##_##name,
@@ -40,16 +40,16 @@ struct settings {
 #define SECTION_END(section)
 #define SETTING(...)
 #include "config/settings.def"
-	char *file;               /* NULL: none was read */
+	char *file;               /* NULL: no file was read */
 	int lines[SETTING_COUNT]; /* 0: the default, -1: from -o */
 };
 
-/* The defaults. */
+/* Sets the defaults. */
 void settings_init(struct settings *s);
 void settings_release(struct settings *s);
 
 /* Parses a time as written in settings ("90s", "1h") into milliseconds. False unless
- * value is a time from least to most. */
+ * value is a time from least_ms to most_ms. */
 bool settings_read_time(const char *value, int64_t least_ms, int64_t most_ms,
                         int64_t *time_ms);
 
@@ -66,8 +66,8 @@ bool settings_read_file(struct settings *s, const char *path,
 void settings_blame(const struct settings *s, enum setting_index index,
                     struct buffer *error);
 
-/* Prepares reloaded settings: values that need a restart are copied from the
- * settings in use. The names of those that differ are added to *differing. */
+/* Prepares reloaded settings: copies the values that need a restart from the
+ * settings in use, and adds the names of those that differ to *differing. */
 void settings_keep_started(struct settings *fresh, const struct settings *used,
                            struct buffer *differing);
 

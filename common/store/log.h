@@ -19,14 +19,14 @@ enum store_prospect {
 	STORE_UNUSABLE, /* retrying cannot help: not a log, or no access */
 };
 
-enum { STORE_ERROR_MAX = 640 }; /* bytes; a path is in it */
+enum { STORE_ERROR_MAX = 640 }; /* bytes, a path included */
 
 /* Where the log ends. */
 struct log_end {
 	uint32_t log;   /* the tag of its newest incarnation */
 	int64_t newest; /* the highest id ever given out; 0: none yet */
 	int64_t changes; /* grows when messages are changed or removed, by SQL */
-	int64_t upheavals; /* changes of unknown place; counted in changes too */
+	int64_t upheavals; /* changes whose place is not known; also in changes */
 };
 
 enum append_outcome {
@@ -38,7 +38,7 @@ enum append_outcome {
 };
 
 struct append {
-	struct message *message; /* gets its id; that of the first one if
+	struct message *message; /* gets its id, or the first message's id if
 	                          * APPEND_REPEATED */
 	enum append_outcome outcome;
 	char why[120]; /* APPEND_REFUSED */
@@ -56,7 +56,7 @@ struct store_range {
 	enum store_direction direction;
 	int64_t id;    /* for BEFORE and AFTER */
 	int64_t limit; /* messages, at least 1 */
-	int64_t bytes; /* the page ends with this many, as JSON; 0: no limit */
+	int64_t bytes; /* of JSON, at which the page ends; 0: no limit */
 };
 
 /* Where a room begins. */
@@ -70,7 +70,7 @@ struct room_state {
 struct room_change {
 	struct room_name room;
 	struct room_state state;
-	bool edited; /* more than its oldest messages were removed */
+	bool edited; /* not only its oldest messages were removed */
 };
 
 struct store_page {
@@ -80,16 +80,17 @@ struct store_page {
 	int64_t count;         /* including skipped rows */
 	bool more;             /* in the direction of reading */
 	int64_t removed; /* AFTER: the highest id removed from the room up to where
-	                  * the page ends; 0: none. A reader that comes from below
-	                  * it can't have all that was there */
+	                  * the page ends; 0: none. A reader whose position is
+	                  * below it misses messages that were there */
 };
 
 struct log_page {
 	struct log_end end;
-	int64_t upto; /* all that the log has up to here was read */
+	int64_t upto; /* the log was read completely up to this id */
 };
 
-/* Why nothing can be saved any more once log_end.newest is the highest number. */
+/* The error when log_end.newest is the highest number: no message can be saved any
+ * more. */
 extern const char store_no_id_left[];
 
 #endif

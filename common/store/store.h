@@ -1,5 +1,5 @@
-/* The log: the store of messages. This is an interface. Each back-end is a room that
- * alone knows its database, and a row of the table in store.c.
+/* The log: the store of messages. This is an interface. Each back-end is a folder
+ * whose code alone knows its database, and a row of the table in store.c.
  *
  * A store is one connection and belongs to one thread. A process has at most one
  * that writes. A store connects when it is first used, and again after an error that
@@ -10,9 +10,9 @@
  * twice within an incarnation of the log (incarnations.h). store_backend.h has all
  * guarantees. A writing store begins a new incarnation when it connects and finds
  * that the log lacks acknowledged messages. A caller that keeps positions compares
- * the newest incarnation's tag in every answer. If the tag differs, or the log's end
- * is before an earlier one, the list of incarnations decides which positions are
- * still valid.
+ * the newest incarnation's tag in every answer with the tag that it knows. If the
+ * tag differs, or the log's end is before an earlier one, the list of incarnations
+ * decides which positions are still valid.
  *
  * A function that returns false has failed, and store_error() says why, for the
  * operator. It has changed nothing, as far as is known: if the disk fails during a
@@ -42,14 +42,14 @@ bool store_connect(struct store *store);
 bool store_is_worth_a_start(struct store *store, struct buffer *found);
 
 /* Whether the last failure is one that retrying cannot fix: there is no database and
- * none can be created, or it is not one of Longroom. */
+ * none can be created, or it is not a Longroom database. */
 bool store_is_hopeless(const struct store *store);
 
 /* Whether the last failure is only that there is no log yet, and this process has
  * seen none at this place: a reader that was started first waits for a writer. */
 bool store_is_awaited(const struct store *store);
 
-/* Whether it is a valid address of a store; if not, *error says why. */
+/* Whether url is the valid address of a store; if not, *error says why. */
 bool store_check_url(const char *url, struct buffer *error);
 
 bool store_log_end(struct store *store, struct log_end *end);
@@ -63,13 +63,14 @@ const struct incarnations *store_incarnations(const struct store *store);
  * or another writer has it open. */
 bool store_begin_incarnation(struct store *store, struct log_end *end);
 
-/* Appends messages in the given order, in one transaction. True: it is on disk. A
- * refused message does not prevent the others from being saved. */
+/* Appends messages in the given order, in one transaction. True: the transaction is
+ * on disk, and *log is the tag of the newest incarnation at the commit. A refused
+ * message does not prevent the others from being saved. */
 bool store_append(struct store *store, struct append *appends, size_t count,
                   uint32_t *log);
 
-/* Whether a message could be saved now: commits a change that leaves the log as it
- * is. */
+/* Tests whether a message could be saved now, with a commit that leaves the log
+ * unchanged. */
 bool store_probe(struct store *store);
 
 /* Visits the bus addresses of the other processes that write to this log now, as far
@@ -107,7 +108,7 @@ bool store_read_log(struct store *store, int64_t id, int64_t limit,
                     int64_t bytes, store_visit *visit, void *context,
                     struct log_page *page);
 
-/* Finds the id after which the log's tail has about that many bytes. */
+/* Finds the id after which the rest of the log has about this many bytes. */
 bool store_find_tail(struct store *store, int64_t bytes, int64_t *id);
 
 #endif

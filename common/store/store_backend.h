@@ -1,7 +1,7 @@
 /* A back-end: its functions, and the guarantees that it must give. A back-end alone
- * knows its database. What all back-ends have in common is above them: where a page
- * ends (cut.h), what is tried again (outcome.h), rooms' numbers (room_id.h), and
- * rows that can't be given to clients (foreign.h).
+ * knows its database. The code above the back-ends is common to all of them: where a
+ * page ends (cut.h), what is tried again (outcome.h), rooms' numbers (room_id.h),
+ * and rows that can't be given to clients (foreign.h).
  *
  * Every log guarantees the following, whatever its database:
  *
@@ -12,10 +12,11 @@
  *   message was removed. A rollback uses up no ids.
  *
  *   Commits. A message reported as saved is on disk and, if a standby is required,
- *   on the standby. A batch reported as failed never turns up: this is made certain
- *   before the batch is tried again or other ids are assigned. A commit without an
- *   answer is settled by another commit, not by a read, since it may become visible
- *   later. Until then the outcome is ATTEMPT_UNKNOWN.
+ *   on the standby. A batch reported as failed does not turn up later: this is made
+ *   certain before the batch is tried again or other ids are assigned. The exception
+ *   is a commit without an answer. Its outcome is ATTEMPT_UNKNOWN until another
+ *   commit settles it. A read can't settle it, since the commit may become visible
+ *   later.
  *
  *   Reads. Each read is of one moment: log end, incarnations, room state and rows
  *   fit together. It waits for no writer. It never shows less of the log than an
@@ -24,8 +25,8 @@
  *   Incarnations. A writer that would assign ids a second time first begins a new
  *   incarnation (incarnations.h). To find out, it compares the log with what was
  *   acknowledged to clients, whenever it connects and whenever other programs have
- *   written. It does not rely on its own memory. incarnations() belongs to the log
- *   end of the same verb.
+ *   written. It does not rely on its own memory. The list that incarnations()
+ *   returns fits the log end that the last verb gave.
  *
  *   Changes by others. The log may be changed by SQL while programs run. It counts
  *   such changes, and knows for each room whether messages were removed, and which:
@@ -47,7 +48,7 @@
 
 struct store_backend {
 	const char *scheme; /* of store.url, with the colon */
-	/* Whether this is a valid address: a url without its scheme. If not, *error
+	/* Whether the address (a url without its scheme) is valid. If not, *error
 	 * says why. */
 	bool (*check_address)(const char *address, struct buffer *error);
 
@@ -62,8 +63,9 @@ struct store_backend {
 	/* Returns the error of the last verb that failed. Borrowed. */
 	const char *(*error)(const void *connection);
 	bool (*connect)(void *connection);
-	/* Adds to *found what is there, or why it can't be used. Changes and creates
-	 * nothing. For a process that has not connected. */
+	/* Adds to *found a description of the store there, or the reason why it
+	 * can't be used. Changes and creates nothing. For a process that has not
+	 * connected. */
 	enum store_prospect (*examine)(void *connection, struct buffer *found);
 	/* As store_is_hopeless() and store_is_awaited(). */
 	bool (*is_hopeless)(const void *connection);

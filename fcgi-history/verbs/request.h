@@ -2,8 +2,8 @@
  *
  * A request is passed between threads, and belongs to one thread at a time. A worker
  * takes it once it is complete. A read may queue. A POST waits to be saved, and the
- * responder answers it. An answer that the peer does not read waits for the peer. No
- * thread is blocked by any of this. */
+ * responder answers it. An answer that the peer does not read waits for the peer.
+ * None of this blocks a thread. */
 #ifndef LONGROOM_REQUEST_H
 #define LONGROOM_REQUEST_H
 
@@ -24,7 +24,8 @@ enum method {
 	METHOD_OTHER,
 };
 
-/* The authenticated sender of a message. With auth.mode = open the body names it. */
+/* The authenticated sender of a message. With auth.mode = open the body names the
+ * sender. */
 struct sender {
 	bool is_known;
 	struct buffer id, name, type;
@@ -45,7 +46,7 @@ struct request {
 	struct message message; /* points into the submission */
 	struct save save;
 	/* For a read under way: */
-	struct user *user; /* its user (reads.h); NULL: not counted */
+	struct user *user; /* the reader (reads.h); NULL: not counted */
 	struct request *next; /* in the pool's list of free requests */
 };
 
@@ -61,8 +62,8 @@ void request_refuse(struct request *request, enum problem_type type,
                     const char *detail);
 void request_refuse_unread(struct request *request, const char *reason);
 
-/* A pool of at most `limit` requests, from any thread. Memory is allocated when it
- * is needed, and kept for the next request. */
+/* A pool of at most `limit` requests, from any thread. Memory is allocated when a
+ * request needs it, and kept for the next one. */
 struct requests;
 
 struct requests *requests_new(size_t limit);

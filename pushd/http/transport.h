@@ -21,18 +21,18 @@ enum connection_state {
 	CONNECTION_HEAD,      /* a request has begun */
 	CONNECTION_PARKED,    /* the application has it, and will answer */
 	CONNECTION_WRITING,   /* the client reads slowly */
-	CONNECTION_LINGERING, /* answered for good; reads what is still sent, lest
-	                       * the kernel throws the answer away (RFC 9112
-	                       * section 9.6) */
+	CONNECTION_LINGERING, /* the last answer is sent; reads the client's other
+	                       * bytes, or the kernel may drop the answer (RFC
+	                       * 9112 section 9.6) */
 	CONNECTION_DEAD,      /* closed; freed at the end of the loop's turn */
 	CONNECTION_STATES,
 };
 
-/* The application's functions. They answer or park (connection.h) the request that
- * they are given before they return. */
+/* The application's functions. Before a function returns, it answers or parks
+ * (connection.h) the request that it was given. */
 struct http_handlers {
-	/* Of what the application has for a connection: a struct that begins with a
-	 * struct connection, so that there is one allocation for both. */
+	/* The size of the application's struct for a connection. It begins with a
+	 * struct connection, so one allocation holds both. */
 	size_t connection_size;
 	/* The connection is new, and the application's part all zeros. */
 	void (*opened)(struct connection *c);
@@ -55,7 +55,7 @@ struct http_handlers {
 	void (*clock_was_set)(struct connection *c);
 	/* The server drains: the parked request must be answered soon. */
 	void (*drained)(struct connection *c);
-	/* Called before those: the number of parked requests. */
+	/* Called once before drained(): the number of parked requests. */
 	void (*draining)(void *context, size_t parked);
 };
 
@@ -65,15 +65,15 @@ struct transport {
 	struct poller poller;
 	struct deadlines deadlines;
 	struct moment now; /* as of the beginning of the loop's turn */
-	int64_t timeouts_ms[CONNECTION_STATES]; /* but for PARKED and DEAD */
-	int64_t head_bytes;   /* a request's head is no longer */
-	int64_t unread_bytes; /* limit of what answers hold */
+	int64_t timeouts_ms[CONNECTION_STATES]; /* none for PARKED and DEAD */
+	int64_t head_bytes;   /* maximum of a request's head */
+	int64_t unread_bytes; /* limit of unread answers' memory */
 	struct list connections; /* struct connection */
 	struct list dead;
 	struct list put_off;   /* struct connection, each with more to do */
-	size_t count;          /* of those that are open */
+	size_t count;          /* of open connections */
 	size_t limit;          /* more are refused */
-	int64_t write_left;    /* bytes of long answers, of the share */
+	int64_t write_left;    /* bytes of long answers left in this share (turn.h) */
 	struct unread unread;
 	struct buffer spare;   /* memory for the next request's head */
 	struct complaint about_unread, about_watching;

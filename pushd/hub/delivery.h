@@ -2,8 +2,9 @@
  * no protocol; presenters above the hub turn it into bytes.
  *
  * It is built with delivery_new(), and delivery_add() for each message. Then it is
- * immutable, except for the forms that presenters keep on it: all waiters that get
- * the same delivery share the same bytes. Reference-counted; one thread. */
+ * immutable, except for its forms: the bytes that presenters render and keep on it.
+ * All waiters that get the same delivery share them. Reference-counted; one
+ * thread. */
 #ifndef LONGROOM_DELIVERY_H
 #define LONGROOM_DELIVERY_H
 
@@ -15,27 +16,27 @@ enum { DELIVERY_FORMS = 4 }; /* kinds of forms; presenter.h assigns them */
 
 /* A message of a delivery. */
 struct delivery_item {
-	int64_t id, position; /* of the cursor behind it */
+	int64_t id, position; /* of the cursor after it */
 	size_t end;           /* of its JSON in delivery.messages; the next one
-	                       * begins behind the comma */
+	                       * begins after the comma */
 };
 
 struct delivery {
 	size_t refcount;
 	struct room_name room;
-	struct cursor cursor; /* behind all of it: to ask again with */
-	int64_t earliest; /* the log's oldest id of the room; 0: none */
-	int64_t retry_ms; /* to be waited before asking again; 0: not at all */
+	struct cursor cursor; /* after all of it, to ask again with */
+	int64_t earliest; /* the id of the room's oldest message; 0: none */
+	int64_t retry_ms; /* wait this long before asking again; 0: no wait */
 	bool more;        /* there are more messages after it */
-	bool gap;         /* messages were removed that the cursor passes */
-	bool reset;       /* the cursor that came was of no use: the newest page */
+	bool gap;         /* the cursor passes messages that were removed */
+	bool reset;       /* the cursor could not be followed: the newest page */
 	bool ephemeral;   /* the room's messages are never stored */
 	int64_t count;    /* of messages */
 	struct buffer messages; /* their JSON, with commas between */
 	struct delivery_item *items; /* one for each message */
 	size_t item_capacity;
 	struct delivery_form {
-		void *form; /* NULL: none was made yet */
+		void *form; /* NULL: not made yet */
 		void (*unref)(void *form);
 	} forms[DELIVERY_FORMS];
 };

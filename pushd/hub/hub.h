@@ -5,19 +5,19 @@
  * The follower (follower.h) appends messages in the order of the log, then calls
  * hub_deliver().
  *
- * The two parts of a waiter's cursor determine what it lacks: messages with an id
- * above cursor.id, and messages without an id whose position is above
+ * The two parts of a waiter's cursor determine which messages it lacks: those with
+ * an id above cursor.id, and those without an id whose position is above
  * cursor.position. The log's incarnations determine whether the cursor belongs to
  * this log. The hub may not know the newest incarnation yet. So a waiter with an
  * unknown tag, or with an id beyond what the hub holds, waits until the log has been
  * read again.
  *
  * hub_ask() leads to exactly one call of a handler, at once or later, with a
- * delivery or a problem, unless the waiter leaves before with hub_leave(). The
+ * delivery or a problem, unless the waiter leaves first with hub_leave(). The
  * handlers decide what deliveries look like on the wire.
  *
- * Only the hub's verbs write the members of struct hub. The follower, which belongs
- * to this room, reads them; others call hub_status(). */
+ * Only the hub's verbs write the members of struct hub. The follower, which is in
+ * this folder, reads them; other modules call hub_status(). */
 #ifndef LONGROOM_HUB_H
 #define LONGROOM_HUB_H
 
@@ -58,15 +58,15 @@ struct hub {
 	const struct word_list *ephemeral;
 	bool ready;     /* the window was filled */
 	bool failing;   /* the log can't be read */
-	char trouble[STORE_ERROR_MAX]; /* what the operator has to fix, or "" */
-	bool draining;  /* no waiter is parked any more */
+	char trouble[STORE_ERROR_MAX]; /* the problem for the operator, or "" */
+	bool draining;  /* waiters are no longer parked */
 	int64_t retry_most_ms; /* draining: clients come back within this time */
 	bool behind;    /* the log has more than was appended so far */
 	uint32_t log;   /* the tag of the log's newest incarnation */
 	struct incarnations incarnations; /* of the log; they end with it */
-	int64_t newest; /* id up to which it is held */
-	int64_t complete_ms; /* when the last read began that found all of the log
-	                      * held; monotonic */
+	int64_t newest; /* the hub holds the log up to this id */
+	int64_t complete_ms; /* when the last read began after which the hub had
+	                      * all of the log; monotonic */
 	int64_t reads;  /* of rooms, under way */
 	int64_t reads_limit; /* maximum of reads */
 	struct complaint about_reads, about_failing;
@@ -74,7 +74,7 @@ struct hub {
 	struct list unsettled; /* struct waiter */
 	struct list dirty;     /* struct room, with messages to deliver */
 	struct list long_pages; /* struct waiter, QUEUED */
-	int64_t render_left; /* bytes of long pages left of this share */
+	int64_t render_left; /* bytes of long pages left in this share (turn.h) */
 	int64_t read_left;   /* ... and of pages read from the log */
 };
 
@@ -82,16 +82,16 @@ struct hub {
 struct hub_status {
 	bool is_ready;   /* it has followed the log up to its end */
 	bool is_failing; /* the log can't be read */
-	const char *trouble; /* what to fix, or "". Borrowed until the next call of
-	                      * the hub */
+	const char *trouble; /* the problem to fix, or "". Borrowed until the next
+	                      * call of the hub */
 	int64_t complete_ms; /* when it last had all of the log; monotonic */
 	int64_t reads;   /* of rooms, under way */
-	int64_t long_pages; /* waiting for their share */
+	int64_t long_pages; /* waiting for their share (turn.h) */
 	size_t rooms;
 	int64_t window_messages, window_bytes, window_limit_bytes;
 };
 
-/* Borrows all. */
+/* Borrows all arguments. */
 void hub_init(struct hub *hub, const struct hub_options *options,
               struct log_reader *reader, const struct hub_handlers *handlers);
 /* The hub must have no waiters. */
@@ -151,21 +151,21 @@ void hub_set_ready(struct hub *hub);
  * returns their number. */
 size_t hub_unknown_rooms(const struct hub *hub, struct room_name *rooms,
                          size_t most);
-/* Where these rooms begin, as read at `end`. Then a poll whose cursor is not before
- * the window needs no read of the log. */
+/* Tells the hub where these rooms begin, as read at `end`. Then a poll whose cursor
+ * is not before the window needs no read of the log. */
 void hub_learn(struct hub *hub, const struct room_name *rooms,
                const struct room_state *states, size_t count,
                const struct log_end *end);
 
 /* The log can't be read, for the reason `why`: refuses waiters that need it. */
 void hub_set_failing(struct hub *hub, const char *why);
-/* The log can be read again. `trouble` is what the operator still has to fix, or
- * "". */
+/* The log can be read again. `trouble` is a problem that the operator still has to
+ * fix, or "". */
 void hub_recover(struct hub *hub, const char *trouble);
 
 /* Messages of these rooms were changed or removed in the log, as read at `end`. They
- * are dropped from the window, and polls from before them read the log again.
- * Waiters that now lack something are answered. */
+ * are dropped from the window, and polls whose cursor is before them read the log
+ * again. The hub answers waiters that now lack messages. */
 void hub_change_rooms(struct hub *hub, const struct room_change *changes,
                       size_t count, const struct log_end *end);
 
