@@ -648,6 +648,7 @@ let calls = 0;
 const { room, log } = watch({ token: () => { calls++; return 'one'; }, credentials: 'include' });
 await until(() => log.includes('m2'));
 await room.send('x');
+await until(() => asked.length >= 4);
 room.leave();
 return [...asked.slice(0, 4).map(({ as, credentials }) => `${as} ${credentials}`), calls];
 END
