@@ -77,18 +77,29 @@ subtest 'two buses in bus.subscribe are not reported' => sub {
     $_->stop for $third, $second, $first;
 };
 
-subtest 'addresses written in two ways are recognised' => sub {
-    my $port = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)->sockport;
+# Expects that the bus of a first is recognised as the one that pushd subscribes to.
+sub recognises {
+    my ($publish, $subscribe) = @_;
+    my $l = Longroom->start(settings => { 'bus.publish' => $publish, 'bus.subscribe' => $subscribe });
+    my $second = beside($l);
+    ok $l->wait_log('pushd', qr/publishes on \Q${\bus_of($second)}\E,/), 'the other bus is reported';
+    is count($l, 'pushd', qr/publishes on \Q$publish\E,/), 0, "$publish is not reported with $subscribe";
+    $_->stop for $second, $l;
+    return;
+}
+
+subtest 'a path through a link is recognised' => sub {
     my $dir = Longroom::fresh_dir();
     symlink $dir, "$dir/link" or die "symlink: $!\n";
-    for my $pair (["tcp://127.0.0.1:$port", "tcp://localhost:$port"], ["ipc://$dir/bus.ipc", "ipc://$dir/link/bus.ipc"]) {
-        my ($publish, $subscribe) = @$pair;
-        my $l = Longroom->start(settings => { 'bus.publish' => $publish, 'bus.subscribe' => $subscribe });
-        my $second = beside($l);
-        ok $l->wait_log('pushd', qr/publishes on \Q${\bus_of($second)}\E,/), 'the other bus is reported';
-        is count($l, 'pushd', qr/publishes on \Q$publish\E,/), 0, "$publish is not reported with $subscribe";
-        $_->stop for $second, $l;
-    }
+    recognises("ipc://$dir/bus.ipc", "ipc://$dir/link/bus.ipc");
+};
+
+subtest 'a host named in another way is recognised' => sub {
+    # nanomsg looks names up by getaddrinfo_a(), whose thread this sanitizer does not know.
+    plan skip_all => 'nanomsg cannot look up a name under the thread sanitizer'
+        if Longroom::slurp(Longroom::program('longroom-pushd')) =~ /__tsan_init/;
+    my $port = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)->sockport;
+    recognises("tcp://127.0.0.1:$port", "tcp://localhost:$port");
 };
 
 subtest 'a second longroom-history on the same bus does not start' => sub {
