@@ -58,11 +58,16 @@ bool page_cut_measure(struct page_cut *cut, struct text content)
 	return cut->bytes < cut->range->bytes;
 }
 
+/* Backwards the limit was found by page_cut_measure(), before any row was taken. */
+static bool is_cut_by_bytes(const struct page_cut *cut)
+{
+	return cut->range->bytes > 0 && cut->range->direction == STORE_AFTER;
+}
+
 static bool page_is_full(const struct page_cut *cut)
 {
 	return cut->page->count == cut->limit ||
-	       (cut->range->bytes > 0 && cut->range->direction == STORE_AFTER &&
-	        cut->bytes >= cut->range->bytes);
+	       (is_cut_by_bytes(cut) && cut->bytes >= cut->range->bytes);
 }
 
 bool page_cut_take(struct page_cut *cut, const struct message *m)
@@ -75,7 +80,7 @@ bool page_cut_take(struct page_cut *cut, const struct message *m)
 	}
 	if (foreign_may_be_given(m)) {
 		cut->visit(cut->context, m);
-		if (cut->range->bytes > 0)
+		if (is_cut_by_bytes(cut))
 			cut->bytes += json_size(m->content) + CUT_ENTRY_BYTES;
 	}
 	page->first = page->count == 0 ? m->id : page->first;

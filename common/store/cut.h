@@ -3,9 +3,10 @@
  * the rows, in the order given below, until a `take` function returns false; then no
  * row must follow. The back-end handles errors of the read.
  *
- * A row counts with the bytes of its texts and CUT_ENTRY_BYTES. The row that reaches
- * the limit of bytes is the last one, so a read gives at least one row. Rows that
- * can't be given to a client (foreign.h) are skipped here, but counted. */
+ * A row counts with about the bytes of its content and CUT_ENTRY_BYTES: in a page with
+ * those that it takes as JSON, in the log with its own. The row that reaches the limit
+ * of bytes is the last one, so a read gives at least one row. Rows that can't be given
+ * to a client (foreign.h) are skipped here, but count towards a limit of rows. */
 #ifndef LONGROOM_CUT_H
 #define LONGROOM_CUT_H
 
