@@ -30,18 +30,18 @@ void beside_init(struct beside *file, const char *database, const char *suffix)
 	};
 }
 
-void beside_release(struct beside *file)
-{
-	beside_close(file);
-	free(file->database);
-	free(file->path);
-}
-
-void beside_close(struct beside *file)
+static void close_file(struct beside *file)
 {
 	if (file->fd >= 0)
 		close(file->fd);
 	file->fd = -1;
+}
+
+void beside_release(struct beside *file)
+{
+	close_file(file);
+	free(file->database);
+	free(file->path);
 }
 
 /* Sets mode and owner whatever the umask: the file is for the database's user, even
@@ -104,13 +104,13 @@ static bool take_descriptor(struct beside *file, int fd)
 
 bool beside_open(struct beside *file)
 {
-	beside_close(file);
+	close_file(file);
 	return take_descriptor(file, open_or_make(file));
 }
 
 bool beside_open_to_read(struct beside *file)
 {
-	beside_close(file);
+	close_file(file);
 	return take_descriptor(
 		file, open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
 }

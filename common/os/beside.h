@@ -27,7 +27,6 @@ void beside_release(struct beside *file);
 bool beside_open(struct beside *file);
 /* Opens it for reading, if it exists. */
 bool beside_open_to_read(struct beside *file);
-void beside_close(struct beside *file);
 
 /* Whether the open file still has its name: it may have been removed or replaced. */
 bool beside_is_in_place(const struct beside *file);

@@ -11,7 +11,7 @@
 
 #include "base/buffer.h"
 #include "base/journal.h"
-#include "base/memory.h"
+#include "os/beside.h"
 #include "os/refusal.h"
 
 /* Where SQLite's unix VFS puts its locks. */
@@ -21,16 +21,6 @@ enum {
 	SHM_ALIVE_AT = 128, /* held as long as the -shm is mapped */
 	NAMES_MAX = 1000,   /* tried, to set a file aside */
 };
-
-static char *name_with(const char *path, const char *suffix)
-{
-	struct buffer name = {0};
-
-	buffer_printf(&name, "%s%s", path, suffix);
-	char *copy = memory_copy(name.data, name.size);
-	buffer_release(&name);
-	return copy;
-}
 
 void sqlite_paths_find(struct sqlite_paths *paths, const char *database)
 {
@@ -43,11 +33,11 @@ void sqlite_paths_find(struct sqlite_paths *paths, const char *database)
 	if (walk.error == ENOENT && walk.is_last)
 		database = walk.at.data;
 	sqlite_paths_release(paths);
-	paths->database = name_with(real != NULL ? real : database, "");
+	paths->database = beside_path(real != NULL ? real : database, "");
 	buffer_release(&walk.at);
-	paths->wal = name_with(paths->database, "-wal");
-	paths->shm = name_with(paths->database, "-shm");
-	paths->journal = name_with(paths->database, "-journal");
+	paths->wal = beside_path(paths->database, "-wal");
+	paths->shm = beside_path(paths->database, "-shm");
+	paths->journal = beside_path(paths->database, "-journal");
 	free(real);
 }
 
