@@ -50,6 +50,15 @@ struct wishes {
 	bool only_check;
 };
 
+/* Logs the error of a step that failed. Returns whether it succeeded. */
+static bool report(bool good, struct buffer *error)
+{
+	if (!good)
+		journal_error("%.*s", TEXT_ARGS(buffer_text(error)));
+	buffer_release(error);
+	return good;
+}
+
 /* False: leave with *exit_status. */
 static bool read_common_options(int argc, char **argv, const char *program,
                                 struct settings *settings, struct wishes *wishes,
@@ -70,10 +79,9 @@ static bool read_common_options(int argc, char **argv, const char *program,
 			wishes->file = optarg;
 			break;
 		case 'o':
-			if (settings_override(settings, optarg, &error))
+			if (report(settings_override(settings, optarg, &error),
+			           &error))
 				break;
-			journal_error("%.*s", TEXT_ARGS(buffer_text(&error)));
-			buffer_release(&error);
 			*exit_status = EXIT_SETTINGS;
 			return false;
 		case 't':
@@ -93,7 +101,6 @@ static bool read_common_options(int argc, char **argv, const char *program,
 			return false;
 		}
 	}
-	buffer_release(&error);
 	if (optind == argc)
 		return true;
 	usage(program, stderr);
@@ -104,23 +111,15 @@ static bool read_common_options(int argc, char **argv, const char *program,
 static bool check_settings(const struct settings *settings)
 {
 	struct buffer error = {0};
-	bool good = settings_check(settings, &error);
 
-	if (!good)
-		journal_error("%.*s", TEXT_ARGS(buffer_text(&error)));
-	buffer_release(&error);
-	return good;
+	return report(settings_check(settings, &error), &error);
 }
 
 static bool read_keys(const struct settings *settings, struct keyring **keyring)
 {
 	struct buffer error = {0};
-	bool good = access_read_keys(&settings->auth, keyring, &error);
 
-	if (!good)
-		journal_error("%.*s", TEXT_ARGS(buffer_text(&error)));
-	buffer_release(&error);
-	return good;
+	return report(access_read_keys(&settings->auth, keyring, &error), &error);
 }
 
 /* Reads the settings from the command line and the file. False: exit with
@@ -134,11 +133,9 @@ static bool read_command_line(int argc, char **argv, const char *program,
 	settings_init(settings);
 	if (!read_common_options(argc, argv, program, settings, wishes, exit_status))
 		return false;
-	bool good = settings_read_file(settings, wishes->file, &error);
-	if (!good)
-		journal_error("%.*s", TEXT_ARGS(buffer_text(&error)));
-	buffer_release(&error);
-	good = good && check_settings(settings);
+	bool good = report(settings_read_file(settings, wishes->file, &error),
+	                   &error) &&
+	            check_settings(settings);
 	if (!good)
 		*exit_status = EXIT_SETTINGS;
 	return good;
