@@ -39,6 +39,7 @@ enum { REASONS = sizeof reasons / sizeof reasons[0] };
 struct side {
 	struct list peers; /* still for longest first */
 	size_t count, bytes;
+	int64_t end_ms; /* INT64_MAX: not yet */
 	enum metric gauge;
 	enum metric cut_crowded; /* too many, or too much */
 	enum metric cut_still;
@@ -51,7 +52,6 @@ struct slow_peers {
 	pthread_mutex_t lock;
 	/* Under the lock: */
 	struct side sides[SIDES];
-	int64_t senders_end_ms, readers_end_ms; /* INT64_MAX: not yet */
 	bool finished;
 	/* The thread's: */
 	struct complaint about[REASONS];
@@ -205,13 +205,6 @@ void slow_peers_handle(struct slow_peers *peers, struct exchange *exchange)
 		                              : METRIC_HISTORY_CUT_NO_REQUEST);
 }
 
-static int64_t slow_peers_end_of(const struct slow_peers *peers,
-                                 const struct side *side)
-{
-	return side == &peers->sides[SENDERS] ? peers->senders_end_ms
-	                                      : peers->readers_end_ms;
-}
-
 /* Under the lock. Takes out the next peer of a side that must be disconnected; NULL:
  * there is none. */
 static struct exchange *take_overdue(struct slow_peers *peers, struct side *side,
@@ -227,7 +220,7 @@ static struct exchange *take_overdue(struct slow_peers *peers, struct side *side
 	else if (now_ms >= first->due_ms)
 		*reason = METRIC_HISTORY_CUT_SLOW;
 	else if (now_ms - first->progress_ms >= SLOW_PEERS_SILENCE_MS ||
-	         now_ms >= slow_peers_end_of(peers, side))
+	         now_ms >= side->end_ms)
 		*reason = side->cut_still;
 	else
 		return NULL;
@@ -282,7 +275,8 @@ bool slow_peers_is_over(struct slow_peers *peers)
 static void side_init(struct side *side, enum metric gauge,
                       enum metric cut_crowded, enum metric cut_still)
 {
-	*side = (struct side){.gauge = gauge,
+	*side = (struct side){.end_ms = INT64_MAX,
+	                      .gauge = gauge,
 	                      .cut_crowded = cut_crowded,
 	                      .cut_still = cut_still};
 	list_init(&side->peers);
@@ -293,7 +287,6 @@ struct slow_peers *slow_peers_new(const struct slow_peers_plan *plan)
 	struct slow_peers *peers = memory_get(sizeof *peers);
 
 	peers->plan = *plan;
-	peers->senders_end_ms = peers->readers_end_ms = INT64_MAX;
 	side_init(&peers->sides[SENDERS], METRIC_HISTORY_SENDERS,
 	          METRIC_HISTORY_CUT_UNFINISHED, METRIC_HISTORY_CUT_NO_REQUEST);
 	side_init(&peers->sides[READERS], METRIC_HISTORY_READERS,
@@ -311,14 +304,14 @@ void slow_peers_free(struct slow_peers *peers)
 void slow_peers_end_senders(struct slow_peers *peers)
 {
 	pthread_mutex_lock(&peers->lock);
-	peers->senders_end_ms = clock_monotonic_ms() + SLOW_PEERS_END_MS;
+	peers->sides[SENDERS].end_ms = clock_monotonic_ms() + SLOW_PEERS_END_MS;
 	pthread_mutex_unlock(&peers->lock);
 }
 
 void slow_peers_end_readers(struct slow_peers *peers)
 {
 	pthread_mutex_lock(&peers->lock);
-	peers->readers_end_ms = clock_monotonic_ms() + SLOW_PEERS_LAST_MS;
+	peers->sides[READERS].end_ms = clock_monotonic_ms() + SLOW_PEERS_LAST_MS;
 	peers->finished = true;
 	pthread_mutex_unlock(&peers->lock);
 	eventfd_write(peers->plan.wake, 1);
