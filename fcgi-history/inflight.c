@@ -88,7 +88,8 @@ static void is_verified(void *context, struct verification *verification)
 {
 	struct inflight *inflight = context;
 
-	request_queue_put(inflight->verified, verification->context);
+	request_queue_put(inflight->verified,
+	                  LIST_OWNER(verification, struct request, verification));
 	atomic_fetch_sub(&inflight->verifying, 1);
 	listener_wake(inflight->listener);
 }

@@ -27,7 +27,8 @@ static void *respond(void *argument)
 			workers->saved, ANSWERED_AT_ONCE, -1, &ended);
 
 		while (save != NULL) {
-			struct request *request = save->context;
+			struct request *request =
+				LIST_OWNER(save, struct request, save);
 
 			save = save->next;
 			router_complete(&workers->router, request);

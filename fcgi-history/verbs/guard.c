@@ -93,7 +93,6 @@ enum guard_verdict guard_ask(struct access *access,
 	}
 	if (grant.unverified.size > 0) {
 		request->verification.token = grant.unverified;
-		request->verification.context = request;
 		return GUARD_UNVERIFIED;
 	}
 	keep_sender(request, grant.identity);

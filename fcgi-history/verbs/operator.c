@@ -14,7 +14,7 @@ void operator_begin_health(struct request *request)
 	forbid_caching(request);
 	/* A GET has no body, so its buffer is free for the reason. */
 	buffer_clear(&request->body);
-	request->save = (struct save){.context = request, .why = &request->body};
+	request->save = (struct save){.why = &request->body};
 }
 
 /* Reading and saving are both tried each time: the disk may have filled up since the

@@ -202,7 +202,6 @@ bool send_begin(const struct send_rules *rules, struct request *request)
 		.ephemeral = pattern_list_matches(&rules->rooms->ephemeral,
 		                                  request->route.room.string),
 		.reject_unsaved = rules->reject_unsaved,
-		.context = request,
 	};
 	return true;
 }

@@ -16,7 +16,6 @@ struct verification {
 	struct text token;  /* borrowed until is_done */
 	struct token_proof proof;
 	bool is_done;       /* the proof is there */
-	void *context;      /* the owner's */
 	struct verification *next; /* among those that wait */
 };
 

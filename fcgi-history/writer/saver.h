@@ -24,7 +24,6 @@ struct save {
 	bool ephemeral;          /* not to be stored */
 	bool reject_unsaved;     /* not to be broadcast if it can't be saved */
 	enum save_outcome outcome;
-	void *context;     /* the caller's */
 	struct buffer *why; /* of a probe: gets the reason if it fails */
 	struct save *next; /* in a queue */
 };
