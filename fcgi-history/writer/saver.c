@@ -150,6 +150,12 @@ static enum save_outcome unsaved(const struct saver *saver,
 	return SAVE_BROADCAST;
 }
 
+static void tell_unsaved(const struct message *m, const char *why)
+{
+	journal_error("Failed to save message to database: %s: room_id=%.*s", why,
+	              TEXT_ARGS(room_name_label(&m->room)));
+}
+
 static void tell_refused(struct saver *saver, const struct append *append)
 {
 	const struct message *m = append->message;
@@ -158,18 +164,10 @@ static void tell_refused(struct saver *saver, const struct append *append)
 	if (!named_complaint_is_due(&saver->about_refused,
 	                            room_name_text(&m->room), &left_out))
 		return;
-	journal_error("Failed to save message to database: %s: room_id=%.*s",
-	              append->why, TEXT_ARGS(room_name_label(&m->room)));
+	tell_unsaved(m, append->why);
 	if (left_out > 0)
 		journal_error("Failed to save message to database: suppressed=%"
 		              PRId64, left_out);
-}
-
-static void tell_unsaved(const struct saver *saver, const struct message *m)
-{
-	journal_error("Failed to save message to database: %s: room_id=%.*s",
-	              store_error(saver->store),
-	              TEXT_ARGS(room_name_label(&m->room)));
 }
 
 static void set_outcomes(struct saver *saver, struct save **saves, size_t count,
@@ -194,7 +192,7 @@ static void set_outcomes(struct saver *saver, struct save **saves, size_t count,
 		if (append != NULL)
 			tell_refused(saver, append);
 		else if (!saves[i]->ephemeral)
-			tell_unsaved(saver, saves[i]->message);
+			tell_unsaved(saves[i]->message, store_error(saver->store));
 	}
 }
 
