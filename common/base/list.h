@@ -52,6 +52,13 @@ static inline void list_append_all(struct list *list, struct list *members)
 	list_init(members);
 }
 
+/* Begins a list with all members of another. */
+static inline void list_take_all(struct list *list, struct list *members)
+{
+	list_init(list);
+	list_append_all(list, members);
+}
+
 static inline size_t list_length(const struct list *list)
 {
 	size_t length = 0;

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/memory.h"
 #include "loop/turn.h"
@@ -113,8 +112,7 @@ void server_visit(struct server *server,
 	struct list *all = &server->transport.connections;
 	struct list members;
 
-	list_init(&members);
-	list_append_all(&members, all);
+	list_take_all(&members, all);
 	while (!list_is_empty(&members)) {
 		struct list *link = members.next;
 
@@ -185,8 +183,7 @@ static void go_on_with_connections(struct transport *transport)
 	int64_t end_us = clock_monotonic_us() + TURN_US;
 	struct list members;
 
-	list_init(&members);
-	list_append_all(&members, &transport->put_off);
+	list_take_all(&members, &transport->put_off);
 	while (!list_is_empty(&members) && transport->write_left > 0 &&
 	       clock_monotonic_us() < end_us) {
 		struct connection *c =

@@ -55,8 +55,7 @@ static void tell_parked(struct hub *hub, struct room *room)
 {
 	struct list parked;
 
-	list_init(&parked);
-	list_append_all(&parked, &room->parked);
+	list_take_all(&parked, &room->parked);
 	while (!list_is_empty(&parked)) {
 		struct waiter *waiter = hub_first_waiter(&parked);
 
@@ -197,8 +196,7 @@ static void deliver_room(struct hub *hub, struct room *room)
 	room->undelivered = NULL;
 	list_remove(&room->dirty);
 	/* Taken out first: one that asks again at once may park anew. */
-	list_init(&parked);
-	list_append_all(&parked, &room->parked);
+	list_take_all(&parked, &room->parked);
 	while (!list_is_empty(&parked)) {
 		struct waiter *waiter = hub_first_waiter(&parked);
 
@@ -238,8 +236,7 @@ void hub_log_checked(struct hub *hub, int64_t look)
 {
 	struct list members;
 
-	list_init(&members);
-	list_append_all(&members, &hub->unsettled);
+	list_take_all(&members, &hub->unsettled);
 	while (!list_is_empty(&members)) {
 		struct waiter *waiter = hub_first_waiter(&members);
 

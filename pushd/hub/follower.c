@@ -395,7 +395,8 @@ static void take_frames(struct ev_loop *loop, struct ev_io *watcher, int events)
 	     i++) {
 		if (!bus_receive(follower->bus, &frame))
 			break;
-		/* Until then there are no waiters. */
+		/* Until then the window is about to be refilled from the log; an
+		 * unsaved message is lost. */
 		if (follower->has_tail)
 			take_frame(follower, frame);
 		bus_release_frame(&frame);

@@ -47,8 +47,7 @@ void hub_refuse_storage_all(struct hub *hub, struct list *waiters)
 {
 	struct list members;
 
-	list_init(&members);
-	list_append_all(&members, waiters);
+	list_take_all(&members, waiters);
 	while (!list_is_empty(&members))
 		hub_refuse_storage(hub, hub_first_waiter(&members));
 }

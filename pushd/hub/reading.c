@@ -7,7 +7,6 @@
 #include "base/journal.h"
 #include "codec/page.h"
 #include "hub/news.h"
-#include "metrics/metrics.h"
 
 /* Bytes: what turns out to be short costs something too. */
 enum { READ_COST = 4096 };
@@ -296,8 +295,7 @@ static void newest_was_read(void *context, struct log_read *read)
 	read->again = hub->read_left <= 0;
 	if (read->again)
 		return;
-	list_init(&asking);
-	list_append_all(&asking, &room->reset_asking);
+	list_take_all(&asking, &room->reset_asking);
 	room->reset_reading = false;
 	hub->reads--;
 	if (is_usable(hub, read, &asking)) {

@@ -155,7 +155,6 @@ static void forget_verification(struct poll *poll)
 
 static void give_up_verifying(struct poll *poll)
 {
-	forget_verification(poll);
 	metrics_add(METRIC_PUSHD_VERIFIED_NONE, 1);
 	answer_refusal(poll, (struct problem){
 				     PROBLEM_OVERLOADED,

@@ -107,18 +107,12 @@ void waiting_begin(struct poll *poll, const struct poll_request *request,
 		hub_drain_waiter(hub, &poll->waiter);
 }
 
-static void end_expired(struct poll *poll)
-{
-	hub_leave(polls_of(poll)->hub, &poll->waiter);
-	refuse_expired(poll);
-}
-
 void waiting_heed_clock(struct poll *poll)
 {
 	struct connection *c = &poll->connection;
 
 	if (has_expired(poll))
-		end_expired(poll);
+		refuse_expired(poll);
 	else
 		connection_set_due(c, not_beyond_expiry(poll, c->deadline.due_ms));
 }
@@ -128,7 +122,7 @@ void waiting_expire(struct poll *poll)
 	struct hub *hub = polls_of(poll)->hub;
 
 	if (has_expired(poll)) {
-		end_expired(poll);
+		refuse_expired(poll);
 		return;
 	}
 	if (hub_time_out(hub, &poll->waiter))
