@@ -29,9 +29,7 @@ sub fresh {
     return $l;
 }
 
-sub lines_like { my ($l, $name, $pattern) = @_; return scalar grep { $_ =~ $pattern } split /\n/, $l->log($name) }
-
-sub failures { my ($l) = @_; return [ map { grep {/ (?:warning|error): /} split /\n/, $l->log($_) } qw(history pushd) ] }
+sub failures { my ($l) = @_; return [ map { $l->log_lines($_, qr/ (?:warning|error): /) } qw(history pushd) ] }
 
 sub works {
     my ($l, $title) = @_;
@@ -56,7 +54,7 @@ for my $which (sort keys %settings) {
             'and for the bus';
         $l->start_program('history');
         ok $l->wait_log('pushd', qr/info: the bus is connected$/m), 'the bus connects';
-        is lines_like($l, 'pushd', qr/waiting for longroom-history/), 2, 'each wait is logged once';
+        is scalar($l->log_lines('pushd', qr/waiting for longroom-history/)), 2, 'each wait is logged once';
         works($l, $which);
     };
     subtest "longroom-history may start first, $which" => sub {
@@ -77,12 +75,12 @@ subtest 'a log that stays missing is a warning' => sub {
     ok $l->wait_log('pushd', qr/warning: there is no log yet, for 10 s: /),
         'a missing log is a warning after a while';
     ok $l->wait_log('pushd', qr/warning: no publisher on the bus: /),  'so is a missing bus';
-    is lines_like($l, 'pushd', qr/there is no log yet, for/), 1, 'once';
-    is lines_like($l, 'pushd', qr/ error: /), 0, 'neither is an error';
+    is scalar($l->log_lines('pushd', qr/there is no log yet, for/)), 1, 'once';
+    is scalar($l->log_lines('pushd', qr/ error: /)), 0, 'neither is an error';
     $l->start_program('history');
     ok $l->wait_log('pushd', qr/info: following the log/), 'when the log appears, it is followed';
     ok $l->wait_log('pushd', qr/info: the bus is connected/), 'the bus is connected';
-    is lines_like($l, 'pushd', qr/ error: /), 0, 'without an error';
+    is scalar($l->log_lines('pushd', qr/ error: /)), 0, 'without an error';
     $l->stop;
 };
 

@@ -24,9 +24,7 @@ sub beside {
     );
 }
 
-sub count { my ($l, $name, $pattern) = @_; return scalar grep { $_ =~ $pattern } split /\n/, $l->log($name) }
-
-sub warnings_of { my ($l, $name) = @_; return [ grep {/ (?:warning|error): /} split /\n/, $l->log($name) ] }
+sub warnings_of { my ($l, $name) = @_; return [ $l->log_lines($name, qr/ (?:warning|error): /) ] }
 
 subtest 'a second longroom-history with another bus is reported' => sub {
     my $first  = Longroom->start;
@@ -41,8 +39,8 @@ subtest 'a second longroom-history with another bus is reported' => sub {
     my $that  = quotemeta bus_of($third);
     ok $first->wait_log($_, qr/publishes on $that,/), "$_ reports a third" for qw(history pushd);
     ok $second->wait_log('history', qr/publishes on $that,/), 'the second does too';
-    is count($first, $_, qr/publishes on $its,/), 1, "$_: nothing is reported twice" for qw(history pushd);
-    is count($second, 'history', qr/publishes on $ours,/), 1, 'nor by the second';
+    is scalar($first->log_lines($_, qr/publishes on $its,/)), 1, "$_: nothing is reported twice" for qw(history pushd);
+    is scalar($second->log_lines('history', qr/publishes on $ours,/)), 1, 'nor by the second';
     is scalar @{ warnings_of($first, 'pushd') }, 2,
         'longroom-pushd does not report the bus that it subscribes to';
     $_->stop for $third, $second, $first;
@@ -71,9 +69,9 @@ subtest 'two buses in bus.subscribe are not reported' => sub {
     my $third  = beside($first);
     ok $first->wait_log($_, qr/publishes on \Q${\bus_of($third)}\E,/),
         "$_ reports a third" for qw(history pushd);
-    is count($first, $_, qr/publishes on \Q$buses[1]\E,/), 0,
+    is scalar($first->log_lines($_, qr/publishes on \Q$buses[1]\E,/)), 0,
         "$_ does not report the second" for qw(history pushd);
-    is count($second, 'history', qr/publishes on \Q$buses[0]\E,/), 0, 'the second does not report the first';
+    is scalar($second->log_lines('history', qr/publishes on \Q$buses[0]\E,/)), 0, 'the second does not report the first';
     $_->stop for $third, $second, $first;
 };
 
@@ -83,7 +81,7 @@ sub recognises {
     my $l = Longroom->start(settings => { 'bus.publish' => $publish, 'bus.subscribe' => $subscribe });
     my $second = beside($l);
     ok $l->wait_log('pushd', qr/publishes on \Q${\bus_of($second)}\E,/), 'the other bus is reported';
-    is count($l, 'pushd', qr/publishes on \Q$publish\E,/), 0, "$publish is not reported with $subscribe";
+    is scalar($l->log_lines('pushd', qr/publishes on \Q$publish\E,/)), 0, "$publish is not reported with $subscribe";
     $_->stop for $second, $l;
     return;
 }

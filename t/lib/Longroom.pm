@@ -547,6 +547,12 @@ sub log {
     return substr slurp("$self->{dir}/$name.log"), $from || 0;
 }
 
+# The lines of a program's log that match.
+sub log_lines {
+    my ($self, $name, $pattern) = @_;
+    return grep { $_ =~ $pattern } split /\n/, $self->log($name);
+}
+
 sub log_size {
     my ($self, $name) = @_;
     return -s "$self->{dir}/$name.log" || 0;
