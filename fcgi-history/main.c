@@ -5,7 +5,6 @@
  * server as a CGI program, it answers one request and exits. With --new-incarnation
  * it begins a new incarnation of the log. */
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>

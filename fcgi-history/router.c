@@ -112,7 +112,7 @@ static void complete_health(struct router *router, struct request *request)
 }
 
 static enum router_next router_answer_metrics(struct router *router,
-					      struct request *request)
+                                              struct request *request)
 {
 	if (is_for_operator(router, request))
 		operator_metrics(request);

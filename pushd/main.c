@@ -104,7 +104,7 @@ static bool use_settings(struct pushd *pushd, const struct settings *fresh,
 
 /* Runs on the loop's thread, the only one that uses the settings. */
 static void pushd_reload(struct ev_loop *loop, struct ev_signal *signal,
-			 int events)
+                         int events)
 {
 	struct pushd *pushd = signal->data;
 	struct buffer error = {0};

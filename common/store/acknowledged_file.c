@@ -121,7 +121,7 @@ static bool lock_to_write(const struct beside *beside)
 }
 
 static bool acknowledged_write_record(struct acknowledged_file *file,
-				      const struct acknowledged *now)
+                                      const struct acknowledged *now)
 {
 	acknowledged_render(now, file->line);
 	ssize_t size = pwrite(file->beside.fd, file->line, ACKNOWLEDGED_SIZE, 0);

@@ -73,7 +73,7 @@ static bool is_of(const struct writers_file *file, const char *database)
 }
 
 static bool writers_open_file(struct writers_file *file, const char *database,
-			      const char *own)
+                              const char *own)
 {
 	beside_release(&file->beside);
 	beside_init(&file->beside, database, "-writers");

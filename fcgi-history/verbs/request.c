@@ -5,7 +5,6 @@
 
 #include "base/journal.h"
 #include "base/memory.h"
-#include "metrics/metrics.h"
 
 struct requests {
 	pthread_mutex_t lock;

@@ -15,8 +15,7 @@ enum head_part {
 	HEAD_AUTHORIZATION,
 	HEAD_COOKIE,
 	HEAD_ORIGIN,
-	HEAD_PARTS,
-	HEAD_OTHER = HEAD_PARTS, /* a header that is ignored */
+	HEAD_PARTS, /* also: a header that is ignored */
 };
 
 enum { HEAD_NAME_MAX = 24 }; /* no header that is looked for has a longer name */

@@ -24,7 +24,7 @@ static bool is_final(int error)
 }
 
 static enum store_prospect examine_refuse(const char *path, int use, int error,
-					  struct buffer *found)
+                                          struct buffer *found)
 {
 	refusal_explain(path, use, error, found);
 	return is_final(error) ? STORE_UNUSABLE : STORE_UNSURE;

@@ -251,7 +251,7 @@ void sqlite_see_files(struct sqlite_store *s);
 bool sqlite_mark_if_due(struct sqlite_store *s);
 /* After the commit. */
 void sqlite_mark_committed(struct sqlite_store *s);
-/* Reads the mark that the log has: for a writer that has just connected. */
+/* Reads the mark that the log has, and notes its page in s->mark_page. */
 bool sqlite_read_mark(struct sqlite_store *s, struct mark *mark);
 
 /* Commits only a mark: a write to the disk that leaves the log as it is. */
