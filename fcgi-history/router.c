@@ -196,10 +196,8 @@ static bool check_route(struct request *request)
 		request_refuse(request, PROBLEM_BAD_REQUEST,
 		               "a GET must have no body");
 	else if (kind == ROUTE_BAD_ROOM)
-		request_refuse(request, PROBLEM_BAD_ROOM_NAME,
-		               "invalid room name: 1 to 64 of A-Z a-z 0-9 . _ ~ -, "
-		               "and room_<number> without leading zeros");
-	else if (kind == ROUTE_NONE || kind == ROUTE_POLL)
+		request_refuse(request, PROBLEM_BAD_ROOM_NAME, room_name_rule);
+	else if (kind == ROUTE_NONE || kind == ROUTE_POLL || kind == ROUTE_EVENTS)
 		request_refuse(request, PROBLEM_NOT_FOUND, route_none_detail);
 	else
 		return true;

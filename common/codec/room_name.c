@@ -6,6 +6,10 @@
 
 #include "base/number.h"
 
+const char room_name_rule[] =
+	"invalid room name: 1 to 64 of A-Z a-z 0-9 . _ ~ -, and room_<number> "
+	"without leading zeros";
+
 static const char numbered_prefix[] = "room_";
 enum { PREFIX_SIZE = sizeof numbered_prefix - 1 };
 

@@ -12,6 +12,9 @@
 
 enum { ROOM_NAME_MAX = 64 };
 
+/* What is said of a name that breaks these rules; the detail of a problem. */
+extern const char room_name_rule[];
+
 struct room_name {
 	int64_t number;                /* 26 for room_26; 0 for other names */
 	char string[ROOM_NAME_MAX + 1]; /* with a NUL */

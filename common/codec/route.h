@@ -3,7 +3,8 @@
  * nginx may mount Longroom under any prefix, so a target is parsed from its end:
  *
  *     <prefix>/rooms/{room}/messages[/{id}]
- *     <prefix>/rooms/{room}/poll
+ *     <prefix>/rooms/{rooms}/poll
+ *     <prefix>/rooms/{rooms}/events
  *
  * The operator's paths are exactly /healthz and /metrics, without a prefix, so none
  * of nginx's locations for clients can lead there.
@@ -17,10 +18,11 @@
 
 enum route_kind {
 	ROUTE_NONE,     /* no such path */
-	ROUTE_BAD_ROOM, /* a valid path with an invalid room name */
+	ROUTE_BAD_ROOM, /* messages of an invalid room name */
 	ROUTE_MESSAGES,
 	ROUTE_MESSAGE,
 	ROUTE_POLL,
+	ROUTE_EVENTS,
 	ROUTE_HEALTH,
 	ROUTE_METRICS,
 };
@@ -29,8 +31,9 @@ struct route {
 	enum route_kind kind;
 	struct text path;  /* the target without its query, as sent */
 	struct text query; /* without '?' */
-	struct room_name room;
-	int64_t id; /* ROUTE_MESSAGE: 1 to INT64_MAX */
+	struct room_name room; /* ROUTE_MESSAGES, ROUTE_MESSAGE */
+	int64_t id;            /* ROUTE_MESSAGE: 1 to INT64_MAX */
+	struct text rooms; /* ROUTE_POLL, ROUTE_EVENTS: encoded, for room_list.h */
 };
 
 /* The detail of a 404 for ROUTE_NONE: which paths there are. */

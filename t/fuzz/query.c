@@ -1,7 +1,8 @@
-/* Fuzzes common/route, common/params, common/query and pushd/poll_request: the
- * target of a request, which is the whole input. */
+/* Fuzzes common/route, common/room_list, common/params, common/query and
+ * pushd/poll_request: the target of a request, which is the whole input. */
 #include "codec/params.h"
 #include "codec/query.h"
+#include "codec/room_list.h"
 #include "codec/route.h"
 #include "fuzz.h"
 #include "poll/poll_request.h"
@@ -85,6 +86,11 @@ static bool is_same_room(const struct room_name *a, const struct room_name *b)
 	       text_equal(room_name_text(a), room_name_text(b));
 }
 
+static bool is_of_one_room(const struct route *route)
+{
+	return route->kind == ROUTE_MESSAGES || route->kind == ROUTE_MESSAGE;
+}
+
 /* Any prefix leads to the same. */
 static void check_prefixed(struct text target, const struct route *route)
 {
@@ -96,7 +102,8 @@ static void check_prefixed(struct text target, const struct route *route)
 	route_parse(buffer_text(&longer), &again);
 	CLAIM(again.kind == route->kind && again.id == route->id);
 	CLAIM(text_equal(again.query, route->query));
-	if (route->kind > ROUTE_BAD_ROOM)
+	CLAIM(text_equal(again.rooms, route->rooms));
+	if (is_of_one_room(route))
 		CLAIM(is_same_room(&again.room, &route->room));
 	buffer_release(&longer);
 }
@@ -109,10 +116,7 @@ static void check_escaped(const struct route *route)
 
 	buffer_add_string(&target, "/rooms/");
 	add_encoded(&target, room_name_text(&route->room));
-	if (route->kind == ROUTE_POLL)
-		buffer_add_string(&target, "/poll");
-	else
-		buffer_add_string(&target, "/messages");
+	buffer_add_string(&target, "/messages");
 	if (route->kind == ROUTE_MESSAGE) {
 		buffer_add_string(&target, "/");
 		buffer_add_integer(&target, route->id);
@@ -143,9 +147,103 @@ static void check_route(struct text target, const struct route *route)
 	}
 	if (target.size > 0 && target.data[0] == '/')
 		check_prefixed(target, route);
-	if (route->kind > ROUTE_BAD_ROOM)
+	if (is_of_one_room(route))
 		check_escaped(route);
 }
+
+/* ---- Lists of rooms ---- */
+
+enum { ROOMS_MAX = 5 };
+
+/* Whether the names, with commas between, are what the segment encodes. */
+static bool spells(const struct room_list *list, struct text segment)
+{
+	struct buffer names = {0}, decoded = {0};
+
+	for (size_t i = 0; i < list->count; i++) {
+		buffer_add_string(&names, i > 0 ? "," : "");
+		buffer_add_text(&names, room_name_text(&list->names[i]));
+	}
+	if (list->is_all)
+		buffer_add_string(&names, "*");
+	bool same = percent_decode(segment, false, &decoded) &&
+	            text_equal(buffer_text(&names), buffer_text(&decoded));
+	buffer_release(&names);
+	buffer_release(&decoded);
+	return same;
+}
+
+static void check_names(const struct room_list *list)
+{
+	struct room_name room;
+
+	CLAIM(list->count <= ROOMS_MAX);
+	CLAIM(list->is_all == (list->count == 0));
+	CLAIM(list->is_several == (list->is_all || list->count > 1));
+	for (size_t i = 0; i < list->count; i++) {
+		CLAIM(room_name_parse(room_name_text(&list->names[i]), &room));
+		CLAIM(is_same_room(&room, &list->names[i]));
+		for (size_t j = 0; j < i; j++)
+			CLAIM(strcmp(list->names[i].string,
+			             list->names[j].string) != 0);
+	}
+}
+
+static size_t count_commas(struct text decoded)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < decoded.size; i++)
+		count += decoded.data[i] == ',';
+	return count;
+}
+
+/* A list is too long if, and only if, it has too many commas. */
+static void check_too_many(struct text segment, bool is_too_many)
+{
+	struct buffer decoded = {0};
+
+	if (percent_decode(segment, false, &decoded))
+		CLAIM(is_too_many ==
+		      (count_commas(buffer_text(&decoded)) >= ROOMS_MAX));
+	buffer_release(&decoded);
+}
+
+/* Every character escaped, the answer is the same. */
+static void check_list_escaped(struct text segment, struct problem wrong)
+{
+	struct buffer decoded = {0}, encoded = {0};
+	struct room_list list;
+
+	if (percent_decode(segment, false, &decoded)) {
+		add_encoded(&encoded, buffer_text(&decoded));
+		CLAIM(room_list_parse(buffer_text(&encoded), ROOMS_MAX, &list)
+		              .detail == wrong.detail);
+		room_list_release(&list);
+	}
+	buffer_release(&decoded);
+	buffer_release(&encoded);
+}
+
+static void check_rooms(struct text segment)
+{
+	struct room_list list;
+	struct problem wrong = room_list_parse(segment, ROOMS_MAX, &list);
+
+	check_too_many(segment, wrong.type == PROBLEM_BAD_PARAMETER);
+	check_list_escaped(segment, wrong);
+	if (wrong.type == PROBLEM_NONE) {
+		check_names(&list);
+		CLAIM(spells(&list, segment));
+	} else {
+		CLAIM(wrong.type == PROBLEM_BAD_ROOM_NAME ||
+		      wrong.type == PROBLEM_BAD_PARAMETER);
+		CLAIM(list.names == NULL && list.count == 0 && !list.is_all);
+	}
+	room_list_release(&list);
+}
+
+/* ---- Polls ---- */
 
 /* The plainest way to write what a poll asks for asks for the same. */
 static void check_poll(const struct poll_request *request)
@@ -194,6 +292,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	route_parse(target, &route);
 	check_route(target, &route);
+	check_rooms(route.rooms);
+	check_rooms(target);
 	check_decoding(target);
 	check_number(route.query);
 	check_cursor(route.query);

@@ -585,6 +585,11 @@ static void a_parameter_is_found_once(void **state)
 
 /* ---- Routes ---- */
 
+static bool is_for_several(enum route_kind kind)
+{
+	return kind == ROUTE_POLL || kind == ROUTE_EVENTS;
+}
+
 static void targets_lead_to_resources(void **state)
 {
 	static const struct {
@@ -612,6 +617,19 @@ static void targets_lead_to_resources(void **state)
 		{"/rooms/poll/poll", ROUTE_POLL, "poll", 0, ""},
 		{"/rooms/messages/messages/7", ROUTE_MESSAGE, "messages", 7, ""},
 		{"/rooms/7/messages/7", ROUTE_MESSAGE, "7", 7, ""},
+		{"/rooms/a/events", ROUTE_EVENTS, "a", 0, ""},
+		{"/rooms/poll/events", ROUTE_EVENTS, "poll", 0, ""},
+		{"/rooms/events/poll", ROUTE_POLL, "events", 0, ""},
+		{"/rooms/events/messages", ROUTE_MESSAGES, "events", 0, ""},
+		{"/chat/rooms/a/events?after=now", ROUTE_EVENTS, "a", 0,
+	         "after=now"},
+		{"/rooms/a,b/poll", ROUTE_POLL, "a,b", 0, ""},
+		{"/rooms/a%2Cb/events?x", ROUTE_EVENTS, "a%2Cb", 0, "x"},
+		{"/rooms/*/events", ROUTE_EVENTS, "*", 0, ""},
+		{"/rooms/%2A/poll", ROUTE_POLL, "%2A", 0, ""},
+		{"/rooms//poll", ROUTE_POLL, "", 0, ""},
+		{"/rooms/%/events", ROUTE_EVENTS, "%", 0, ""},
+		{"/rooms/a%2fb/poll", ROUTE_POLL, "a%2fb", 0, ""},
 	};
 	struct route route;
 
@@ -619,8 +637,11 @@ static void targets_lead_to_resources(void **state)
 	for (size_t i = 0; i < LENGTH(rows); i++) {
 		route_parse(text_of(rows[i].target), &route);
 		expect(route.kind == rows[i].kind, "%s", rows[i].target);
-		expect(text_is(room_name_text(&route.room), rows[i].room), "%s",
-		       rows[i].target);
+		expect(text_is(is_for_several(route.kind)
+		                       ? route.rooms
+		                       : room_name_text(&route.room),
+		               rows[i].room),
+		       "%s", rows[i].target);
 		expect(route.kind != ROUTE_MESSAGE || route.id == rows[i].id,
 		       "%s", rows[i].target);
 		assert_text(route.query, rows[i].query);
@@ -644,7 +665,9 @@ static void other_targets_lead_nowhere(void **state)
 		"/rooms/a/Poll",
 		"/rooms/a/poll/",
 		"/rooms/a/poll/1",
-		"/rooms/a/events",
+		"/rooms/a/Events",
+		"/rooms/a/events/",
+		"/rooms/a/events/1",
 		"/rooms/a/messages/",
 		"/rooms/a/messages/0",
 		"/rooms/a/messages/007",
@@ -672,10 +695,10 @@ static void other_targets_lead_nowhere(void **state)
 static void a_bad_room_is_told_from_a_bad_path(void **state)
 {
 	static const char *const rows[] = {
-		"/rooms//poll",
-		"/rooms/./poll",
-		"/rooms/../poll",
-		"/rooms/%2e%2e/poll",
+		"/rooms//messages",
+		"/rooms/./messages",
+		"/rooms/../messages",
+		"/rooms/%2e%2e/messages/1",
 		"/rooms/..%2f../messages",
 		"/rooms/a%2fb/messages",
 		"/rooms/a%2Fb/messages",
@@ -688,7 +711,10 @@ static void a_bad_room_is_told_from_a_bad_path(void **state)
 		"/rooms/%c3%a9/messages",
 		"/rooms/room_026/messages",
 		"/rooms/room_0/messages/1",
-		"/rooms/" SIXTY "12345/poll",
+		"/rooms/" SIXTY "12345/messages",
+		"/rooms/a,b/messages",
+		"/rooms/a%2cb/messages/1",
+		"/rooms/*/messages",
 	};
 	struct route route;
 
@@ -715,7 +741,7 @@ static void long_targets_are_read_to_their_end(void **state)
 	buffer_add_string(&target, "/rooms/");
 	for (int i = 0; i < 100000; i++)
 		buffer_add_string(&target, "%61");
-	buffer_add_string(&target, "/poll");
+	buffer_add_string(&target, "/messages");
 	route_parse(buffer_text(&target), &route);
 	assert_int_equal(route.kind, ROUTE_BAD_ROOM);
 	buffer_release(&target);
@@ -730,9 +756,9 @@ static void a_name_may_be_encoded_in_full(void **state)
 	buffer_add_string(&target, "/rooms/");
 	for (int i = 0; i < ROOM_NAME_MAX; i++)
 		buffer_add_string(&target, "%61");
-	buffer_add_string(&target, "/poll");
+	buffer_add_string(&target, "/messages");
 	route_parse(buffer_text(&target), &route);
-	assert_int_equal(route.kind, ROUTE_POLL);
+	assert_int_equal(route.kind, ROUTE_MESSAGES);
 	assert_int_equal(route.room.size, ROOM_NAME_MAX);
 	buffer_release(&target);
 }

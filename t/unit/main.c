@@ -15,6 +15,7 @@ static const struct group {
 	{"fastcgi", run_fastcgi},
 	{"frame", run_frame},
 	{"render", run_render},
+	{"room lists", run_room_lists},
 	{"settings", run_settings},
 	{"submission", run_submission},
 	{"store", run_store},

@@ -90,6 +90,7 @@ int run_limits(void);
 int run_patterns(void);
 int run_pushd(void);
 int run_render(void);
+int run_room_lists(void);
 int run_settings(void);
 int run_store(void);
 int run_submission(void);
