@@ -8,9 +8,14 @@ void page_begin(struct page *page, struct buffer *buffer,
 {
 	page->buffer = buffer;
 	page->count = 0;
-	buffer_add_string(buffer, "{\"room_id\":");
-	buffer_add_json(buffer, room_name_text(room));
-	buffer_add_string(buffer, ",\"count\":");
+	page->is_of_several = room == NULL;
+	buffer_add_string(buffer, "{");
+	if (room != NULL) {
+		buffer_add_string(buffer, "\"room_id\":");
+		buffer_add_json(buffer, room_name_text(room));
+		buffer_add_string(buffer, ",");
+	}
+	buffer_add_string(buffer, "\"count\":");
 	page->count_at = buffer->size;
 	buffer_add_string(buffer, ",\"messages\":[");
 }
@@ -34,6 +39,24 @@ static void add_flag(struct buffer *b, const char *name, bool flag)
 		buffer_printf(b, ",\"%s\":true", name);
 }
 
+static void add_names(struct buffer *b, const char *name, struct text names)
+{
+	if (names.size == 0)
+		return;
+	buffer_printf(b, ",\"%s\":[", name);
+	buffer_add_text(b, names);
+	buffer_add_string(b, "]");
+}
+
+static void add_earliest(struct buffer *b, int64_t earliest)
+{
+	buffer_add_string(b, ",\"earliest\":");
+	if (earliest > 0)
+		buffer_add_integer(b, earliest);
+	else
+		buffer_add_string(b, "null");
+}
+
 static void insert_count(struct page *page)
 {
 	struct buffer *b = page->buffer;
@@ -55,15 +78,17 @@ void page_end(struct page *page, const struct page_end *end)
 	insert_count(page);
 	buffer_add_string(b, "],\"cursor\":\"");
 	cursor_render(&end->cursor, b);
-	buffer_add_string(b, "\",\"earliest\":");
-	if (end->earliest > 0)
-		buffer_add_integer(b, end->earliest);
-	else
-		buffer_add_string(b, "null");
+	buffer_add_string(b, "\"");
+	if (!page->is_of_several)
+		add_earliest(b, end->earliest);
 	buffer_add_string(b, end->more ? ",\"more\":true" : ",\"more\":false");
 	add_flag(b, "gap", end->gap);
+	if (page->is_of_several) {
+		add_names(b, "gap_rooms", end->gap_rooms);
+		add_names(b, "forbidden", end->forbidden);
+	}
 	add_flag(b, "reset", end->reset);
-	add_flag(b, "ephemeral", end->ephemeral);
+	add_flag(b, "ephemeral", end->ephemeral && !page->is_of_several);
 	if (end->retry_ms > 0)
 		buffer_printf(b, ",\"retry_ms\":%" PRId64, end->retry_ms);
 	buffer_add_string(b, "}");

@@ -5,6 +5,12 @@
  *     {"room_id":"room_26","count":2,"messages":[...],"cursor":"...",
  *      "earliest":12,"more":false}
  *
+ * A page of several rooms has neither "room_id" nor "earliest", so that pages of the
+ * same messages are the same whatever else their readers follow:
+ *
+ *     {"count":2,"messages":[...],"cursor":"...","more":false,
+ *      "gap":true,"gap_rooms":["team_red"],"forbidden":["team_blue"]}
+ *
  * The count stands before the messages but is known only after them: page_end
  * inserts it. */
 #ifndef LONGROOM_PAGE_H
@@ -23,18 +29,22 @@ struct page {
 	struct buffer *buffer;
 	size_t count_at; /* where the count goes */
 	int64_t count;
+	bool is_of_several;
 };
 
 struct page_end {
 	struct cursor cursor;
-	int64_t earliest; /* 0: the room has no message */
+	int64_t earliest; /* of one room; 0: it has no message */
 	bool more;
 	bool gap;
 	bool reset;
-	bool ephemeral;   /* the room's messages are never stored */
+	bool ephemeral;   /* one room, the messages of which are never stored */
 	int64_t retry_ms; /* how long to wait before asking again; 0: not at all */
+	/* Of several rooms, names as room_list_render() adds them; empty: none. */
+	struct text gap_rooms, forbidden;
 };
 
+/* NULL: of several rooms. */
 void page_begin(struct page *page, struct buffer *buffer,
                 const struct room_name *room);
 /* Counts the next message, which the caller adds to page->buffer. */

@@ -244,6 +244,69 @@ static void an_empty_page_is_as_documented(void **state)
 	buffer_release(&b);
 }
 
+/* The page of one message, which is not looked at. */
+static void expect_page(const struct room_name *room, const struct page_end *end,
+                        const char *json)
+{
+	struct buffer b = {0};
+	struct page page;
+
+	page_begin(&page, &b, room);
+	page_add_all(&page, text_of("{}"), 1);
+	page_end(&page, end);
+	assert_text(buffer_text(&b), json);
+	json_object_put(json_read(buffer_text(&b)));
+	buffer_release(&b);
+}
+
+static void a_page_of_several_is_as_documented(void **state)
+{
+	struct page_end end = plain_end();
+
+	(void)state;
+	expect_page(NULL, &end,
+	            "{\"count\":1,\"messages\":[{}],"
+	            "\"cursor\":\"1.5f3a9c01.142\",\"more\":false}");
+	end.ephemeral = end.more = end.gap = true;
+	end.gap_rooms = text_of("\"team_red\"");
+	expect_page(NULL, &end,
+	            "{\"count\":1,\"messages\":[{}],"
+	            "\"cursor\":\"1.5f3a9c01.142\",\"more\":true,"
+	            "\"gap\":true,\"gap_rooms\":[\"team_red\"]}");
+	end.forbidden = text_of("\"x\",\"room_7\"");
+	end.reset = true;
+	end.retry_ms = 1200;
+	expect_page(NULL, &end,
+	            "{\"count\":1,\"messages\":[{}],"
+	            "\"cursor\":\"1.5f3a9c01.142\",\"more\":true,"
+	            "\"gap\":true,\"gap_rooms\":[\"team_red\"],"
+	            "\"forbidden\":[\"x\",\"room_7\"],\"reset\":true,"
+	            "\"retry_ms\":1200}");
+	end.gap = end.more = end.reset = false;
+	end.gap_rooms.size = 0;
+	expect_page(NULL, &end,
+	            "{\"count\":1,\"messages\":[{}],"
+	            "\"cursor\":\"1.5f3a9c01.142\",\"more\":false,"
+	            "\"forbidden\":[\"x\",\"room_7\"],\"retry_ms\":1200}");
+}
+
+/* All that a page of one room can have. */
+static void a_page_of_one_room_names_no_others(void **state)
+{
+	const struct room_name room = room_named("room_26");
+	struct page_end end = plain_end();
+
+	(void)state;
+	end.more = end.gap = end.reset = end.ephemeral = true;
+	end.retry_ms = 1200;
+	end.gap_rooms = end.forbidden = text_of("\"x\"");
+	expect_page(&room, &end,
+	            "{\"room_id\":\"room_26\",\"count\":1,\"messages\":[{}],"
+	            "\"cursor\":\"1.5f3a9c01.142\",\"earliest\":12,"
+	            "\"more\":true,\"gap\":true,\"reset\":true,"
+	            "\"ephemeral\":true,\"retry_ms\":1200}");
+}
+
 static void a_room_without_messages_has_no_earliest(void **state)
 {
 	struct page_end end = plain_end();
@@ -301,6 +364,10 @@ int run_render(void)
 		TEST("a page counts its messages", a_page_counts_its_messages),
 		TEST("an empty page is rendered as PROTOCOL shows it",
 	             an_empty_page_is_as_documented),
+		TEST("a page of several rooms has the form that PROTOCOL shows",
+	             a_page_of_several_is_as_documented),
+		TEST("a page of one room names no other rooms",
+	             a_page_of_one_room_names_no_others),
 		TEST("the earliest message of an empty room is null",
 	             a_room_without_messages_has_no_earliest),
 		TEST("more is always present, gap and reset only when true",
