@@ -87,6 +87,13 @@ bool settings_read_time(const char *value, int64_t least_ms, int64_t most_ms,
 	return true;
 }
 
+int64_t settings_stream_life(const struct settings *s)
+{
+	if (s->push.stream_life > 0)
+		return s->push.stream_life;
+	return s->auth.mode == AUTH_NGINX ? 60000 : 3600000;
+}
+
 static bool set_number(int64_t *number, const struct row *row, const char *value,
                        const struct unit *units, struct buffer *error)
 {

@@ -53,6 +53,9 @@ void settings_release(struct settings *s);
 bool settings_read_time(const char *value, int64_t least_ms, int64_t most_ms,
                         int64_t *time_ms);
 
+/* push.stream_life in milliseconds, with what 0 means in this auth.mode. */
+int64_t settings_stream_life(const struct settings *s);
+
 /* Applies the argument of -o. It takes precedence over the file, whichever is read
  * first. */
 bool settings_override(struct settings *s, const char *assignment,

@@ -55,10 +55,21 @@ static bool check_listeners(const struct settings *s, struct buffer *error)
 	return false;
 }
 
+static bool check_stream_life(const struct settings *s, struct buffer *error)
+{
+	if (s->push.stream_life == 0 || s->push.stream_life >= 1000)
+		return true;
+	settings_blame(s, SETTING_push_stream_life, error);
+	buffer_add_string(error, "is less than 1s: write 0 for the default, or "
+	                         "1s to 1d");
+	return false;
+}
+
 bool settings_check(const struct settings *s, struct buffer *error)
 {
 	return check_store(s, error) && check_buses(s, error) &&
 	       auth_check_patterns(s, SETTING_rooms_ephemeral,
 	                           &s->rooms.ephemeral, error) &&
-	       auth_check(s, error) && check_listeners(s, error);
+	       check_stream_life(s, error) && auth_check(s, error) &&
+	       check_listeners(s, error);
 }

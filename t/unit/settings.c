@@ -126,7 +126,9 @@ static void defaults_are_those_of_the_manual(void **state)
 	assert_int_equal(s->push.window, 64 << 20);
 	assert_words(&s->push.listen, "unix:/run/longroom/push.sock", NULL);
 	assert_words(&s->rooms.ephemeral, "general", NULL);
+	assert_int_equal(s->push.stream_life, 0);
 	assert_int_equal(s->limits.content, 16384);
+	assert_int_equal(s->limits.rooms_per_request, 100);
 	assert_int_equal(s->auth.mode, AUTH_NGINX);
 	assert_null(s->file);
 }
@@ -195,6 +197,13 @@ static void numbers_take_their_units(void **state)
 		{"limits.idle_timeout=5000", -1},
 		{"limits.idle_timeout=0", -1},
 		{"limits.user_sends=0", 0},
+		{"limits.rooms_per_request=0", -1},
+		{"limits.rooms_per_request=1", 1},
+		{"limits.rooms_per_request=1000", 1000},
+		{"limits.rooms_per_request=1001", -1},
+		{"push.stream_life=0", 0},
+		{"push.stream_life=1d", 86400000},
+		{"push.stream_life=25h", -1},
 		{"limits.idle_timeout=5S", -1},
 		{"limits.idle_timeout=5M", -1},
 		{"limits.idle_timeout=ms", -1},
@@ -241,6 +250,8 @@ static void numbers_take_their_units(void **state)
 		        : strstr(row, "skew") ? s->auth.clock_skew
 		        : strstr(row, "busy") ? s->store.busy_timeout
 		        : strstr(row, "sends") ? s->limits.user_sends
+		        : strstr(row, "rooms_") ? s->limits.rooms_per_request
+		        : strstr(row, "life") ? s->push.stream_life
 		                              : s->history.on_save_failure) ==
 		               rows[i].value,
 		       "%s", row);
@@ -468,6 +479,40 @@ static void origins_are_as_browsers_write_them(void **state)
 	}
 }
 
+static void a_stream_lives_as_long_as_its_mode_allows(void **state)
+{
+	static const struct {
+		const char *mode, *life;
+		int64_t life_ms; /* -1: refused */
+	} rows[] = {
+		{"nginx", "0", 60000},    {"open", "0", 3600000},
+		{"nginx", "0s", 60000},   {"token", "0", 3600000},
+		{"nginx", "1s", 1000},    {"open", "1000ms", 1000},
+		{"nginx", "2h", 7200000}, {"open", "24h", 86400000},
+		{"nginx", "999ms", -1},   {"open", "1ms", -1},
+	};
+	struct place *place = *state;
+	char setting[64];
+
+	assert_int_equal(settings_stream_life(&place->settings), 60000);
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		start_anew(place);
+		assert_true(override(place, "auth.keys=/key"));
+		snprintf(setting, sizeof setting, "auth.mode=%s", rows[i].mode);
+		assert_true(override(place, setting));
+		snprintf(setting, sizeof setting, "push.stream_life=%s",
+		         rows[i].life);
+		assert_true(override(place, setting));
+		expect(stands(place) == (rows[i].life_ms > 0), "%s", setting);
+		if (rows[i].life_ms > 0)
+			assert_int_equal(settings_stream_life(&place->settings),
+			                 rows[i].life_ms);
+		else
+			assert_true(has_words(place, "-o push.stream_life: ") &&
+			            is_one_line(place));
+	}
+}
+
 static void open_mode_listens_on_this_machine_alone(void **state)
 {
 	static const struct {
@@ -617,6 +662,9 @@ int run_settings(void)
 		IN_PLACE("tokens need keys", tokens_need_keys),
 		IN_PLACE("origins are as browsers write them",
 	                 origins_are_as_browsers_write_them),
+		IN_PLACE("a stream's life depends on auth.mode, and is at "
+	                 "least a second",
+	                 a_stream_lives_as_long_as_its_mode_allows),
 		IN_PLACE("with auth.mode = open only loopback addresses are "
 	                 "allowed",
 	                 open_mode_listens_on_this_machine_alone),
