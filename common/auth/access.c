@@ -337,20 +337,31 @@ void access_add_preflight(const char *methods, struct buffer *headers)
 
 /* ---- The decision ---- */
 
-static bool may(const struct auth_settings *settings, const struct identity *identity,
+bool access_may(const struct auth_settings *settings, const struct grant *grant,
                 const struct room_name *room, enum access_right right)
 {
+	if (settings->mode == AUTH_OPEN)
+		return true;
 	if (right == ACCESS_WRITE)
-		return identity_may_write(identity, room);
-	return identity_may_read(identity, room) ||
+		return identity_may_write(grant->identity, room);
+	return identity_may_read(grant->identity, room) ||
 	       pattern_list_matches(&settings->anonymous_read,
 	                            room->string);
 }
 
-static struct problem identify(struct access *access,
-                               const struct auth_settings *settings,
-                               const struct credentials *credentials,
-                               const struct moment *now, struct grant *grant)
+bool access_may_read_all(const struct auth_settings *settings,
+                         const struct grant *grant)
+{
+	return settings->mode == AUTH_OPEN ||
+	       identity_may_read_all(grant->identity) ||
+	       pattern_list_matches_all(&settings->anonymous_read);
+}
+
+static struct problem take_credentials(struct access *access,
+                                       const struct auth_settings *settings,
+                                       const struct credentials *credentials,
+                                       const struct moment *now,
+                                       struct grant *grant)
 {
 	if (settings->mode == AUTH_TOKEN) {
 		struct text token = find_given_token(settings, credentials, grant);
@@ -384,18 +395,22 @@ static const char *lacks(enum access_right right)
 	                            : "you have no right to write to this room";
 }
 
-/* Nothing here depends on whether the room exists. */
+struct problem access_lacking(const struct auth_settings *settings,
+                              const struct grant *grant, const char *detail)
+{
+	return grant->identity->is_known
+	               ? (struct problem){PROBLEM_FORBIDDEN, detail}
+	               : not_identified(settings);
+}
+
 static struct problem check_right(const struct auth_settings *settings,
                                   const struct credentials *credentials,
                                   const struct room_name *room,
                                   enum access_right right,
                                   const struct grant *grant)
 {
-	if (!may(settings, grant->identity, room, right))
-		return grant->identity->is_known
-		               ? (struct problem){PROBLEM_FORBIDDEN,
-		                                  lacks(right)}
-		               : not_identified(settings);
+	if (!access_may(settings, grant, room, right))
+		return access_lacking(settings, grant, lacks(right));
 	if (right == ACCESS_WRITE && grant->is_by_cookie &&
 	    is_from_foreign_page(settings, credentials))
 		return (struct problem){PROBLEM_FORBIDDEN,
@@ -404,22 +419,34 @@ static struct problem check_right(const struct auth_settings *settings,
 	return fine;
 }
 
-struct problem access_ask(struct access *access, const struct auth_settings *settings,
-                          const struct credentials *credentials,
-                          const struct room_name *room, enum access_right right,
-                          const struct moment *now, struct grant *grant)
+struct problem access_identify(struct access *access,
+                               const struct auth_settings *settings,
+                               const struct credentials *credentials,
+                               const struct moment *now, struct grant *grant)
 {
 	*grant = nothing;
 	if (settings->mode == AUTH_OPEN)
 		return fine;
 	struct problem wrong =
-		identify(access, settings, credentials, now, grant);
+		take_credentials(access, settings, credentials, now, grant);
 	if (credentials->proof != NULL)
 		access_drop_proof(access, credentials->proof);
-	if (grant->unverified.size > 0)
-		return fine;
-	if (wrong.type == PROBLEM_NONE)
-		wrong = check_right(settings, credentials, room, right, grant);
+	if (wrong.type != PROBLEM_NONE)
+		access_release_grant(grant);
+	return wrong;
+}
+
+struct problem access_ask(struct access *access, const struct auth_settings *settings,
+                          const struct credentials *credentials,
+                          const struct room_name *room, enum access_right right,
+                          const struct moment *now, struct grant *grant)
+{
+	struct problem wrong =
+		access_identify(access, settings, credentials, now, grant);
+
+	if (wrong.type != PROBLEM_NONE || grant->unverified.size > 0)
+		return wrong;
+	wrong = check_right(settings, credentials, room, right, grant);
 	if (wrong.type != PROBLEM_NONE)
 		access_release_grant(grant);
 	return wrong;
@@ -441,10 +468,8 @@ bool access_is_current(struct access *access, const struct token_proof *proof)
 	return token_cache_is_current(access->tokens, proof);
 }
 
-bool access_ask_for_token(struct access *access, const struct auth_settings *settings,
-                          struct text token, const struct room_name *room,
-                          enum access_right right, const struct moment *now,
-                          struct grant *grant)
+bool access_identify_by_token(struct access *access, struct text token,
+                              const struct moment *now, struct grant *grant)
 {
 	struct token_entry *entry = token_cache_find(access->tokens, token, now);
 
@@ -452,7 +477,17 @@ bool access_ask_for_token(struct access *access, const struct auth_settings *set
 	if (entry == NULL)
 		return false;
 	take_entry(entry, grant);
-	if (may(settings, grant->identity, room, right))
+	return true;
+}
+
+bool access_ask_for_token(struct access *access, const struct auth_settings *settings,
+                          struct text token, const struct room_name *room,
+                          enum access_right right, const struct moment *now,
+                          struct grant *grant)
+{
+	if (!access_identify_by_token(access, token, now, grant))
+		return false;
+	if (access_may(settings, grant, room, right))
 		return true;
 	access_release_grant(grant);
 	return false;

@@ -21,6 +21,11 @@ bool identity_may_read(const struct identity *identity,
 	       pattern_list_matches(&identity->read, room->string);
 }
 
+bool identity_may_read_all(const struct identity *identity)
+{
+	return identity->is_known && pattern_list_matches_all(&identity->read);
+}
+
 bool identity_may_write(const struct identity *identity,
                         const struct room_name *room)
 {

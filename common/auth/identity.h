@@ -15,6 +15,8 @@ void identity_release(struct identity *identity);
 
 bool identity_may_read(const struct identity *identity,
                        const struct room_name *room);
+/* Every room, those that come to be later too. */
+bool identity_may_read_all(const struct identity *identity);
 bool identity_may_write(const struct identity *identity,
                         const struct room_name *room);
 

@@ -115,3 +115,15 @@ bool pattern_list_matches(const struct word_list *patterns, const char *name)
 	}
 	return false;
 }
+
+bool pattern_list_matches_all(const struct word_list *patterns)
+{
+	for (size_t i = 0; i < patterns->count; i++) {
+		const char *pattern = patterns->words[i];
+		size_t stars = strspn(pattern, "*");
+
+		if (stars > 0 && pattern[stars] == '\0')
+			return true;
+	}
+	return false;
+}

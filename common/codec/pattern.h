@@ -29,4 +29,7 @@ enum pattern_fault pattern_list_check(const struct word_list *patterns);
 /* Whether one of the patterns matches the name of a room. */
 bool pattern_list_matches(const struct word_list *patterns, const char *name);
 
+/* Whether one of the patterns matches every name: it has nothing but stars. */
+bool pattern_list_matches_all(const struct word_list *patterns);
+
 #endif

@@ -25,6 +25,7 @@ static const struct group {
 	{"hub", run_hub},
 	{"incarnations", run_incarnations},
 	{"tokens", run_tokens},
+	{"access", run_access},
 	{"patterns", run_patterns},
 	{"limits", run_limits},
 	{"window", run_window},
