@@ -271,6 +271,7 @@ static void wrong_credentials_open_nothing(void **state)
 	struct buffer expired = {0};
 	struct credentials with_expired = {0};
 	struct credentials with_bad = {.authorization = text_of("Bearer x.y.z")};
+	struct credentials without_id = {.read = text_of("*")};
 	struct credentials with_bad_id = {.user_id = text_of("%"),
 	                                  .read = text_of("*")};
 
@@ -291,6 +292,9 @@ static void wrong_credentials_open_nothing(void **state)
 			ask(g, with_expired, &rooms, &allowed, &grant).type,
 			PROBLEM_TOKEN_EXPIRED);
 		start_in(g, "nginx");
+		assert_int_equal(
+			ask(g, without_id, &rooms, &allowed, &grant).type,
+			PROBLEM_UNAUTHORIZED);
 		set(g, "auth.anonymous_read", "*");
 		assert_int_equal(
 			ask(g, with_bad_id, &rooms, &allowed, &grant).type,
