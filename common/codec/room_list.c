@@ -50,25 +50,28 @@ static struct text cut_name(struct text *rest)
 	return name;
 }
 
-static int compare_pointed(const void *a, const void *b)
-{
-	const struct room_name *const *first = a, *const *second = b;
+/* A place in the order of sorting; the names themselves keep theirs. */
+struct sorted_name {
+	const struct room_name *name;
+};
 
-	return strcmp((*first)->string, (*second)->string);
+static int compare_sorted(const void *a, const void *b)
+{
+	const struct sorted_name *first = a, *second = b;
+
+	return strcmp(first->name->string, second->name->string);
 }
 
-/* Sorts pointers, since the names keep their order. */
 static bool has_double(const struct room_list *list)
 {
-	const struct room_name **sorted =
-		memory_get(list->count * sizeof *sorted);
+	struct sorted_name *sorted = memory_get(list->count * sizeof *sorted);
 	bool found = false;
 
 	for (size_t i = 0; i < list->count; i++)
-		sorted[i] = &list->names[i];
-	qsort(sorted, list->count, sizeof *sorted, compare_pointed);
+		sorted[i].name = &list->names[i];
+	qsort(sorted, list->count, sizeof *sorted, compare_sorted);
 	for (size_t i = 1; i < list->count && !found; i++)
-		found = compare_pointed(&sorted[i - 1], &sorted[i]) == 0;
+		found = compare_sorted(&sorted[i - 1], &sorted[i]) == 0;
 	free(sorted);
 	return found;
 }
