@@ -1,7 +1,6 @@
 /* Tests of the log. The first table is what every back-end must do, and knows
- * it by its URL alone; the second is about SQLite's file. A future back-end
- * gets a row in `backends` and runs the first. */
-#include "unit.h"
+ * it by its URL alone; the second is about SQLite's file. */
+#include "store_fixture.h"
 
 #include <pthread.h>
 #include <sqlite3.h>
@@ -17,120 +16,7 @@
 #include "os/thread.h"
 #include "store/store.h"
 
-enum { BUSY_MS = 100 };
-
-struct fixture;
-
-/* What the tests of all back-ends need beside store.h. */
-struct backend {
-	const char *name;
-	/* Sets settings.store.url to a store of the fixture's own. */
-	void (*choose_url)(struct fixture *f);
-	/* Runs SQL on the store as another program does. */
-	void (*execute)(struct fixture *f, const char *sql);
-};
-
-struct fixture {
-	const struct backend *backend;
-	char *folder, *path;
-	struct settings settings;
-	struct store *writer, *reader;
-	/* The result of the last read. */
-	struct buffer ids; /* "1 2 3 " */
-	struct buffer rooms, contents;
-	int64_t visits;
-};
-
-/* ---- SQLite ---- */
-
-static void choose_sqlite_url(struct fixture *f)
-{
-	settings_use_sqlite(&f->settings, f->path);
-}
-
-static void execute_on(const char *path, const char *sql)
-{
-	sqlite3 *db;
-
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	sqlite3_busy_timeout(db, BUSY_MS);
-	int code = sqlite3_exec(db, sql, NULL, NULL, NULL);
-	sqlite3_close(db);
-	expect(code == SQLITE_OK, "%s: %s", sql, sqlite3_errstr(code));
-}
-
-static void execute_sqlite(struct fixture *f, const char *sql)
-{
-	execute_on(f->path, sql);
-}
-
-static const struct backend sqlite = {"SQLite", choose_sqlite_url,
-                                      execute_sqlite};
-static const struct backend *const backends[] = {&sqlite};
-
-/* ---- A store of the test's own ---- */
-
-static int set_up(void **state)
-{
-	struct fixture *f = memory_get(sizeof *f);
-
-	f->backend = *state;
-	f->folder = folder_make();
-	f->path = path_in(f->folder, "longroom.db");
-	settings_init(&f->settings);
-	f->settings.store.busy_timeout = BUSY_MS;
-	f->backend->choose_url(f);
-	f->writer = store_of(&f->settings, STORE_WRITE);
-	f->reader = store_of(&f->settings, STORE_READ);
-	*state = f;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-
-	store_free(f->writer);
-	store_free(f->reader);
-	settings_release(&f->settings);
-	buffer_release(&f->ids);
-	buffer_release(&f->rooms);
-	buffer_release(&f->contents);
-	free(f->path);
-	folder_remove(f->folder);
-	free(f);
-	return 0;
-}
-
-#define assert_done(f, done)                                                   \
-	expect(done, "writer: %s; reader: %s", store_error((f)->writer),       \
-	       store_error((f)->reader))
-
 /* ---- Writing ---- */
-
-static struct message message_in(const char *room, const char *content)
-{
-	return (struct message){
-		.room = room_named(room),
-		.sender_id = text_of("2"),
-		.sender_name = text_of("ann"),
-		.sender_type = text_of("user"),
-		.content = text_of(content),
-		.sent_ms = 1795327320123,
-	};
-}
-
-/* Appends one and returns its id. */
-static int64_t append(struct fixture *f, const char *room, const char *content)
-{
-	struct message m = message_in(room, content);
-	struct append one = {.message = &m};
-	uint32_t log;
-
-	assert_done(f, store_append(f->writer, &one, 1, &log));
-	assert_int_equal(one.outcome, APPEND_SAVED);
-	return m.id;
-}
 
 static void append_many(struct fixture *f, const char *room, int count)
 {
@@ -154,25 +40,6 @@ static enum append_outcome append_with(struct fixture *f, const char *sender,
 }
 
 /* ---- Reading ---- */
-
-static void note(void *context, const struct message *m)
-{
-	struct fixture *f = context;
-
-	f->visits++;
-	buffer_printf(&f->ids, "%lld ", (long long)m->id);
-	buffer_printf(&f->rooms, "%s ", m->room.string);
-	buffer_add_text(&f->contents, m->content);
-	buffer_add_string(&f->contents, " ");
-}
-
-static void forget(struct fixture *f)
-{
-	buffer_clear(&f->ids);
-	buffer_clear(&f->rooms);
-	buffer_clear(&f->contents);
-	f->visits = 0;
-}
 
 static struct store_page read_range(struct fixture *f, const char *room,
                                     struct store_range range)
@@ -211,7 +78,6 @@ static struct log_end log_end_of(struct fixture *f, struct store *store)
 	((struct store_range){.direction = STORE_BEFORE, .id = (i), .limit = (n)})
 #define AFTER(i, n)                                                            \
 	((struct store_range){.direction = STORE_AFTER, .id = (i), .limit = (n)})
-enum { ENOUGH = 1 << 20 };
 
 /* ---- Tests of every back-end ---- */
 
@@ -1179,7 +1045,7 @@ static void a_replaced_database_is_noticed(void **state)
 
 	other.path = path_in(f->folder, "other.db");
 	settings_init(&other.settings);
-	choose_sqlite_url(&other);
+	other.backend->choose_url(&other);
 	other.writer = store_of(&other.settings, STORE_WRITE);
 	append_many(&other, "room_1", 3);
 	store_free(other.writer);
@@ -1298,11 +1164,6 @@ static void room_ids_are_numbers_or_negative(void **state)
 	           " (VALUES (26, 'room_26'), (-1, 'lobby'), (-2, 'hall'))");
 }
 
-#define WITH_SQLITE(title, function)                                           \
-	TEST_WITH(title, function, set_up, tear_down, (void *)&sqlite)
-#define WITH_STORE(title, function)                                            \
-	TEST_WITH(title, function, set_up, tear_down, NULL)
-
 static const struct CMUnitTest tests_of_all[] = {
 	WITH_STORE("a new log is empty", a_new_log_is_empty),
 	WITH_STORE("ids ascend across all rooms", ids_ascend_over_all_rooms),
@@ -1359,22 +1220,6 @@ static const struct CMUnitTest tests_of_all[] = {
 	           rooms_that_nobody_can_ask_for_are_passed_over),
 };
 
-/* Runs the first table with each back-end. */
-static int run_tests_of_all(void)
-{
-	struct CMUnitTest tests[LENGTH(tests_of_all)];
-	int failed = 0;
-
-	for (size_t b = 0; b < LENGTH(backends); b++) {
-		memcpy(tests, tests_of_all, sizeof tests);
-		for (size_t i = 0; i < LENGTH(tests); i++)
-			tests[i].initial_state = (void *)backends[b];
-		failed += cmocka_run_group_tests_name(backends[b]->name, tests,
-		                                      NULL, NULL);
-	}
-	return failed;
-}
-
 int run_store(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -1420,6 +1265,6 @@ int run_store(void)
 	                    room_ids_are_numbers_or_negative),
 	};
 
-	return run_tests_of_all() +
+	return run_with_each_backend(tests_of_all, LENGTH(tests_of_all)) +
 	       cmocka_run_group_tests_name("SQLite's file", tests, NULL, NULL);
 }
