@@ -4,20 +4,7 @@
 #include "store/foreign.h"
 #include "store/room_id.h"
 
-/* ---- A page of a room ---- */
-
-struct page_cut page_cut_begin(const struct store_range *range, store_visit *visit,
-                               void *context, struct store_page *page)
-{
-	*page = (struct store_page){0};
-	return (struct page_cut){
-		.range = range,
-		.visit = visit,
-		.context = context,
-		.page = page,
-		.limit = range->limit,
-	};
-}
+/* ---- The rows of a page ---- */
 
 /* The bytes that escaping adds to a byte in a JSON string, as in
  * buffer_add_json(). */
@@ -42,6 +29,47 @@ static int64_t json_size(struct text content)
 	return (int64_t)size;
 }
 
+static int64_t entry_size(struct text content)
+{
+	return json_size(content) + CUT_ENTRY_BYTES;
+}
+
+static bool row_cut_is_full(const struct row_cut *rows)
+{
+	return rows->count >= rows->limit ||
+	       (rows->bytes > 0 && rows->size >= rows->bytes);
+}
+
+static void row_cut_take(struct row_cut *rows, const struct message *m)
+{
+	rows->count++;
+	if (!foreign_may_be_given(m))
+		return;
+	rows->visit(rows->context, m);
+	if (rows->bytes > 0)
+		rows->size += entry_size(m->content);
+}
+
+/* ---- A page of a room ---- */
+
+/* Backwards the limit of bytes becomes one of rows, by page_cut_measure(). */
+struct page_cut page_cut_begin(const struct store_range *range, store_visit *visit,
+                               void *context, struct store_page *page)
+{
+	*page = (struct store_page){0};
+	return (struct page_cut){
+		.range = range,
+		.page = page,
+		.rows = {
+			.visit = visit,
+			.context = context,
+			.limit = range->limit,
+			.bytes = range->direction == STORE_AFTER ? range->bytes
+			                                         : 0,
+		},
+	};
+}
+
 /* A page is read oldest first. So the number of newest messages that fit
  * range->bytes must be determined before they are read. */
 bool page_cut_is_measured(const struct page_cut *cut)
@@ -51,41 +79,24 @@ bool page_cut_is_measured(const struct page_cut *cut)
 
 bool page_cut_measure(struct page_cut *cut, struct text content)
 {
-	if (content.size <= FOREIGN_ROW_BYTES_MAX)
-		cut->bytes += json_size(content);
-	cut->bytes += CUT_ENTRY_BYTES;
-	cut->limit = ++cut->measured;
-	return cut->bytes < cut->range->bytes;
-}
-
-/* Backwards the limit was found by page_cut_measure(), before any row was taken. */
-static bool is_cut_by_bytes(const struct page_cut *cut)
-{
-	return cut->range->bytes > 0 && cut->range->direction == STORE_AFTER;
-}
-
-static bool page_is_full(const struct page_cut *cut)
-{
-	return cut->page->count == cut->limit ||
-	       (is_cut_by_bytes(cut) && cut->bytes >= cut->range->bytes);
+	cut->rows.size += content.size <= FOREIGN_ROW_BYTES_MAX
+	                          ? entry_size(content)
+	                          : CUT_ENTRY_BYTES;
+	cut->rows.limit = ++cut->measured;
+	return cut->rows.size < cut->range->bytes;
 }
 
 bool page_cut_take(struct page_cut *cut, const struct message *m)
 {
 	struct store_page *page = cut->page;
 
-	if (page_is_full(cut)) {
-		page->more = true;
+	page->more = row_cut_is_full(&cut->rows);
+	if (page->more)
 		return false;
-	}
-	if (foreign_may_be_given(m)) {
-		cut->visit(cut->context, m);
-		if (is_cut_by_bytes(cut))
-			cut->bytes += json_size(m->content) + CUT_ENTRY_BYTES;
-	}
+	row_cut_take(&cut->rows, m);
 	page->first = page->count == 0 ? m->id : page->first;
 	page->last = m->id;
-	page->count++;
+	page->count = cut->rows.count;
 	return true;
 }
 
@@ -111,6 +122,31 @@ void page_cut_end(struct page_cut *cut)
 
 	if (cut->range->direction != STORE_AFTER)
 		page->more = page->count > 0 && page->first > page->state.earliest;
+}
+
+/* ---- Several rooms ---- */
+
+struct rooms_cut rooms_cut_begin(int64_t after, const struct row_cut *rows,
+                                 struct rooms_page *page)
+{
+	*page = (struct rooms_page){.upto = after};
+	return (struct rooms_cut){.page = page, .rows = *rows};
+}
+
+bool rooms_cut_take(struct rooms_cut *cut, const struct message *m)
+{
+	cut->page->more = row_cut_is_full(&cut->rows);
+	if (cut->page->more)
+		return false;
+	row_cut_take(&cut->rows, m);
+	cut->page->upto = m->id;
+	return true;
+}
+
+void rooms_cut_end(struct rooms_cut *cut)
+{
+	if (!cut->page->more)
+		cut->page->upto = cut->page->end.newest;
 }
 
 /* ---- The log ---- */

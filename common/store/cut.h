@@ -14,28 +14,35 @@
 
 enum { CUT_ENTRY_BYTES = 128 };
 
+/* The rows of a page: which are visited, and how many are taken. */
+struct row_cut {
+	store_visit *visit;
+	void *context;
+	int64_t limit; /* rows */
+	int64_t bytes; /* 0: no limit */
+	int64_t count, size; /* so far: rows, bytes */
+};
+
 /* ---- A page of a room ----
  *
  * The back-end sets page->end, and page->state if the room is there. If not, that is
  * all. Then, with range->direction STORE_NEWEST or STORE_BEFORE:
  *
  *   1. if page_cut_is_measured(): contents, from the end of the range backwards, to
- *      page_cut_measure(), at most `limit` of them;
- *   2. the last rows of the range, `limit` as that is then, oldest first, to
+ *      page_cut_measure(), at most rows.limit of them;
+ *   2. the last rows of the range, rows.limit as that is then, oldest first, to
  *      page_cut_take().
  *
  * With STORE_AFTER:
  *
- *   1. the first rows behind range->id, limit + 1, to page_cut_take();
+ *   1. the first rows behind range->id, rows.limit + 1, to page_cut_take();
  *   2. if page_cut_needs_hole(): page->removed. */
 
 struct page_cut {
 	const struct store_range *range;
-	store_visit *visit;
-	void *context;
 	struct store_page *page;
-	int64_t limit; /* rows */
-	int64_t bytes, measured;
+	struct row_cut rows;
+	int64_t measured; /* rows */
 };
 
 /* Borrows all. */
@@ -50,6 +57,25 @@ bool page_cut_take(struct page_cut *cut, const struct message *m);
 bool page_cut_needs_hole(struct page_cut *cut, int64_t *upto);
 
 void page_cut_end(struct page_cut *cut);
+
+/* ---- Several rooms ----
+ *
+ * The back-end sets page->end and the states of the rooms. It hands in their rows
+ * behind page->upto, up to page->end.newest, in the order of the log, and looks at
+ * no more rows than that takes. */
+
+struct rooms_cut {
+	struct rooms_page *page;
+	struct row_cut rows;
+};
+
+/* Borrows the page. */
+struct rooms_cut rooms_cut_begin(int64_t after, const struct row_cut *rows,
+                                 struct rooms_page *page);
+
+bool rooms_cut_take(struct rooms_cut *cut, const struct message *m);
+
+void rooms_cut_end(struct rooms_cut *cut);
 
 /* ---- The log ----
  *

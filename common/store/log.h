@@ -89,6 +89,14 @@ struct log_page {
 	int64_t upto; /* the log was read completely up to this id */
 };
 
+/* A page of several rooms, in the order of the log. */
+struct rooms_page {
+	struct log_end end;
+	int64_t upto; /* the rooms were read completely up to this id; end.newest
+	               * unless `more` */
+	bool more;    /* the read was cut before the log's end */
+};
+
 /* The error when log_end.newest is the highest number: no message can be saved any
  * more. */
 extern const char store_no_id_left[];

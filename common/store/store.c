@@ -164,6 +164,24 @@ bool store_read_room(struct store *store, const struct room_name *room,
 	return good;
 }
 
+bool store_read_rooms(struct store *store, const struct room_name *rooms,
+                      size_t count, int64_t after, int64_t limit, int64_t bytes,
+                      store_visit *visit, void *context,
+                      struct room_state *states, struct rooms_page *page)
+{
+	const struct row_cut rows = {.visit = visit,
+	                             .context = context,
+	                             .limit = limit,
+	                             .bytes = bytes};
+	struct rooms_cut cut = rooms_cut_begin(after, &rows, page);
+	bool good = store->backend->read_rooms(store->connection, rooms, count,
+	                                       states, &cut);
+
+	if (good)
+		rooms_cut_end(&cut);
+	return good;
+}
+
 bool store_read_states(struct store *store, const struct room_name *rooms,
                        size_t count, struct room_state *states,
                        struct log_end *end)

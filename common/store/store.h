@@ -87,6 +87,15 @@ bool store_read_room(struct store *store, const struct room_name *room,
                      const struct store_range *range, store_visit *visit,
                      void *context, struct store_page *page);
 
+/* Reads the messages of several rooms after an id, each room named once, oldest
+ * first, as of one moment. The limit is of rows looked at, at least 1; that of bytes
+ * is as in struct store_range. states[i] is the state of rooms[i]; {0}: there is no
+ * such room. */
+bool store_read_rooms(struct store *store, const struct room_name *rooms,
+                      size_t count, int64_t after, int64_t limit, int64_t bytes,
+                      store_visit *visit, void *context,
+                      struct room_state *states, struct rooms_page *page);
+
 /* Reads the states of rooms, as of one moment. */
 bool store_read_states(struct store *store, const struct room_name *rooms,
                        size_t count, struct room_state *states,

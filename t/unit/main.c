@@ -19,6 +19,7 @@ static const struct group {
 	{"settings", run_settings},
 	{"submission", run_submission},
 	{"store", run_store},
+	{"store reads", run_store_reads},
 	{"wal", run_wal},
 	{"pushd", run_pushd},
 	{"http", run_http},

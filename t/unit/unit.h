@@ -94,6 +94,7 @@ int run_render(void);
 int run_room_lists(void);
 int run_settings(void);
 int run_store(void);
+int run_store_reads(void);
 int run_submission(void);
 int run_tokens(void);
 int run_window(void);

@@ -128,6 +128,7 @@ const struct store_backend store_sqlite = {
 	.log_end = sqlite_log_end,
 	.incarnations = sqlite_incarnations,
 	.read_room = sqlite_read_room,
+	.read_rooms = sqlite_read_rooms,
 	.read_log = sqlite_read_log,
 	.find_tail = sqlite_find_tail,
 	.read_changes = sqlite_read_changes,

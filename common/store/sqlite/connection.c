@@ -68,6 +68,8 @@ static const char *const statements[STATEMENT_COUNT] = {
 	[CONTENTS_BACKWARDS] = "SELECT content FROM messages"
 	                       " WHERE room_id = ?1 AND id < ?3 AND id > 0"
 	                       " ORDER BY id DESC LIMIT ?2",
+	[ROOM_IDS_AFTER] = "SELECT id FROM messages"
+	                   " WHERE room_id = ?1 AND id > ?2 ORDER BY id",
 	[ONE] = "SELECT " COLUMNS " FROM messages AS m"
 	        " WHERE m.id = ?2 AND m.room_id = ?1",
 	[LOG_AFTER] = "SELECT " COLUMNS ", m.room_id, r.name"
@@ -87,6 +89,7 @@ static void end_connection(struct sqlite_store *s, bool leaves_wal)
 		sqlite3_finalize(s->prepared[i]);
 		s->prepared[i] = NULL;
 	}
+	sqlite_merge_release(&s->merge);
 	if (s->db != NULL)
 		sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
 		                  leaves_wal, NULL);
@@ -170,6 +173,7 @@ void sqlite_end_transaction(struct sqlite_store *s)
 	for (size_t i = 0; i < STATEMENT_COUNT; i++)
 		if (s->prepared[i] != NULL)
 			sqlite3_reset(s->prepared[i]);
+	sqlite_merge_reset(&s->merge);
 	if (!sqlite3_get_autocommit(s->db))
 		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
 }
@@ -185,10 +189,9 @@ bool sqlite_fail_by_database(struct sqlite_store *s)
 	return false;
 }
 
-sqlite3_stmt *sqlite_prepare(struct sqlite_store *s, enum statement which)
+sqlite3_stmt *sqlite_prepare_at(struct sqlite_store *s, enum statement which,
+                                sqlite3_stmt **prepared)
 {
-	sqlite3_stmt **prepared = &s->prepared[which];
-
 	if (*prepared == NULL &&
 	    sqlite3_prepare_v3(s->db, statements[which], -1,
 	                       SQLITE_PREPARE_PERSISTENT, prepared,
@@ -196,6 +199,11 @@ sqlite3_stmt *sqlite_prepare(struct sqlite_store *s, enum statement which)
 		return NULL;
 	sqlite3_reset(*prepared);
 	return *prepared;
+}
+
+sqlite3_stmt *sqlite_prepare(struct sqlite_store *s, enum statement which)
+{
+	return sqlite_prepare_at(s, which, &s->prepared[which]);
 }
 
 bool sqlite_run(struct sqlite_store *s, enum statement which)

@@ -46,6 +46,7 @@ enum statement {
 	PAGE_BEFORE,
 	PAGE_AFTER,
 	CONTENTS_BACKWARDS,
+	ROOM_IDS_AFTER,
 	ONE,
 	LOG_AFTER,
 	LOG_BACKWARDS,
@@ -75,6 +76,15 @@ struct sqlite_wal {
 	bool is_told;        /* that it is large */
 };
 
+struct room_cursor;
+
+/* Cursors over the ranges of several rooms: merge.c. */
+struct sqlite_merge {
+	struct room_cursor *cursors;
+	size_t size; /* of the array */
+	size_t open; /* a heap: the first is at the lowest id */
+};
+
 struct sqlite_place;
 
 struct sqlite_store {
@@ -99,6 +109,7 @@ struct sqlite_store {
 	int64_t seen_version;    /* PRAGMA data_version when it was compared last */
 	struct sqlite_wal wal;   /* a writer's */
 	sqlite3_stmt *prepared[STATEMENT_COUNT];
+	struct sqlite_merge merge;
 	uint32_t first; /* the log's first tag */
 	uint32_t log;   /* its newest, as of the last look at the log's end */
 	struct incarnations incarnations; /* ... which ends with it */
@@ -164,6 +175,10 @@ void sqlite_end_transaction(struct sqlite_store *s);
 
 /* Returns a statement that is reset; NULL: SQLite has an error. */
 sqlite3_stmt *sqlite_prepare(struct sqlite_store *s, enum statement which);
+/* The same, for a statement that is needed several times at once, each in a place of
+ * its own, which has NULL at first. The caller finalizes it. */
+sqlite3_stmt *sqlite_prepare_at(struct sqlite_store *s, enum statement which,
+                                sqlite3_stmt **prepared);
 /* Runs a statement that gives no rows. */
 bool sqlite_run(struct sqlite_store *s, enum statement which);
 /* The same for SQL that is needed once. */
@@ -326,6 +341,11 @@ void sqlite_read_message(sqlite3_stmt *row, struct message *m);
 void sqlite_column_room(sqlite3_stmt *row, int id_column, int name_column,
                         int64_t *room_id, struct text *name);
 
+/* Steps to the next row of a statement whose first column is an id, in ascending order
+ * from 1. *id is 0 after the last row up to `newest`; then the statement is reset.
+ * False: SQLite has an error. */
+bool sqlite_next_id(sqlite3_stmt *row, int64_t newest, int64_t *id);
+
 /* Logs rows with ids below 1. False: SQLite has an error. */
 bool sqlite_look_for_low_ids(struct sqlite_store *s);
 
@@ -354,6 +374,16 @@ bool sqlite_read_room_state(struct sqlite_store *s, int64_t room_id,
 bool sqlite_find_room(struct sqlite_store *s, const struct room_name *room,
                       int64_t *id);
 
+/* The same with the room's state, which is {0} then. */
+bool sqlite_find_state(struct sqlite_store *s, const struct room_name *room,
+                       const struct log_end *end, int64_t *id,
+                       struct room_state *state);
+
+/* Reads a room's message with all but the room, which the caller has set. Returns
+ * SQLite's code; *row is reset once the message is no longer needed. */
+int sqlite_find_message(struct sqlite_store *s, int64_t room_id, int64_t id,
+                        struct message *m, sqlite3_stmt **row);
+
 /* As in store_backend.h. */
 bool sqlite_log_end(void *connection, struct log_end *end);
 bool sqlite_read_room(void *connection, const struct room_name *room,
@@ -366,5 +396,16 @@ bool sqlite_read_one(void *connection, const struct room_name *room, int64_t id,
                      bool *found);
 bool sqlite_read_log(void *connection, struct log_cut *cut);
 bool sqlite_find_tail(void *connection, struct tail_cut *cut);
+
+/* ---- merge.c ---- */
+
+/* Ends a read. Statements are kept for the next one. */
+void sqlite_merge_reset(struct sqlite_merge *merge);
+/* Before the connection ends. */
+void sqlite_merge_release(struct sqlite_merge *merge);
+
+/* As in store_backend.h. */
+bool sqlite_read_rooms(void *connection, const struct room_name *rooms, size_t count,
+                       struct room_state *states, struct rooms_cut *cut);
 
 #endif

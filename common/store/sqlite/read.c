@@ -128,7 +128,7 @@ bool sqlite_read_room_state(struct sqlite_store *s, int64_t room_id,
 static void bind_range(sqlite3_stmt *row, int64_t room_id, const struct page_cut *cut)
 {
 	sqlite3_bind_int64(row, 1, room_id);
-	sqlite3_bind_int64(row, 2, cut->limit);
+	sqlite3_bind_int64(row, 2, cut->rows.limit);
 	if (cut->range->direction != STORE_NEWEST)
 		sqlite3_bind_int64(row, 3, cut->range->id);
 }
@@ -203,6 +203,15 @@ bool sqlite_read_room(void *connection, const struct room_name *room,
 	return sqlite_finish_read(s, good);
 }
 
+bool sqlite_find_state(struct sqlite_store *s, const struct room_name *room,
+                       const struct log_end *end, int64_t *id,
+                       struct room_state *state)
+{
+	*state = (struct room_state){0};
+	return sqlite_find_room(s, room, id) &&
+	       (*id == 0 || sqlite_read_room_state(s, *id, end, state));
+}
+
 bool sqlite_read_states(void *connection, const struct room_name *rooms,
                         size_t count, struct room_state *states,
                         struct log_end *end)
@@ -213,29 +222,34 @@ bool sqlite_read_states(void *connection, const struct room_name *rooms,
 	if (!sqlite_enter(s))
 		return false;
 	bool good = sqlite_begin_read(s, end);
-	for (size_t i = 0; good && i < count; i++) {
-		states[i] = (struct room_state){0};
-		good = sqlite_find_room(s, &rooms[i], &room_id) &&
-		       (room_id == 0 ||
-		        sqlite_read_room_state(s, room_id, end, &states[i]));
-	}
+	for (size_t i = 0; good && i < count; i++)
+		good = sqlite_find_state(s, &rooms[i], end, &room_id, &states[i]);
 	return sqlite_finish_read(s, good);
+}
+
+int sqlite_find_message(struct sqlite_store *s, int64_t room_id, int64_t id,
+                        struct message *m, sqlite3_stmt **row)
+{
+	*row = sqlite_prepare(s, ONE);
+	if (*row == NULL)
+		return SQLITE_ERROR;
+	sqlite3_bind_int64(*row, 1, room_id);
+	sqlite3_bind_int64(*row, 2, id);
+	int code = sqlite3_step(*row);
+	if (code == SQLITE_ROW)
+		sqlite_read_message(*row, m);
+	return code;
 }
 
 static bool read_one(struct sqlite_store *s, int64_t room_id,
                      const struct room_name *room, int64_t id,
                      store_visit *visit, void *context, bool *found)
 {
-	sqlite3_stmt *row = sqlite_prepare(s, ONE);
 	struct message m = {.room = *room};
+	sqlite3_stmt *row;
+	int code = sqlite_find_message(s, room_id, id, &m, &row);
 
-	if (row == NULL)
-		return false;
-	sqlite3_bind_int64(row, 1, room_id);
-	sqlite3_bind_int64(row, 2, id);
-	int code = sqlite3_step(row);
 	if (code == SQLITE_ROW) {
-		sqlite_read_message(row, &m);
 		*found = foreign_may_be_given(&m);
 		if (*found)
 			visit(context, &m);

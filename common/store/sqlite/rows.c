@@ -25,6 +25,19 @@ void sqlite_column_room(sqlite3_stmt *row, int id_column, int name_column,
 		*name = sqlite_column_text(row, name_column);
 }
 
+bool sqlite_next_id(sqlite3_stmt *row, int64_t newest, int64_t *id)
+{
+	int code = sqlite3_step(row);
+
+	*id = code == SQLITE_ROW ? sqlite3_column_int64(row, 0) : 0;
+	if (code == SQLITE_ROW && *id <= newest)
+		return true;
+	*id = 0;
+	return code == SQLITE_ROW || code == SQLITE_DONE
+	               ? sqlite3_reset(row) == SQLITE_OK
+	               : false;
+}
+
 bool sqlite_look_for_low_ids(struct sqlite_store *s)
 {
 	sqlite3_stmt *statement = sqlite_prepare(s, LOWEST_ID);
