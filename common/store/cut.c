@@ -40,14 +40,22 @@ static bool row_cut_is_full(const struct row_cut *rows)
 	       (rows->bytes > 0 && rows->size >= rows->bytes);
 }
 
-static void row_cut_take(struct row_cut *rows, const struct message *m)
+static void row_cut_give(struct row_cut *rows, const struct message *m)
 {
-	rows->count++;
 	if (!foreign_may_be_given(m))
 		return;
 	rows->visit(rows->context, m);
 	if (rows->bytes > 0)
 		rows->size += entry_size(m->content);
+}
+
+/* For reads of all rooms. */
+static bool is_of_a_room(struct message *m, int64_t room_id, struct text room_name)
+{
+	if (room_id_read(room_id, room_name, &m->room))
+		return true;
+	foreign_pass_over(m->id, "its room_id is of no room");
+	return false;
 }
 
 /* ---- A page of a room ---- */
@@ -93,10 +101,10 @@ bool page_cut_take(struct page_cut *cut, const struct message *m)
 	page->more = row_cut_is_full(&cut->rows);
 	if (page->more)
 		return false;
-	row_cut_take(&cut->rows, m);
+	row_cut_give(&cut->rows, m);
 	page->first = page->count == 0 ? m->id : page->first;
 	page->last = m->id;
-	page->count = cut->rows.count;
+	page->count = ++cut->rows.count;
 	return true;
 }
 
@@ -133,13 +141,24 @@ struct rooms_cut rooms_cut_begin(int64_t after, const struct row_cut *rows,
 	return (struct rooms_cut){.page = page, .rows = *rows};
 }
 
+/* Whether the page goes on to this id. What has the same id stays together. */
+static bool rooms_cut_reaches(struct rooms_cut *cut, int64_t id)
+{
+	struct rooms_page *page = cut->page;
+
+	page->more = id > page->upto && row_cut_is_full(&cut->rows);
+	if (page->more)
+		return false;
+	page->upto = id;
+	cut->rows.count++;
+	return true;
+}
+
 bool rooms_cut_take(struct rooms_cut *cut, const struct message *m)
 {
-	cut->page->more = row_cut_is_full(&cut->rows);
-	if (cut->page->more)
+	if (!rooms_cut_reaches(cut, m->id))
 		return false;
-	row_cut_take(&cut->rows, m);
-	cut->page->upto = m->id;
+	row_cut_give(&cut->rows, m);
 	return true;
 }
 
@@ -147,6 +166,55 @@ void rooms_cut_end(struct rooms_cut *cut)
 {
 	if (!cut->page->more)
 		cut->page->upto = cut->page->end.newest;
+}
+
+/* ---- All rooms ---- */
+
+bool all_cut_take(struct all_cut *cut, struct message *m, int64_t room_id,
+                  struct text room_name)
+{
+	if (!rooms_cut_reaches(&cut->rooms, m->id))
+		return false;
+	if (is_of_a_room(m, room_id, room_name))
+		row_cut_give(&cut->rooms.rows, m);
+	return true;
+}
+
+/* Ends the page before this id, for lack of a place, with no gap that has the same id.
+ * False: there would be none at all, and the next page would be no better. */
+static bool all_cut_end_before(struct all_cut *cut, int64_t id)
+{
+	struct rooms_page *page = cut->rooms.page;
+	size_t count = cut->count;
+
+	while (count > 0 && cut->gaps[count - 1].removed == id)
+		count--;
+	if (count == 0)
+		return false;
+	cut->count = count;
+	page->upto = id - 1;
+	page->more = true;
+	return true;
+}
+
+/* False: the page ends before it. */
+static bool all_cut_add_gap(struct all_cut *cut, const struct room_gap *gap)
+{
+	if (cut->count == cut->most)
+		return !all_cut_end_before(cut, gap->removed);
+	cut->gaps[cut->count++] = *gap;
+	return true;
+}
+
+bool all_cut_take_removed(struct all_cut *cut, int64_t id, bool is_highest,
+                          int64_t room_id, struct text room_name)
+{
+	struct room_gap gap = {.removed = id};
+
+	if (!rooms_cut_reaches(&cut->rooms, id))
+		return false;
+	return !is_highest || !room_id_read(room_id, room_name, &gap.room) ||
+	       all_cut_add_gap(cut, &gap);
 }
 
 /* ---- The log ---- */
@@ -163,14 +231,6 @@ struct log_cut log_cut_begin(int64_t id, int64_t limit, int64_t bytes,
 		.limit = limit,
 		.bytes = bytes,
 	};
-}
-
-static bool is_of_a_room(struct message *m, int64_t room_id, struct text room_name)
-{
-	if (room_id_read(room_id, room_name, &m->room))
-		return true;
-	foreign_pass_over(m->id, "its room_id is of no room");
-	return false;
 }
 
 bool log_cut_take(struct log_cut *cut, struct message *m, int64_t room_id,

@@ -77,6 +77,27 @@ bool rooms_cut_take(struct rooms_cut *cut, const struct message *m);
 
 void rooms_cut_end(struct rooms_cut *cut);
 
+/* ---- All rooms ----
+ *
+ * The back-end sets rooms.page->end, and `pruned`: the highest id up to the log's end
+ * that was removed from any room. Then as for several rooms, but the ids that were
+ * removed are handed in too, among the rows in the order of ids, and before the row
+ * that has the same id: SQL may move messages to other rooms. They count as rows. */
+
+struct all_cut {
+	struct rooms_cut rooms;
+	struct room_gap *gaps;
+	size_t most, count;
+	int64_t pruned;
+};
+
+/* The rooms are given as in log_cut_take(). */
+bool all_cut_take(struct all_cut *cut, struct message *m, int64_t room_id,
+                  struct text room_name);
+/* `is_highest`: no higher id, up to the log's end, was removed from this room. */
+bool all_cut_take_removed(struct all_cut *cut, int64_t id, bool is_highest,
+                          int64_t room_id, struct text room_name);
+
 /* ---- The log ----
  *
  * The back-end sets page->end and hands in the rows behind an id, of all rooms, at

@@ -89,12 +89,18 @@ struct log_page {
 	int64_t upto; /* the log was read completely up to this id */
 };
 
-/* A page of several rooms, in the order of the log. */
+/* A page of several rooms, or of all, in the order of the log. */
 struct rooms_page {
 	struct log_end end;
 	int64_t upto; /* the rooms were read completely up to this id; end.newest
 	               * unless `more` */
 	bool more;    /* the read was cut before the log's end */
+};
+
+/* A room of which messages were removed. */
+struct room_gap {
+	struct room_name room;
+	int64_t removed; /* the highest id that was ever removed from it */
 };
 
 /* The error when log_end.newest is the highest number: no message can be saved any

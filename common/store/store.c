@@ -182,6 +182,27 @@ bool store_read_rooms(struct store *store, const struct room_name *rooms,
 	return good;
 }
 
+bool store_read_all(struct store *store, int64_t after, int64_t limit,
+                    int64_t bytes, store_visit *visit, void *context,
+                    struct room_gap *gaps, size_t most, size_t *gap_count,
+                    int64_t *pruned, struct rooms_page *page)
+{
+	const struct row_cut rows = {.visit = visit,
+	                             .context = context,
+	                             .limit = limit,
+	                             .bytes = bytes};
+	struct all_cut cut = {.rooms = rooms_cut_begin(after, &rows, page),
+	                      .gaps = gaps,
+	                      .most = most};
+	bool good = store->backend->read_all(store->connection, &cut);
+
+	if (good)
+		rooms_cut_end(&cut.rooms);
+	*gap_count = cut.count;
+	*pruned = cut.pruned;
+	return good;
+}
+
 bool store_read_states(struct store *store, const struct room_name *rooms,
                        size_t count, struct room_state *states,
                        struct log_end *end)

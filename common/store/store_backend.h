@@ -98,13 +98,14 @@ struct store_backend {
 	/* As of the last log end that a verb has given. Borrowed until the next
 	 * verb. */
 	const struct incarnations *(*incarnations)(const void *connection);
-	/* cut.h says which rows these five must give. */
+	/* cut.h says which rows these six must give. */
 	bool (*read_room)(void *connection, const struct room_name *room,
 	                  struct page_cut *cut);
 	/* The cost depends on the rows looked at, not on the sizes of the rooms. */
 	bool (*read_rooms)(void *connection, const struct room_name *rooms,
 	                   size_t count, struct room_state *states,
 	                   struct rooms_cut *cut);
+	bool (*read_all)(void *connection, struct all_cut *cut);
 	bool (*read_log)(void *connection, struct log_cut *cut);
 	bool (*find_tail)(void *connection, struct tail_cut *cut);
 	bool (*read_changes)(void *connection, struct changes_cut *cut);

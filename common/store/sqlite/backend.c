@@ -129,6 +129,7 @@ const struct store_backend store_sqlite = {
 	.incarnations = sqlite_incarnations,
 	.read_room = sqlite_read_room,
 	.read_rooms = sqlite_read_rooms,
+	.read_all = sqlite_read_all,
 	.read_log = sqlite_read_log,
 	.find_tail = sqlite_find_tail,
 	.read_changes = sqlite_read_changes,

@@ -44,6 +44,13 @@ static const char *const statements[STATEMENT_COUNT] = {
 		" WHERE room_id = ?1 AND id > 0),"
 		" (SELECT max(id) FROM holes WHERE room_id = ?1 AND id <= ?2)",
 	[LAST_HOLE] = "SELECT max(id) FROM holes WHERE room_id = ?1 AND id <= ?2",
+	[HIGHEST_HOLE] = "SELECT max(id) FROM holes WHERE id <= ?1",
+	/* Whether it is the highest of its room. */
+	[HOLES_AFTER] = "SELECT h.id, h.room_id, r.name, h.id ="
+	                " (SELECT max(id) FROM holes"
+	                "  WHERE room_id = h.room_id AND id <= ?2)"
+	                " FROM holes AS h LEFT JOIN rooms AS r USING (room_id)"
+	                " WHERE h.id > ?1 AND h.id <= ?2 ORDER BY h.id",
 	[LOWEST_ID] = "SELECT min(id) FROM messages",
 	[ROOMS_CHANGED] =
 		"SELECT c.room_id, r.name, c.changed, c.edited > ?1"

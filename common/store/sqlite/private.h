@@ -40,6 +40,8 @@ enum statement {
 	INSERT,
 	ROOM_STATE,
 	LAST_HOLE,
+	HIGHEST_HOLE,
+	HOLES_AFTER,
 	LOWEST_ID,
 	ROOMS_CHANGED,
 	PAGE_NEWEST,
@@ -337,6 +339,10 @@ bool sqlite_read_changes(void *connection, struct changes_cut *cut);
 /* Fills in all but the room, borrowed from the row. */
 void sqlite_read_message(sqlite3_stmt *row, struct message *m);
 
+/* The same for a row of LOG_AFTER, whose room is for room_id_read(). */
+void sqlite_read_log_row(sqlite3_stmt *row, struct message *m, int64_t *room_id,
+                         struct text *room_name);
+
 /* Reads two columns for room_id_read(); borrowed from the row. */
 void sqlite_column_room(sqlite3_stmt *row, int id_column, int name_column,
                         int64_t *room_id, struct text *name);
@@ -396,6 +402,11 @@ bool sqlite_read_one(void *connection, const struct room_name *room, int64_t id,
                      bool *found);
 bool sqlite_read_log(void *connection, struct log_cut *cut);
 bool sqlite_find_tail(void *connection, struct tail_cut *cut);
+
+/* ---- all_rooms.c ---- */
+
+/* As in store_backend.h. */
+bool sqlite_read_all(void *connection, struct all_cut *cut);
 
 /* ---- merge.c ---- */
 

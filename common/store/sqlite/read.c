@@ -3,9 +3,6 @@
 #include "store/room_id.h"
 #include "store/sqlite/private.h"
 
-/* In LOG_AFTER. */
-enum { COLUMN_ROOM_ID = 7, COLUMN_ROOM_NAME = 8 };
-
 bool sqlite_read_data_version(struct sqlite_store *s, int64_t *version)
 {
 	sqlite3_stmt *statement = sqlite_prepare(s, DATA_VERSION);
@@ -280,9 +277,7 @@ static bool take_log_row(sqlite3_stmt *row, struct log_cut *cut)
 	struct text room_name;
 	int64_t room_id;
 
-	sqlite_read_message(row, &m);
-	sqlite_column_room(row, COLUMN_ROOM_ID, COLUMN_ROOM_NAME, &room_id,
-	                   &room_name);
+	sqlite_read_log_row(row, &m, &room_id, &room_name);
 	return log_cut_take(cut, &m, room_id, room_name);
 }
 

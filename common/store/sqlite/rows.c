@@ -25,6 +25,17 @@ void sqlite_column_room(sqlite3_stmt *row, int id_column, int name_column,
 		*name = sqlite_column_text(row, name_column);
 }
 
+/* In LOG_AFTER. */
+enum { COLUMN_ROOM_ID = 7, COLUMN_ROOM_NAME = 8 };
+
+void sqlite_read_log_row(sqlite3_stmt *row, struct message *m, int64_t *room_id,
+                         struct text *room_name)
+{
+	sqlite_read_message(row, m);
+	sqlite_column_room(row, COLUMN_ROOM_ID, COLUMN_ROOM_NAME, room_id,
+	                   room_name);
+}
+
 bool sqlite_next_id(sqlite3_stmt *row, int64_t newest, int64_t *id)
 {
 	int code = sqlite3_step(row);

@@ -4,7 +4,7 @@
 
 enum {
 	APPLICATION_ID = 0x4c6e6772, /* "Lngr", for file(1) */
-	SCHEMA_VERSION = 4,
+	SCHEMA_VERSION = 5,
 };
 
 /* Parts of triggers, for the row "old" or "new". What they write must not conflict
@@ -160,6 +160,9 @@ static const char *const migrations[SCHEMA_VERSION] = {
 	"CREATE TABLE life (mark TEXT NOT NULL);"
 	"INSERT INTO life (mark) VALUES (printf('longroom life %016x.00000000"
 	" 0000000000000000.00000000 00000000 00000000', random()));",
+
+	/* For reads of all rooms: finds what was removed behind an id. */
+	"CREATE INDEX holes_by_id ON holes (id);",
 };
 
 /* Where SQLite has them in a database's first page. */
