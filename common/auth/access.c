@@ -480,19 +480,6 @@ bool access_identify_by_token(struct access *access, struct text token,
 	return true;
 }
 
-bool access_ask_for_token(struct access *access, const struct auth_settings *settings,
-                          struct text token, const struct room_name *room,
-                          enum access_right right, const struct moment *now,
-                          struct grant *grant)
-{
-	if (!access_identify_by_token(access, token, now, grant))
-		return false;
-	if (access_may(settings, grant, room, right))
-		return true;
-	access_release_grant(grant);
-	return false;
-}
-
 void access_add_challenge(const struct auth_settings *settings,
                           struct problem problem, struct buffer *headers)
 {

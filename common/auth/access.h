@@ -84,18 +84,11 @@ void access_drop_proof(struct access *access, struct token_proof *proof);
 /* Whether the keys that made the proof are still in use. */
 bool access_is_current(struct access *access, const struct token_proof *proof);
 
-/* Identifies by a token that is in the cache. False: it is not, and there is nothing
- * to release. */
+/* A shortcut for a request that differs from an earlier one only in the token of its
+ * Authorization header. False: the token is not in the cache, and there is nothing to
+ * release; then access_identify() gives the answer. */
 bool access_identify_by_token(struct access *access, struct text token,
                               const struct moment *now, struct grant *grant);
-
-/* A shortcut for a request that differs from a granted one only in the token of its
- * Authorization header. False: the token is not in the cache, or lacks the right;
- * then access_ask() gives the answer. */
-bool access_ask_for_token(struct access *access, const struct auth_settings *settings,
-                          struct text token, const struct room_name *room,
-                          enum access_right right, const struct moment *now,
-                          struct grant *grant);
 
 /* Adds WWW-Authenticate if the problem is a 401. The problem comes from
  * access_ask(), or says that a token has expired. */

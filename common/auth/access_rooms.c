@@ -91,17 +91,3 @@ struct problem access_rooms_ask(struct access *access,
 		access_release_grant(grant);
 	return wrong;
 }
-
-bool access_rooms_ask_for_token(struct access *access,
-                                const struct auth_settings *settings,
-                                struct text token, const struct room_list *rooms,
-                                const struct moment *now, struct grant *grant)
-{
-	if (!access_identify_by_token(access, token, now, grant))
-		return false;
-	if (rooms->is_all ? access_may_read_all(settings, grant)
-	                  : count_allowed(settings, grant, rooms) == rooms->count)
-		return true;
-	access_release_grant(grant);
-	return false;
-}

@@ -19,11 +19,4 @@ struct problem access_rooms_ask(struct access *access,
                                 struct room_list *rooms, size_t *allowed,
                                 const struct moment *now, struct grant *grant);
 
-/* As access_ask_for_token(). False also if the token lacks the right to read some of
- * the rooms. */
-bool access_rooms_ask_for_token(struct access *access,
-                                const struct auth_settings *settings,
-                                struct text token, const struct room_list *rooms,
-                                const struct moment *now, struct grant *grant);
-
 #endif

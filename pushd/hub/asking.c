@@ -5,7 +5,6 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
-#include "hub/news.h"
 #include "loop/turn.h"
 
 /* PROTOCOL section 6. The clients that come back during a restart must fit into the
@@ -16,6 +15,9 @@ enum {
 	RETRIES_PER_MS = 5,
 };
 
+/* Of the window's limit: what is cached exists as messages, pages and events. */
+enum { CACHE_SHARE = 2 };
+
 void hub_init(struct hub *hub, const struct hub_options *options,
               struct log_reader *reader, const struct hub_handlers *handlers)
 {
@@ -25,9 +27,11 @@ void hub_init(struct hub *hub, const struct hub_options *options,
 	                    .reads_limit = options->reads,
 	                    .complete_ms = clock_monotonic_ms()};
 	window_init(&hub->window, options->window_bytes);
-	rooms_init(&hub->rooms);
+	rooms_init(&hub->rooms, options->window_bytes / CACHE_SHARE);
+	feeds_init(&hub->feeds, &hub->rooms, &hub->window.whole.own);
 	list_init(&hub->unsettled);
 	list_init(&hub->dirty);
+	list_init(&hub->hungry);
 	list_init(&hub->long_pages);
 	hub->render_left = hub->read_left = TURN_RENDER_BYTES;
 	/* Can't fail for so few bytes (getrandom(2)). */
@@ -38,7 +42,10 @@ void hub_init(struct hub *hub, const struct hub_options *options,
 void hub_release(struct hub *hub)
 {
 	window_clear(&hub->window, &hub->rooms);
+	feeds_release(&hub->feeds);
 	rooms_release(&hub->rooms);
+	feed_forget_deliveries(&hub->rooms.cache, &hub->window.whole.own);
+	news_release(&hub->news);
 	incarnations_release(&hub->incarnations);
 }
 
@@ -46,6 +53,7 @@ void hub_set_limits(struct hub *hub, int64_t window_bytes, int64_t reads)
 {
 	hub->reads_limit = reads;
 	hub->window.limit_bytes = window_bytes;
+	hub->rooms.cache.limit_bytes = window_bytes / CACHE_SHARE;
 	hub_deliver(hub);
 }
 
@@ -84,37 +92,63 @@ static void set_position(const struct hub *hub, struct cursor *cursor)
 	cursor->epoch = hub->epoch;
 }
 
-/* Whether the window has all messages of the room after the cursor, and none of them
+/* Whether the window has all messages of the feed after the cursor, and none of them
  * were removed. A client from before removed messages learns that from a read of the
  * log. */
-static bool is_in_window(const struct hub *hub, const struct room *room,
+static bool is_in_window(const struct hub *hub, const struct feed *feed,
                          const struct cursor *cursor)
 {
-	return room->known && cursor->id >= hub->window.from &&
-	       cursor->id >= room->from && cursor->id >= room->pruned;
+	if (cursor->id < hub->window.from)
+		return false;
+	for (size_t i = 0; i < feed->count; i++) {
+		const struct room *room = feed->rooms[i].room;
+
+		if (!room->known || cursor->id < room->from ||
+		    cursor->id < room->pruned)
+			return false;
+	}
+	return true;
+}
+
+/* Whether a read saw the end of one of the feed's rooms further on than the hub is. */
+static bool is_ahead(const struct hub *hub, const struct feed *feed)
+{
+	if (hub->window.whole.pruned <= hub->newest)
+		return false;
+	for (size_t i = 0; i < feed->count; i++)
+		if (feed->rooms[i].room->pruned > hub->newest)
+			return true;
+	return false;
 }
 
 /* Whether the log must be read before this cursor can be judged: the cursor is ahead
- * of the hub, or its tag is unknown; or a read saw the end of the room further on
- * than the hub is. */
+ * of the hub, or its tag is unknown; or its feed is ahead. */
 static bool needs_look(const struct hub *hub, const struct waiter *waiter,
                        enum standing standing)
 {
 	return standing == STANDING_UNKNOWN ||
-	       waiter->cursor.id > hub->newest ||
-	       (waiter->room->known && waiter->room->pruned > hub->newest);
+	       waiter->cursor.id > hub->newest || is_ahead(hub, waiter->feed);
+}
+
+/* Whether there are messages after this cursor. Usually there are none in any
+ * room. */
+static bool has_news(const struct hub *hub, const struct waiter *waiter)
+{
+	const struct cursor *cursor = &waiter->cursor;
+
+	return (cursor->id < hub->newest ||
+	        cursor->position < hub->window.position) &&
+	       news_are_there(waiter->feed, cursor);
 }
 
 static void give_or_park(struct hub *hub, struct waiter *waiter)
 {
-	struct room *room = waiter->room;
-
-	if (news_is_there(room, &waiter->cursor)) {
+	if (has_news(hub, waiter)) {
 		hub_give_news(hub, waiter);
 	} else if (waiter->must_answer) {
 		hub_give_empty(hub, waiter);
 	} else {
-		hub_move(waiter, WAITER_PARKED, &room->parked);
+		hub_move(waiter, WAITER_PARKED, &waiter->feed->parked);
 		if (hub->draining)
 			hub_drain_waiter(hub, waiter);
 	}
@@ -132,7 +166,7 @@ void hub_decide(struct hub *hub, struct waiter *waiter)
 		cursor->id = hub->newest;
 	waiter->from_now = false;
 	enum standing standing = incarnations_judge(&hub->incarnations, cursor);
-	if (standing == STANDING_PASSED) {
+	if (standing == STANDING_PASSED || waiter->wants_reset) {
 		hub_reset(hub, waiter);
 		return;
 	}
@@ -141,7 +175,7 @@ void hub_decide(struct hub *hub, struct waiter *waiter)
 		return;
 	}
 	hub_name_log(hub, cursor);
-	if (is_in_window(hub, waiter->room, cursor))
+	if (is_in_window(hub, waiter->feed, cursor))
 		give_or_park(hub, waiter);
 	else if (hub->draining)
 		hub_drain_waiter(hub, waiter);
@@ -149,11 +183,27 @@ void hub_decide(struct hub *hub, struct waiter *waiter)
 		hub_read(hub, waiter);
 }
 
-void hub_ask(struct hub *hub, struct waiter *waiter, const struct room_name *room)
+struct feed *hub_hold_feed(struct hub *hub, const struct room_list *rooms,
+                           struct text forbidden)
+{
+	return feeds_get(&hub->feeds, rooms, forbidden);
+}
+
+void hub_hold_again(struct hub *hub, struct feed *feed)
+{
+	feeds_use(&hub->feeds, feed);
+}
+
+void hub_drop_feed(struct hub *hub, struct feed *feed)
+{
+	feeds_leave(&hub->feeds, feed);
+}
+
+void hub_ask(struct hub *hub, struct waiter *waiter, struct feed *feed)
 {
 	assert(waiter->state == WAITER_IDLE);
-	waiter->room = rooms_get(&hub->rooms, room);
-	rooms_use(&hub->rooms, waiter->room);
+	waiter->feed = feed;
+	feeds_use(&hub->feeds, feed);
 	if (waiter->from_now)
 		waiter->cursor = (struct cursor){0};
 	set_position(hub, &waiter->cursor);
@@ -219,7 +269,7 @@ void hub_drain_waiter(struct hub *hub, struct waiter *waiter)
 		hub_name_log(hub, &cursor);
 	if (!cursor.names_log)
 		return;
-	struct delivery *delivery = hub_new_delivery(hub, waiter->room);
+	struct delivery *delivery = hub_new_delivery(hub, waiter->feed);
 	delivery->cursor = cursor;
 	delivery->retry_ms = draw_retry_ms(hub);
 	hub_give(hub, waiter, delivery);

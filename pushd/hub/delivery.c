@@ -12,8 +12,18 @@ struct delivery *delivery_new(const struct room_name *room)
 	/* glibc's calloc() costs as much as all the rest of an empty one. */
 	struct delivery *delivery = memory_resize(NULL, sizeof *delivery);
 
-	*delivery = (struct delivery){.refcount = 1, .room = *room};
+	*delivery = (struct delivery){.refcount = 1, .is_several = room == NULL};
+	if (room != NULL)
+		delivery->room = *room;
 	return delivery;
+}
+
+void delivery_add_gap(struct delivery *delivery, const struct room_name *room)
+{
+	delivery->gap = true;
+	if (delivery->gap_rooms.size > 0)
+		buffer_add_string(&delivery->gap_rooms, ",");
+	buffer_add_json(&delivery->gap_rooms, room_name_text(room));
 }
 
 static void reserve_item(struct delivery *delivery)
@@ -59,6 +69,10 @@ static void delivery_free(struct delivery *delivery)
 		buffer_release(&delivery->messages);
 		free(delivery->items);
 	}
+	if (delivery->gap)
+		buffer_release(&delivery->gap_rooms);
+	if (delivery->forbidden.size > 0)
+		buffer_release(&delivery->forbidden);
 	free(delivery);
 }
 

@@ -1,4 +1,4 @@
-/* A delivery: a room's messages after a cursor, and the cursor after them. It knows
+/* A delivery: a feed's messages after a cursor, and the cursor after them. It knows
  * no protocol; presenters above the hub turn it into bytes.
  *
  * It is built with delivery_new(), and delivery_add() for each message. Then it is
@@ -23,16 +23,21 @@ struct delivery_item {
 
 struct delivery {
 	size_t refcount;
-	struct room_name room;
+	bool is_several; /* of several rooms, or of all */
+	struct room_name room; /* otherwise */
 	struct cursor cursor; /* after all of it, to ask again with */
-	int64_t earliest; /* the id of the room's oldest message; 0: none */
+	int64_t earliest; /* of one room: the id of its oldest message; 0: none */
 	int64_t retry_ms; /* wait this long before asking again; 0: no wait */
 	bool more;        /* there are more messages after it */
 	bool gap;         /* the cursor passes messages that were removed */
-	bool reset;       /* the cursor could not be followed: the newest page */
-	bool ephemeral;   /* the room's messages are never stored */
+	bool reset;       /* the cursor could not be followed: the newest page of
+	                   * one room, nothing of several */
+	bool ephemeral;   /* of one room: its messages are never stored */
 	int64_t count;    /* of messages */
 	struct buffer messages; /* their JSON, with commas between */
+	/* Names of rooms as JSON strings, with commas between: those with a gap, and
+	 * those that were asked for and may not be read. */
+	struct buffer gap_rooms, forbidden;
 	struct delivery_item *items; /* one for each message */
 	size_t item_capacity;
 	struct delivery_form {
@@ -41,8 +46,11 @@ struct delivery {
 	} forms[DELIVERY_FORMS];
 };
 
-/* Returns one reference to an empty delivery. */
+/* Returns one reference to an empty delivery. NULL: of several rooms. */
 struct delivery *delivery_new(const struct room_name *room);
+
+/* Says that messages of a room were removed. */
+void delivery_add_gap(struct delivery *delivery, const struct room_name *room);
 
 /* Adds a message. `id` and `position` are those of the cursor after it. */
 void delivery_add(struct delivery *delivery, struct text json, int64_t id,

@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <stdio.h>
 
-#include "hub/news.h"
 
 void hub_follow(struct hub *hub, int64_t (*want_look)(void *context),
                 void *context)
@@ -13,19 +12,31 @@ void hub_follow(struct hub *hub, int64_t (*want_look)(void *context),
 	hub->context = context;
 }
 
-/* Takes out all waiters of a room, except those whose read is under way: they go on
+/* Takes out all waiters of a feed, except those whose read is under way: they go on
  * when it is back. */
+static void unsettle_feed(struct hub *hub, struct feed *feed)
+{
+	feed_forget_deliveries(&hub->rooms.cache, feed);
+	while (!list_is_empty(&feed->parked))
+		hub_wait_for_look(hub, hub_first_waiter(&feed->parked));
+	while (!list_is_empty(&feed->queued))
+		hub_wait_for_look(hub, hub_first_waiter(&feed->queued));
+}
+
+static struct subscription *subscription_at(struct list *link)
+{
+	return LIST_OWNER(link, struct subscription, in_room);
+}
+
 static void unsettle_room(struct hub *hub, struct room *room)
 {
 	room->known = false;
 	room->from = 0;
+	room->pruned = 0;
 	room->undelivered = NULL;
 	list_remove(&room->dirty);
-	room_forget_deliveries(room);
-	while (!list_is_empty(&room->parked))
-		hub_wait_for_look(hub, hub_first_waiter(&room->parked));
-	while (!list_is_empty(&room->queued))
-		hub_wait_for_look(hub, hub_first_waiter(&room->queued));
+	for (struct list *at = room->feeds.next; at != &room->feeds; at = at->next)
+		unsettle_feed(hub, subscription_at(at)->feed);
 }
 
 void hub_start_over(struct hub *hub, uint32_t log, int64_t from)
@@ -41,6 +52,7 @@ void hub_start_over(struct hub *hub, uint32_t log, int64_t from)
 	for (struct list *at = hub->rooms.all.next; at != &hub->rooms.all;
 	     at = at->next)
 		unsettle_room(hub, LIST_OWNER(at, struct room, all));
+	unsettle_room(hub, &hub->window.whole);
 }
 
 void hub_know_incarnations(struct hub *hub, const struct incarnations *list)
@@ -51,18 +63,32 @@ void hub_know_incarnations(struct hub *hub, const struct incarnations *list)
 
 /* Of the removed messages, parked waiters lack only those that they have not been
  * given. */
-static void tell_parked(struct hub *hub, struct room *room)
+static void tell_parked(struct hub *hub, struct feed *feed, int64_t pruned)
 {
 	struct list parked;
 
-	list_take_all(&parked, &room->parked);
+	list_take_all(&parked, &feed->parked);
 	while (!list_is_empty(&parked)) {
 		struct waiter *waiter = hub_first_waiter(&parked);
 
-		if (waiter->cursor.id >= room->pruned)
-			hub_move(waiter, WAITER_PARKED, &room->parked);
+		if (waiter->cursor.id >= pruned)
+			hub_move(waiter, WAITER_PARKED, &waiter->feed->parked);
 		else
 			hub_decide(hub, waiter);
+	}
+}
+
+/* A feed whose waiters are told may lose its last one, and then be freed. */
+static void tell_feeds(struct hub *hub, struct room *room)
+{
+	struct list feeds;
+
+	list_take_all(&feeds, &room->feeds);
+	while (!list_is_empty(&feeds)) {
+		struct list *link = feeds.next;
+
+		list_append(&room->feeds, link);
+		tell_parked(hub, subscription_at(link)->feed, room->pruned);
 	}
 }
 
@@ -80,8 +106,8 @@ static void change_room(struct hub *hub, struct room *room,
 		window_drop(&hub->window, room,
 		            earliest > 0 ? earliest - 1 : end->newest);
 	}
-	hub_learn_room(room, &change->state, end);
-	tell_parked(hub, room);
+	hub_learn_room(hub, room, &change->state, end);
+	tell_feeds(hub, room);
 	rooms_leave(&hub->rooms, room);
 }
 
@@ -95,7 +121,10 @@ void hub_change_rooms(struct hub *hub, const struct room_change *changes,
 
 		if (room != NULL)
 			change_room(hub, room, &changes[i], end);
+		else
+			hub_note_removal(hub, changes[i].state.pruned);
 	}
+	tell_feeds(hub, &hub->window.whole);
 }
 
 size_t hub_unknown_rooms(const struct hub *hub, struct room_name *rooms,
@@ -123,7 +152,7 @@ void hub_learn(struct hub *hub, const struct room_name *rooms,
 		struct room *room = rooms_find(&hub->rooms, &rooms[i]);
 
 		if (room != NULL)
-			hub_learn_room(room, &states[i], end);
+			hub_learn_room(hub, room, &states[i], end);
 	}
 }
 
@@ -150,6 +179,22 @@ void hub_recover(struct hub *hub, const char *trouble)
 	set_trouble(hub, trouble);
 }
 
+/* Every room has a feed of its own. */
+static bool has_parked(const struct room *room)
+{
+	return !list_is_empty(&room->own.parked) ||
+	       room->feeds.next != room->feeds.previous;
+}
+
+static void note_undelivered(struct hub *hub, struct room *room,
+                             struct entry *entry)
+{
+	if (room->undelivered != NULL || !has_parked(room))
+		return;
+	room->undelivered = entry;
+	list_append(&hub->dirty, &room->dirty);
+}
+
 void hub_append(struct hub *hub, const struct room_name *name, int64_t id,
                 struct text json)
 {
@@ -161,13 +206,10 @@ void hub_append(struct hub *hub, const struct room_name *name, int64_t id,
 		hub->newest = id;
 	entry = window_append(&hub->window, room, id, hub->newest, json);
 	rooms_settle(&hub->rooms, room);
-	room_forget_deliveries(room);
 	if (room->known && room->earliest == 0)
 		room->earliest = id;
-	if (room->undelivered == NULL && !list_is_empty(&room->parked)) {
-		room->undelivered = entry;
-		list_append(&hub->dirty, &room->dirty);
-	}
+	note_undelivered(hub, room, entry);
+	note_undelivered(hub, &hub->window.whole, entry);
 }
 
 void hub_advance(struct hub *hub, int64_t newest, bool is_behind)
@@ -182,28 +224,55 @@ void hub_set_complete(struct hub *hub, int64_t began_ms)
 	hub->complete_ms = began_ms;
 }
 
-/* All waiters parked in a room lack the same messages: those that came since. */
-static void deliver_room(struct hub *hub, struct room *room)
+/* Finds the feeds whose waiters lack the room's messages, and the first that each
+ * lacks. */
+static void find_hungry(struct hub *hub, struct room *room)
 {
-	const struct entry *first = room->undelivered;
+	struct entry *first = room->undelivered;
+
+	for (struct list *at = room->feeds.next; at != &room->feeds;
+	     at = at->next) {
+		struct feed *feed = subscription_at(at)->feed;
+
+		if (list_is_empty(&feed->parked))
+			continue;
+		if (list_is_empty(&feed->hungry) ||
+		    first->position < feed->undelivered->position)
+			feed->undelivered = first;
+		list_append(&hub->hungry, &feed->hungry);
+	}
+	room->undelivered = NULL;
+	list_remove(&room->dirty);
+}
+
+static bool waiter_lacks(const struct waiter *waiter, const struct entry *entry)
+{
+	return entry->id > 0 ? waiter->cursor.id < entry->id
+	                     : waiter->cursor.position < entry->position;
+}
+
+/* All waiters parked in a feed lack the same messages: those that came since. */
+static void deliver_feed(struct hub *hub, struct feed *feed)
+{
+	const struct entry *first = feed->undelivered;
 	struct cursor before = {
 		.id = first->id > 0 ? first->id - 1 : first->log_id,
 		.position = first->position - 1,
 	};
-	struct delivery *delivery = hub_news_after(hub, room, &before);
+	struct delivery *delivery = hub_news_after(hub, feed, &before);
 	struct list parked;
 
-	room->undelivered = NULL;
-	list_remove(&room->dirty);
+	list_remove(&feed->hungry);
 	/* Taken out first: one that asks again at once may park anew. */
-	list_take_all(&parked, &room->parked);
+	list_take_all(&parked, &feed->parked);
 	while (!list_is_empty(&parked)) {
 		struct waiter *waiter = hub_first_waiter(&parked);
 
 		/* A waiter that was answered in another room a moment ago may have
 		 * parked here, with a cursor after all these messages. */
-		if (!news_is_there(room, &waiter->cursor))
-			hub_move(waiter, WAITER_PARKED, &room->parked);
+		if (!waiter_lacks(waiter, first) &&
+		    !news_are_there(waiter->feed, &waiter->cursor))
+			hub_move(waiter, WAITER_PARKED, &waiter->feed->parked);
 		else
 			hub_give(hub, waiter, delivery);
 	}
@@ -213,13 +282,15 @@ static void deliver_room(struct hub *hub, struct room *room)
 void hub_deliver(struct hub *hub)
 {
 	while (!list_is_empty(&hub->dirty))
-		deliver_room(hub, LIST_OWNER(hub->dirty.next, struct room, dirty));
+		find_hungry(hub, LIST_OWNER(hub->dirty.next, struct room, dirty));
+	while (!list_is_empty(&hub->hungry))
+		deliver_feed(hub, LIST_OWNER(hub->hungry.next, struct feed, hungry));
 	window_evict(&hub->window, &hub->rooms);
 }
 
 void hub_forget_old(struct hub *hub, int64_t now_ms)
 {
-	rooms_forget_old_deliveries(&hub->rooms, now_ms);
+	delivery_cache_forget_old(&hub->rooms.cache, now_ms);
 }
 
 /* Whether this cursor is unknown although all of the log has been read. */

@@ -3,7 +3,6 @@
 
 #include "codec/page.h"
 #include "codec/pattern.h"
-#include "hub/news.h"
 #include "loop/turn.h"
 #include "metrics/metrics.h"
 
@@ -52,7 +51,7 @@ void hub_refuse_storage_all(struct hub *hub, struct list *waiters)
 		hub_refuse_storage(hub, hub_first_waiter(&members));
 }
 
-struct delivery *hub_new_delivery(const struct hub *hub, const struct room *room)
+static struct delivery *new_of_room(const struct hub *hub, const struct room *room)
 {
 	struct delivery *delivery = delivery_new(&room->name);
 
@@ -60,7 +59,18 @@ struct delivery *hub_new_delivery(const struct hub *hub, const struct room *room
 	delivery->ephemeral =
 		hub->ephemeral != NULL &&
 		pattern_list_matches(hub->ephemeral, room->name.string);
+	return delivery;
+}
+
+struct delivery *hub_new_delivery(const struct hub *hub, const struct feed *feed)
+{
+	struct delivery *delivery;
+
 	metrics_add(METRIC_PUSHD_RENDERED, 1);
+	if (feed->kind == FEED_ROOM)
+		return new_of_room(hub, feed->rooms[0].room);
+	delivery = delivery_new(NULL);
+	buffer_add_text(&delivery->forbidden, buffer_text(&feed->forbidden));
 	return delivery;
 }
 
@@ -75,17 +85,17 @@ static int64_t larger(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
-struct delivery *hub_news_after(const struct hub *hub, const struct room *room,
+struct delivery *hub_news_after(struct hub *hub, const struct feed *feed,
                                 const struct cursor *place)
 {
-	struct delivery *delivery = hub_new_delivery(hub, room);
-	struct news news = news_after(room, place);
+	struct delivery *delivery = hub_new_delivery(hub, feed);
 	const struct entry *entry;
 
+	news_begin(&hub->news, feed, place);
 	delivery->cursor = hub_place_now(hub);
 	/* Neither part of a cursor ever goes back: a place may be ahead in one of
 	 * them. */
-	while ((entry = news_take(&news)) != NULL && !hub_is_full(delivery))
+	while ((entry = news_take(&hub->news)) != NULL && !hub_is_full(delivery))
 		delivery_add(delivery, (struct text){entry->json, entry->size},
 		             larger(entry->log_id, place->id),
 		             larger(entry->position, place->position));
@@ -96,21 +106,33 @@ struct delivery *hub_news_after(const struct hub *hub, const struct room *room,
 	return delivery;
 }
 
-/* The same, made once for all waiters with the same cursor. Borrowed until the room
- * gets a message. */
-static struct delivery *shared_news_after(struct hub *hub, struct room *room,
+/* Returns the delivery that was cached for a place and still has all of the feed's
+ * messages, borrowed; NULL: none. */
+static struct delivery *find_shared(const struct feed *feed,
+                                    const struct cursor *place)
+{
+	const struct cached_delivery *cached =
+		feed_find_cached(feed, place->id, place->position);
+
+	if (cached == NULL || news_are_there(feed, &cached->end))
+		return NULL;
+	return cached->delivery;
+}
+
+/* The messages after a place, made once for all waiters with the same cursor. Borrowed
+ * until the feed gets a message. */
+static struct delivery *shared_news_after(struct hub *hub, struct feed *feed,
                                           const struct cursor *place)
 {
-	struct delivery *delivery =
-		room_cached_delivery(room, place->id, place->position);
+	struct delivery *delivery = find_shared(feed, place);
+	struct cursor now = hub_place_now(hub);
 
 	if (delivery != NULL)
 		return delivery;
-	delivery = hub_news_after(hub, room, place);
+	delivery = hub_news_after(hub, feed, place);
 	if (delivery->messages.size > TURN_LONG_BYTES)
 		hub->render_left -= (int64_t)delivery->messages.size;
-	rooms_cache_delivery(&hub->rooms, room, place->id, place->position,
-	                     delivery);
+	feed_cache_delivery(&hub->rooms.cache, feed, place, &now, delivery);
 	delivery_unref(delivery);
 	return delivery;
 }
@@ -119,7 +141,7 @@ static void give_news_after(struct hub *hub, struct waiter *waiter,
                             const struct cursor *place)
 {
 	struct delivery *delivery =
-		delivery_ref(shared_news_after(hub, waiter->room, place));
+		delivery_ref(shared_news_after(hub, waiter->feed, place));
 
 	hub_give(hub, waiter, delivery);
 	delivery_unref(delivery);
@@ -134,16 +156,16 @@ void hub_give_empty(struct hub *hub, struct waiter *waiter)
 
 /* Whether a waiter needs a long page that is not rendered yet, while the share of
  * time for such pages is used up or others came first. */
-static bool has_to_queue(const struct hub *hub, const struct waiter *waiter)
+static bool has_to_queue(struct hub *hub, const struct waiter *waiter)
 {
 	const struct cursor *place = &waiter->cursor;
 
 	if (waiter->state == WAITER_QUEUED ||
-	    (hub->render_left > 0 && list_is_empty(&hub->long_pages)))
+	    (hub->render_left > 0 && list_is_empty(&hub->long_pages)) ||
+	    find_shared(waiter->feed, place) != NULL)
 		return false;
-	return room_cached_delivery(waiter->room, place->id, place->position) ==
-		       NULL &&
-	       news_is_longer(news_after(waiter->room, place), TURN_LONG_BYTES);
+	news_begin(&hub->news, waiter->feed, place);
+	return news_are_longer(&hub->news, TURN_LONG_BYTES);
 }
 
 void hub_give_news(struct hub *hub, struct waiter *waiter)

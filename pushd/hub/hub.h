@@ -1,5 +1,5 @@
-/* The hub, the core of longroom-pushd: it keeps the waiters of each room and gives
- * them new messages.
+/* The hub, the core of longroom-pushd: it keeps the waiters of each feed (a room,
+ * several, or all; feed.h) and gives them new messages.
  *
  * The hub holds the log up to `newest`; the window has all of it after window.from.
  * The follower (follower.h) appends messages in the order of the log, then calls
@@ -24,10 +24,10 @@
 #include "base/complaint.h"
 #include "base/word_list.h"
 #include "codec/problem.h"
-#include "hub/delivery.h"
+#include "hub/feeds.h"
 #include "hub/log_reader.h"
+#include "hub/news.h"
 #include "hub/waiter.h"
-#include "hub/window.h"
 
 /* The handlers are called with the outcome. The waiter is idle by then. After a
  * delivery it may ask again from within the handler, with the delivery's cursor or
@@ -42,7 +42,7 @@ struct hub_handlers {
 
 struct hub_options {
 	int64_t window_bytes;
-	int64_t reads; /* maximum number of rooms being read */
+	int64_t reads; /* maximum number of feeds being read */
 	const struct word_list *ephemeral; /* patterns of rooms that are in no log.
 	                                    * Borrowed; NULL: none is */
 };
@@ -50,6 +50,7 @@ struct hub_options {
 struct hub {
 	struct window window;
 	struct rooms rooms;
+	struct feeds feeds;
 	struct log_reader *reader;
 	const struct hub_handlers *handlers;
 	int64_t (*want_look)(void *context); /* see hub_follow() */
@@ -67,15 +68,17 @@ struct hub {
 	int64_t newest; /* the hub holds the log up to this id */
 	int64_t complete_ms; /* when the last read began after which the hub had
 	                      * all of the log; monotonic */
-	int64_t reads;  /* of rooms, under way */
+	int64_t reads;  /* of feeds, under way */
 	int64_t reads_limit; /* maximum of reads */
 	struct complaint about_reads, about_failing;
 	uint32_t epoch; /* identifies this hub's positions */
 	struct list unsettled; /* struct waiter */
 	struct list dirty;     /* struct room, with messages to deliver */
+	struct list hungry;    /* struct feed, while those are delivered */
 	struct list long_pages; /* struct waiter, QUEUED */
 	int64_t render_left; /* bytes of long pages left in this share (turn.h) */
 	int64_t read_left;   /* ... and of pages read from the log */
+	struct news news;    /* memory for the messages of the next delivery */
 };
 
 /* For the operator. */
@@ -85,7 +88,7 @@ struct hub_status {
 	const char *trouble; /* the problem to fix, or "". Borrowed until the next
 	                      * call of the hub */
 	int64_t complete_ms; /* when it last had all of the log; monotonic */
-	int64_t reads;   /* of rooms, under way */
+	int64_t reads;   /* of feeds, under way */
 	int64_t long_pages; /* waiting for their share (turn.h) */
 	size_t rooms;
 	int64_t window_messages, window_bytes, window_limit_bytes;
@@ -102,8 +105,16 @@ void hub_set_limits(struct hub *hub, int64_t window_bytes, int64_t reads);
 
 struct hub_status hub_status(const struct hub *hub);
 
-/* Asks for the room's messages after the waiter's cursor (or from now on). */
-void hub_ask(struct hub *hub, struct waiter *waiter, const struct room_name *room);
+/* Returns the feed of these rooms, held; the caller drops it. `forbidden` is handed on
+ * to deliveries of several rooms: the names of rooms that the caller asked for and may
+ * not read (delivery.h). Waiters with different ones have different feeds. */
+struct feed *hub_hold_feed(struct hub *hub, const struct room_list *rooms,
+                           struct text forbidden);
+void hub_hold_again(struct hub *hub, struct feed *feed);
+void hub_drop_feed(struct hub *hub, struct feed *feed);
+
+/* Asks for the feed's messages after the waiter's cursor (or from now on). */
+void hub_ask(struct hub *hub, struct waiter *waiter, struct feed *feed);
 
 /* Renders the next share of the pending long pages (turn.h). True: there are
  * more. */

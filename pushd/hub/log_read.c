@@ -22,6 +22,7 @@ void log_read_free(struct log_read *read)
 	free(read->rooms);
 	free(read->states);
 	free(read->changes);
+	free(read->gaps);
 	free(read);
 }
 

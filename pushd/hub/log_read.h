@@ -6,10 +6,14 @@
 
 #include "store/store.h"
 
+struct feed;
+
 enum log_read_kind {
 	READ_TAIL, /* where the newest messages begin */
 	READ_LOG,  /* all rooms after an id */
 	READ_ROOM, /* a page of one room */
+	READ_ROOMS, /* of several rooms after an id */
+	READ_ALL,  /* the same for all rooms, for those who follow all */
 	READ_STATES, /* where rooms begin */
 	READ_CHANGES, /* which rooms other programs have changed */
 };
@@ -28,14 +32,14 @@ struct log_read {
 	                           * ends before is another one. READ_LOG reads
 	                           * what comes after */
 	int64_t bytes;            /* READ_TAIL: how many; READ_LOG: at most */
-	struct room_name room;    /* READ_ROOM */
-	struct store_range range; /* READ_ROOM */
-	struct room_name *rooms;  /* READ_STATES; taken */
+	struct store_range range; /* READ_ROOM, READ_ROOMS, READ_ALL */
+	struct room_name *rooms;  /* READ_ROOM, READ_ROOMS, READ_STATES; taken */
 	size_t room_count;
+	struct feed *feed;        /* the asker's; not used by the reader */
 	int64_t since; /* READ_CHANGES: the number of the last one known */
 	void (*done)(void *context, struct log_read *read);
-	bool again; /* READ_ROOM: done() sets it to be called again, by
-	             * log_reader_go_on(), and clears it then */
+	bool again; /* READ_ROOM, READ_ROOMS, READ_ALL: done() sets it to be called
+	             * again, by log_reader_go_on(), and clears it then */
 	void *context;
 	/* The result. */
 	bool good;
@@ -44,10 +48,15 @@ struct log_read {
 	struct log_end end;
 	struct incarnations incarnations; /* READ_TAIL: of the log; they end
 	                                   * with end.log */
-	int64_t upto;           /* READ_TAIL: after here; READ_LOG: up to here;
-	                         * READ_CHANGES: the last change seen */
-	struct store_page page; /* READ_ROOM */
-	struct room_state *states; /* READ_STATES: one for each of rooms */
+	int64_t upto;           /* READ_TAIL: after here; READ_CHANGES: the last
+	                         * change seen; otherwise up to here */
+	bool more; /* READ_ROOM, READ_ROOMS, READ_ALL: in the direction of reading */
+	struct room_state *states; /* READ_ROOM, READ_ROOMS, READ_STATES: one for
+	                            * each of rooms. READ_ALL: one for all, with
+	                            * `pruned` */
+	struct room_gap *gaps; /* READ_ROOM, READ_ROOMS, READ_ALL: what was removed
+	                        * between range.id and upto */
+	size_t gap_count;
 	struct room_change *changes; /* READ_CHANGES: up to change number upto */
 	size_t change_count;
 	struct log_item *items; /* oldest first */

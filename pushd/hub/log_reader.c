@@ -12,6 +12,7 @@
 enum {
 	ANSWERED_MAX = 8,
 	CHANGES_MAX = 1000, /* rooms, of a read */
+	GAPS_MAX = 1000,    /* rooms, of a read of all */
 };
 
 struct queue {
@@ -33,6 +34,13 @@ struct log_reader {
 	bool stopping;
 	struct log_read *unfinished; /* is to be given back again; loop's thread */
 };
+
+/* Whether it is of a feed: clients may cause any number of these. */
+static bool is_of_feed(const struct log_read *read)
+{
+	return read->kind == READ_ROOM || read->kind == READ_ROOMS ||
+	       read->kind == READ_ALL;
+}
 
 static void queue_init(struct queue *queue)
 {
@@ -97,12 +105,69 @@ static bool perform_tail(struct store *store, struct log_read *read)
 	return store_find_tail(store, read->bytes, &read->upto);
 }
 
+static void keep_gap(struct log_read *read, const struct room_name *room,
+                     int64_t removed)
+{
+	if (removed > read->range.id && removed <= read->upto)
+		read->gaps[read->gap_count++] = (struct room_gap){*room, removed};
+}
+
 static bool perform_room(struct store *store, struct log_read *read)
 {
-	if (!store_read_room(store, &read->room, &read->range, keep_item, read,
-	                     &read->page))
+	struct store_page page;
+
+	read->states = memory_get(sizeof *read->states);
+	read->gaps = memory_get(sizeof *read->gaps);
+	if (!store_read_room(store, &read->rooms[0], &read->range, keep_item,
+	                     read, &page))
 		return false;
-	read->end = read->page.end;
+	read->end = page.end;
+	read->more = page.more;
+	/* The newest page is cut at its beginning. */
+	read->upto = page.more && read->range.direction == STORE_AFTER
+		             ? page.last
+		             : page.end.newest;
+	read->states[0] = page.state;
+	keep_gap(read, &read->rooms[0], page.removed);
+	return true;
+}
+
+static void take_page(struct log_read *read, const struct rooms_page *page)
+{
+	read->end = page->end;
+	read->upto = page->upto;
+	read->more = page->more;
+}
+
+static bool perform_rooms(struct store *store, struct log_read *read)
+{
+	struct rooms_page page;
+
+	read->states = memory_get(read->room_count * sizeof *read->states);
+	read->gaps = memory_get(read->room_count * sizeof *read->gaps);
+	if (!store_read_rooms(store, read->rooms, read->room_count,
+	                      read->range.id, read->range.limit,
+	                      read->range.bytes, keep_item, read, read->states,
+	                      &page))
+		return false;
+	take_page(read, &page);
+	for (size_t i = 0; i < read->room_count; i++)
+		keep_gap(read, &read->rooms[i], read->states[i].pruned);
+	return true;
+}
+
+static bool perform_all(struct store *store, struct log_read *read)
+{
+	struct rooms_page page;
+
+	read->states = memory_get(sizeof *read->states);
+	read->gaps = memory_get(GAPS_MAX * sizeof *read->gaps);
+	if (!store_read_all(store, read->range.id, read->range.limit,
+	                    read->range.bytes, keep_item, read, read->gaps,
+	                    GAPS_MAX, &read->gap_count, &read->states[0].pruned,
+	                    &page))
+		return false;
+	take_page(read, &page);
 	return true;
 }
 
@@ -131,6 +196,12 @@ static void perform(struct store *store, struct log_read *read)
 		break;
 	case READ_ROOM:
 		read->good = perform_room(store, read);
+		break;
+	case READ_ROOMS:
+		read->good = perform_rooms(store, read);
+		break;
+	case READ_ALL:
+		read->good = perform_all(store, read);
 		break;
 	case READ_STATES:
 		read->good = perform_states(store, read);
@@ -173,8 +244,8 @@ static void *read_until_stopped(void *argument)
 			store_visit_buses(reader->store, NULL, bus_watch_see,
 			                  reader->watch);
 		pthread_mutex_lock(&reader->lock);
-		queue_put(read->kind == READ_ROOM ? &reader->answered
-		                                  : &reader->followed, read);
+		queue_put(is_of_feed(read) ? &reader->answered
+		                           : &reader->followed, read);
 		pthread_mutex_unlock(&reader->lock);
 		ev_async_send(reader->loop, &reader->wake);
 	}
@@ -187,6 +258,8 @@ static void log_reader_count(const struct log_read *read)
 		[READ_TAIL] = METRIC_PUSHD_READ_TAIL,
 		[READ_LOG] = METRIC_PUSHD_READ_LOG,
 		[READ_ROOM] = METRIC_PUSHD_READ_ROOM,
+		[READ_ROOMS] = METRIC_PUSHD_READ_ROOMS,
+		[READ_ALL] = METRIC_PUSHD_READ_ALL,
 		[READ_STATES] = METRIC_PUSHD_READ_STATES,
 		[READ_CHANGES] = METRIC_PUSHD_READ_CHANGES,
 	};
@@ -306,8 +379,7 @@ void log_reader_stop(struct log_reader *reader)
 void log_reader_ask(struct log_reader *reader, struct log_read *read)
 {
 	pthread_mutex_lock(&reader->lock);
-	queue_put(read->kind == READ_ROOM ? &reader->asked : &reader->urgent,
-	          read);
+	queue_put(is_of_feed(read) ? &reader->asked : &reader->urgent, read);
 	pthread_cond_signal(&reader->filled);
 	pthread_mutex_unlock(&reader->lock);
 }

@@ -1,6 +1,6 @@
 /* The thread that reads the log, so that a slow disk never stalls the event loop.
  * Reads start and come back on the loop's thread, in order, with one exception:
- * reads of one room, of which clients may cause any number, let all other reads go
+ * reads for a feed, of which clients may cause any number, let all other reads go
  * first, since all clients depend on those. */
 #ifndef LONGROOM_LOG_READER_H
 #define LONGROOM_LOG_READER_H

@@ -23,11 +23,20 @@ static inline struct waiter *hub_first_waiter(const struct list *list)
 /* Takes it out of its list, whatever its state. */
 static inline void hub_make_idle(struct hub *hub, struct waiter *waiter)
 {
-	struct room *room = waiter->room;
+	struct feed *feed = waiter->feed;
 
 	hub_move(waiter, WAITER_IDLE, NULL);
-	waiter->room = NULL;
-	rooms_leave(&hub->rooms, room);
+	waiter->feed = NULL;
+	feeds_leave(&hub->feeds, feed);
+}
+
+/* Messages up to this id were removed from some room. */
+static inline void hub_note_removal(struct hub *hub, int64_t id)
+{
+	struct room *whole = &hub->window.whole;
+
+	if (id > whole->pruned)
+		whole->pruned = id;
 }
 
 /* asking.c: */
@@ -55,13 +64,13 @@ void hub_refuse(struct hub *hub, struct waiter *waiter, enum problem_type type,
 void hub_refuse_storage(struct hub *hub, struct waiter *waiter);
 void hub_refuse_storage_all(struct hub *hub, struct list *waiters);
 
-/* Returns a reference to a delivery of a room, without messages. */
-struct delivery *hub_new_delivery(const struct hub *hub, const struct room *room);
+/* Returns a reference to a delivery of a feed, without messages. */
+struct delivery *hub_new_delivery(const struct hub *hub, const struct feed *feed);
 bool hub_is_full(const struct delivery *delivery);
 
-/* Returns a reference to a delivery of the window's messages of the room after a
+/* Returns a reference to a delivery of the window's messages of the feed after a
  * cursor. */
-struct delivery *hub_news_after(const struct hub *hub, const struct room *room,
+struct delivery *hub_news_after(struct hub *hub, const struct feed *feed,
                                 const struct cursor *place);
 
 /* Gives the waiter the window's messages, at once or in its turn. */
@@ -73,11 +82,12 @@ void hub_give_empty(struct hub *hub, struct waiter *waiter);
 
 /* Starts or joins a read of the log after the waiter's cursor. */
 void hub_read(struct hub *hub, struct waiter *waiter);
-/* The waiter's cursor is not valid: reads the newest messages for it. */
+/* The waiter's cursor is not valid: it gets the newest messages of one room, which
+ * are read for it, and none of several. */
 void hub_reset(struct hub *hub, struct waiter *waiter);
 
 /* Takes over what was read about a room at `end`. */
-void hub_learn_room(struct room *room, const struct room_state *state,
-                    const struct log_end *end);
+void hub_learn_room(struct hub *hub, struct room *room,
+                    const struct room_state *state, const struct log_end *end);
 
 #endif

@@ -5,34 +5,56 @@
 #include <inttypes.h>
 
 #include "base/journal.h"
+#include "base/memory.h"
 #include "codec/page.h"
-#include "hub/news.h"
 
 /* Bytes: what turns out to be short costs something too. */
 enum { READ_COST = 4096 };
 
-static void room_was_read(void *context, struct log_read *read);
+static void feed_was_read(void *context, struct log_read *read);
 static void newest_was_read(void *context, struct log_read *read);
 
-/* A read keeps its room in use until it is back. */
-static void hub_read_room(struct hub *hub, struct room *room,
+static void name_rooms(struct log_read *read, const struct feed *feed)
+{
+	read->rooms = memory_get(feed->count * sizeof *read->rooms);
+	read->room_count = feed->count;
+	for (size_t i = 0; i < feed->count; i++)
+		read->rooms[i] = feed->rooms[i].room->name;
+}
+
+/* A read keeps its feed in use until it is back. */
+static void hub_read_feed(struct hub *hub, struct feed *feed,
                           struct store_range range,
                           void (*done)(void *context, struct log_read *read))
 {
-	struct log_read *read = log_read_new(READ_ROOM);
+	static const enum log_read_kind kinds[] = {
+		[FEED_ROOM] = READ_ROOM,
+		[FEED_SEVERAL] = READ_ROOMS,
+		[FEED_ALL] = READ_ALL,
+	};
+	struct log_read *read = log_read_new(kinds[feed->kind]);
 
 	read->held = hub->newest;
-	read->room = room->name;
+	if (feed->kind != FEED_ALL)
+		name_rooms(read, feed);
+	read->feed = feed;
 	read->range = range;
 	read->done = done;
 	read->context = hub;
-	rooms_use(&hub->rooms, room);
+	feeds_use(&hub->feeds, feed);
 	hub->reads++;
 	log_reader_ask(hub->reader, read);
 }
 
-/* True: too many rooms are being read, and the waiter was refused. A waiter that
- * joins a read under way needs no new one. */
+/* A read is back, and all of its waiters have been dealt with. */
+static void end_read(struct hub *hub, struct feed *feed)
+{
+	hub->reads--;
+	feeds_leave(&hub->feeds, feed);
+}
+
+/* True: too many feeds are being read, and the waiter was refused. A waiter that joins
+ * a read under way needs no new one. */
 static bool is_read_too_many(struct hub *hub, struct waiter *waiter,
                              bool is_reading)
 {
@@ -47,57 +69,75 @@ static bool is_read_too_many(struct hub *hub, struct waiter *waiter,
 }
 
 /* Starts one read for all queued waiters, after the oldest of their cursors. */
-static void read_for_queued(struct hub *hub, struct room *room)
+static void read_for_queued(struct hub *hub, struct feed *feed)
 {
 	int64_t after = INT64_MAX;
 
-	if (list_is_empty(&room->queued) || room->reading)
+	if (list_is_empty(&feed->queued) || feed->reading)
 		return;
-	list_append_all(&room->asking, &room->queued);
-	for (struct list *at = room->asking.next; at != &room->asking;
+	list_append_all(&feed->asking, &feed->queued);
+	for (struct list *at = feed->asking.next; at != &feed->asking;
 	     at = at->next) {
 		int64_t id = LIST_OWNER(at, struct waiter, link)->cursor.id;
 
 		after = id < after ? id : after;
 	}
-	room->reading = true;
-	hub_read_room(hub, room,
+	feed->reading = true;
+	hub_read_feed(hub, feed,
 	              (struct store_range){.direction = STORE_AFTER,
 	                                   .id = after,
 	                                   .limit = PAGE_MAX,
 	                                   .bytes = PAGE_MAX_BYTES},
-	              room_was_read);
+	              feed_was_read);
 }
 
-static void read_newest(struct hub *hub, struct room *room)
+static void read_newest(struct hub *hub, struct feed *feed)
 {
-	if (list_is_empty(&room->resetting) || room->reset_reading)
+	if (list_is_empty(&feed->resetting) || feed->reset_reading)
 		return;
-	list_append_all(&room->reset_asking, &room->resetting);
-	room->reset_reading = true;
-	hub_read_room(hub, room,
+	list_append_all(&feed->reset_asking, &feed->resetting);
+	feed->reset_reading = true;
+	hub_read_feed(hub, feed,
 	              (struct store_range){.direction = STORE_NEWEST,
 	                                   .limit = PAGE_DEFAULT},
 	              newest_was_read);
 }
 
+static void reset_without_messages(struct hub *hub, struct waiter *waiter)
+{
+	struct delivery *delivery = hub_new_delivery(hub, waiter->feed);
+
+	delivery->cursor = hub_place_now(hub);
+	delivery->reset = true;
+	hub_give(hub, waiter, delivery);
+	delivery_unref(delivery);
+}
+
 void hub_reset(struct hub *hub, struct waiter *waiter)
 {
-	if (is_read_too_many(hub, waiter, waiter->room->reset_reading))
+	struct feed *feed = waiter->feed;
+
+	if (feed->kind != FEED_ROOM) {
+		reset_without_messages(hub, waiter);
 		return;
-	hub_move(waiter, WAITER_RESETTING, &waiter->room->resetting);
-	read_newest(hub, waiter->room);
+	}
+	if (is_read_too_many(hub, waiter, feed->reset_reading))
+		return;
+	hub_move(waiter, WAITER_RESETTING, &feed->resetting);
+	read_newest(hub, feed);
 }
 
 void hub_read(struct hub *hub, struct waiter *waiter)
 {
-	if (is_read_too_many(hub, waiter, waiter->room->reading))
+	struct feed *feed = waiter->feed;
+
+	if (is_read_too_many(hub, waiter, feed->reading))
 		return;
-	hub_move(waiter, WAITER_READING, &waiter->room->queued);
-	read_for_queued(hub, waiter->room);
+	hub_move(waiter, WAITER_READING, &feed->queued);
+	read_for_queued(hub, feed);
 }
 
-/* Whether a read of a room saw the log that the hub follows. */
+/* Whether a read of a feed saw the log that the hub follows. */
 static bool is_same_log(const struct hub *hub, const struct log_read *read)
 {
 	return hub->ready && read->end.log == hub->log &&
@@ -106,11 +146,11 @@ static bool is_same_log(const struct hub *hub, const struct log_read *read)
 
 /* Returns a reference to a delivery of the messages that a read found after an id.
  * The caller fills in its end. */
-static struct delivery *make_of_read(const struct hub *hub, const struct room *room,
+static struct delivery *make_of_read(struct hub *hub,
                                      const struct log_read *read, int64_t after,
                                      int64_t position)
 {
-	struct delivery *delivery = hub_new_delivery(hub, room);
+	struct delivery *delivery = hub_new_delivery(hub, read->feed);
 
 	for (size_t i = 0; i < read->item_count; i++) {
 		const struct log_item *item = &read->items[i];
@@ -119,6 +159,8 @@ static struct delivery *make_of_read(const struct hub *hub, const struct room *r
 		if (item->id > after)
 			delivery_add(delivery, json, item->id, position);
 	}
+	delivery->more = read->more;
+	hub->read_left -= (int64_t)delivery->messages.size;
 	return delivery;
 }
 
@@ -129,17 +171,27 @@ static bool has_items_after(const struct log_read *read, int64_t id)
 	       read->items[read->item_count - 1].id > id;
 }
 
+static bool has_gap_after(const struct log_read *read, int64_t id)
+{
+	for (size_t i = 0; i < read->gap_count; i++)
+		if (read->gaps[i].removed > id)
+			return true;
+	return false;
+}
+
+static void add_gaps_after(struct delivery *delivery, const struct log_read *read,
+                           int64_t id)
+{
+	for (size_t i = 0; i < read->gap_count; i++)
+		if (read->gaps[i].removed > id)
+			delivery_add_gap(delivery, &read->gaps[i].room);
+}
+
 /* The last delivery made from a read: many waiters have the same cursor. */
 struct last_given {
 	struct cursor place;
 	struct delivery *delivery; /* NULL: nothing yet */
 };
-
-/* How far a page of the log leads. */
-static int64_t reading_end_of(const struct store_page *page)
-{
-	return page->more ? page->last : page->end.newest;
-}
 
 static struct delivery *shared_of_read(struct hub *hub,
                                        const struct waiter *waiter,
@@ -154,26 +206,23 @@ static struct delivery *shared_of_read(struct hub *hub,
 	    last->place.position == place->position)
 		return delivery;
 	delivery_unref(delivery);
-	delivery = make_of_read(hub, waiter->room, read, place->id,
-	                        place->position);
+	delivery = make_of_read(hub, read, place->id, place->position);
 	delivery->cursor = *end;
-	delivery->more = read->page.more;
-	delivery->gap = place->id < read->page.removed;
-	hub->read_left -= (int64_t)delivery->messages.size;
+	add_gaps_after(delivery, read, place->id);
 	*last = (struct last_given){*place, delivery};
 	return delivery;
 }
 
-/* Gives a waiter the messages that a read of its room found after its cursor. */
+/* Gives a waiter the messages that a read of its feed found after its cursor. */
 static void take_from_read(struct hub *hub, struct waiter *waiter,
                            const struct log_read *read, struct last_given *last)
 {
 	struct cursor end = waiter->cursor;
-	bool has_gap = end.id < read->page.removed;
-	bool is_news = has_gap || has_items_after(read, end.id);
+	bool is_news = has_items_after(read, end.id) ||
+	               has_gap_after(read, end.id);
 
-	if (reading_end_of(&read->page) > end.id)
-		end.id = reading_end_of(&read->page);
+	if (read->upto > end.id)
+		end.id = read->upto;
 	if (is_news) {
 		hub_give(hub, waiter,
 		         shared_of_read(hub, waiter, read, &end, last));
@@ -186,6 +235,13 @@ static void take_from_read(struct hub *hub, struct waiter *waiter,
 	hub_decide(hub, waiter);
 }
 
+static struct text label_of(const struct log_read *read)
+{
+	return read->room_count == 1 ? room_name_label(&read->rooms[0])
+	       : read->room_count == 0 ? text_of("*")
+	                               : text_of("several");
+}
+
 static void complain_of_read(struct hub *hub, const struct log_read *read)
 {
 	int64_t left_out;
@@ -193,8 +249,7 @@ static void complain_of_read(struct hub *hub, const struct log_read *read)
 	if (complaint_is_due(&hub->about_failing, &left_out))
 		journal_error("Failed to read from database: %s: room_id=%.*s: "
 		              "suppressed=%" PRId64,
-		              read->error,
-		              TEXT_ARGS(room_name_label(&read->room)), left_out);
+		              read->error, TEXT_ARGS(label_of(read)), left_out);
 }
 
 /* Whether a read can answer its waiters. If not, deals with them in another way. */
@@ -213,21 +268,44 @@ static bool is_usable(struct hub *hub, const struct log_read *read,
 	return false;
 }
 
-void hub_learn_room(struct room *room, const struct room_state *state,
-                    const struct log_end *end)
+static void forget_deliveries_of(struct hub *hub, struct room *room)
 {
-	struct cursor at_end = {.id = end->newest, .position = INT64_MAX};
-	struct news later = news_after(room, &at_end);
-	const struct entry *first = news_take(&later);
+	for (struct list *at = room->feeds.next; at != &room->feeds;
+	     at = at->next)
+		feed_forget_deliveries(
+			&hub->rooms.cache,
+			LIST_OWNER(at, struct subscription, in_room)->feed);
+}
 
-	room->known = true;
-	room->earliest = state->earliest;
-	room->pruned = state->pruned;
+/* A room may be in any number of feeds, and be read for each: if nothing is new, this
+ * must cost nothing. */
+void hub_learn_room(struct hub *hub, struct room *room,
+                    const struct room_state *state, const struct log_end *end)
+{
+	const struct entry *later = news_first_logged(room, end->newest);
+	int64_t earliest = state->earliest;
+
 	/* The first message may have come since the log was read; one from
 	 * before was removed from it. */
-	if (room->earliest == 0 && first != NULL)
-		room->earliest = first->id;
-	room_forget_deliveries(room);
+	if (earliest == 0 && later != NULL)
+		earliest = later->id;
+	hub_note_removal(hub, state->pruned);
+	if (room->known && room->earliest == earliest &&
+	    room->pruned >= state->pruned)
+		return;
+	room->known = true;
+	room->earliest = earliest;
+	if (state->pruned > room->pruned)
+		room->pruned = state->pruned;
+	forget_deliveries_of(hub, room);
+}
+
+static void learn_from_read(struct hub *hub, struct feed *feed,
+                            const struct log_read *read)
+{
+	for (size_t i = 0; i < feed->count; i++)
+		hub_learn_room(hub, feed->rooms[i].room, &read->states[i],
+		               &read->end);
 }
 
 /* Gives a read's result to its waiters, as many as are allowed in this turn. */
@@ -249,38 +327,34 @@ static void give_from_read(struct hub *hub, struct list *asking,
 	delivery_unref(last.delivery);
 }
 
-static void room_was_read(void *context, struct log_read *read)
+static void feed_was_read(void *context, struct log_read *read)
 {
 	struct hub *hub = context;
-	struct room *room = rooms_get(&hub->rooms, &read->room);
+	struct feed *feed = read->feed;
 	bool is_first_call = !read->again;
 
-	/* Waiters that asked after the read are in room->queued, as long as
-	 * room->reading is set. */
-	if (is_usable(hub, read, &room->asking) && is_first_call)
-		hub_learn_room(room, &read->page.state, &read->page.end);
-	give_from_read(hub, &room->asking, read);
-	read->again = !list_is_empty(&room->asking);
+	/* Waiters that asked after the read are in feed->queued, as long as
+	 * feed->reading is set. */
+	if (is_usable(hub, read, &feed->asking) && is_first_call)
+		learn_from_read(hub, feed, read);
+	give_from_read(hub, &feed->asking, read);
+	read->again = !list_is_empty(&feed->asking);
 	if (read->again)
 		return;
-	room->reading = false;
-	hub->reads--;
-	read_for_queued(hub, room);
-	rooms_leave(&hub->rooms, room);
+	feed->reading = false;
+	read_for_queued(hub, feed);
+	end_read(hub, feed);
 }
 
-static void give_newest(struct hub *hub, const struct room *room,
-                        const struct log_read *read, struct list *asking)
+static void give_newest(struct hub *hub, const struct log_read *read,
+                        struct list *asking)
 {
 	struct cursor end = hub_place_now(hub);
-	struct delivery *delivery =
-		make_of_read(hub, room, read, 0, end.position);
+	struct delivery *delivery = make_of_read(hub, read, 0, end.position);
 
 	end.id = read->end.newest;
 	delivery->cursor = end;
 	delivery->reset = true;
-	delivery->more = read->page.more;
-	hub->read_left -= (int64_t)delivery->messages.size;
 	while (!list_is_empty(asking))
 		hub_give(hub, hub_first_waiter(asking), delivery);
 	delivery_unref(delivery);
@@ -289,19 +363,18 @@ static void give_newest(struct hub *hub, const struct room *room,
 static void newest_was_read(void *context, struct log_read *read)
 {
 	struct hub *hub = context;
-	struct room *room = rooms_get(&hub->rooms, &read->room);
+	struct feed *feed = read->feed;
 	struct list asking;
 
 	read->again = hub->read_left <= 0;
 	if (read->again)
 		return;
-	list_take_all(&asking, &room->reset_asking);
-	room->reset_reading = false;
-	hub->reads--;
+	list_take_all(&asking, &feed->reset_asking);
+	feed->reset_reading = false;
 	if (is_usable(hub, read, &asking)) {
-		hub_learn_room(room, &read->page.state, &read->page.end);
-		give_newest(hub, room, read, &asking);
+		learn_from_read(hub, feed, read);
+		give_newest(hub, read, &asking);
 	}
-	read_newest(hub, room);
-	rooms_leave(&hub->rooms, room);
+	read_newest(hub, feed);
+	end_read(hub, feed);
 }

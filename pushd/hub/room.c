@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/memory.h"
 
 /* A room begins with its name, so a pointer to a name serves as a search key. */
@@ -20,12 +19,12 @@ static int compare_names(const void *a, const void *b)
 
 static_assert(offsetof(struct room, name) == 0, "see compare_names");
 
-void rooms_init(struct rooms *rooms)
+void rooms_init(struct rooms *rooms, int64_t cache_bytes)
 {
 	*rooms = (struct rooms){0};
 	list_init(&rooms->all);
 	list_init(&rooms->idle);
-	list_init(&rooms->caching);
+	delivery_cache_init(&rooms->cache, cache_bytes);
 }
 
 bool room_has_entries(const struct room *room)
@@ -49,7 +48,7 @@ static void room_free(struct rooms *rooms, struct room *room)
 	rooms->count--;
 	list_remove(&room->idle);
 	list_remove(&room->dirty);
-	room_forget_deliveries(room);
+	feed_forget_deliveries(&rooms->cache, &room->own);
 	free(room);
 }
 
@@ -59,20 +58,22 @@ void rooms_release(struct rooms *rooms)
 		room_free(rooms, LIST_OWNER(rooms->all.next, struct room, all));
 }
 
+void room_init(struct room *room, enum feed_kind kind)
+{
+	list_init(&room->feeds);
+	list_init(&room->dirty);
+	list_init(&room->all);
+	list_init(&room->idle);
+	feed_init(&room->own, kind, &room->own_place, 1);
+	feed_subscribe(&room->own, 0, room, &room->feeds);
+}
+
 static struct room *room_new(const struct room_name *name)
 {
 	struct room *room = memory_get(sizeof *room);
 
 	room->name = *name;
-	list_init(&room->parked);
-	list_init(&room->queued);
-	list_init(&room->asking);
-	list_init(&room->resetting);
-	list_init(&room->reset_asking);
-	list_init(&room->dirty);
-	list_init(&room->all);
-	list_init(&room->idle);
-	list_init(&room->caching);
+	room_init(room, FEED_ROOM);
 	return room;
 }
 
@@ -121,66 +122,11 @@ void rooms_settle(struct rooms *rooms, struct room *room)
 	stop_idling(rooms, room);
 	if (is_in_use(room))
 		return;
-	room_forget_deliveries(room);
+	feed_forget_deliveries(&rooms->cache, &room->own);
 	list_append(&rooms->idle, &room->idle);
 	if (++rooms->idle_count > ROOMS_IDLE_MAX) {
 		room = LIST_OWNER(rooms->idle.next, struct room, idle);
 		rooms->idle_count--;
 		room_free(rooms, room);
-	}
-}
-
-struct delivery *room_cached_delivery(const struct room *room, int64_t id,
-                                      int64_t position)
-{
-	int64_t oldest_ms = clock_monotonic_ms() - ROOM_DELIVERY_LIFE_MS;
-
-	for (size_t i = 0; i < ROOM_CACHED_DELIVERIES; i++) {
-		const struct cached_delivery *cached = &room->cached[i];
-
-		if (cached->delivery != NULL && cached->id == id &&
-		    cached->position == position && cached->made_ms >= oldest_ms)
-			return cached->delivery;
-	}
-	return NULL;
-}
-
-void rooms_cache_delivery(struct rooms *rooms, struct room *room, int64_t id,
-                          int64_t position, struct delivery *delivery)
-{
-	struct cached_delivery *cached =
-		&room->cached[room->next_cached++ % ROOM_CACHED_DELIVERIES];
-
-	delivery_unref(cached->delivery);
-	*cached = (struct cached_delivery){id, position, clock_monotonic_ms(),
-	                                   delivery_ref(delivery)};
-	list_append(&rooms->caching, &room->caching);
-}
-
-void room_forget_deliveries(struct room *room)
-{
-	list_remove(&room->caching);
-	for (size_t i = 0; i < ROOM_CACHED_DELIVERIES; i++) {
-		delivery_unref(room->cached[i].delivery);
-		room->cached[i].delivery = NULL;
-	}
-}
-
-static int64_t last_cached_ms(const struct room *room)
-{
-	unsigned last = (room->next_cached - 1) % ROOM_CACHED_DELIVERIES;
-
-	return room->cached[last].made_ms;
-}
-
-void rooms_forget_old_deliveries(struct rooms *rooms, int64_t now_ms)
-{
-	while (!list_is_empty(&rooms->caching)) {
-		struct room *room =
-			LIST_OWNER(rooms->caching.next, struct room, caching);
-
-		if (last_cached_ms(room) >= now_ms - ROOM_DELIVERY_LIFE_MS)
-			return;
-		room_forget_deliveries(room);
 	}
 }

@@ -1,19 +1,19 @@
-/* A waiter: one request for a room's messages after a cursor.
+/* A waiter: one request for a feed's messages after a cursor.
  *
  * A waiter is part of a connection. It is idle, or in exactly one list of the hub or
- * of a room; its state says which:
+ * of its feed; its state says which:
  *
  *     WAITER_IDLE       none
  *     WAITER_UNSETTLED  hub.unsettled: the hub must read more of the log first
- *     WAITER_READING    room.queued or room.asking: before the window
- *     WAITER_RESETTING  room.resetting or room.reset_asking: its cursor is not valid
+ *     WAITER_READING    feed.queued or feed.asking: before the window
+ *     WAITER_RESETTING  feed.resetting or feed.reset_asking: its cursor is not valid
  *     WAITER_QUEUED     hub.long_pages: will get a long page in its turn
- *     WAITER_PARKED     room.parked: has everything, waits for new messages */
+ *     WAITER_PARKED     feed.parked: has everything, waits for new messages */
 #ifndef LONGROOM_WAITER_H
 #define LONGROOM_WAITER_H
 
 #include "codec/cursor.h"
-#include "hub/room.h"
+#include "hub/feed.h"
 
 enum waiter_state {
 	WAITER_IDLE,
@@ -26,11 +26,12 @@ enum waiter_state {
 
 struct waiter {
 	struct list link;
-	struct room *room;
+	struct feed *feed; /* set unless IDLE */
 	struct cursor cursor;
 	int64_t checked_by;    /* UNSETTLED: the check of the log that decides */
 	enum waiter_state state;
 	bool from_now;         /* begin at the log's end; cursor is not set yet */
+	bool wants_reset;      /* its cursor can't be read */
 	bool must_answer;      /* its time is up: an empty delivery will do */
 };
 

@@ -9,16 +9,20 @@ void window_init(struct window *window, int64_t limit_bytes)
 {
 	*window = (struct window){.limit_bytes = limit_bytes};
 	list_init(&window->entries);
+	room_init(&window->whole, FEED_ALL);
+	window->whole.users = 1; /* it stays */
 }
 
 enum {
 	ALLOCATION_BYTES = 16, /* what malloc() needs beside */
+	WHOLE_BYTES = 16,      /* an entry's place in `whole`, with what is free */
 	TREE_BYTES = 48,       /* a room's place in rooms.tree */
 };
 
 static int64_t cost(const struct entry *entry)
 {
-	return (int64_t)(sizeof *entry + entry->size + ALLOCATION_BYTES);
+	return (int64_t)(sizeof *entry + entry->size + ALLOCATION_BYTES +
+	                 WHOLE_BYTES);
 }
 
 /* A room's memory is counted with its first entry; it may exceed the message's. */
@@ -27,31 +31,36 @@ static int64_t room_cost(const struct room *room)
 	return (int64_t)(sizeof *room + TREE_BYTES + ALLOCATION_BYTES);
 }
 
-static struct sequence *sequence_of(const struct entry *entry)
+static struct sequence *sequence_in(struct room *room, const struct entry *entry)
 {
-	return entry->id > 0 ? &entry->room->logged : &entry->room->unlogged;
+	return entry->id > 0 ? &room->logged : &room->unlogged;
 }
 
-static void enter_room(struct window *window, struct entry *entry)
+/* The room's sequence counts as long as it is there. */
+static void enter_rooms(struct window *window, struct entry *entry)
 {
-	struct sequence *sequence = sequence_of(entry);
+	struct sequence *sequence = sequence_in(entry->room, entry);
 
 	if (!room_has_entries(entry->room))
 		window->bytes += room_cost(entry->room);
 	window->bytes -= (int64_t)sequence_bytes(sequence);
 	sequence_append(sequence, entry);
 	window->bytes += (int64_t)sequence_bytes(sequence);
+	sequence_append(sequence_in(&window->whole, entry), entry);
 }
 
 /* The oldest entry of all is the oldest of its kind in its room. */
-static void leave_room(struct window *window, struct entry *entry)
+static void leave_rooms(struct window *window, struct entry *entry)
 {
-	struct sequence *sequence = sequence_of(entry);
+	struct sequence *sequence = sequence_in(entry->room, entry);
+	struct sequence *whole = sequence_in(&window->whole, entry);
 
 	assert(sequence_at(sequence, 0) == entry);
 	window->bytes -= (int64_t)sequence_bytes(sequence);
 	sequence_drop_first(sequence);
 	window->bytes += (int64_t)sequence_bytes(sequence);
+	if (sequence_at(whole, 0) == entry)
+		sequence_drop_first(whole);
 	if (!room_has_entries(entry->room))
 		window->bytes -= room_cost(entry->room);
 }
@@ -69,7 +78,7 @@ struct entry *window_append(struct window *window, struct room *room, int64_t id
 	entry->size = json.size;
 	memcpy(entry->json, json.data, json.size);
 	list_append(&window->entries, &entry->in_window);
-	enter_room(window, entry);
+	enter_rooms(window, entry);
 	window->bytes += cost(entry);
 	window->count++;
 	return entry;
@@ -80,7 +89,7 @@ static void drop(struct window *window, struct entry *entry)
 	window->bytes -= cost(entry);
 	window->count--;
 	list_remove(&entry->in_window);
-	leave_room(window, entry);
+	leave_rooms(window, entry);
 	free(entry);
 }
 
@@ -94,10 +103,22 @@ static void drop_oldest(struct window *window, struct rooms *rooms)
 
 	window->from = entry->log_id;
 	drop(window, entry);
-	/* So a cached delivery lives no longer than its messages in the window. */
-	room_forget_deliveries(room);
+	/* So what a room's feed has cached lives no longer than its messages. */
+	feed_forget_deliveries(&rooms->cache, &room->own);
 	if (!room_has_entries(room))
 		rooms_settle(rooms, room);
+}
+
+/* Drops the entries up to this id from `whole`, which from then on lacks them. */
+static void whole_drop(struct window *window, int64_t upto)
+{
+	struct sequence *logged = &window->whole.logged;
+	struct entry *entry;
+
+	while ((entry = sequence_at(logged, 0)) != NULL && entry->id <= upto) {
+		window->whole.from = entry->id;
+		sequence_drop_first(logged);
+	}
 }
 
 void window_drop(struct window *window, struct room *room, int64_t upto)
@@ -105,8 +126,10 @@ void window_drop(struct window *window, struct room *room, int64_t upto)
 	struct entry *entry;
 
 	while ((entry = sequence_at(&room->logged, 0)) != NULL &&
-	       entry->id <= upto)
+	       entry->id <= upto) {
+		whole_drop(window, entry->id);
 		drop(window, entry);
+	}
 }
 
 void window_evict(struct window *window, struct rooms *rooms)

@@ -3,7 +3,12 @@
  * rooms' sequences.
  *
  * It has every message of the log after `from`, up to what the hub holds, except a
- * room's messages up to room.from. */
+ * room's messages up to room.from.
+ *
+ * Each entry is in its room and in `whole`, the room of everything, which the feed of
+ * all rooms contains. An entry may leave `whole` sooner: only the first of a sequence
+ * can be dropped, so when a room loses messages, `whole` loses all those up to
+ * them. */
 #ifndef LONGROOM_WINDOW_H
 #define LONGROOM_WINDOW_H
 
@@ -21,6 +26,7 @@ struct entry {
 
 struct window {
 	struct list entries; /* oldest first */
+	struct room whole;   /* without a name */
 	int64_t from;        /* a log id */
 	int64_t position;    /* of the newest entry ever; 0: none yet */
 	int64_t count; /* of entries */

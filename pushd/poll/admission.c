@@ -1,6 +1,6 @@
 #include "poll/admission.h"
 
-#include "auth/access.h"
+#include "auth/access_rooms.h"
 #include "metrics/metrics.h"
 
 static struct problem check_request(const struct connection *c,
@@ -58,8 +58,24 @@ static struct credentials credentials_of(const struct request_head *head)
 	};
 }
 
-/* Whether the user may read the room. */
-static struct problem let_in(struct poll *poll, const struct poll_request *request,
+/* Of a list whose forbidden names are behind the `allowed` others. */
+static struct feed *hold_allowed(struct hub *hub, struct room_list *rooms,
+                                 size_t allowed)
+{
+	struct buffer forbidden = {0};
+	size_t count = rooms->count;
+
+	room_list_render(rooms->names + allowed, count - allowed, &forbidden);
+	rooms->count = allowed;
+	struct feed *feed =
+		hub_hold_feed(hub, rooms, buffer_text(&forbidden));
+	rooms->count = count;
+	buffer_release(&forbidden);
+	return feed;
+}
+
+/* Whether the user may read the rooms, or some of them. */
+static struct problem let_in(struct poll *poll, struct poll_request *request,
                              struct token_proof *proof, struct pass *pass)
 {
 	struct polls *polls = polls_of(poll);
@@ -67,6 +83,7 @@ static struct problem let_in(struct poll *poll, const struct poll_request *reque
 	const struct request_head *head = connection_head(&poll->connection);
 	struct credentials credentials = credentials_of(head);
 	struct grant grant;
+	size_t allowed;
 
 	credentials.proof = proof;
 	if (head->is_ambiguous && auth->mode != AUTH_OPEN)
@@ -74,14 +91,16 @@ static struct problem let_in(struct poll *poll, const struct poll_request *reque
 		                        "Authorization, Cookie, Origin or a "
 		                        "Longroom- header is given twice"};
 	struct problem wrong =
-		access_ask(polls->access, auth, &credentials, &request->room,
-	                   ACCESS_READ, poll_now(poll), &grant);
+		access_rooms_ask(polls->access, auth, &credentials,
+	                         &request->rooms, &allowed, poll_now(poll),
+	                         &grant);
 	if (grant.unverified.size > 0)
 		return begin_verifying(poll, grant.unverified);
 	if (wrong.type != PROBLEM_NONE)
 		return wrong;
 	make_pass(polls, &grant, pass);
 	access_release_grant(&grant);
+	pass->feed = hold_allowed(polls->hub, &request->rooms, allowed);
 	if (!polls_are_too_many(polls, pass->user))
 		return wrong;
 	return (struct problem){PROBLEM_RATE_LIMITED,
@@ -89,7 +108,7 @@ static struct problem let_in(struct poll *poll, const struct poll_request *reque
 	                        "(limits.user_polls)"};
 }
 
-struct problem admit(struct poll *poll, const struct poll_request *request,
+struct problem admit(struct poll *poll, struct poll_request *request,
                      struct problem in_target, struct token_proof *proof,
                      struct pass *pass)
 {
@@ -103,23 +122,40 @@ struct problem admit(struct poll *poll, const struct poll_request *request,
 	return wrong.type == PROBLEM_NONE ? in_target : wrong;
 }
 
+/* A feed that lacks forbidden rooms is not everybody's. */
+static bool may_read_feed(const struct auth_settings *auth,
+                          const struct grant *grant, const struct feed *feed)
+{
+	if (feed->kind == FEED_ALL)
+		return access_may_read_all(auth, grant);
+	for (size_t i = 0; i < feed->count; i++)
+		if (!access_may(auth, grant, &feed->rooms[i].room->name,
+		                ACCESS_READ))
+			return false;
+	return feed->forbidden.size == 0;
+}
+
 /* For a request that differs from the one in the memo only in its token. False: call
  * admit(), which gives the answer. */
 static bool admit_alike(struct poll *poll, struct text token, struct pass *pass)
 {
 	struct polls *polls = polls_of(poll);
-	const struct request_memo *memo = &polls->memo;
+	const struct pass *first = &polls->memo.pass;
 	struct grant grant;
 
-	if (!access_ask_for_token(polls->access, &polls->settings->auth, token,
-	                          &memo->request.room, ACCESS_READ,
-	                          poll_now(poll), &grant))
+	if (!access_identify_by_token(polls->access, token, poll_now(poll),
+	                              &grant))
 		return false;
-	*pass = (struct pass){.headers = memo->pass.headers,
-	                      .expires = moment_never};
-	make_pass(polls, &grant, pass);
+	bool is_allowed =
+		may_read_feed(&polls->settings->auth, &grant, first->feed);
+	if (is_allowed) {
+		*pass = (struct pass){.headers = first->headers};
+		make_pass(polls, &grant, pass);
+		pass->feed = first->feed;
+		hub_hold_again(polls->hub, pass->feed);
+	}
 	access_release_grant(&grant);
-	return true;
+	return is_allowed;
 }
 
 bool admit_by_token(struct poll *poll, struct text bytes, struct pass *pass)

@@ -7,11 +7,12 @@
 #include "poll/poll.h"
 
 /* Returns what is wrong with a request; `in_target` is what was found wrong with its
- * target. PROBLEM_NONE: a poll gets a pass; the caller drops the pass's user.
+ * target. PROBLEM_NONE: a poll gets a pass; the caller releases the pass in any case.
+ * Moves names that may not be read to the end of the request's rooms.
  *
  * An unknown token is verified first: then poll->verification is set, and nothing is
  * decided yet. The proof is the result of the verification; NULL before it. */
-struct problem admit(struct poll *poll, const struct poll_request *request,
+struct problem admit(struct poll *poll, struct poll_request *request,
                      struct problem in_target, struct token_proof *proof,
                      struct pass *pass);
 

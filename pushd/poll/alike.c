@@ -9,6 +9,6 @@ bool alike_begin_by_token(struct poll *poll, struct text bytes)
 	if (!admit_by_token(poll, bytes, &pass))
 		return false;
 	bool has_begun = alike_begin(poll, &pass);
-	users_unref(&polls_of(poll)->users, pass.user);
+	pass_release(&pass, polls_of(poll)->hub, &polls_of(poll)->users);
 	return has_begun;
 }

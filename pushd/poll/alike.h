@@ -11,7 +11,7 @@ static inline bool alike_begin(struct poll *poll, const struct pass *pass)
 
 	if (polls_are_too_many(polls, pass->user))
 		return false;
-	waiting_begin(poll, &polls->memo.request, pass);
+	waiting_begin(poll, &polls->memo.terms, pass);
 	return true;
 }
 

@@ -1,16 +1,29 @@
 #include "poll/poll_request.h"
 
 #include "codec/query.h"
-#include "codec/room_list.h"
 
-struct problem poll_request_read(struct text target, struct poll_request *request)
+static struct problem read_query(struct text query, struct poll_terms *terms)
 {
 	enum query_given given = QUERY_ABSENT;
-	struct room_list rooms;
+	struct problem wrong =
+		query_cursor(query, "after", true, &terms->cursor, &given);
+
+	terms->from_now = given != QUERY_CURSOR;
+	if (wrong.type != PROBLEM_NONE)
+		return wrong;
+	return query_number(query, "timeout", 0, POLL_MAX_SECONDS,
+	                    "timeout must be a number of seconds from 0 to 55",
+	                    &terms->seconds);
+}
+
+struct problem poll_request_read(struct text target, size_t most_rooms,
+                                 struct poll_request *request)
+{
 	struct problem wrong;
 	struct route route;
 
-	*request = (struct poll_request){.seconds = POLL_DEFAULT_SECONDS};
+	*request = (struct poll_request){
+		.terms = {.seconds = POLL_DEFAULT_SECONDS}};
 	route_parse(target, &route);
 	if (route.kind == ROUTE_BAD_ROOM)
 		return (struct problem){PROBLEM_BAD_ROOM_NAME, room_name_rule};
@@ -23,17 +36,14 @@ struct problem poll_request_read(struct text target, struct poll_request *reques
 		                                           : route.kind;
 		return (struct problem){PROBLEM_NOT_FOUND, route_none_detail};
 	}
-	wrong = room_list_parse(route.rooms, 1, &rooms);
-	if (wrong.type != PROBLEM_NONE || rooms.is_all)
-		return (struct problem){PROBLEM_BAD_ROOM_NAME, room_name_rule};
-	request->kind = ROUTE_POLL;
-	request->room = rooms.one;
-	room_list_release(&rooms);
-	wrong = query_cursor(route.query, "after", true, &request->cursor, &given);
-	request->from_now = given != QUERY_CURSOR;
+	wrong = room_list_parse(route.rooms, most_rooms, &request->rooms);
 	if (wrong.type != PROBLEM_NONE)
 		return wrong;
-	return query_number(route.query, "timeout", 0, POLL_MAX_SECONDS,
-	                    "timeout must be a number of seconds from 0 to 55",
-	                    &request->seconds);
+	request->kind = route.kind;
+	return read_query(route.query, &request->terms);
+}
+
+void poll_request_release(struct poll_request *request)
+{
+	room_list_release(&request->rooms);
 }

@@ -46,7 +46,7 @@ void polls_init(struct polls *polls, const struct settings *settings,
 void polls_release(struct polls *polls)
 {
 	verifier_stop(polls->verifier);
-	request_memo_forget(&polls->memo, &polls->users);
+	request_memo_forget(&polls->memo, polls->hub, &polls->users);
 	users_release(&polls->users);
 	buffer_release(&polls->scratch);
 	free_headers(polls);
@@ -57,7 +57,7 @@ void polls_change_settings(struct polls *polls, struct keyring *keyring)
 	access_use_keys(polls->access, &polls->settings->auth, keyring);
 	/* The request may be longer than is allowed now, and its rights must be
 	 * checked again. */
-	request_memo_forget(&polls->memo, &polls->users);
+	request_memo_forget(&polls->memo, polls->hub, &polls->users);
 }
 
 const struct text *polls_headers(const struct polls *polls, struct text origin)

@@ -18,11 +18,13 @@ static struct answer *render_page(const struct delivery *delivery, bool closes,
 		.reset = delivery->reset,
 		.ephemeral = delivery->ephemeral,
 		.retry_ms = delivery->retry_ms,
+		.gap_rooms = buffer_text(&delivery->gap_rooms),
+		.forbidden = buffer_text(&delivery->forbidden),
 	};
 	struct page page;
 
 	buffer_clear(body);
-	page_begin(&page, body, &delivery->room);
+	page_begin(&page, body, delivery->is_several ? NULL : &delivery->room);
 	page_add_all(&page, buffer_text(&delivery->messages), delivery->count);
 	page_end(&page, &end);
 	/* A final newline, for reading with curl. */

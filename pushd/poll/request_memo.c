@@ -21,18 +21,25 @@ static void memo_find_token(struct request_memo *memo, struct text credential)
 	memo->token_size = credential.size - (sizeof scheme - 1);
 }
 
-void request_memo_keep(struct request_memo *memo, struct users *users,
-                       struct text bytes, const struct poll_request *request,
-                       const struct pass *pass, struct text credential)
+static void hold_pass(struct hub *hub, const struct pass *pass)
+{
+	hub_hold_again(hub, pass->feed);
+	if (pass->user != NULL)
+		pass->user->refcount++;
+}
+
+void request_memo_keep(struct request_memo *memo, struct hub *hub,
+                       struct users *users, struct text bytes,
+                       const struct poll_terms *terms, const struct pass *pass,
+                       struct text credential)
 {
 	if (bytes.size == 0 || bytes.size > sizeof memo->bytes)
 		return;
-	request_memo_forget(memo, users);
+	request_memo_forget(memo, hub, users);
 	memcpy(memo->bytes, bytes.data, bytes.size);
 	memo->size = bytes.size;
-	memo->request = *request;
+	memo->terms = *terms;
 	memo->pass = *pass;
-	if (pass->user != NULL)
-		pass->user->refcount++;
+	hold_pass(hub, pass);
 	memo_find_token(memo, credential);
 }

@@ -12,19 +12,21 @@
 
 #include "base/clock.h"
 #include "base/users.h"
+#include "hub/hub.h"
 #include "poll/poll_request.h"
 
 enum { REQUEST_MEMO_MAX = 2048 };
 
 /* The result of an admission. */
 struct pass {
+	struct feed *feed;          /* held: of the rooms that they may read */
 	struct user *user;          /* held; NULL: not known by name */
 	const struct text *headers; /* for pages of their origin; of the polls */
 	struct moment expires;      /* or moment_never */
 };
 
 struct request_memo {
-	struct poll_request request;
+	struct poll_terms terms;
 	struct pass pass;
 	size_t size; /* 0: there is none */
 	size_t token_at, token_size; /* 0: none that another could replace */
@@ -58,19 +60,30 @@ static inline struct text request_memo_token(const struct request_memo *memo,
 	return (struct text){bytes.data + before, bytes.size - before - behind};
 }
 
-static inline void request_memo_forget(struct request_memo *memo,
+/* Drops what a pass holds. */
+static inline void pass_release(struct pass *pass, struct hub *hub,
+                                struct users *users)
+{
+	users_unref(users, pass->user);
+	pass->user = NULL;
+	if (pass->feed != NULL)
+		hub_drop_feed(hub, pass->feed);
+	pass->feed = NULL;
+}
+
+static inline void request_memo_forget(struct request_memo *memo, struct hub *hub,
                                        struct users *users)
 {
-	users_unref(users, memo->pass.user);
-	memo->pass.user = NULL;
+	pass_release(&memo->pass, hub, users);
 	memo->size = memo->token_at = memo->token_size = 0;
 }
 
 /* Keeps a request, unless it is longer than REQUEST_MEMO_MAX. `credential` is the
  * value of its Authorization header if nothing else identifies the user, otherwise
  * empty. */
-void request_memo_keep(struct request_memo *memo, struct users *users,
-                       struct text bytes, const struct poll_request *request,
-                       const struct pass *pass, struct text credential);
+void request_memo_keep(struct request_memo *memo, struct hub *hub,
+                       struct users *users, struct text bytes,
+                       const struct poll_terms *terms, const struct pass *pass,
+                       struct text credential);
 
 #endif

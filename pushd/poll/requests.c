@@ -52,33 +52,27 @@ static void tell_operator(struct poll *poll, enum route_kind kind)
 
 /* An admitted poll. */
 static void begin_poll(struct poll *poll, struct text whole,
-                       const struct poll_request *request,
-                       const struct pass *pass)
+                       const struct poll_terms *terms, const struct pass *pass)
 {
 	struct polls *polls = polls_of(poll);
 
 	if (!connection_ends(&poll->connection))
-		request_memo_keep(&polls->memo, &polls->users, whole, request,
-		                  pass, bearing_credential(poll));
-	waiting_begin(poll, request, pass);
+		request_memo_keep(&polls->memo, polls->hub, &polls->users, whole,
+		                  terms, pass, bearing_credential(poll));
+	waiting_begin(poll, terms, pass);
 }
 
-/* The proof is NULL unless the request's token was verified for it. */
-static void look_at(struct poll *poll, struct text whole,
-                    struct token_proof *proof)
+/* Answers or parks a request that was read; `wrong` is what was found wrong with its
+ * target. */
+static void handle_read(struct poll *poll, struct text whole,
+                        struct poll_request *request, struct problem wrong,
+                        struct token_proof *proof)
 {
 	struct connection *c = &poll->connection;
 	struct polls *polls = polls_of(poll);
-	struct text target = request_head_part(connection_head(c), HEAD_TARGET);
 	struct pass pass = {.headers = poll->headers, .expires = moment_never};
-	struct poll_request request;
-	struct problem wrong = poll_request_read(target, &request);
 
-	if (request.kind == ROUTE_POLL && is_preflight(poll)) {
-		answer_preflight(poll);
-		return;
-	}
-	wrong = admit(poll, &request, wrong, proof, &pass);
+	wrong = admit(poll, request, wrong, proof, &pass);
 	if (poll->verification != NULL) {
 		wait_for_verifier(poll);
 		return;
@@ -88,11 +82,29 @@ static void look_at(struct poll *poll, struct text whole,
 		connection_end_after(c);
 	if (wrong.type != PROBLEM_NONE)
 		answer_refusal(poll, wrong);
-	else if (request.kind != ROUTE_POLL)
-		tell_operator(poll, request.kind);
+	else if (request->kind != ROUTE_POLL)
+		tell_operator(poll, request->kind);
 	else
-		begin_poll(poll, whole, &request, &pass);
-	users_unref(&polls->users, pass.user);
+		begin_poll(poll, whole, &request->terms, &pass);
+	pass_release(&pass, polls->hub, &polls->users);
+}
+
+/* The proof is NULL unless the request's token was verified for it. */
+static void look_at(struct poll *poll, struct text whole,
+                    struct token_proof *proof)
+{
+	const struct request_head *head = connection_head(&poll->connection);
+	struct poll_request request;
+	struct problem wrong =
+		poll_request_read(request_head_part(head, HEAD_TARGET),
+	                          (size_t)polls_of(poll)->settings->limits.rooms_per_request,
+	                          &request);
+
+	if (request.kind == ROUTE_POLL && is_preflight(poll))
+		answer_preflight(poll);
+	else
+		handle_read(poll, whole, &request, wrong, proof);
+	poll_request_release(&request);
 }
 
 static void take_request(struct connection *c, struct text whole)

@@ -85,7 +85,7 @@ void waiting_stop_counting(struct poll *poll)
 	poll->user = NULL;
 }
 
-void waiting_begin(struct poll *poll, const struct poll_request *request,
+void waiting_begin(struct poll *poll, const struct poll_terms *terms,
                    const struct pass *pass)
 {
 	struct hub *hub = polls_of(poll)->hub;
@@ -93,16 +93,16 @@ void waiting_begin(struct poll *poll, const struct poll_request *request,
 
 	poll->headers = pass->headers;
 	poll->expires = pass->expires;
-	poll->waiter.from_now = request->from_now;
-	poll->waiter.cursor = request->cursor;
-	poll->waiter.must_answer = request->seconds == 0;
-	hub_ask(hub, &poll->waiter, &request->room);
+	poll->waiter.from_now = terms->from_now;
+	poll->waiter.cursor = terms->cursor;
+	poll->waiter.must_answer = terms->seconds == 0;
+	hub_ask(hub, &poll->waiter, pass->feed);
 	if (poll->waiter.state == WAITER_IDLE)
 		return;
 	connection_forget_head(c);
 	poll->is_overdue = false;
 	start_counting(poll, pass->user);
-	connection_park(c, due_in(poll, INT64_C(1000) * request->seconds));
+	connection_park(c, due_in(poll, INT64_C(1000) * terms->seconds));
 	if (c->transport->draining)
 		hub_drain_waiter(hub, &poll->waiter);
 }

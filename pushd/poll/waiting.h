@@ -9,7 +9,7 @@
 extern const struct hub_handlers waiting_handlers;
 
 /* Asks the hub. Afterwards the poll is answered or parked. */
-void waiting_begin(struct poll *poll, const struct poll_request *request,
+void waiting_begin(struct poll *poll, const struct poll_terms *terms,
                    const struct pass *pass);
 
 /* No longer counts as one of its user's polls. */

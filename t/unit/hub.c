@@ -1,7 +1,6 @@
-/* Tests of the hub: which clients wait where, and what they get. The log is an
- * array here, and a read of it has two steps, so that a test can act between
- * the read and its delivery. No thread, no loop, no socket. */
-#include "unit.h"
+/* Tests of the hub: which clients wait where, and what they get. feeds.c has those of
+ * clients that follow several rooms. */
+#include "hub_fixture.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,506 +9,11 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "hub/hub.h"
 
 enum {
-	LOG = 0x5f3a9c01,
-	OTHER_LOG = 0x0badcafe,
-	WINDOW_BYTES = 1 << 20,
 	PAGE_MESSAGES = 1000, /* PROTOCOL section 9 */
-	MESSAGES_MAX = 4096,
 	SEED = 20261122,
 };
-
-/* ---- A log ---- */
-
-struct saved {
-	struct room_name room;
-	bool removed;
-};
-
-struct log_reader {
-	uint32_t log;
-	struct saved messages[MESSAGES_MAX]; /* message 1 is at 0 */
-	int64_t newest;
-	bool failing;
-	struct log_read *first, **last; /* requested, and not delivered */
-	int asked;                      /* reads so far */
-	int again;                      /* ... that were not finished at once */
-};
-
-void log_reader_go_on(struct log_reader *reader)
-{
-	(void)reader; /* give_back() sees to it */
-}
-
-void log_reader_ask(struct log_reader *reader, struct log_read *read)
-{
-	assert_int_equal(read->kind, READ_ROOM);
-	read->next = NULL;
-	*reader->last = read;
-	reader->last = &read->next;
-	reader->asked++;
-}
-
-static struct text name_message(int64_t id)
-{
-	static char json[64];
-
-	snprintf(json, sizeof json, "{\"name\":\"%" PRId64 "\"}", id);
-	return text_of(json);
-}
-
-static bool is_in_room(const struct log_reader *reader, int64_t id,
-                       const char *room)
-{
-	const struct saved *saved = &reader->messages[id - 1];
-
-	return !saved->removed && strcmp(saved->room.string, room) == 0;
-}
-
-static void read_item(struct log_read *read, int64_t id)
-{
-	size_t at = read->json.size;
-
-	buffer_add_text(&read->json, name_message(id));
-	log_read_add_item(read, id, &read->room, at);
-	read->page.first = read->page.first > 0 ? read->page.first : id;
-	read->page.last = id;
-	read->page.count++;
-}
-
-static void read_state(const struct log_reader *reader, struct log_read *read)
-{
-	struct store_page *page = &read->page;
-
-	for (int64_t id = reader->newest; id >= 1; id--) {
-		const struct saved *saved = &reader->messages[id - 1];
-
-		if (strcmp(saved->room.string, read->room.string) != 0)
-			continue;
-		if (!saved->removed)
-			page->state.earliest = id;
-		else if (page->state.pruned == 0)
-			page->state.pruned = id;
-	}
-}
-
-/* The highest id removed from the room up to where the page ends. */
-static int64_t find_removed(const struct log_reader *reader,
-                            const struct log_read *read)
-{
-	int64_t id = read->page.more ? read->page.last : reader->newest;
-
-	for (; id > 0; id--)
-		if (reader->messages[id - 1].removed &&
-		    strcmp(reader->messages[id - 1].room.string,
-		           read->room.string) == 0)
-			break;
-	return id;
-}
-
-/* Where the newest few messages of a room begin. */
-static int64_t before_newest(const struct log_reader *reader, const char *room,
-                             int64_t limit)
-{
-	int64_t id = reader->newest;
-
-	while (id > 0 && limit > 0)
-		limit -= is_in_room(reader, id--, room);
-	return id;
-}
-
-/* Executes a read, as of now. */
-static void perform(const struct log_reader *reader, struct log_read *read)
-{
-	const char *room = read->room.string;
-	bool forward = read->range.direction == STORE_AFTER;
-	int64_t id = forward ? read->range.id
-	                     : before_newest(reader, room, read->range.limit);
-
-	if (reader->failing) {
-		snprintf(read->error, sizeof read->error, "failing");
-		return;
-	}
-	read->good = true;
-	read->end = read->page.end =
-		(struct log_end){.log = reader->log, .newest = reader->newest};
-	read_state(reader, read);
-	while (++id <= reader->newest && !read->page.more) {
-		if (!is_in_room(reader, id, room))
-			continue;
-		if (read->page.count == read->range.limit)
-			read->page.more = true;
-		else
-			read_item(read, id);
-	}
-	if (forward)
-		read->page.removed = find_removed(reader, read);
-	else
-		read->page.more = read->page.count > 0 &&
-		                  read->page.first > read->page.state.earliest;
-}
-
-static void perform_next(struct log_reader *reader)
-{
-	struct log_read *read = reader->first;
-
-	while (read != NULL && (read->good || read->error[0] != '\0'))
-		read = read->next;
-	if (read != NULL)
-		perform(reader, read);
-}
-
-/* Returns false if there was none to deliver. */
-static bool give_back(struct log_reader *reader)
-{
-	struct log_read *read = reader->first;
-
-	if (read == NULL)
-		return false;
-	if (!read->good && read->error[0] == '\0')
-		perform(reader, read);
-	reader->first = read->next;
-	if (reader->first == NULL)
-		reader->last = &reader->first;
-	do {
-		read->done(read->context, read);
-		reader->again += read->again;
-		if (read->again)
-			hub_go_on(read->context);
-	} while (read->again);
-	log_read_free(read);
-	return true;
-}
-
-/* ---- A client that polls ---- */
-
-struct client {
-	struct waiter waiter;
-	struct room_name room;
-	int answers;
-	struct delivery *delivery; /* the last one; NULL: it was refused */
-	int status; /* 200, or what the problem makes of it */
-	/* What the delivery says: */
-	char *cursor;
-	struct buffer names; /* of the messages: "3 4 u1 " */
-	int64_t count;
-	bool more, gap, reset;
-	int64_t retry_ms; /* 0: absent */
-	/* Called with every answer, unless NULL. */
-	void (*then)(struct client *client);
-	struct fixture *fixture;
-};
-
-enum { CLIENTS = 8 };
-
-struct fixture {
-	struct hub hub;
-	struct log_reader log;
-	struct client clients[CLIENTS];
-	int64_t looks;      /* ended */
-	bool looking;       /* one is under way, and saw the log up to ... */
-	int64_t look_saw;   /* ... here */
-	int wanted;         /* looks */
-	int unsaved;        /* messages so far */
-};
-
-static void forget_answer(struct client *c)
-{
-	delivery_unref(c->delivery);
-	c->delivery = NULL;
-	free(c->cursor);
-	c->cursor = NULL;
-	buffer_clear(&c->names);
-}
-
-static void read_names(struct client *c)
-{
-	const struct delivery *delivery = c->delivery;
-
-	for (size_t i = 0; i < (size_t)delivery->count; i++) {
-		json_object *m = json_read(delivery_message(delivery, i));
-
-		buffer_add_text(&c->names, json_text(m, "name"));
-		buffer_add_string(&c->names, " ");
-		json_object_put(m);
-	}
-}
-
-static void take_delivery(struct waiter *waiter, struct delivery *delivery)
-{
-	struct client *c = LIST_OWNER(waiter, struct client, waiter);
-	struct buffer cursor = {0};
-
-	assert_int_equal(waiter->state, WAITER_IDLE);
-	assert_text(room_name_text(&delivery->room), c->room.string);
-	forget_answer(c);
-	c->answers++;
-	c->status = 200;
-	c->delivery = delivery_ref(delivery);
-	cursor_render(&delivery->cursor, &cursor);
-	c->cursor = memory_copy(cursor.data, cursor.size);
-	buffer_release(&cursor);
-	c->count = delivery->count;
-	c->more = delivery->more;
-	c->gap = delivery->gap;
-	c->reset = delivery->reset;
-	c->retry_ms = delivery->retry_ms;
-	read_names(c);
-	if (c->then != NULL)
-		c->then(c);
-}
-
-static void take_refusal(struct waiter *waiter, struct problem problem)
-{
-	struct client *c = LIST_OWNER(waiter, struct client, waiter);
-
-	assert_int_equal(waiter->state, WAITER_IDLE);
-	forget_answer(c);
-	c->answers++;
-	c->status = problem_status(problem.type);
-	if (c->then != NULL)
-		c->then(c);
-}
-
-static const struct hub_handlers handlers = {take_delivery, take_refusal};
-
-static struct client *client_of(struct fixture *f, int which)
-{
-	return &f->clients[which];
-}
-
-/* Polls as a request with this `after` does. */
-static void ask(struct client *c, const char *room, const char *after)
-{
-	c->room = room_named(room);
-	c->waiter.from_now = strcmp(after, "now") == 0;
-	c->waiter.must_answer = false;
-	if (!c->waiter.from_now)
-		expect(cursor_parse(text_of(after), &c->waiter.cursor), "%s",
-		       after);
-	hub_ask(&c->fixture->hub, &c->waiter, &c->room);
-}
-
-static void ask_again(struct client *c)
-{
-	char *cursor = memory_copy(c->cursor, strlen(c->cursor));
-
-	ask(c, c->room.string, cursor);
-	free(cursor);
-}
-
-static void look(struct fixture *f);
-
-/* With a cursor that is not of this log: the next log check says so. */
-static void ask_lost(struct client *c, const char *room, const char *after)
-{
-	ask(c, room, after);
-	assert_int_equal(c->waiter.state, WAITER_UNSETTLED);
-	look(c->fixture);
-	assert_int_equal(c->waiter.state, WAITER_RESETTING);
-}
-
-#define assert_got(client, number, expected)                                   \
-	do {                                                                   \
-		expect((client)->answers == (number), "%d answers",            \
-		       (client)->answers);                                     \
-		assert_int_equal((client)->status, 200);                       \
-		assert_text(buffer_text(&(client)->names), expected);          \
-	} while (0)
-
-#define assert_state(client, expected)                                         \
-	assert_int_equal((client)->waiter.state, expected)
-
-/* 0: there is none. */
-static int64_t earliest_of(const struct client *c)
-{
-	return c->delivery->earliest;
-}
-
-/* ---- Feeding the hub as follower.c does ---- */
-
-static int64_t want_look(void *context)
-{
-	struct fixture *f = context;
-
-	f->wanted++;
-	/* The check under way may have seen the log already. */
-	return f->looks + (f->looking ? 2 : 1);
-}
-
-static void begin_look(struct fixture *f)
-{
-	f->looking = true;
-	f->look_saw = f->log.newest;
-}
-
-static void end_look(struct fixture *f)
-{
-	struct hub *hub = &f->hub;
-
-	for (int64_t id = hub->newest + 1; id <= f->look_saw; id++)
-		if (!f->log.messages[id - 1].removed)
-			hub_append(hub, &f->log.messages[id - 1].room, id,
-			           name_message(id));
-	hub_advance(hub, f->look_saw, false);
-	hub_deliver(hub);
-	hub_set_ready(hub);
-	f->looking = false;
-	hub_log_checked(hub, ++f->looks);
-}
-
-static void look(struct fixture *f)
-{
-	begin_look(f);
-	end_look(f);
-}
-
-/* Into the log only: the bus lost it. Returns its id. */
-static int64_t save(struct fixture *f, const char *room)
-{
-	assert_true(f->log.newest < MESSAGES_MAX);
-	f->log.messages[f->log.newest++] =
-		(struct saved){.room = room_named(room)};
-	return f->log.newest;
-}
-
-/* Into the log, and at once to the hub, which must hold everything before. */
-static int64_t say(struct fixture *f, const char *room)
-{
-	struct room_name name = room_named(room);
-	int64_t id = save(f, room);
-
-	hub_append(&f->hub, &name, id, name_message(id));
-	hub_deliver(&f->hub);
-	return id;
-}
-
-static void say_many(struct fixture *f, const char *room, int count)
-{
-	for (int i = 0; i < count; i++)
-		say(f, room);
-}
-
-/* Into no log: "u1", "u2" and so on. */
-static void append_unsaved(struct fixture *f, const char *room)
-{
-	struct room_name name = room_named(room);
-	char json[64];
-
-	snprintf(json, sizeof json, "{\"name\":\"u%d\"}", ++f->unsaved);
-	hub_append(&f->hub, &name, 0, text_of(json));
-}
-
-static void say_unsaved(struct fixture *f, const char *room)
-{
-	append_unsaved(f, room);
-	hub_deliver(&f->hub);
-}
-
-/* Evicts the log's messages up to an id from the window. */
-static void drop_window(struct fixture *f)
-{
-	int64_t limit = f->hub.window.limit_bytes;
-
-	hub_set_limits(&f->hub, 0, f->hub.reads_limit);
-	hub_set_limits(&f->hub, limit, f->hub.reads_limit);
-}
-
-/* Tells the hub that a room was changed, as the log now is. */
-static void tell_change(struct fixture *f, const char *room, bool edited)
-{
-	struct log_read read = {.room = room_named(room)};
-	struct log_end end = {.log = f->log.log, .newest = f->log.newest};
-
-	read_state(&f->log, &read);
-	struct room_change change = {.room = read.room,
-	                             .state = read.page.state,
-	                             .edited = edited};
-	hub_change_rooms(&f->hub, &change, 1, &end);
-}
-
-static void run_reads(struct fixture *f)
-{
-	while (give_back(&f->log))
-		;
-}
-
-/* The log becomes another one with this many messages in a room. */
-static void replace_log(struct fixture *f, uint32_t log, int count,
-                        const char *room)
-{
-	f->log.log = log;
-	f->log.newest = 0;
-	for (int i = 0; i < count; i++)
-		save(f, room);
-}
-
-/* Makes a client wait in a room, from now on. */
-static struct client *park(struct fixture *f, int which, const char *room)
-{
-	struct client *c = client_of(f, which);
-
-	ask(c, room, "now");
-	run_reads(f);
-	assert_state(c, WAITER_PARKED);
-	return c;
-}
-
-/* ---- Each test has a hub that follows an empty log ---- */
-
-static struct fixture *fixture_new(int64_t window_bytes)
-{
-	const struct hub_options options = {.window_bytes = window_bytes,
-	                                    .reads = INT64_MAX};
-	struct fixture *f = memory_get(sizeof *f);
-
-	f->log.log = LOG;
-	f->log.last = &f->log.first;
-	hub_init(&f->hub, &options, &f->log, &handlers);
-	hub_follow(&f->hub, want_look, f);
-	for (int i = 0; i < CLIENTS; i++) {
-		f->clients[i].fixture = f;
-		list_init(&f->clients[i].waiter.link);
-	}
-	hub_start_over(&f->hub, LOG, 0);
-	return f;
-}
-
-static int set_up(void **state)
-{
-	struct fixture *f = fixture_new(WINDOW_BYTES);
-
-	look(f);
-	*state = f;
-	return 0;
-}
-
-/* Before the first log check. */
-static int set_up_early(void **state)
-{
-	*state = fixture_new(WINDOW_BYTES);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-
-	for (int i = 0; i < CLIENTS; i++) {
-		f->clients[i].then = NULL;
-		hub_leave(&f->hub, &f->clients[i].waiter);
-	}
-	run_reads(f);
-	for (int i = 0; i < CLIENTS; i++) {
-		forget_answer(&f->clients[i]);
-		buffer_release(&f->clients[i].names);
-	}
-	hub_release(&f->hub);
-	free(f);
-	return 0;
-}
 
 /* ---- Waiting and being served ---- */
 
@@ -1820,10 +1324,9 @@ static void no_time_at_all_is_answered_at_once(void **state)
 	struct client *a = client_of(f, 0);
 
 	park(f, 1, "room_1");
-	a->room = room_named("room_1");
 	a->waiter.from_now = true;
 	a->waiter.must_answer = true;
-	hub_ask(&f->hub, &a->waiter, &a->room);
+	ask_for(a, "room_1");
 	assert_got(a, 1, "");
 }
 
@@ -1884,7 +1387,7 @@ static void a_client_that_left_is_not_answered(void **state)
 	for (int step = 0; bring_into_state(f, step, c); step++) {
 		hub_leave(&f->hub, &c->waiter);
 		assert_state(c, WAITER_IDLE);
-		assert_null(c->waiter.room);
+		assert_null(c->waiter.feed);
 		look(f);
 		run_reads(f);
 		say(f, "room_1");
@@ -2030,8 +1533,8 @@ static size_t pages_kept(const struct room *room)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < ROOM_CACHED_DELIVERIES; i++)
-		count += room->cached[i].delivery != NULL;
+	for (size_t i = 0; i < FEED_CACHED_DELIVERIES; i++)
+		count += room->own.cached[i].delivery != NULL;
 	return count;
 }
 
@@ -2069,7 +1572,7 @@ static void pages_are_kept_no_longer_than_they_may_be_given(void **state)
 	ask(client_of(f, 1), "room_1", "1");
 	hub_forget_old(&f->hub, clock_monotonic_ms());
 	assert_int_equal(pages_kept(room), 2);
-	hub_forget_old(&f->hub, clock_monotonic_ms() + ROOM_DELIVERY_LIFE_MS + 1);
+	hub_forget_old(&f->hub, clock_monotonic_ms() + FEED_DELIVERY_LIFE_MS + 1);
 	assert_int_equal(pages_kept(room), 0);
 	ask(client_of(f, 0), "room_1", "0");
 	assert_got(client_of(f, 0), 2, "1 2 3 ");
@@ -2286,7 +1789,8 @@ static int64_t next_in_room(const struct log_reader *log, const char *room,
                             int64_t id)
 {
 	while (++id <= log->newest)
-		if (is_in_room(log, id, room))
+		if (!log->messages[id - 1].removed &&
+		    strcmp(log->messages[id - 1].room.string, room) == 0)
 			return id;
 	return 0;
 }
@@ -2439,11 +1943,6 @@ static void disorder_loses_nothing(void **state)
 		       "client %d ends at %" PRId64, i, m.records[i].last_id);
 	assert_true(m.delivered > f->log.newest);
 }
-
-#define WITH_HUB(title, function)                                              \
-	TEST_WITH(title, function, set_up, tear_down, NULL)
-#define WITH_EARLY_HUB(title, function)                                        \
-	TEST_WITH(title, function, set_up_early, tear_down, NULL)
 
 int run_hub(void)
 {

@@ -24,6 +24,7 @@ static const struct group {
 	{"pushd", run_pushd},
 	{"http", run_http},
 	{"hub", run_hub},
+	{"feeds", run_feeds},
 	{"incarnations", run_incarnations},
 	{"tokens", run_tokens},
 	{"access", run_access},

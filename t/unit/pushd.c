@@ -6,7 +6,7 @@
 static struct problem read_target(const char *target,
                                   struct poll_request *request)
 {
-	return poll_request_read(text_of(target), request);
+	return poll_request_read(text_of(target), 100, request);
 }
 
 static void a_poll_alone_waits_from_now(void **state)
@@ -16,9 +16,9 @@ static void a_poll_alone_waits_from_now(void **state)
 	(void)state;
 	assert_int_equal(read_target("/rooms/room_26/poll", &request).type,
 	                 PROBLEM_NONE);
-	assert_text(room_name_text(&request.room), "room_26");
-	assert_true(request.from_now);
-	assert_int_equal(request.seconds, 25);
+	assert_text(room_name_text(&request.rooms.names[0]), "room_26");
+	assert_true(request.terms.from_now);
+	assert_int_equal(request.terms.seconds, 25);
 }
 
 static void after_says_where_from(void **state)
@@ -46,10 +46,10 @@ static void after_says_where_from(void **state)
 		expect(read_target(rows[i].target, &request).type ==
 		               PROBLEM_NONE,
 		       "%s", rows[i].target);
-		expect(request.from_now == rows[i].from_now, "%s",
+		expect(request.terms.from_now == rows[i].from_now, "%s",
 		       rows[i].target);
-		expect(request.cursor.id == rows[i].id &&
-		               request.cursor.position == rows[i].position,
+		expect(request.terms.cursor.id == rows[i].id &&
+		               request.terms.cursor.position == rows[i].position,
 		       "%s", rows[i].target);
 	}
 }
@@ -72,7 +72,7 @@ static void timeout_says_how_long(void **state)
 		expect(read_target(rows[i].target, &request).type ==
 		               PROBLEM_NONE,
 		       "%s", rows[i].target);
-		expect(request.seconds == rows[i].seconds, "%s",
+		expect(request.terms.seconds == rows[i].seconds, "%s",
 		       rows[i].target);
 	}
 }
@@ -136,7 +136,7 @@ static void a_cursor_of_ten_kilobytes_is_refused(void **state)
 	for (int i = 0; i < 1024; i++)
 		buffer_add_string(&target, "1111111111");
 	assert_int_equal(
-		poll_request_read(buffer_text(&target), &request).type,
+		poll_request_read(buffer_text(&target), 100, &request).type,
 		PROBLEM_BAD_CURSOR);
 	buffer_release(&target);
 }

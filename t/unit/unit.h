@@ -83,6 +83,7 @@ int run_access(void);
 int run_codecs(void);
 int run_json_reader(void);
 int run_fastcgi(void);
+int run_feeds(void);
 int run_frame(void);
 int run_http(void);
 int run_hub(void);

@@ -1,0 +1,1066 @@
+/* Tests of the hub with clients that follow several rooms, or all of them. */
+#include "hub_fixture.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "loop/turn.h"
+
+enum {
+	PAGE_MESSAGES = 1000, /* PROTOCOL section 9 */
+	SEED = 20261130,
+	ROOMS_MOST = 100, /* limits.rooms_per_request */
+};
+
+static void remove_saved(struct fixture *f, int64_t id)
+{
+	f->log.messages[id - 1].removed = true;
+}
+
+/* An operator removes a message, and the hub is told. */
+static void remove_message(struct fixture *f, int64_t id)
+{
+	remove_saved(f, id);
+	tell_change(f, f->log.messages[id - 1].room.string, false);
+}
+
+/* The rooms named as having lost messages. */
+#define assert_gaps(client, expected)                                          \
+	do {                                                                   \
+		assert_text(buffer_text(&(client)->delivery->gap_rooms),       \
+		            expected);                                         \
+		assert_int_equal((client)->gap, (expected)[0] != '\0');        \
+	} while (0)
+
+/* An id as a cursor. */
+static void ask_after(struct client *c, const char *rooms, int64_t id)
+{
+	char after[24];
+
+	snprintf(after, sizeof after, "%" PRId64, id);
+	ask(c, rooms, after);
+}
+
+/* Asks and takes what the log has to say to it, if it must be read. */
+static struct client *get(struct fixture *f, int which, const char *rooms,
+                          int64_t after)
+{
+	struct client *c = client_of(f, which);
+
+	hub_leave(&f->hub, &c->waiter);
+	c->answers = 0;
+	ask_after(c, rooms, after);
+	run_reads(f);
+	return c;
+}
+
+#define assert_gets(f, which, rooms, after, expected)                          \
+	do {                                                                   \
+		struct client *got = get(f, which, rooms, after);              \
+                                                                               \
+		assert_got(got, 1, expected);                                  \
+	} while (0)
+
+/* So that the hub knows where these rooms begin. */
+static void know(struct fixture *f, const char *rooms)
+{
+	hub_leave(&f->hub, &park(f, 0, rooms)->waiter);
+}
+
+/* ---- Waiting and being served ---- */
+
+static void a_message_in_any_room_wakes_once(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = park(f, 0, "room_1,room_2,lobby");
+
+	say(f, "room_3");
+	assert_int_equal(a->answers, 0);
+	say(f, "room_2");
+	assert_got(a, 1, "2 ");
+	assert_state(a, WAITER_IDLE);
+	assert_true(a->delivery->is_several);
+	ask_again(a);
+	assert_state(a, WAITER_PARKED);
+	say(f, "lobby");
+	assert_got(a, 2, "3 ");
+	assert_false(a->more || a->gap || a->reset);
+	ask_again(a);
+	say_unsaved(f, "room_1");
+	assert_got(a, 3, "u1 ");
+}
+
+static void a_batch_comes_in_one_delivery(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = park(f, 0, "room_1,room_2,lobby");
+	struct client *b = park(f, 1, "lobby");
+	struct client *c = park(f, 2, "*");
+
+	save(f, "lobby");
+	save(f, "room_2");
+	save(f, "room_9");
+	save(f, "room_1");
+	append_unsaved(f, "room_2");
+	save(f, "lobby");
+	look(f);
+	assert_got(a, 1, "u1 1 2 4 5 ");
+	assert_got(b, 1, "1 5 ");
+	assert_got(c, 1, "u1 1 2 3 4 5 ");
+	assert_int_equal(a->delivery->cursor.id, 5);
+}
+
+/* The window merges them. */
+static void many_rooms_come_in_the_logs_order(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0);
+	struct random random = random_from(SEED);
+	struct buffer rooms = {0}, expected = {0};
+
+	for (int i = 1; i <= 12; i++)
+		buffer_printf(&rooms, "%sroom_%d", i > 1 ? "," : "", i);
+	buffer_add(&rooms, "", 1);
+	know(f, rooms.data);
+	for (int64_t id = 1; id <= 400; id++) {
+		char name[24];
+		int room = 1 + (int)random_below(&random, 16);
+
+		snprintf(name, sizeof name, "room_%d", room);
+		if (random_below(&random, 4) == 0)
+			say_unsaved(f, name);
+		assert_int_equal(say(f, name), id);
+		if (room <= 12)
+			buffer_printf(&expected, "%" PRId64 " ", id);
+	}
+	int asked = f->log.asked;
+	ask(a, rooms.data, "0");
+	assert_int_equal(f->log.asked, asked);
+	buffer_add(&expected, "", 1);
+	assert_got(a, 1, expected.data);
+	buffer_release(&rooms);
+	buffer_release(&expected);
+}
+
+/* Unlike rooms of a list, which are there as long as a client asks for them. */
+static void all_rooms_include_later_ones(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = park(f, 0, "*");
+
+	say(f, "room_1");
+	assert_got(a, 1, "1 ");
+	ask_again(a);
+	say(f, "created_later");
+	assert_got(a, 2, "2 ");
+	ask_again(a);
+	say_unsaved(f, "only_broadcast");
+	assert_got(a, 3, "u1 ");
+	say(f, "room_1");
+	say(f, "another");
+	int asked = f->log.asked;
+	ask_again(a);
+	assert_got(a, 4, "3 4 ");
+	assert_int_equal(f->log.asked, asked);
+	assert_true(a->delivery->is_several);
+}
+
+static void forbidden_rooms_are_told(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0), *b = client_of(f, 1);
+	struct client *c = client_of(f, 2);
+
+	a->forbidden = "\"board\"";
+	b->forbidden = "\"board\",\"staff\"";
+	park(f, 0, "room_1,room_2");
+	park(f, 1, "room_1,room_2");
+	park(f, 2, "room_1,room_2");
+	say(f, "room_2");
+	assert_got(a, 1, "1 ");
+	assert_got(b, 1, "1 ");
+	assert_got(c, 1, "1 ");
+	assert_text(buffer_text(&a->delivery->forbidden), a->forbidden);
+	assert_text(buffer_text(&b->delivery->forbidden), b->forbidden);
+	assert_text(buffer_text(&c->delivery->forbidden), "");
+	ask_again(a);
+	hub_time_out(&f->hub, &a->waiter);
+	assert_got(a, 2, "");
+	assert_text(buffer_text(&a->delivery->forbidden), a->forbidden);
+	drop_window(f);
+	get(f, 0, "room_1,room_2", 0);
+	assert_got(a, 1, "1 ");
+	assert_text(buffer_text(&a->delivery->forbidden), a->forbidden);
+}
+
+/* The page of one of several has the form of several. */
+static void one_room_may_be_left(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0);
+	struct client *b = park(f, 1, "room_1");
+
+	a->forbidden = "\"board\"";
+	park(f, 0, "room_1");
+	say(f, "room_1");
+	assert_got(a, 1, "1 ");
+	assert_got(b, 1, "1 ");
+	assert_true(a->delivery->is_several);
+	assert_false(b->delivery->is_several);
+}
+
+static void equal_sets_share_deliveries(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = park(f, 0, "room_1,room_2,lobby");
+	struct client *b = park(f, 1, "lobby,room_2,room_1");
+	struct client *c = park(f, 2, "lobby,room_2");
+
+	assert_ptr_equal(a->waiter.feed, b->waiter.feed);
+	assert_int_equal(f->hub.feeds.count, 2);
+	say(f, "room_2");
+	assert_got(a, 1, "1 ");
+	assert_got(c, 1, "1 ");
+	assert_ptr_equal(a->delivery, b->delivery);
+	ask(a, "room_1,lobby,room_2", "0");
+	ask(b, "room_2,lobby,room_1", "0");
+	assert_got(a, 2, "1 ");
+	assert_ptr_equal(a->delivery, b->delivery);
+	/* Until one of the rooms has more. */
+	say(f, "lobby");
+	ask_again(a);
+	assert_got(a, 3, "2 ");
+	say(f, "room_9");
+	ask_again(b);
+	assert_ptr_equal(a->delivery, b->delivery);
+}
+
+static void a_cursor_of_several_serves_others(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0);
+
+	know(f, "room_1,room_2,lobby");
+	say(f, "room_1");
+	say(f, "lobby");
+	ask(a, "room_1,room_2", "0");
+	assert_got(a, 1, "1 ");
+	say_unsaved(f, "lobby");
+	say(f, "lobby");
+	char *cursor = memory_copy(a->cursor, strlen(a->cursor));
+	ask(a, "room_2,lobby", cursor);
+	assert_got(a, 2, "u1 3 ");
+	free(cursor);
+}
+
+/* ---- The log ---- */
+
+static void one_read_serves_a_feed(void **state)
+{
+	static const char *const sets[] = {"room_1,lobby", "*"};
+	static const char *const expected[][3] = {
+		{"1 2 4 ", "2 4 ", "4 "}, {"1 2 3 4 ", "2 3 4 ", "4 "}};
+	struct fixture *f = *state;
+
+	say(f, "room_1");
+	say(f, "lobby");
+	say(f, "room_2");
+	say(f, "room_1");
+	drop_window(f);
+	for (size_t set = 0; set < LENGTH(sets); set++) {
+		int asked = f->log.asked;
+
+		/* The first begins a read, and the others need another one. */
+		ask(client_of(f, 3), sets[set], "3");
+		for (int i = 0; i < 3; i++) {
+			ask_after(client_of(f, i), sets[set], i == 2 ? 3 : i);
+			assert_state(client_of(f, i), WAITER_READING);
+		}
+		run_reads(f);
+		assert_int_equal(f->log.asked, asked + 2);
+		assert_got(client_of(f, 3), (int)set + 1, "4 ");
+		for (int i = 0; i < 3; i++)
+			assert_got(client_of(f, i), (int)set + 1,
+			           expected[set][i]);
+	}
+	assert_int_equal(f->hub.reads, 0);
+}
+
+static void reads_are_limited_by_feed(void **state)
+{
+	struct fixture *f = *state;
+
+	say(f, "room_1");
+	drop_window(f);
+	hub_set_limits(&f->hub, WINDOW_BYTES, 2);
+	ask(client_of(f, 0), "room_1,room_2", "0");
+	ask(client_of(f, 1), "room_1,room_2", "0");
+	ask(client_of(f, 2), "*", "0");
+	ask(client_of(f, 3), "room_1,room_3", "0");
+	assert_int_equal(client_of(f, 3)->status, 503);
+	run_reads(f);
+	for (int i = 0; i < 3; i++)
+		assert_got(client_of(f, i), 1, "1 ");
+}
+
+static void only_what_the_window_lacks_is_read(void **state)
+{
+	static const char *const sets[] = {"room_1,lobby", "*"};
+	struct fixture *f = *state;
+
+	for (size_t set = 0; set < LENGTH(sets); set++) {
+		know(f, sets[set]);
+		say(f, "room_1");
+		int64_t dropped = say(f, "lobby");
+		drop_window(f);
+		say(f, "room_1");
+		int asked = f->log.asked;
+		get(f, 1, sets[set], dropped);
+		assert_int_equal(f->log.asked, asked);
+		assert_int_equal(client_of(f, 1)->count, 1);
+		get(f, 1, sets[set], dropped - 1);
+		assert_int_equal(f->log.asked, asked + 1);
+		assert_int_equal(client_of(f, 1)->count, 2);
+	}
+}
+
+/* 2500 messages of two rooms between others. */
+static void long_pages_of_several_end_at_a_thousand(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0);
+
+	for (int i = 0; i < PAGE_MESSAGES; i++) {
+		say(f, "room_1");
+		say(f, "lobby");
+		if (i % 2 == 0)
+			say(f, "room_2");
+	}
+	for (int from_log = 0; from_log < 2; from_log++) {
+		ask(a, "room_1,room_2", "0");
+		run_reads(f);
+		assert_int_equal(a->count, PAGE_MESSAGES);
+		assert_true(a->more);
+		ask_again(a);
+		run_reads(f);
+		assert_int_equal(a->count, PAGE_MESSAGES / 2);
+		assert_false(a->more);
+		assert_int_equal(a->delivery->cursor.id, f->log.newest);
+		drop_window(f);
+	}
+}
+
+static void a_failed_read_is_told_to_all(void **state)
+{
+	struct fixture *f = *state;
+
+	say(f, "room_1");
+	drop_window(f);
+	f->log.failing = true;
+	ask(client_of(f, 0), "room_1,room_2", "0");
+	ask(client_of(f, 1), "*", "0");
+	run_reads(f);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(client_of(f, i)->answers, 1);
+		assert_int_equal(client_of(f, i)->status, 503);
+	}
+	f->log.failing = false;
+	assert_gets(f, 0, "room_1,room_2", 0, "1 ");
+	assert_gets(f, 1, "*", 0, "1 ");
+}
+
+static void ask_again_if_refused(struct client *c)
+{
+	if (c->status != 200)
+		ask_after(c, c->room, 0);
+}
+
+static void refused_ones_may_ask_at_once(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0);
+
+	say(f, "room_1");
+	drop_window(f);
+	a->then = ask_again_if_refused;
+	f->log.failing = true;
+	ask(a, "room_1,room_2", "0");
+	give_back(&f->log);
+	assert_int_equal(a->status, 503);
+	assert_state(a, WAITER_READING);
+	f->log.failing = false;
+	run_reads(f);
+	assert_got(a, 2, "1 ");
+}
+
+/* ---- Removed and changed messages ---- */
+
+static void gaps_are_named_by_room(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a;
+
+	say(f, "room_1");
+	say(f, "room_2");
+	say(f, "lobby");
+	say(f, "room_1");
+	say(f, "room_2");
+	remove_message(f, 1);
+	remove_message(f, 2);
+	a = get(f, 0, "room_1,room_2,lobby", 0);
+	assert_got(a, 1, "3 4 5 ");
+	assert_true(a->gap);
+	assert_int_equal(a->delivery->gap_rooms.size,
+	                 strlen("\"room_1\",\"room_2\""));
+	a = get(f, 0, "room_1,lobby", 0);
+	assert_got(a, 1, "3 4 ");
+	assert_gaps(a, "\"room_1\"");
+	a = get(f, 0, "room_2,lobby", 1);
+	assert_gaps(a, "\"room_2\"");
+	a = get(f, 0, "*", 1);
+	assert_got(a, 1, "3 4 5 ");
+	assert_gaps(a, "\"room_2\"");
+	a = get(f, 0, "room_1,lobby", 1);
+	assert_got(a, 1, "3 4 ");
+	assert_gaps(a, "");
+	ask_again(a);
+	assert_state(a, WAITER_PARKED);
+}
+
+/* In the page whose cursor passes the last removed message, though others went
+ * before it. */
+static void a_gap_is_told_in_one_page(void **state)
+{
+	static const char *const sets[] = {"room_1,room_2", "*"};
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0);
+
+	for (int i = 0; i < 5; i++)
+		say(f, i == 1 ? "room_2" : "room_1");
+	say_many(f, "room_2", 3 * PAGE_MESSAGES / 2);
+	int64_t last = say(f, "room_1");
+	say_many(f, "room_2", PAGE_MESSAGES / 2 - 1);
+	remove_saved(f, last);
+	remove_message(f, 1);
+	remove_message(f, 2);
+	for (size_t set = 0; set < LENGTH(sets); set++) {
+		get(f, 0, sets[set], 0);
+		assert_int_equal(a->count, PAGE_MESSAGES);
+		assert_gaps(a, "\"room_2\"");
+		ask_again(a);
+		run_reads(f);
+		assert_gaps(a, "\"room_1\"");
+		assert_int_equal(a->count, PAGE_MESSAGES);
+		ask_again(a);
+		run_reads(f);
+		assert_int_equal(a->count, 2);
+		assert_false(a->gap);
+		ask_again(a);
+		assert_state(a, WAITER_PARKED);
+		hub_leave(&f->hub, &a->waiter);
+	}
+}
+
+static void other_rooms_removals_need_no_read(void **state)
+{
+	struct fixture *f = *state;
+
+	know(f, "room_1,room_2");
+	know(f, "lobby");
+	say(f, "room_1");
+	say(f, "room_2");
+	say(f, "lobby");
+	remove_message(f, 3);
+	int asked = f->log.asked;
+	assert_gets(f, 0, "room_1,room_2", 0, "1 2 ");
+	assert_gets(f, 0, "room_2", 0, "2 ");
+	assert_int_equal(f->log.asked, asked);
+	assert_gets(f, 0, "*", 2, "");
+	assert_gaps(client_of(f, 0), "\"lobby\"");
+	assert_int_equal(f->log.asked, asked + 1);
+	get(f, 0, "*", 3);
+	assert_state(client_of(f, 0), WAITER_PARKED);
+}
+
+/* ... even of rooms that the hub has never heard of. */
+static void an_unknown_rooms_removal_is_a_gap_of_all(void **state)
+{
+	struct fixture *f = *state;
+
+	know(f, "*");
+	say(f, "room_1");
+	save(f, "elsewhere");
+	remove_saved(f, 2);
+	look(f);
+	say(f, "room_1");
+	tell_change(f, "elsewhere", false);
+	assert_gets(f, 0, "*", 1, "3 ");
+	assert_gaps(client_of(f, 0), "\"elsewhere\"");
+}
+
+static void the_whole_lacks_what_a_room_lost(void **state)
+{
+	struct fixture *f = *state;
+
+	know(f, "room_1,room_2,lobby");
+	know(f, "*");
+	say(f, "room_1");
+	say(f, "room_2");
+	say(f, "room_1");
+	say_unsaved(f, "room_1");
+	say(f, "lobby");
+	int asked = f->log.asked;
+	remove_message(f, 1);
+	assert_gets(f, 0, "*", 1, "2 3 4 ");
+	assert_gets(f, 0, "room_2,lobby", 0, "2 4 ");
+	assert_gets(f, 0, "room_1,lobby", 1, "3 4 ");
+	assert_int_equal(f->log.asked, asked);
+	assert_gets(f, 0, "*", 0, "2 3 4 ");
+	assert_gaps(client_of(f, 0), "\"room_1\"");
+	assert_int_equal(f->log.asked, asked + 1);
+}
+
+static void a_changed_room_is_read_for_several(void **state)
+{
+	struct fixture *f = *state;
+
+	know(f, "room_1,room_2,lobby");
+	know(f, "*");
+	say(f, "room_1");
+	say(f, "room_2");
+	say(f, "room_1");
+	say(f, "lobby");
+	get(f, 0, "*", 0);
+	get(f, 0, "room_1,lobby", 0);
+	int asked = f->log.asked;
+	tell_change(f, "room_1", true);
+	assert_gets(f, 0, "*", 3, "4 ");
+	assert_gets(f, 0, "room_2,lobby", 0, "2 4 ");
+	assert_int_equal(f->log.asked, asked);
+	assert_gets(f, 0, "*", 2, "3 4 ");
+	assert_gets(f, 0, "*", 0, "1 2 3 4 ");
+	assert_gets(f, 0, "room_1,lobby", 0, "1 3 4 ");
+	assert_int_equal(f->log.asked, asked + 3);
+	assert_false(client_of(f, 0)->gap);
+	say(f, "room_1");
+	asked = f->log.asked;
+	assert_gets(f, 0, "*", 3, "4 5 ");
+	assert_gets(f, 0, "room_1,room_2", 4, "5 ");
+	assert_int_equal(f->log.asked, asked);
+}
+
+static void parked_ones_are_told_of_unseen_removals(void **state)
+{
+	static const char *const sets[] = {"room_1,room_2", "*"};
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 2; i++)
+		park(f, i, sets[i]);
+	struct client *other = park(f, 2, "lobby,room_2");
+	save(f, "room_1");
+	remove_saved(f, 1);
+	look(f);
+	tell_change(f, "room_1", false);
+	run_reads(f);
+	for (int i = 0; i < 2; i++) {
+		assert_got(client_of(f, i), 1, "");
+		assert_gaps(client_of(f, i), "\"room_1\"");
+	}
+	assert_int_equal(other->answers, 0);
+	/* Told once. */
+	for (int i = 0; i < 2; i++)
+		ask_again(client_of(f, i));
+	tell_change(f, "room_1", false);
+	run_reads(f);
+	for (int i = 0; i < 2; i++)
+		assert_state(client_of(f, i), WAITER_PARKED);
+}
+
+/* ---- Another log ---- */
+
+static void several_are_reset_without_messages(void **state)
+{
+	static const char *const sets[] = {"room_1,room_2", "*"};
+	struct fixture *f = *state;
+
+	say_many(f, "room_1", 3);
+	for (int i = 0; i < 2; i++) {
+		struct client *a = client_of(f, i);
+
+		ask(a, sets[i], "1.0badcafe.2");
+		assert_state(a, WAITER_UNSETTLED);
+		look(f);
+		assert_got(a, 1, "");
+		assert_true(a->reset && !a->more && !a->gap);
+		assert_int_equal(a->delivery->cursor.id, 3);
+		ask_again(a);
+		run_reads(f);
+		assert_state(a, WAITER_PARKED);
+	}
+	say(f, "room_1");
+	for (int i = 0; i < 2; i++)
+		assert_got(client_of(f, i), 2, "4 ");
+}
+
+static void an_unreadable_cursor_resets_several(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = client_of(f, 0);
+
+	say(f, "room_1");
+	a->waiter.wants_reset = true;
+	a->waiter.cursor = (struct cursor){0};
+	ask_for(a, "room_1,room_2");
+	a->waiter.wants_reset = false;
+	assert_got(a, 1, "");
+	assert_true(a->reset);
+	assert_int_equal(a->delivery->cursor.id, 1);
+}
+
+static void start_another_log(struct fixture *f, int64_t from)
+{
+	hub_start_over(&f->hub, f->log.log, from);
+	look(f);
+}
+
+static void another_log_resets_all_feeds(void **state)
+{
+	static const char *const sets[] = {"room_1,room_2", "*", "lobby,room_1"};
+	struct fixture *f = *state;
+
+	say_many(f, "room_1", 3);
+	park(f, 0, sets[0]);
+	park(f, 1, sets[1]);
+	/* What was cached of the old log. */
+	get(f, 3, sets[2], 1);
+	get(f, 3, sets[1], 1);
+	/* One whose read is under way. */
+	drop_window(f);
+	ask(client_of(f, 2), sets[0], "1");
+	perform_next(&f->log);
+	replace_log(f, OTHER_LOG, 9, "lobby");
+	start_another_log(f, 5);
+	for (int i = 0; i < 2; i++) {
+		assert_got(client_of(f, i), 1, "");
+		assert_true(client_of(f, i)->reset);
+		assert_int_equal(client_of(f, i)->delivery->cursor.id, 9);
+		assert_int_equal(client_of(f, i)->delivery->cursor.log, OTHER_LOG);
+	}
+	run_reads(f);
+	look(f);
+	assert_got(client_of(f, 2), 1, "");
+	assert_true(client_of(f, 2)->reset);
+	/* An id alone is of any log. */
+	assert_gets(f, 3, sets[2], 1, "2 3 4 5 6 7 8 9 ");
+	assert_gets(f, 3, sets[1], 1, "2 3 4 5 6 7 8 9 ");
+	int asked = f->log.asked;
+	assert_gets(f, 3, sets[1], 7, "8 9 ");
+	assert_int_equal(f->log.asked, asked);
+}
+
+/* As after rooms were renamed. */
+static void the_same_log_resets_no_feed(void **state)
+{
+	static const char *const sets[] = {"room_1,room_2", "*"};
+	struct fixture *f = *state;
+
+	say_many(f, "room_1", 3);
+	for (int i = 0; i < 2; i++)
+		park(f, i, sets[i]);
+	save(f, "room_2");
+	start_another_log(f, 2);
+	run_reads(f);
+	for (int i = 0; i < 2; i++) {
+		assert_got(client_of(f, i), 1, "4 ");
+		assert_false(client_of(f, i)->reset);
+	}
+}
+
+/* ---- Timeouts, and the end ---- */
+
+static void a_time_out_of_several_loses_nothing(void **state)
+{
+	static const char *const sets[] = {"room_1,room_2", "*"};
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 2; i++) {
+		struct client *a = park(f, i, sets[i]);
+
+		say(f, "lobby");
+		if (a->answers > 0)
+			ask_again(a);
+		a->answers = 0;
+		assert_true(hub_time_out(&f->hub, &a->waiter));
+		assert_got(a, 1, "");
+		say(f, "room_2");
+		ask_again(a);
+		assert_int_equal(a->count, 1);
+		drop_window(f);
+		ask_after(a, sets[i], 0);
+		assert_false(hub_time_out(&f->hub, &a->waiter));
+		run_reads(f);
+		assert_int_equal(a->answers, 3);
+		assert_true(a->count > 0);
+		ask_again(a);
+		a->waiter.must_answer = true;
+		if (a->waiter.state == WAITER_PARKED)
+			hub_time_out(&f->hub, &a->waiter);
+		assert_got(a, 4, "");
+	}
+}
+
+static void drained_ones_of_several_can_come_back(void **state)
+{
+	static const char *const sets[] = {"room_1,room_2", "*"};
+	struct fixture *f = *state;
+
+	say_many(f, "room_1", 3);
+	drop_window(f);
+	for (int i = 0; i < 2; i++)
+		park(f, i, sets[i]);
+	for (int i = 0; i < 2; i++) {
+		ask(client_of(f, i + 2), sets[i], "1");
+		assert_state(client_of(f, i + 2), WAITER_READING);
+	}
+	hub_drain(&f->hub, 4);
+	for (int i = 0; i < 4; i++) {
+		struct client *a = client_of(f, i);
+
+		hub_drain_waiter(&f->hub, &a->waiter);
+		assert_got(a, 1, "");
+		assert_true(a->retry_ms > 0);
+		assert_int_equal(a->delivery->cursor.id, i < 2 ? 3 : 1);
+		/* Not parked any more. */
+		ask_again(a);
+		assert_got(a, 2, "");
+		assert_true(a->retry_ms > 0);
+	}
+	run_reads(f);
+}
+
+/* ---- Handlers that act ---- */
+
+static void streams_of_several_get_each_batch_once(void **state)
+{
+	static const char *const sets[] = {"room_1,room_2", "*", "room_2",
+	                                   "lobby,room_2"};
+	struct fixture *f = *state;
+
+	for (int i = 0; i < CLIENTS; i++) {
+		park(f, i, sets[(size_t)i % LENGTH(sets)]);
+		client_of(f, i)->then = ask_again;
+	}
+	for (int round = 1; round <= 50; round++) {
+		save(f, "room_2");
+		save(f, "room_2");
+		look(f);
+		for (int i = 0; i < CLIENTS; i++) {
+			struct client *c = client_of(f, i);
+			const struct client *first =
+				client_of(f, i % (int)LENGTH(sets));
+
+			assert_int_equal(c->answers, round);
+			assert_int_equal(c->count, 2);
+			assert_ptr_equal(c->delivery, first->delivery);
+			assert_state(c, WAITER_PARKED);
+		}
+	}
+}
+
+/* The client follows other rooms from where its delivery ended. */
+static void ask_for_other_rooms(struct client *c)
+{
+	char *cursor = memory_copy(c->cursor, strlen(c->cursor));
+
+	c->then = NULL;
+	ask(c, "lobby,room_2", cursor);
+	free(cursor);
+}
+
+static void changing_feeds_repeats_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct client *a = park(f, 0, "room_1");
+	struct client *b = park(f, 1, "room_2,lobby");
+
+	hub_leave(&f->hub, &park(f, 2, "room_1,lobby")->waiter);
+	a->then = ask_for_other_rooms;
+	save(f, "room_1");
+	save(f, "room_2");
+	save(f, "lobby");
+	look(f);
+	assert_got(b, 1, "2 3 ");
+	assert_int_equal(a->answers, 1);
+	assert_state(a, WAITER_PARKED);
+	say(f, "lobby");
+	assert_got(a, 2, "4 ");
+}
+
+/* Holds feeds of many rooms for a moment, so that feeds that have been idle for
+ * longer are dropped. */
+static void press_idle_feeds(struct fixture *f, int count)
+{
+	for (int i = 0; i < count; i++) {
+		struct buffer rooms = {0};
+
+		for (int room = 0; room < ROOMS_MOST; room++)
+			buffer_printf(&rooms, "%sr%d_%d", room > 0 ? "," : "", i,
+			              room);
+		buffer_add(&rooms, "", 1);
+		hub_drop_feed(&f->hub, hold(f, rooms.data, NULL));
+		buffer_release(&rooms);
+	}
+}
+
+enum { FEEDS_KEPT = FEEDS_IDLE_ROOMS / ROOMS_MOST };
+
+static void drop_the_others(struct client *c)
+{
+	struct fixture *f = c->fixture;
+
+	for (int i = 0; i < CLIENTS; i++)
+		hub_leave(&f->hub, &client_of(f, i)->waiter);
+	press_idle_feeds(f, FEEDS_KEPT + 1);
+}
+
+/* Any of them may be first. */
+static void a_handler_may_drop_feeds(void **state)
+{
+	static const char *const sets[] = {"room_1,room_2", "room_1", "*",
+	                                   "room_1,lobby", "room_1,room_2,lobby"};
+	struct fixture *f = *state;
+
+	for (int first = 0; first < (int)LENGTH(sets); first++) {
+		for (int i = 0; i < (int)LENGTH(sets); i++) {
+			park(f, i, sets[(first + i) % (int)LENGTH(sets)]);
+			client_of(f, i)->answers = 0;
+			client_of(f, i)->then = drop_the_others;
+		}
+		say(f, "room_1");
+		int answers = 0;
+		for (int i = 0; i < (int)LENGTH(sets); i++) {
+			assert_state(client_of(f, i), WAITER_IDLE);
+			answers += client_of(f, i)->answers;
+		}
+		assert_int_equal(answers, 1);
+	}
+}
+
+static void leave_alone(struct client *c)
+{
+	for (int i = 0; i < CLIENTS; i++)
+		if (client_of(c->fixture, i) != c)
+			hub_leave(&c->fixture->hub,
+			          &client_of(c->fixture, i)->waiter);
+}
+
+static void a_handler_may_drop_those_behind(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int change = 0; change < 2; change++) {
+		for (int i = 0; i < CLIENTS; i++) {
+			park(f, i, i % 2 > 0 ? "room_1,room_2" : "room_1");
+			client_of(f, i)->then = drop_the_others;
+			client_of(f, i)->answers = 0;
+		}
+		int64_t id = save(f, "room_1");
+		if (change > 0) {
+			remove_saved(f, id);
+			look(f);
+			tell_change(f, "room_1", false);
+			run_reads(f);
+		}
+		look(f);
+		int answers = 0;
+		for (int i = 0; i < CLIENTS; i++) {
+			answers += client_of(f, i)->answers;
+			assert_state(client_of(f, i), WAITER_IDLE);
+		}
+		assert_int_equal(answers, 1);
+	}
+}
+
+static void others_may_leave_during_a_read(void **state)
+{
+	struct fixture *f = *state;
+
+	say(f, "room_1");
+	drop_window(f);
+	for (int failing = 0; failing < 2; failing++) {
+		f->log.failing = failing > 0;
+		for (int i = 0; i < CLIENTS; i++) {
+			ask(client_of(f, i), "room_1,room_2", "0");
+			client_of(f, i)->then = leave_alone;
+			client_of(f, i)->answers = 0;
+		}
+		run_reads(f);
+		assert_int_equal(client_of(f, 0)->answers, 1);
+		for (int i = 1; i < CLIENTS; i++)
+			assert_int_equal(client_of(f, i)->answers, 0);
+		assert_int_equal(f->hub.reads, 0);
+	}
+}
+
+/* ---- Memory ---- */
+
+static void idle_feeds_are_limited(void **state)
+{
+	struct fixture *f = *state;
+	struct feed *held = hold(f, "room_1,room_2", NULL);
+
+	press_idle_feeds(f, 2 * FEEDS_KEPT);
+	assert_int_equal(f->hub.feeds.idle_rooms, FEEDS_IDLE_ROOMS);
+	assert_int_equal(f->hub.feeds.count, FEEDS_KEPT + 1);
+	assert_true(f->hub.rooms.count <=
+	            2 + FEEDS_IDLE_ROOMS + ROOMS_IDLE_MAX);
+	/* The longest idle ones go. */
+	struct feed *newest = LIST_OWNER(f->hub.feeds.idle.previous, struct feed,
+	                                 idle);
+	hub_hold_again(&f->hub, newest);
+	assert_int_equal(f->hub.feeds.idle_rooms, FEEDS_IDLE_ROOMS - ROOMS_MOST);
+	press_idle_feeds(f, FEEDS_KEPT + 1);
+	assert_int_equal(newest->users, 1);
+	hub_drop_feed(&f->hub, newest);
+	assert_ptr_equal(hold(f, "room_2,room_1", NULL), held);
+	hub_drop_feed(&f->hub, held);
+	hub_drop_feed(&f->hub, held);
+}
+
+static void a_left_feed_holds_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct room_name name = room_named("room_1");
+
+	for (int i = 0; i < CLIENTS; i++)
+		park(f, i, i % 2 > 0 ? "room_1,room_2" : "room_1");
+	for (int i = 0; i < CLIENTS; i++)
+		hub_leave(&f->hub, &client_of(f, i)->waiter);
+	assert_int_equal(f->hub.feeds.idle_rooms, 2);
+	assert_int_equal(rooms_find(&f->hub.rooms, &name)->users, 1);
+	press_idle_feeds(f, FEEDS_KEPT);
+	assert_int_equal(rooms_find(&f->hub.rooms, &name)->users, 0);
+}
+
+/* Long enough for two of them to exceed the limit of what is cached. */
+static void say_at_length(struct fixture *f, const char *room)
+{
+	struct room_name name = room_named(room);
+	struct buffer json = {0};
+	int64_t id = save(f, room);
+
+	buffer_printf(&json, "{\"name\":\"%" PRId64 "\",\"content\":\"%0*d\"}",
+	              id, WINDOW_BYTES * 3 / 8, 0);
+	hub_append(&f->hub, &name, id, buffer_text(&json));
+	hub_deliver(&f->hub);
+	buffer_release(&json);
+}
+
+static void cached_deliveries_are_limited_in_bytes(void **state)
+{
+	static const char *const sets[] = {"room_1,lobby", "room_2,lobby", "*",
+	                                   "lobby", "room_1,room_2,lobby"};
+	struct fixture *f = *state;
+	const struct delivery_cache *cache = &f->hub.rooms.cache;
+
+	for (size_t i = 0; i < LENGTH(sets); i++)
+		know(f, sets[i]);
+	say_at_length(f, "lobby");
+	for (size_t i = 0; i < LENGTH(sets); i++) {
+		do
+			hub_go_on(&f->hub);
+		while (hub_needs_share(&f->hub));
+		assert_gets(f, 1, sets[i], 0, "1 ");
+		assert_true(cache->bytes <= cache->limit_bytes);
+		assert_int_equal(list_length(&cache->caching), 1);
+	}
+	hub_forget_old(&f->hub, clock_monotonic_ms() + FEED_DELIVERY_LIFE_MS + 1);
+	assert_int_equal(cache->bytes, 0);
+	assert_true(list_is_empty(&cache->caching));
+}
+
+int run_feeds(void)
+{
+	static const struct CMUnitTest tests[] = {
+		WITH_HUB("a message in any of a client's rooms wakes it, once",
+	                 a_message_in_any_room_wakes_once),
+		WITH_HUB("a batch of several rooms arrives in one delivery, in "
+	                 "the log's order",
+	                 a_batch_comes_in_one_delivery),
+		WITH_HUB("many rooms arrive in the log's order",
+	                 many_rooms_come_in_the_logs_order),
+		WITH_HUB("all rooms include those that come to be later",
+	                 all_rooms_include_later_ones),
+		WITH_HUB("a client is told which rooms it may not read",
+	                 forbidden_rooms_are_told),
+		WITH_HUB("one room may be left of several",
+	                 one_room_may_be_left),
+		WITH_HUB("clients of equal sets share each delivery",
+	                 equal_sets_share_deliveries),
+		WITH_HUB("a cursor of several rooms is valid in others",
+	                 a_cursor_of_several_serves_others),
+		WITH_HUB("one read of the log serves all who queue for the same "
+	                 "rooms",
+	                 one_read_serves_a_feed),
+		WITH_HUB("reads of several rooms count towards the limit",
+	                 reads_are_limited_by_feed),
+		WITH_HUB("the log is read only for what the window lacks",
+	                 only_what_the_window_lacks_is_read),
+		WITH_HUB("a page of several ends at 1000 messages",
+	                 long_pages_of_several_end_at_a_thousand),
+		WITH_HUB("clients of several are told of a failed read",
+	                 a_failed_read_is_told_to_all),
+		WITH_HUB("a refused client may ask again at once",
+	                 refused_ones_may_ask_at_once),
+		WITH_HUB("a gap names its rooms, to clients that lack something",
+	                 gaps_are_named_by_room),
+		WITH_HUB("a room's gap is reported in one page only",
+	                 a_gap_is_told_in_one_page),
+		WITH_HUB("a removal in another room needs no read of the log",
+	                 other_rooms_removals_need_no_read),
+		WITH_HUB("a removal in an unknown room is a gap of all rooms",
+	                 an_unknown_rooms_removal_is_a_gap_of_all),
+		WITH_HUB("what a room lost is read for clients of all rooms",
+	                 the_whole_lacks_what_a_room_lost),
+		WITH_HUB("a changed room is read again for clients of several",
+	                 a_changed_room_is_read_for_several),
+		WITH_HUB("parked clients of several are told of removals",
+	                 parked_ones_are_told_of_unseen_removals),
+		WITH_HUB("a cursor of another log is reset, without messages",
+	                 several_are_reset_without_messages),
+		WITH_HUB("an unreadable cursor is reset, without messages",
+	                 an_unreadable_cursor_resets_several),
+		WITH_HUB("when the log is replaced, clients of several are reset",
+	                 another_log_resets_all_feeds),
+		WITH_HUB("when the window is refilled, no client is reset",
+	                 the_same_log_resets_no_feed),
+		WITH_HUB("a timeout of several loses nothing",
+	                 a_time_out_of_several_loses_nothing),
+		WITH_HUB("drained clients of several can come back",
+	                 drained_ones_of_several_can_come_back),
+		WITH_HUB("streams of several get each batch once",
+	                 streams_of_several_get_each_batch_once),
+		WITH_HUB("a client that changes its rooms during delivery gets "
+	                 "nothing twice",
+	                 changing_feeds_repeats_nothing),
+		WITH_HUB("a handler may free the feeds that are to be delivered",
+	                 a_handler_may_drop_feeds),
+		WITH_HUB("a handler may make all others leave",
+	                 a_handler_may_drop_those_behind),
+		WITH_HUB("a handler may make all others leave during a read",
+	                 others_may_leave_during_a_read),
+		WITH_HUB("a limited number of idle feeds is kept",
+	                 idle_feeds_are_limited),
+		WITH_HUB("a feed without users holds its rooms no longer than it "
+	                 "is kept",
+	                 a_left_feed_holds_nothing),
+		WITH_HUB("cached deliveries are limited in bytes",
+	                 cached_deliveries_are_limited_in_bytes),
+	};
+
+	return cmocka_run_group_tests_name("feeds", tests, NULL, NULL);
+}
