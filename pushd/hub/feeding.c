@@ -42,6 +42,7 @@ static void unsettle_room(struct hub *hub, struct room *room)
 void hub_start_over(struct hub *hub, uint32_t log, int64_t from)
 {
 	hub->ready = false;
+	hub->starts++;
 	window_clear(&hub->window, &hub->rooms);
 	hub->log = log;
 	incarnations_clear(&hub->incarnations);

@@ -65,6 +65,7 @@ struct hub {
 	bool behind;    /* the log has more than was appended so far */
 	uint32_t log;   /* the tag of the log's newest incarnation */
 	struct incarnations incarnations; /* of the log; they end with it */
+	int64_t starts; /* how often the hub has started over */
 	int64_t newest; /* the hub holds the log up to this id */
 	int64_t complete_ms; /* when the last read began after which the hub had
 	                      * all of the log; monotonic */

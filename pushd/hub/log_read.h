@@ -31,6 +31,7 @@ struct log_read {
 	int64_t held;             /* how far the asker holds the log: a log that
 	                           * ends before is another one. READ_LOG reads
 	                           * what comes after */
+	int64_t starts;           /* hub.starts when a feed asked */
 	int64_t bytes;            /* READ_TAIL: how many; READ_LOG: at most */
 	struct store_range range; /* READ_ROOM, READ_ROOMS, READ_ALL */
 	struct room_name *rooms;  /* READ_ROOM, READ_ROOMS, READ_STATES; taken */

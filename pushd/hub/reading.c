@@ -35,6 +35,7 @@ static void hub_read_feed(struct hub *hub, struct feed *feed,
 	struct log_read *read = log_read_new(kinds[feed->kind]);
 
 	read->held = hub->newest;
+	read->starts = hub->starts;
 	if (feed->kind != FEED_ALL)
 		name_rooms(read, feed);
 	read->feed = feed;
@@ -137,10 +138,12 @@ void hub_read(struct hub *hub, struct waiter *waiter)
 	read_for_queued(hub, feed);
 }
 
-/* Whether a read of a feed saw the log that the hub follows. */
+/* Whether a read of a feed saw the log that the hub follows. One from before the hub
+ * started over may know less of removals than the window does. */
 static bool is_same_log(const struct hub *hub, const struct log_read *read)
 {
-	return hub->ready && read->end.log == hub->log &&
+	return hub->ready && read->starts == hub->starts &&
+	       read->end.log == hub->log &&
 	       read->end.newest >= read->held;
 }
 

@@ -680,6 +680,29 @@ static void the_same_log_resets_no_feed(void **state)
 	}
 }
 
+/* Rooms of which the window has nothing are not known by then. */
+static void a_read_from_before_a_refill_is_not_used(void **state)
+{
+	static const char *const sets[] = {"room_1,room_2", "*"};
+	struct fixture *f = *state;
+
+	say_many(f, "room_1", 3);
+	drop_window(f);
+	for (int i = 0; i < 2; i++)
+		ask(client_of(f, i), sets[i], "1");
+	for (int i = 0; i < 2; i++)
+		perform_next(&f->log);
+	remove_saved(f, 3);
+	start_another_log(f, 1);
+	run_reads(f);
+	look(f);
+	run_reads(f);
+	for (int i = 0; i < 2; i++) {
+		assert_got(client_of(f, i), 1, "2 ");
+		assert_gaps(client_of(f, i), "\"room_1\"");
+	}
+}
+
 /* ---- Timeouts, and the end ---- */
 
 static void a_time_out_of_several_loses_nothing(void **state)
@@ -1038,6 +1061,9 @@ int run_feeds(void)
 	                 another_log_resets_all_feeds),
 		WITH_HUB("when the window is refilled, no client is reset",
 	                 the_same_log_resets_no_feed),
+		WITH_HUB("a read from before the window was refilled answers no "
+	                 "poll",
+	                 a_read_from_before_a_refill_is_not_used),
 		WITH_HUB("a timeout of several loses nothing",
 	                 a_time_out_of_several_loses_nothing),
 		WITH_HUB("drained clients of several can come back",
