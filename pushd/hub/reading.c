@@ -293,8 +293,11 @@ void hub_learn_room(struct hub *hub, struct room *room,
 	if (earliest == 0 && later != NULL)
 		earliest = later->id;
 	hub_note_removal(hub, state->pruned);
+	/* A read that knows less of removals is older than what is known. */
+	if (room->known && state->pruned < room->pruned)
+		return;
 	if (room->known && room->earliest == earliest &&
-	    room->pruned >= state->pruned)
+	    room->pruned == state->pruned)
 		return;
 	room->known = true;
 	room->earliest = earliest;

@@ -703,6 +703,23 @@ static void a_read_from_before_a_refill_is_not_used(void **state)
 	}
 }
 
+static void an_old_read_does_not_take_back_what_is_known(void **state)
+{
+	struct fixture *f = *state;
+
+	say_many(f, "room_1", 3);
+	know(f, "room_1");
+	drop_window(f);
+	ask(client_of(f, 1), "room_1,room_2", "1");
+	perform_next(&f->log);
+	remove_message(f, 1);
+	run_reads(f);
+	assert_got(client_of(f, 1), 1, "2 3 ");
+	park(f, 2, "room_1");
+	say(f, "room_1");
+	assert_int_equal(earliest_of(client_of(f, 2)), 2);
+}
+
 /* ---- Timeouts, and the end ---- */
 
 static void a_time_out_of_several_loses_nothing(void **state)
@@ -1064,6 +1081,8 @@ int run_feeds(void)
 		WITH_HUB("a read from before the window was refilled answers no "
 	                 "poll",
 	                 a_read_from_before_a_refill_is_not_used),
+		WITH_HUB("a read from before a removal takes nothing back",
+	                 an_old_read_does_not_take_back_what_is_known),
 		WITH_HUB("a timeout of several loses nothing",
 	                 a_time_out_of_several_loses_nothing),
 		WITH_HUB("drained clients of several can come back",
