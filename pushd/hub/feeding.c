@@ -226,7 +226,7 @@ void hub_set_complete(struct hub *hub, int64_t began_ms)
 }
 
 /* Finds the feeds whose waiters lack the room's messages, and the first that each
- * lacks. */
+ * lacks: rooms are in hub.dirty in the order of their first ones. */
 static void find_hungry(struct hub *hub, struct room *room)
 {
 	struct entry *first = room->undelivered;
@@ -237,8 +237,7 @@ static void find_hungry(struct hub *hub, struct room *room)
 
 		if (list_is_empty(&feed->parked))
 			continue;
-		if (list_is_empty(&feed->hungry) ||
-		    first->position < feed->undelivered->position)
+		if (list_is_empty(&feed->hungry))
 			feed->undelivered = first;
 		list_append(&hub->hungry, &feed->hungry);
 	}
