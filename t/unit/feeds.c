@@ -662,6 +662,26 @@ static void another_log_resets_all_feeds(void **state)
 	assert_int_equal(f->log.asked, asked);
 }
 
+/* A delivery without messages is cached too, for the place where all is delivered. */
+static void no_delivery_of_another_log_is_kept(void **state)
+{
+	static const char *const sets[] = {"room_1,room_2", "*", "room_1"};
+	struct fixture *f = *state;
+
+	say_many(f, "room_1", 3);
+	for (int i = 0; i < 3; i++)
+		hub_time_out(&f->hub, &park(f, i, sets[i])->waiter);
+	replace_log(f, OTHER_LOG, 3, "room_1");
+	start_another_log(f, 3);
+	for (int i = 0; i < 3; i++) {
+		struct client *a = park(f, i, sets[i]);
+
+		hub_time_out(&f->hub, &a->waiter);
+		assert_got(a, 2, "");
+		assert_int_equal(a->delivery->cursor.log, OTHER_LOG);
+	}
+}
+
 /* As after rooms were renamed. */
 static void the_same_log_resets_no_feed(void **state)
 {
@@ -1023,6 +1043,659 @@ static void cached_deliveries_are_limited_in_bytes(void **state)
 	assert_true(list_is_empty(&cache->caching));
 }
 
+/* ---- A long random load ---- */
+
+enum {
+	STEPS = 60000,
+	SMALL_WINDOW = 9000,
+	LOG_MOST = 300, /* then it is replaced */
+	UNSAVED_MOST = STEPS,
+	MODEL_ROOMS = 5,
+	PAGE_MOST = 5,
+};
+
+static const char *const model_rooms[MODEL_ROOMS] = {
+	"room_1", "room_2", "lobby", "room_3", "elsewhere"};
+
+static const struct {
+	const char *rooms;
+	unsigned mask; /* bits of model_rooms */
+	const char *forbidden;
+	bool streams; /* asks again from within the handler */
+} model_clients[CLIENTS] = {
+	{"room_1", 1, NULL, false},
+	{"room_1,room_2", 3, NULL, false},
+	{"*", 31, NULL, false},
+	{"lobby,room_1", 5, NULL, true},
+	{"room_2,room_1", 3, NULL, true},
+	{"lobby", 4, NULL, true},
+	{"*", 31, NULL, true},
+	{"room_3,room_2,lobby", 14, NULL, false},
+	{"room_1,room_2", 3, "\"board\"", false},
+	{"room_3", 8, "\"board\"", true},
+	{"lobby,room_3,room_2,room_1", 15, NULL, true},
+	{"elsewhere,room_2", 18, NULL, false},
+};
+
+/* What a client has seen. */
+struct follower {
+	struct cursor at;
+	uint32_t log; /* of the last page */
+	int64_t owed[MODEL_ROOMS]; /* the highest id that it has missed, of which
+	                            * no gap was told yet; 0: none */
+	bool went; /* it left, and has not come back */
+};
+
+/* What happened to a message, and what the hub was told of. */
+struct fate {
+	bool unseen; /* removed before the hub had it */
+	bool told_removed;
+	int told_version;
+};
+
+struct model {
+	struct fixture *f;
+	struct random random;
+	struct follower followers[CLIENTS];
+	struct fate fates[MESSAGES_MAX];
+	struct {
+		int room;
+		int64_t position;
+	} unsaved[UNSAVED_MOST + 1]; /* from 1 */
+	int64_t lost_unsaved; /* the window was cleared up to this position */
+	bool removed[MODEL_ROOMS], edited[MODEL_ROOMS]; /* and not told yet */
+	bool upheaval;
+	int logs;
+	int64_t delivered, gaps, resets, empty, pages_of_log, refused;
+};
+
+static struct model model; /* handlers know their client only */
+
+static int room_of(const struct room_name *name)
+{
+	int room = 0;
+
+	while (strcmp(model_rooms[room], name->string) != 0)
+		room++;
+	return room;
+}
+
+static struct saved *saved_at(int64_t id)
+{
+	return &model.f->log.messages[id - 1];
+}
+
+static bool is_followed(int which, int room)
+{
+	return (model_clients[which].mask >> room & 1) != 0;
+}
+
+static int64_t highest_removed(int room, int64_t after, int64_t upto)
+{
+	while (upto > after && (!saved_at(upto)->removed ||
+	                        room_of(&saved_at(upto)->room) != room))
+		upto--;
+	return upto > after ? upto : 0;
+}
+
+/* The oldest position that the window still has. */
+static int64_t oldest_position(void)
+{
+	const struct window *window = &model.f->hub.window;
+
+	if (list_is_empty(&window->entries))
+		return INT64_MAX;
+	return LIST_OWNER(window->entries.next, struct entry, in_window)->position;
+}
+
+static void check_version(int64_t id, int version)
+{
+	const struct fate *fate = &model.fates[id - 1];
+	bool is_of_read = model.f->log.given != NULL;
+
+	expect(version <= saved_at(id)->version &&
+	               (is_of_read || version >= fate->told_version),
+	       "%" PRId64 " as it was in version %d, not %d", id, version,
+	       fate->told_version);
+	expect(!saved_at(id)->removed || is_of_read || !fate->told_removed,
+	       "%" PRId64 " was removed", id);
+}
+
+/* The messages of a client's rooms that are missing before the next one. */
+static void miss(int which, int64_t after, int64_t before)
+{
+	struct follower *r = &model.followers[which];
+
+	for (int64_t id = after + 1; id < before; id++) {
+		int room = room_of(&saved_at(id)->room);
+
+		if (!is_followed(which, room) || saved_at(id)->foreign)
+			continue;
+		expect(saved_at(id)->removed, "%s: %" PRId64 " is missing",
+		       model_clients[which].rooms, id);
+		if (!model.fates[id - 1].unseen)
+			r->owed[room] = id;
+	}
+}
+
+/* All unsaved ones between two of their numbers that the client had to get. */
+static void miss_unsaved(int which, int after, int before, int64_t from,
+                         int64_t upto)
+{
+	int64_t oldest = oldest_position();
+
+	for (int number = after + 1; number < before; number++) {
+		int64_t position = model.unsaved[number].position;
+
+		expect(!is_followed(which, model.unsaved[number].room) ||
+		               position <= from || position > upto ||
+		               position < oldest ||
+		               position <= model.lost_unsaved,
+		       "%s: u%d is missing", model_clients[which].rooms, number);
+	}
+}
+
+static void check_names(int which, struct client *c, const struct cursor *end)
+{
+	const struct cursor at = model.followers[which].at;
+	bool is_of_read = model.f->log.given != NULL;
+	int64_t last = at.id, last_position = 0;
+	int last_unsaved = 0;
+	char *rest, *name;
+
+	buffer_add(&c->names, "", 1);
+	for (name = strtok_r(c->names.data, " ", &rest); name != NULL;
+	     name = strtok_r(NULL, " ", &rest)) {
+		int64_t position;
+		int room;
+
+		if (name[0] == 'u') {
+			int number = atoi(name + 1);
+
+			room = model.unsaved[number].room;
+			position = model.unsaved[number].position;
+			expect(number > last_unsaved && position > at.position &&
+			               position <= end->position,
+			       "%s: %s", model_clients[which].rooms, name);
+			miss_unsaved(which, last_unsaved, number, at.position,
+			             end->position);
+			last_unsaved = number;
+		} else {
+			const char *version = strchr(name, '.');
+			int64_t id = atoll(name);
+
+			expect(id > last && id <= end->id, "%s: %s after %" PRId64,
+			       model_clients[which].rooms, name, last);
+			check_version(id, version != NULL ? atoi(version + 1) : 0);
+			miss(which, last, id);
+			last = id;
+			room = room_of(&saved_at(id)->room);
+			position = saved_at(id)->position;
+			model.delivered++;
+		}
+		expect(is_followed(which, room), "%s: %s",
+		       model_clients[which].rooms, name);
+		expect(is_of_read || position > last_position,
+		       "%s: %s is out of order", model_clients[which].rooms, name);
+		last_position = position;
+	}
+	miss(which, last, end->id + 1);
+	miss_unsaved(which, last_unsaved, model.f->unsaved + 1, at.position,
+	             end->position);
+	buffer_clear(&c->names);
+}
+
+static bool is_named(const struct client *c, int room)
+{
+	struct text gaps = buffer_text(&c->delivery->gap_rooms);
+	char all[128], name[32];
+
+	if (!c->delivery->is_several)
+		return c->gap;
+	snprintf(all, sizeof all, "%.*s", TEXT_ARGS(gaps));
+	snprintf(name, sizeof name, "\"%s\"", model_rooms[room]);
+	return c->gap && strstr(all, name) != NULL;
+}
+
+/* Of several rooms, the read that found it knew of none that is higher. */
+static void check_place_of_gap(int room, const struct cursor *end)
+{
+	const struct log_read *read = model.f->log.given;
+
+	expect(read != NULL, "a gap in a page of the window");
+	for (size_t i = 0; i < read->room_count; i++)
+		if (read->kind == READ_ROOMS &&
+		    room_of(&read->rooms[i]) == room)
+			expect(read->states[i].pruned <= end->id,
+			       "%s: told too early", model_rooms[room]);
+}
+
+static void check_gaps(int which, const struct client *c, const struct cursor *end)
+{
+	struct follower *r = &model.followers[which];
+
+	for (int room = 0; room < MODEL_ROOMS; room++) {
+		int64_t all = highest_removed(room, 0, model.f->log.newest);
+
+		if (is_followed(which, room) && is_named(c, room)) {
+			model.gaps++;
+			check_place_of_gap(room, end);
+			expect(highest_removed(room, r->at.id, end->id) > 0,
+			       "%s: no gap in %s", model_clients[which].rooms,
+			       model_rooms[room]);
+			r->owed[room] = 0;
+		}
+		expect(r->owed[room] == 0 || end->id < all,
+		       "%s: %" PRId64 " was passed without a gap",
+		       model_clients[which].rooms, r->owed[room]);
+		expect(is_followed(which, room) || !c->delivery->is_several ||
+		               !is_named(c, room),
+		       "%s: a gap in %s", model_clients[which].rooms,
+		       model_rooms[room]);
+	}
+}
+
+static void check_reset(int which, struct client *c, const struct cursor *end)
+{
+	struct follower *r = &model.followers[which];
+
+	/* The hub names its log in the cursor of a client with an id alone. */
+	expect(c->waiter.cursor.log != end->log ||
+	               r->at.id > model.f->hub.newest,
+	       "%s: reset for nothing", model_clients[which].rooms);
+	model.resets++;
+	memset(r->owed, 0, sizeof r->owed);
+	if (c->delivery->is_several) {
+		assert_int_equal(c->count, 0);
+		assert_false(c->gap || c->more);
+		assert_int_equal(end->id, model.f->hub.newest);
+		buffer_clear(&c->names);
+		return;
+	}
+	/* The newest page: all from its first message on. */
+	r->at = (struct cursor){.id = end->id, .position = end->position};
+	if (c->count > 0)
+		r->at.id = atoll(c->names.data) - 1;
+	check_names(which, c, end);
+	memset(r->owed, 0, sizeof r->owed);
+}
+
+static void follow(int which);
+
+/* Another one leaves, whatever it waits for, and will come back. */
+static void let_one_leave(void)
+{
+	int which = (int)random_below(&model.random, CLIENTS);
+	struct client *c = client_of(model.f, which);
+
+	if (c->waiter.state == WAITER_IDLE)
+		return;
+	hub_leave(&model.f->hub, &c->waiter);
+	model.followers[which].went = true;
+}
+
+static void take_into_account(struct client *c)
+{
+	int which = (int)(c - model.f->clients);
+	struct follower *r = &model.followers[which];
+	const char *forbidden = model_clients[which].forbidden;
+
+	if (random_below(&model.random, 16) == 0)
+		let_one_leave();
+	if (c->status != 200) {
+		assert_int_equal(c->status, 503);
+		model.refused++;
+		return;
+	}
+	struct cursor end = c->delivery->cursor;
+	if (end.log != r->log)
+		memset(r->owed, 0, sizeof r->owed);
+	r->log = end.log;
+	if (c->delivery->is_several)
+		assert_text(buffer_text(&c->delivery->forbidden),
+		            forbidden != NULL ? forbidden : "");
+	if (c->reset) {
+		check_reset(which, c, &end);
+	} else {
+		/* Of a log that was replaced, nothing is left to compare with. */
+		expect(!r->at.names_log || r->at.log == end.log,
+		       "%s: not reset", model_clients[which].rooms);
+		expect(end.id >= r->at.id && end.position >= r->at.position,
+		       "%s: a step back", model_clients[which].rooms);
+		if (end.log == model.f->log.log) {
+			check_names(which, c, &end);
+			check_gaps(which, c, &end);
+		}
+	}
+	model.pages_of_log += model.f->log.given != NULL;
+	model.empty += c->count == 0;
+	r->at = end;
+	if (model_clients[which].streams)
+		follow(which);
+}
+
+/* Asks from where the client is, if it does not wait. */
+static void follow(int which)
+{
+	struct client *c = client_of(model.f, which);
+	struct follower *r = &model.followers[which];
+	struct buffer cursor = {0};
+
+	if (c->waiter.state != WAITER_IDLE)
+		return;
+	r->went = false;
+	if (!r->at.names_log) {
+		r->at.position = model.f->hub.window.position;
+		ask_after(c, model_clients[which].rooms, r->at.id);
+		return;
+	}
+	cursor_render(&r->at, &cursor);
+	buffer_add(&cursor, "", 1);
+	ask(c, model_clients[which].rooms, cursor.data);
+	buffer_release(&cursor);
+}
+
+/* As a client that keeps only an id. */
+static void come_anew(int which)
+{
+	struct follower *r = &model.followers[which];
+
+	if (r->at.log != model.f->log.log || r->at.log != model.f->hub.log)
+		return;
+	hub_leave(&model.f->hub, &client_of(model.f, which)->waiter);
+	r->at = (struct cursor){.id = r->at.id};
+	follow(which);
+}
+
+static void note_unsaved(int room)
+{
+	model.unsaved[model.f->unsaved + 1].room = room;
+	model.unsaved[model.f->unsaved + 1].position =
+		model.f->hub.window.position + 1;
+	say_unsaved(model.f, model_rooms[room]);
+}
+
+static void save_one(int room)
+{
+	struct fixture *f = model.f;
+
+	if (f->log.newest >= LOG_MOST)
+		return;
+	model.fates[f->log.newest] = (struct fate){.unseen = false};
+	/* As a frame of the bus: taken if it continues what the hub holds. */
+	if (random_below(&model.random, 2) == 0 && f->hub.ready &&
+	    f->hub.log == f->log.log && f->hub.newest == f->log.newest) {
+		say(f, model_rooms[room]);
+		return;
+	}
+	save(f, model_rooms[room]);
+	saved_at(f->log.newest)->foreign = random_below(&model.random, 8) == 0;
+}
+
+/* One of the last, or any. */
+static void harm_one(void)
+{
+	struct log_reader *log = &model.f->log;
+	size_t among = random_below(&model.random, 3) == 0 ? LOG_MOST : 12;
+	int64_t id = log->newest - (int64_t)random_below(&model.random, among);
+
+	if (id < 1 || saved_at(id)->removed || saved_at(id)->foreign)
+		return;
+	int room = room_of(&saved_at(id)->room);
+	if (random_below(&model.random, 2) == 0) {
+		saved_at(id)->version++;
+		model.edited[room] = true;
+		return;
+	}
+	saved_at(id)->removed = true;
+	model.fates[id - 1].unseen =
+		log->log != model.f->hub.log || id > model.f->hub.newest;
+	model.removed[room] = true;
+	/* Not only the oldest of its room. */
+	for (int64_t before = 1; before < id; before++)
+		if (room_of(&saved_at(before)->room) == room &&
+		    !saved_at(before)->removed)
+			model.edited[room] = true;
+}
+
+static void note_told(int room)
+{
+	for (int64_t id = 1; id <= model.f->log.newest; id++) {
+		if (room_of(&saved_at(id)->room) != room)
+			continue;
+		model.fates[id - 1].told_removed = saved_at(id)->removed;
+		model.fates[id - 1].told_version = saved_at(id)->version;
+	}
+	model.removed[room] = model.edited[room] = false;
+}
+
+static void tell_changes(void)
+{
+	struct hub *hub = &model.f->hub;
+
+	if (!hub->ready || hub->log != model.f->log.log || model.upheaval)
+		return;
+	for (int room = 0; room < MODEL_ROOMS; room++) {
+		bool edited = model.edited[room];
+
+		if (!edited && !model.removed[room])
+			continue;
+		note_told(room);
+		tell_change(model.f, model_rooms[room], edited);
+	}
+}
+
+/* The window is refilled from somewhere on. */
+static void start_over(void)
+{
+	struct fixture *f = model.f;
+	int64_t from = (int64_t)random_below(&model.random,
+	                                     (size_t)f->log.newest + 1);
+
+	/* The tail is read anew. */
+	f->look_saw = f->log.newest;
+	for (int room = 0; room < MODEL_ROOMS; room++)
+		note_told(room);
+	for (int64_t id = 1; id <= f->log.newest; id++)
+		saved_at(id)->position = 0;
+	model.lost_unsaved = f->hub.window.position;
+	model.upheaval = false;
+	hub_start_over(&f->hub, f->log.log, from);
+}
+
+static void finish_look(void)
+{
+	if (model.f->hub.log != model.f->log.log || model.upheaval)
+		start_over();
+	end_look(model.f);
+	if (random_below(&model.random, 2) == 0)
+		tell_changes();
+}
+
+/* Another log, of which the hub knows nothing yet. */
+static void replace_model_log(void)
+{
+	struct log_reader *log = &model.f->log;
+	int count = (int)random_below(&model.random, 60);
+
+	log->log = LOG + (uint32_t)++model.logs;
+	log->newest = 0;
+	for (int i = 0; i < count; i++) {
+		size_t room = random_below(&model.random, MODEL_ROOMS);
+
+		model.fates[log->newest] = (struct fate){.unseen = false};
+		save(model.f, model_rooms[room]);
+		saved_at(log->newest)->version = 1000 * model.logs;
+	}
+	memset(model.removed, 0, sizeof model.removed);
+	memset(model.edited, 0, sizeof model.edited);
+	model.f->looking = false;
+}
+
+static void take_rare_step(void)
+{
+	struct fixture *f = model.f;
+
+	switch (random_below(&model.random, 8)) {
+	case 0:
+		if (f->log.newest > LOG_MOST / 2)
+			replace_model_log();
+		break;
+	case 1:
+		model.upheaval = random_below(&model.random, 8) == 0;
+		break;
+	case 2:
+		f->log.failing = random_below(&model.random, 4) == 0;
+		break;
+	case 3:
+		drop_window(f);
+		break;
+	case 4:
+		hub_set_limits(&f->hub,
+		               (int64_t)random_below(&model.random, SMALL_WINDOW),
+		               INT64_MAX);
+		break;
+	case 5:
+		hub_forget_old(&f->hub, clock_monotonic_ms() + 2000);
+		break;
+	case 6:
+		f->log.page_most =
+			(int64_t)random_below(&model.random, PAGE_MOST + 1);
+		break;
+	default:
+		hub_go_on(&f->hub);
+	}
+}
+
+static void take_step(void)
+{
+	struct fixture *f = model.f;
+	int room = (int)random_below(&model.random, MODEL_ROOMS);
+	int which = (int)random_below(&model.random, CLIENTS);
+
+	switch (random_below(&model.random, 22)) {
+	case 0:
+	case 1:
+	case 2:
+		save_one(room);
+		break;
+	case 3:
+		note_unsaved(room);
+		break;
+	case 4:
+	case 5:
+		begin_look(f);
+		break;
+	case 6:
+	case 7:
+		if (f->looking)
+			finish_look();
+		break;
+	case 8:
+	case 9:
+		perform_next(&f->log);
+		break;
+	case 10:
+	case 11:
+		give_back(&f->log);
+		break;
+	case 12:
+		if (client_of(f, which)->waiter.state != WAITER_IDLE)
+			hub_time_out(&f->hub, &client_of(f, which)->waiter);
+		break;
+	case 13:
+		if (random_below(&model.random, 5) == 0)
+			come_anew(which);
+		break;
+	case 14:
+		harm_one();
+		break;
+	case 15:
+		tell_changes();
+		break;
+	case 16:
+		if (random_below(&model.random, 5) == 0)
+			take_rare_step();
+		break;
+	default:
+		follow(which);
+	}
+}
+
+static bool are_all_parked(void)
+{
+	for (int i = 0; i < CLIENTS; i++)
+		if (client_of(model.f, i)->waiter.state != WAITER_PARKED)
+			return false;
+	return true;
+}
+
+/* Until no client lacks anything. */
+static void settle(void)
+{
+	struct fixture *f = model.f;
+
+	f->log.failing = false;
+	for (int round = 0; round < LOG_MOST; round++) {
+		begin_look(f);
+		finish_look();
+		tell_changes();
+		run_reads(f);
+		hub_go_on(&f->hub);
+		for (int i = 0; i < CLIENTS; i++)
+			follow(i);
+		if (are_all_parked())
+			return;
+	}
+	expect(false, "a client does not come to rest");
+}
+
+static void check_that_none_lacks(int which)
+{
+	struct follower *r = &model.followers[which];
+
+	assert_true(!r->at.names_log || r->at.log == model.f->hub.log);
+	for (int64_t id = r->at.id + 1; id <= model.f->log.newest; id++)
+		expect(!is_followed(which, room_of(&saved_at(id)->room)) ||
+		               saved_at(id)->removed || saved_at(id)->foreign,
+		       "%s: ends before %" PRId64, model_clients[which].rooms,
+		       id);
+	for (int room = 0; room < MODEL_ROOMS; room++)
+		assert_int_equal(r->owed[room], 0);
+}
+
+static void disorder_loses_nothing_of_several(void **state)
+{
+	struct fixture *f = *state;
+
+	model = (struct model){.f = f, .random = random_from(SEED)};
+	hub_set_limits(&f->hub, SMALL_WINDOW, INT64_MAX);
+	for (int i = 0; i < CLIENTS; i++) {
+		client_of(f, i)->forbidden = model_clients[i].forbidden;
+		client_of(f, i)->then = take_into_account;
+	}
+	for (int i = 0; i < STEPS; i++)
+		take_step();
+	settle();
+	for (int i = 0; i < CLIENTS; i++) {
+		check_that_none_lacks(i);
+		hub_leave(&f->hub, &client_of(f, i)->waiter);
+	}
+	run_reads(f);
+	assert_int_equal(f->hub.reads, 0);
+	assert_int_equal(f->hub.feeds.of_all->users, 0);
+	assert_int_equal(list_length(&f->hub.feeds.idle), f->hub.feeds.count);
+	/* So the load was what it should be. */
+	print_message("# delivered %" PRId64 " gaps %" PRId64 " resets %" PRId64
+	              " empty %" PRId64 " from the log %" PRId64
+	              " refused %" PRId64 "\n",
+	              model.delivered, model.gaps, model.resets, model.empty,
+	              model.pages_of_log, model.refused);
+	assert_true(model.delivered > 1000 && model.gaps > 100 &&
+	            model.resets > 20 && model.pages_of_log > 1000 &&
+	            model.refused > 20);
+}
+
 int run_feeds(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -1076,6 +1749,8 @@ int run_feeds(void)
 	                 an_unreadable_cursor_resets_several),
 		WITH_HUB("when the log is replaced, clients of several are reset",
 	                 another_log_resets_all_feeds),
+		WITH_HUB("when the log is replaced, no delivery of it is kept",
+	                 no_delivery_of_another_log_is_kept),
 		WITH_HUB("when the window is refilled, no client is reset",
 	                 the_same_log_resets_no_feed),
 		WITH_HUB("a read from before the window was refilled answers no "
@@ -1105,6 +1780,9 @@ int run_feeds(void)
 	                 a_left_feed_holds_nothing),
 		WITH_HUB("cached deliveries are limited in bytes",
 	                 cached_deliveries_are_limited_in_bytes),
+		WITH_HUB("under long random load every client of several gets "
+	                 "each message once, in order",
+	                 disorder_loses_nothing_of_several),
 	};
 
 	return cmocka_run_group_tests_name("feeds", tests, NULL, NULL);

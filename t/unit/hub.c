@@ -871,7 +871,7 @@ static void a_long_page_with_unsaved_ones_loses_none(void **state)
 		append_unsaved(f, "room_1");
 		int64_t id = save(f, "room_1");
 		hub_append(&f->hub, &f->log.messages[id - 1].room, id,
-		           name_message(id));
+		           name_message(&f->log, id));
 	}
 	hub_deliver(&f->hub);
 	assert_int_equal(a->count, PAGE_MESSAGES);

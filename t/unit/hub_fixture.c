@@ -22,11 +22,16 @@ void log_reader_ask(struct log_reader *reader, struct log_read *read)
 	reader->asked++;
 }
 
-struct text name_message(int64_t id)
+struct text name_message(const struct log_reader *reader, int64_t id)
 {
 	static char json[64];
+	int version = reader->messages[id - 1].version;
 
-	snprintf(json, sizeof json, "{\"name\":\"%" PRId64 "\"}", id);
+	if (version > 0)
+		snprintf(json, sizeof json, "{\"name\":\"%" PRId64 ".%d\"}", id,
+		         version);
+	else
+		snprintf(json, sizeof json, "{\"name\":\"%" PRId64 "\"}", id);
 	return text_of(json);
 }
 
@@ -58,18 +63,17 @@ static void read_item(const struct log_reader *reader, struct log_read *read,
 {
 	size_t at = read->json.size;
 
-	buffer_add_text(&read->json, name_message(id));
+	buffer_add_text(&read->json, name_message(reader, id));
 	log_read_add_item(read, id, &reader->messages[id - 1].room, at);
 }
 
-/* NULL: of all rooms. */
-static struct room_state state_of(const struct log_reader *reader,
-                                  const struct room_name *room)
+struct room_state state_of(const struct log_reader *reader,
+                           const struct room_name *room)
 {
 	struct room_state state = {0};
 
 	for (int64_t id = reader->newest; id >= 1; id--) {
-		if (room != NULL && !is_of_room(reader, id, room))
+		if (!is_of_room(reader, id, room))
 			continue;
 		if (!reader->messages[id - 1].removed)
 			state.earliest = id;
@@ -87,6 +91,15 @@ static int64_t find_removed(const struct log_reader *reader,
 	                     is_of_room(reader, upto, room)))
 		upto--;
 	return upto;
+}
+
+static int64_t find_removed_of_all(const struct log_reader *reader)
+{
+	int64_t id = reader->newest;
+
+	while (id > 0 && !reader->messages[id - 1].removed)
+		id--;
+	return id;
 }
 
 static void add_gap(struct log_read *read, const struct room_name *room,
@@ -119,7 +132,7 @@ static void find_gaps_and_states(const struct log_reader *reader,
 	for (size_t i = 0; i < read->room_count; i++)
 		read->states[i] = state_of(reader, &read->rooms[i]);
 	if (read->kind == READ_ALL) {
-		read->states[0].pruned = state_of(reader, NULL).pruned;
+		read->states[0].pruned = find_removed_of_all(reader);
 		find_gaps_of_all(reader, read);
 	} else if (read->kind == READ_ROOM) {
 		add_gap(read, &read->rooms[0],
@@ -130,11 +143,21 @@ static void find_gaps_and_states(const struct log_reader *reader,
 	}
 }
 
+static int64_t page_limit(const struct log_reader *reader,
+                          const struct log_read *read)
+{
+	int64_t limit = read->range.limit;
+
+	return reader->page_most > 0 && reader->page_most < limit
+	               ? reader->page_most
+	               : limit;
+}
+
 /* Where the newest few messages of the rooms begin. */
 static int64_t before_newest(const struct log_reader *reader,
                              const struct log_read *read)
 {
-	int64_t id = reader->newest, limit = read->range.limit;
+	int64_t id = reader->newest, limit = page_limit(reader, read);
 
 	while (id > 0 && limit > 0)
 		limit -= is_to_be_read(reader, id--, read);
@@ -146,7 +169,7 @@ static void perform(const struct log_reader *reader, struct log_read *read)
 {
 	bool forward = read->range.direction == STORE_AFTER;
 	int64_t id = forward ? read->range.id : before_newest(reader, read);
-	int64_t count = 0;
+	int64_t count = 0, limit = page_limit(reader, read), last = id;
 
 	if (reader->failing) {
 		snprintf(read->error, sizeof read->error, "failing");
@@ -156,18 +179,21 @@ static void perform(const struct log_reader *reader, struct log_read *read)
 	read->end = (struct log_end){.log = reader->log,
 	                             .newest = reader->newest};
 	read->upto = reader->newest;
-	while (++id <= reader->newest && !read->more) {
+	while (++id <= reader->newest) {
 		if (!is_to_be_read(reader, id, read))
 			continue;
-		read->more = count++ == read->range.limit;
-		if (!read->more)
+		read->more = count++ == limit;
+		if (read->more)
+			break;
+		last = id;
+		if (!reader->messages[id - 1].foreign)
 			read_item(reader, read, id);
 	}
 	if (forward && read->more)
-		read->upto = read->items[read->item_count - 1].id;
+		read->upto = last;
 	find_gaps_and_states(reader, read);
 	if (!forward)
-		read->more = count > 0 &&
+		read->more = read->item_count > 0 &&
 		             read->items[0].id > read->states[0].earliest;
 }
 
@@ -192,12 +218,14 @@ bool give_back(struct log_reader *reader)
 	reader->first = read->next;
 	if (reader->first == NULL)
 		reader->last = &reader->first;
+	reader->given = read;
 	do {
 		read->done(read->context, read);
 		reader->again += read->again;
 		if (read->again)
 			hub_go_on(read->context);
 	} while (read->again);
+	reader->given = NULL;
 	log_read_free(read);
 	return true;
 }
@@ -343,14 +371,22 @@ void begin_look(struct fixture *f)
 	f->look_saw = f->log.newest;
 }
 
+static void append_saved(struct fixture *f, int64_t id)
+{
+	struct saved *saved = &f->log.messages[id - 1];
+
+	hub_append(&f->hub, &saved->room, id, name_message(&f->log, id));
+	saved->position = f->hub.window.position;
+}
+
 void end_look(struct fixture *f)
 {
 	struct hub *hub = &f->hub;
 
 	for (int64_t id = hub->newest + 1; id <= f->look_saw; id++)
-		if (!f->log.messages[id - 1].removed)
-			hub_append(hub, &f->log.messages[id - 1].room, id,
-			           name_message(id));
+		if (!f->log.messages[id - 1].removed &&
+		    !f->log.messages[id - 1].foreign)
+			append_saved(f, id);
 	hub_advance(hub, f->look_saw, false);
 	hub_deliver(hub);
 	hub_set_ready(hub);
@@ -374,10 +410,9 @@ int64_t save(struct fixture *f, const char *room)
 
 int64_t say(struct fixture *f, const char *room)
 {
-	struct room_name name = room_named(room);
 	int64_t id = save(f, room);
 
-	hub_append(&f->hub, &name, id, name_message(id));
+	append_saved(f, id);
 	hub_deliver(&f->hub);
 	return id;
 }

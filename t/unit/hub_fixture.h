@@ -13,7 +13,7 @@ enum {
 	OTHER_LOG = 0x0badcafe,
 	WINDOW_BYTES = 1 << 20,
 	MESSAGES_MAX = 4096,
-	CLIENTS = 8,
+	CLIENTS = 12,
 };
 
 /* ---- A log ---- */
@@ -21,6 +21,9 @@ enum {
 struct saved {
 	struct room_name room;
 	bool removed;
+	bool foreign;     /* it has a place in a page, but can't be given */
+	int version;      /* other programs have changed it as often */
+	int64_t position; /* in the hub's window; 0: it was not appended */
 };
 
 struct log_reader {
@@ -28,14 +31,19 @@ struct log_reader {
 	struct saved messages[MESSAGES_MAX]; /* message 1 is at 0 */
 	int64_t newest;
 	bool failing;
+	int64_t page_most; /* messages of a page; 0: as many as are asked for */
 	struct log_read *first, **last; /* requested, and not delivered */
 	int asked;                      /* reads so far */
 	int again;                      /* ... that were not finished at once */
+	const struct log_read *given;   /* being delivered; or NULL */
 };
 
-/* The JSON of a message, which has its id as its name. Borrowed until the next
- * call. */
-struct text name_message(int64_t id);
+/* The JSON of a message, which has its id as its name, or id.version. Borrowed until
+ * the next call. */
+struct text name_message(const struct log_reader *reader, int64_t id);
+/* Of a room as it now is. */
+struct room_state state_of(const struct log_reader *reader,
+                           const struct room_name *room);
 
 /* Executes the next read, as of now. */
 void perform_next(struct log_reader *reader);
