@@ -27,16 +27,24 @@ void feed_subscribe(struct feed *feed, size_t index, struct room *room,
 	list_append(feeds_of_room, &place->in_room);
 }
 
-const struct cached_delivery *feed_find_cached(const struct feed *feed, int64_t id,
-                                               int64_t position)
+static bool is_cached_for(const struct cached_delivery *cached,
+                          const struct cursor *place)
+{
+	return cached->id == place->id && cached->position == place->position;
+}
+
+const struct cached_delivery *feed_find_cached(const struct delivery_cache *cache,
+                                               const struct feed *feed,
+                                               const struct cursor *place)
 {
 	int64_t oldest_ms = clock_monotonic_ms() - FEED_DELIVERY_LIFE_MS;
 
 	for (size_t i = 0; i < FEED_CACHED_DELIVERIES; i++) {
 		const struct cached_delivery *cached = &feed->cached[i];
 
-		if (cached->delivery != NULL && cached->id == id &&
-		    cached->position == position && cached->made_ms >= oldest_ms)
+		if (cached->delivery != NULL && is_cached_for(cached, place) &&
+		    cached->states == cache->states &&
+		    cached->made_ms >= oldest_ms)
 			return cached;
 	}
 	return NULL;
@@ -47,6 +55,7 @@ void delivery_cache_init(struct delivery_cache *cache, int64_t limit_bytes)
 	list_init(&cache->caching);
 	cache->bytes = 0;
 	cache->limit_bytes = limit_bytes;
+	cache->states = 0;
 }
 
 static void forget_cached(struct delivery_cache *cache,
@@ -78,8 +87,7 @@ static struct cached_delivery *place_in_cache(struct feed *feed,
                                               const struct cursor *place)
 {
 	for (size_t i = 0; i < FEED_CACHED_DELIVERIES; i++)
-		if (feed->cached[i].id == place->id &&
-		    feed->cached[i].position == place->position)
+		if (is_cached_for(&feed->cached[i], place))
 			return &feed->cached[i];
 	return &feed->cached[feed->next_cached++ % FEED_CACHED_DELIVERIES];
 }
@@ -95,6 +103,7 @@ void feed_cache_delivery(struct delivery_cache *cache, struct feed *feed,
 		.id = place->id,
 		.position = place->position,
 		.end = *end,
+		.states = cache->states,
 		.made_ms = clock_monotonic_ms(),
 		.delivery = delivery_ref(delivery),
 	};

@@ -28,7 +28,8 @@ enum feed_kind { FEED_ROOM, FEED_SEVERAL, FEED_ALL };
 struct subscription {
 	struct room *room; /* in use as long as the feed may be asked for */
 	struct feed *feed;
-	struct list in_room; /* in room.feeds */
+	struct list in_room; /* in room.feeds; of several rooms only while the feed
+	                      * has users */
 };
 
 /* The delivery made for a cursor. Valid until one of the feed's rooms gets a message
@@ -37,6 +38,7 @@ struct subscription {
 struct cached_delivery {
 	int64_t id, position;
 	struct cursor end; /* everything up to here was looked at */
+	uint64_t states;   /* delivery_cache.states at the time */
 	int64_t made_ms;   /* monotonic */
 	struct delivery *delivery; /* NULL: unused */
 };
@@ -77,14 +79,17 @@ void feed_subscribe(struct feed *feed, size_t index, struct room *room,
 struct delivery_cache {
 	struct list caching; /* struct feed, longest without a new one first */
 	int64_t bytes, limit_bytes;
+	uint64_t states; /* counts what became known of rooms: what was cached
+	                  * before is not given again */
 };
 
 void delivery_cache_init(struct delivery_cache *cache, int64_t limit_bytes);
 
 /* Returns what was cached for a cursor, borrowed; NULL: nothing. The caller checks
  * that it is still valid. */
-const struct cached_delivery *feed_find_cached(const struct feed *feed, int64_t id,
-                                               int64_t position);
+const struct cached_delivery *feed_find_cached(const struct delivery_cache *cache,
+                                               const struct feed *feed,
+                                               const struct cursor *place);
 
 /* Caches a delivery that was made for a place from everything up to `end`. Takes a
  * reference of its own. Feeds that cached theirs longest ago lose them if the cache

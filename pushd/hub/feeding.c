@@ -16,7 +16,6 @@ void hub_follow(struct hub *hub, int64_t (*want_look)(void *context),
  * when it is back. */
 static void unsettle_feed(struct hub *hub, struct feed *feed)
 {
-	feed_forget_deliveries(&hub->rooms.cache, feed);
 	while (!list_is_empty(&feed->parked))
 		hub_wait_for_look(hub, hub_first_waiter(&feed->parked));
 	while (!list_is_empty(&feed->queued))
@@ -43,6 +42,7 @@ void hub_start_over(struct hub *hub, uint32_t log, int64_t from)
 {
 	hub->ready = false;
 	hub->starts++;
+	hub->rooms.cache.states++;
 	window_clear(&hub->window, &hub->rooms);
 	hub->log = log;
 	incarnations_clear(&hub->incarnations);

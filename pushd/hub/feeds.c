@@ -23,7 +23,8 @@ static int compare_addresses(const struct room *a, const struct room *b)
 	return (a > b) - (a < b);
 }
 
-/* A feed keeps its rooms in use, so their addresses tell them apart. */
+/* A feed keeps its rooms in use, so their addresses tell them apart. The rooms are in
+ * the order of their names. */
 static int compare_feeds(const void *left, const void *right)
 {
 	const struct feed *a = left, *b = right;
@@ -40,7 +41,7 @@ static int compare_subscriptions(const void *left, const void *right)
 {
 	const struct subscription *a = left, *b = right;
 
-	return compare_addresses(a->room, b->room);
+	return strcmp(a->room->name.string, b->room->name.string);
 }
 
 /* Returns a feed that is in no table, and whose rooms do not know it. Its rooms are in
@@ -57,7 +58,6 @@ static struct feed *draft_feed(struct feeds *feeds, const struct room_list *list
 		struct room *room = rooms_get(feeds->rooms, &list->names[i]);
 
 		rooms_use(feeds->rooms, room);
-		list_init(&feed->rooms[i].in_room);
 		feed->rooms[i].room = room;
 	}
 	qsort(feed->rooms, feed->count, sizeof *feed->rooms,
@@ -65,28 +65,15 @@ static struct feed *draft_feed(struct feeds *feeds, const struct room_list *list
 	return feed;
 }
 
+/* The feed has no users. */
 static void feed_free(struct feeds *feeds, struct feed *feed)
 {
 	feed_forget_deliveries(&feeds->rooms->cache, feed);
-	/* Its waiters may have left while others got the same message. */
-	list_remove(&feed->hungry);
-	for (size_t i = 0; i < feed->count; i++) {
-		list_remove(&feed->rooms[i].in_room);
+	for (size_t i = 0; i < feed->count; i++)
 		rooms_leave(feeds->rooms, feed->rooms[i].room);
-	}
 	buffer_release(&feed->forbidden);
 	free(feed->rooms);
 	free(feed);
-}
-
-static void enter_table(struct feeds *feeds, struct feed *feed)
-{
-	for (size_t i = 0; i < feed->count; i++) {
-		struct room *room = feed->rooms[i].room;
-
-		feed_subscribe(feed, i, room, &room->feeds);
-	}
-	feeds->count++;
 }
 
 /* Returns the feed of the same rooms that is in the table: if there was none, this
@@ -109,7 +96,7 @@ static struct feed *get_several(struct feeds *feeds, const struct room_list *lis
 	if (feed != draft)
 		feed_free(feeds, draft);
 	else
-		enter_table(feeds, feed);
+		feeds->count++;
 	return feed;
 }
 
@@ -150,22 +137,39 @@ void feeds_release(struct feeds *feeds)
 		drop_longest_idle(feeds);
 }
 
-void feeds_wake(struct feeds *feeds, struct feed *feed)
+static void stop_resting(struct feeds *feeds, struct feed *feed)
 {
-	if (feed->kind == FEED_ROOM)
-		rooms_use(feeds->rooms, feed->rooms[0].room);
 	if (list_is_empty(&feed->idle))
 		return;
 	list_remove(&feed->idle);
 	feeds->idle_rooms -= feed->count;
 }
 
+void feeds_wake(struct feeds *feeds, struct feed *feed)
+{
+	if (feed->kind == FEED_ROOM)
+		rooms_use(feeds->rooms, feed->rooms[0].room);
+	if (feed->kind != FEED_SEVERAL)
+		return;
+	stop_resting(feeds, feed);
+	for (size_t i = 0; i < feed->count; i++) {
+		struct room *room = feed->rooms[i].room;
+
+		feed_subscribe(feed, i, room, &room->feeds);
+	}
+}
+
+/* A feed without users hears nothing of its rooms, so that a message costs nothing for
+ * those who have left. */
 void feeds_rest(struct feeds *feeds, struct feed *feed)
 {
 	if (feed->kind == FEED_ROOM)
 		rooms_leave(feeds->rooms, feed->rooms[0].room);
 	if (feed->kind != FEED_SEVERAL)
 		return;
+	list_remove(&feed->hungry);
+	for (size_t i = 0; i < feed->count; i++)
+		list_remove(&feed->rooms[i].in_room);
 	list_append(&feeds->idle, &feed->idle);
 	feeds->idle_rooms += feed->count;
 	while (feeds->idle_rooms > FEEDS_IDLE_ROOMS)

@@ -108,11 +108,12 @@ struct delivery *hub_news_after(struct hub *hub, const struct feed *feed,
 
 /* Returns the delivery that was cached for a place and still has all of the feed's
  * messages, borrowed; NULL: none. */
-static struct delivery *find_shared(const struct feed *feed,
+static struct delivery *find_shared(const struct hub *hub,
+                                    const struct feed *feed,
                                     const struct cursor *place)
 {
 	const struct cached_delivery *cached =
-		feed_find_cached(feed, place->id, place->position);
+		feed_find_cached(&hub->rooms.cache, feed, place);
 
 	if (cached == NULL || news_are_there(feed, &cached->end))
 		return NULL;
@@ -124,7 +125,7 @@ static struct delivery *find_shared(const struct feed *feed,
 static struct delivery *shared_news_after(struct hub *hub, struct feed *feed,
                                           const struct cursor *place)
 {
-	struct delivery *delivery = find_shared(feed, place);
+	struct delivery *delivery = find_shared(hub, feed, place);
 	struct cursor now = hub_place_now(hub);
 
 	if (delivery != NULL)
@@ -162,7 +163,7 @@ static bool has_to_queue(struct hub *hub, const struct waiter *waiter)
 
 	if (waiter->state == WAITER_QUEUED ||
 	    (hub->render_left > 0 && list_is_empty(&hub->long_pages)) ||
-	    find_shared(waiter->feed, place) != NULL)
+	    find_shared(hub, waiter->feed, place) != NULL)
 		return false;
 	news_begin(&hub->news, waiter->feed, place);
 	return news_are_longer(&hub->news, TURN_LONG_BYTES);

@@ -271,17 +271,8 @@ static bool is_usable(struct hub *hub, const struct log_read *read,
 	return false;
 }
 
-static void forget_deliveries_of(struct hub *hub, struct room *room)
-{
-	for (struct list *at = room->feeds.next; at != &room->feeds;
-	     at = at->next)
-		feed_forget_deliveries(
-			&hub->rooms.cache,
-			LIST_OWNER(at, struct subscription, in_room)->feed);
-}
-
-/* A room may be in any number of feeds, and be read for each: if nothing is new, this
- * must cost nothing. */
+/* A room may be in any number of feeds, and be read for each: if nothing is new, what
+ * was cached stays valid. */
 void hub_learn_room(struct hub *hub, struct room *room,
                     const struct room_state *state, const struct log_end *end)
 {
@@ -303,7 +294,7 @@ void hub_learn_room(struct hub *hub, struct room *room,
 	room->earliest = earliest;
 	if (state->pruned > room->pruned)
 		room->pruned = state->pruned;
-	forget_deliveries_of(hub, room);
+	hub->rooms.cache.states++;
 }
 
 static void learn_from_read(struct hub *hub, struct feed *feed,

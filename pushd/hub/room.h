@@ -19,7 +19,8 @@ struct room {
 	struct sequence logged;   /* its entries that are in the log, by id */
 	struct sequence unlogged; /* ... and in none, by position */
 	size_t users; /* its own feed if that has users, and feeds of several */
-	struct list feeds; /* struct subscription: the feeds that contain it */
+	struct list feeds; /* struct subscription: its own feed, and those of several
+	                    * that contain it and have users */
 	bool known;       /* earliest and pruned are known */
 	int64_t earliest; /* the log's oldest id of the room; 0: none */
 	int64_t pruned;   /* the highest id removed from the log; 0: none */
