@@ -1,6 +1,7 @@
 #include "http/answer.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -101,17 +102,22 @@ struct answer *answer_with_headers(struct answer *answer, struct text headers)
 	return answer_ref(*place);
 }
 
-struct answer *answer_empty(int status, struct text headers, bool closes)
+struct answer *answer_framed(int status, struct text headers, struct text body,
+                             bool closes)
 {
-	static const struct text no_body = {"", 0};
 	struct buffer head = {0};
 
 	buffer_printf(&head, "HTTP/1.1 %d %s\r\n", status, status_reason(status));
 	add_date(&head);
 	buffer_add_text(&head, headers);
-	struct answer *answer = answer_new(buffer_text(&head), no_body, closes);
+	struct answer *answer = answer_new(buffer_text(&head), body, closes);
 	buffer_release(&head);
 	return answer;
+}
+
+struct answer *answer_empty(int status, struct text headers, bool closes)
+{
+	return answer_framed(status, headers, (struct text){"", 0}, closes);
 }
 
 struct answer *answer_text(int status, const char *media_type, const char *headers,
@@ -127,6 +133,61 @@ struct answer *answer_text(int status, const char *media_type, const char *heade
 	              media_type, body.size, headers);
 	struct answer *answer = answer_new(buffer_text(&head), body, closes);
 	buffer_release(&head);
+	return answer;
+}
+
+enum { CHUNK_HEAD_MAX = sizeof "ffffffffffffffff\r\n" };
+
+/* Returns the size of a chunk's first line. */
+static size_t print_chunk_head(char line[static CHUNK_HEAD_MAX], size_t size)
+{
+	return (size_t)snprintf(line, CHUNK_HEAD_MAX, "%zx\r\n", size);
+}
+
+void chunk_add(struct buffer *b, struct text content)
+{
+	char line[CHUNK_HEAD_MAX];
+
+	assert(content.size > 0);
+	buffer_add(b, line, print_chunk_head(line, content.size));
+	buffer_add_text(b, content);
+	buffer_add_string(b, "\r\n");
+}
+
+void chunk_add_end(struct buffer *b)
+{
+	buffer_add_string(b, "0\r\n\r\n");
+}
+
+struct answer *answer_piece(struct text bytes, bool closes)
+{
+	struct answer *answer =
+		memory_resize(NULL, sizeof *answer + bytes.size);
+
+	*answer = (struct answer){.refcount = 1,
+	                          .size = bytes.size,
+	                          .closes = closes};
+	if (bytes.size > 0)
+		memcpy(answer->data, bytes.data, bytes.size);
+	return answer;
+}
+
+struct answer *answer_chunk(struct text content)
+{
+	char line[CHUNK_HEAD_MAX];
+	size_t head_size = print_chunk_head(line, content.size);
+	size_t size = head_size + content.size + sizeof empty_line;
+	struct answer *answer = memory_resize(NULL, sizeof *answer + size);
+	char *at = answer->data;
+
+	assert(content.size > 0);
+	*answer = (struct answer){.refcount = 1,
+	                          .size = size,
+	                          .head_size = head_size,
+	                          .is_chunk = true};
+	memcpy(at, line, head_size);
+	memcpy(at + head_size, content.data, content.size);
+	memcpy(at + head_size + content.size, empty_line, sizeof empty_line);
 	return answer;
 }
 

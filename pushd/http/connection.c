@@ -27,11 +27,18 @@ static void set_due_in(struct connection *c, int64_t ms)
 	connection_set_due(c, c->transport->now.steady_ms + ms);
 }
 
+/* Whether the application has the connection's request. */
+static bool is_with_application(const struct connection *c)
+{
+	return c->state == CONNECTION_PARKED ||
+	       (c->state == CONNECTION_WRITING && c->is_streaming);
+}
+
 /* The only function that changes a connection's state. A caller that parks a
  * connection sets its deadline. */
 static void enter(struct connection *c, enum connection_state state)
 {
-	bool was_parked = c->state == CONNECTION_PARKED;
+	bool was_with_application = is_with_application(c);
 
 	c->state = state;
 	if (state == CONNECTION_DEAD)
@@ -40,7 +47,7 @@ static void enter(struct connection *c, enum connection_state state)
 		set_due_in(c, DRAIN_MS);
 	else if (state != CONNECTION_PARKED)
 		set_due_in(c, c->transport->timeouts_ms[state]);
-	if (was_parked)
+	if (was_with_application && !is_with_application(c))
 		c->transport->handlers->unparked(c);
 }
 
@@ -141,6 +148,17 @@ static void finish_request(struct connection *c)
 	enter(c, CONNECTION_IDLE);
 }
 
+/* A piece that was written at once changes neither state nor deadline. */
+static void finish_piece(struct connection *c)
+{
+	answer_unref(c->answer);
+	c->answer = NULL;
+	if (c->state == CONNECTION_PARKED)
+		return;
+	enter(c, CONNECTION_PARKED);
+	c->transport->handlers->written(c);
+}
+
 /* Memory for answers is limited: closes the clients that have read nothing for
  * longest. */
 static void cut_slowest_readers(struct transport *transport)
@@ -217,7 +235,7 @@ static bool write_some(struct connection *c, size_t size, bool is_long)
 	                    MSG_NOSIGNAL);
 
 	if (sent >= 0) {
-		c->written += (size_t)sent;
+		c->written += (uint32_t)sent;
 		if (is_long)
 			c->transport->write_left -= sent;
 		return true;
@@ -231,12 +249,24 @@ static bool write_some(struct connection *c, size_t size, bool is_long)
 	return false;
 }
 
+/* Where the bytes end that this client gets. */
+static size_t end_of_answer(const struct connection *c)
+{
+	const struct answer *answer = c->answer;
+
+	/* HEAD gets the head alone (RFC 9110 section 9.3.2). */
+	if (c->is_head)
+		return answer->head_size;
+	if (answer->is_chunk && !connection_takes_chunks(c))
+		return answer->head_size + answer_content(answer).size;
+	return answer->size;
+}
+
 /* Writes as much as possible and permitted. The rest follows when the client has
  * read, or in a later turn. */
 static void write_answer(struct connection *c)
 {
-	/* HEAD gets the head alone (RFC 9110 section 9.3.2). */
-	size_t size = c->is_head ? c->answer->head_size : c->answer->size;
+	size_t size = end_of_answer(c);
 
 	while (c->written < size) {
 		size_t left = size - c->written;
@@ -257,7 +287,10 @@ static void write_answer(struct connection *c)
 			                     false);
 		unread_end(&c->transport->unread, &c->reader);
 	}
-	finish_request(c);
+	if (c->is_streaming)
+		finish_piece(c);
+	else
+		finish_request(c);
 }
 
 static void begin_answer(struct connection *c, struct answer *answer)
@@ -294,6 +327,26 @@ void connection_answer(struct connection *c, struct answer *answer)
 	begin_answer(c, answer);
 	if (was_parked)
 		process_early_input(c);
+}
+
+bool connection_stream(struct connection *c, struct answer *piece)
+{
+	bool is_bare = piece->is_chunk && !connection_takes_chunks(c);
+
+	c->is_streaming = true;
+	c->answer = piece;
+	c->written = is_bare ? (uint32_t)piece->head_size : 0;
+	write_answer(c);
+	return connection_is_parked(c);
+}
+
+void connection_end_stream(struct connection *c, struct answer *last)
+{
+	c->is_streaming = false;
+	c->answer = last;
+	c->written = 0;
+	write_answer(c);
+	process_early_input(c);
 }
 
 void connection_resume(struct connection *c,

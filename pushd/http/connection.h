@@ -5,6 +5,10 @@
  * reading, so a client that leaves is noticed, and a request and its answer cost one
  * recv and one send.
  *
+ * A response may be a stream: its pieces are written one by one, and in between the
+ * request is parked. A client reads a piece before it gets the next, so it has one
+ * unread piece at most, as with answers.
+ *
  * A client that has shut down its sending side may still read. Its requests are
  * answered as far as no waiting is needed, then the connection is closed (PROTOCOL
  * section 6). Bytes sent before the answer (pipelining, RFC 9112 section 9.3.2) are
@@ -28,12 +32,14 @@ struct connection {
 	bool has_ended;    /* its client says no more: all of that is to be read */
 	bool is_head;      /* its method is HEAD */
 	bool is_watched;   /* WRITING: for when the kernel takes more */
+	bool is_streaming; /* PARKED or WRITING: more pieces will come */
 	struct request_parser request;
 	struct buffer input;  /* received but not yet parsed; in state IDLE only
 	                       * while it is put off */
 	struct answer *answer; /* being written; NULL: none */
-	size_t written;
-	size_t progress; /* WRITING: what was written when its time began */
+	/* Of the answer, which is far below 4 GiB: */
+	uint32_t written;
+	uint32_t progress; /* WRITING: what was written when its time began */
 	struct unread_reader reader; /* in transport.unread while WRITING */
 };
 
@@ -70,6 +76,22 @@ void connection_answer(struct connection *c, struct answer *answer);
 /* Parks the request, to be answered later. Its deadline is due_ms (monotonic), and
  * its head is kept. */
 void connection_park(struct connection *c, int64_t due_ms);
+
+/* Writes the first or the next piece of the response to a parked request. A piece is
+ * a head with what follows it, or a chunk. Takes a reference. True: it is written, and
+ * the request is still parked, with the deadline that it had. False: it is being
+ * written, and handlers.written() will be called, unless the connection closes. */
+bool connection_stream(struct connection *c, struct answer *piece);
+
+/* Writes the last piece, and then continues as after an answer. The request is no
+ * longer parked. Takes a reference. */
+void connection_end_stream(struct connection *c, struct answer *last);
+
+/* Whether the response may come in chunks: the request's HTTP is at least 1.1. */
+static inline bool connection_takes_chunks(const struct connection *c)
+{
+	return request_parser_takes_chunks(&c->request);
+}
 
 /* Changes the deadline of a parked request. */
 static inline void connection_set_due(struct connection *c, int64_t due_ms)

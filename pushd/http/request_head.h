@@ -1,5 +1,6 @@
-/* Collects a request's head, piece by piece: its target, and the few headers that
- * identify the user and the page's origin. Other headers are ignored. */
+/* Collects a request's head, piece by piece: its target, the few headers that
+ * identify the user and the page's origin, and Last-Event-ID. Other headers are
+ * ignored. */
 #ifndef LONGROOM_REQUEST_HEAD_H
 #define LONGROOM_REQUEST_HEAD_H
 
@@ -15,6 +16,7 @@ enum head_part {
 	HEAD_AUTHORIZATION,
 	HEAD_COOKIE,
 	HEAD_ORIGIN,
+	HEAD_LAST_EVENT_ID, /* no credential; may be given twice */
 	HEAD_PARTS, /* also: a header that is ignored */
 };
 
@@ -27,9 +29,10 @@ struct request_head {
 	} parts[HEAD_PARTS];
 	enum head_part part; /* that comes now */
 	bool in_name;
-	bool is_ambiguous;   /* one of the headers was given twice */
+	bool is_ambiguous;   /* one of the credentials was given twice */
+	bool has_two_event_ids;
 	uint32_t given;      /* bits, by part */
-	size_t name_size;    /* may be more than HEAD_NAME_MAX */
+	uint32_t name_size;  /* may be more than HEAD_NAME_MAX */
 	char name[HEAD_NAME_MAX];
 };
 

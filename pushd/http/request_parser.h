@@ -43,6 +43,12 @@ request_parser_method(const struct request_parser *request)
 	return (enum http_method)request->parser.method;
 }
 
+static inline bool
+request_parser_takes_chunks(const struct request_parser *request)
+{
+	return request->parser.http_minor > 0;
+}
+
 static inline bool request_parser_has_body(const struct request_parser *request)
 {
 	const struct http_parser *parser = &request->parser;

@@ -20,7 +20,7 @@ enum connection_state {
 	CONNECTION_IDLE,      /* between requests */
 	CONNECTION_HEAD,      /* a request has begun */
 	CONNECTION_PARKED,    /* the application has it, and will answer */
-	CONNECTION_WRITING,   /* the client reads slowly */
+	CONNECTION_WRITING,   /* the client reads an answer or a piece slowly */
 	CONNECTION_LINGERING, /* the last answer is sent; reads the client's other
 	                       * bytes, or the kernel may drop the answer (RFC
 	                       * 9112 section 9.6) */
@@ -49,8 +49,12 @@ struct http_handlers {
 	/* The deadline of a parked request has come. */
 	void (*expired)(struct connection *c);
 	/* The request is no longer parked: its answer is written or being written,
-	 * or the connection is closed. */
+	 * or the connection is closed. A stream counts as parked up to its last
+	 * piece. */
 	void (*unparked)(struct connection *c);
+	/* A piece of a stream that was being written is written. The request is
+	 * parked; its deadline must be set. */
+	void (*written)(struct connection *c);
 	/* The wall clock was set forward while a request was parked. */
 	void (*clock_was_set)(struct connection *c);
 	/* The server drains: the parked request must be answered soon. */

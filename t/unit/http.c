@@ -30,7 +30,7 @@ struct site {
 	struct buffer got[CLIENTS];
 	/* What the application was told: */
 	struct connection *parked; /* the last one; NULL: it is parked no longer */
-	int requests, faults, unparked, expired, drained, recognised;
+	int requests, faults, unparked, expired, drained, recognised, written;
 	size_t draining;
 	int64_t park_ms;
 	struct buffer last; /* whole request, if it came in one piece */
@@ -106,6 +106,12 @@ static void heed_clock(struct connection *c)
 	(void)c;
 }
 
+static void note_written(struct connection *c)
+{
+	site_of(c)->written++;
+	connection_set_due(c, c->transport->now.steady_ms + FAR_MS);
+}
+
 static void drain(struct connection *c)
 {
 	site_of(c)->drained++;
@@ -127,6 +133,7 @@ static const struct http_handlers handlers = {
 	.faulty = take_fault,
 	.expired = expire,
 	.unparked = unpark,
+	.written = note_written,
 	.clock_was_set = heed_clock,
 	.drained = drain,
 	.draining = begin_draining,
@@ -336,6 +343,117 @@ static void a_server_that_drains_has_all_answered(void **state)
 	assert_int_equal(times(site, 0, "Connection: close"), 1);
 }
 
+/* ---- Streams ---- */
+
+static bool stream_chunk(struct site *site, struct text content)
+{
+	return connection_stream(site->parked, answer_chunk(content));
+}
+
+static void end_with(struct site *site, const char *bytes)
+{
+	connection_end_stream(site->parked, answer_piece(text_of(bytes), false));
+}
+
+static void begin_stream(struct site *site, const char *body)
+{
+	assert_true(connection_stream(
+		site->parked, answer_framed(200, text_of("A: b\r\n"), text_of(body),
+	                                    connection_ends(site->parked))));
+}
+
+/* More than a socket holds. */
+static struct text long_content(void)
+{
+	enum { LONG = 900 << 10 };
+	char *data = memory_get(LONG);
+
+	memset(data, 'x', LONG);
+	return (struct text){data, LONG};
+}
+
+/* Until a piece is written, or the connection is gone. */
+static void run_until_written(struct site *site, int which)
+{
+	while (site->written == 0 && site->parked != NULL) {
+		times(site, which, "");
+		server_go_on(&site->server);
+		run(site);
+	}
+}
+
+static void a_stream_is_written_piece_by_piece(void **state)
+{
+	struct site *site = *state;
+
+	say(site, 0, GET("/park") GET("/c"));
+	begin_stream(site, "5\r\nfirst\r\n");
+	assert_int_equal(times(site, 0, "A: b\r\n\r\n5\r\nfirst\r\n"), 1);
+	assert_true(stream_chunk(site, text_of("the second piece")));
+	assert_int_equal(times(site, 0, "first\r\n10\r\nthe second piece\r\n"),
+	                 1);
+	assert_int_equal(site->unparked, 0);
+	assert_int_equal(site->requests, 1);
+	end_with(site, "0\r\n\r\n");
+	assert_int_equal(site->unparked, 1);
+	assert_int_equal(site->written, 0);
+	assert_int_equal(times(site, 0, "piece\r\n0\r\n\r\nHTTP/1.1 200 OK"), 1);
+	assert_int_equal(times(site, 0, "\r\n\r\n/c"), 1);
+}
+
+static void a_chunk_has_no_frame_in_http_1_0(void **state)
+{
+	struct site *site = *state;
+
+	say(site, 0, "GET /park HTTP/1.0\r\n\r\n");
+	begin_stream(site, "first");
+	assert_true(stream_chunk(site, text_of("the second piece")));
+	end_with(site, "");
+	assert_int_equal(times(site, 0, "\r\n\r\nfirstthe second piece"), 1);
+	assert_int_equal(times(site, 0, "Connection: close"), 1);
+	assert_int_equal(times(site, 0, "piece\r\n"), 0);
+	assert_int_equal(site->unparked, 1);
+}
+
+static void what_a_client_reads_slowly_is_told_when_it_is_written(void **state)
+{
+	struct site *site = *state;
+	struct text content = long_content();
+
+	say(site, 0, GET("/park") GET("/c"));
+	begin_stream(site, "");
+	assert_false(stream_chunk(site, content));
+	assert_int_equal(site->parked->state, CONNECTION_WRITING);
+	assert_int_equal(site->server.transport.unread.bytes,
+	                 (int64_t)content.size + 9);
+	run_until_written(site, 0);
+	assert_int_equal(site->written, 1);
+	assert_int_equal(site->unparked, 0);
+	assert_true(connection_is_parked(site->parked));
+	assert_int_equal(site->server.transport.unread.bytes, 0);
+	end_with(site, "0\r\n\r\n");
+	assert_int_equal(times(site, 0, "x\r\n0\r\n\r\nHTTP/1.1 200 OK"), 1);
+	free((char *)content.data);
+}
+
+static void a_client_that_leaves_a_stream_is_told_once(void **state)
+{
+	struct site *site = *state;
+	struct text content = long_content();
+
+	say(site, 0, GET("/park"));
+	begin_stream(site, "");
+	assert_false(stream_chunk(site, content));
+	close(site->clients[0]);
+	site->clients[0] = -1;
+	run(site);
+	assert_int_equal(site->unparked, 1);
+	assert_int_equal(site->written, 0);
+	assert_int_equal(site->server.transport.unread.bytes, 0);
+	assert_int_equal(site->server.transport.count, 0);
+	free((char *)content.data);
+}
+
 int run_http(void)
 {
 #define WITH_SITE(title, function)                                             \
@@ -355,6 +473,14 @@ int run_http(void)
 	                  a_parked_request_has_a_deadline),
 		WITH_SITE("a server that drains has all that is parked answered",
 	                  a_server_that_drains_has_all_answered),
+		WITH_SITE("a stream is written piece by piece, and then ends",
+	                  a_stream_is_written_piece_by_piece),
+		WITH_SITE("a chunk has no frame in HTTP/1.0",
+	                  a_chunk_has_no_frame_in_http_1_0),
+		WITH_SITE("the application is told when a slow client has read a piece",
+	                  what_a_client_reads_slowly_is_told_when_it_is_written),
+		WITH_SITE("that a client has left its stream is told once",
+	                  a_client_that_leaves_a_stream_is_told_once),
 	};
 
 	return cmocka_run_group_tests_name("http", tests, NULL, NULL);
