@@ -331,7 +331,8 @@ void access_add_preflight(const char *methods, struct buffer *headers)
 	buffer_add_string(headers, methods);
 	buffer_add_string(headers,
 	                  "\r\nAccess-Control-Allow-Headers: Authorization, "
-	                  "Content-Type, Idempotency-Key, If-None-Match\r\n"
+	                  "Content-Type, Idempotency-Key, If-None-Match, "
+	                  "Last-Event-ID\r\n"
 	                  "Access-Control-Max-Age: 600\r\n");
 }
 

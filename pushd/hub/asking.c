@@ -166,7 +166,7 @@ void hub_decide(struct hub *hub, struct waiter *waiter)
 		cursor->id = hub->newest;
 	waiter->from_now = false;
 	enum standing standing = incarnations_judge(&hub->incarnations, cursor);
-	if (standing == STANDING_PASSED || waiter->wants_reset) {
+	if (standing == STANDING_PASSED) {
 		hub_reset(hub, waiter);
 		return;
 	}

@@ -78,7 +78,7 @@ static void feed_free(struct feeds *feeds, struct feed *feed)
 
 /* Returns the feed of the same rooms that is in the table: if there was none, this
  * one. */
-static struct feed *find_or_add(struct feeds *feeds, struct feed *feed)
+static struct feed *enter_table(struct feeds *feeds, struct feed *feed)
 {
 	struct feed **place = tsearch(feed, &feeds->tree, compare_feeds);
 
@@ -91,7 +91,7 @@ static struct feed *get_several(struct feeds *feeds, const struct room_list *lis
                                 struct text forbidden)
 {
 	struct feed *draft = draft_feed(feeds, list, forbidden);
-	struct feed *feed = find_or_add(feeds, draft);
+	struct feed *feed = enter_table(feeds, draft);
 
 	if (feed != draft)
 		feed_free(feeds, draft);

@@ -31,7 +31,6 @@ struct waiter {
 	int64_t checked_by;    /* UNSETTLED: the check of the log that decides */
 	enum waiter_state state;
 	bool from_now;         /* begin at the log's end; cursor is not set yet */
-	bool wants_reset;      /* its cursor can't be read */
 	bool must_answer;      /* its time is up: an empty delivery will do */
 };
 

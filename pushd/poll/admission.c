@@ -8,7 +8,7 @@ static struct problem check_request(const struct connection *c,
 {
 	bool is_poll = request->kind == ROUTE_POLL;
 
-	if (is_poll && connection_is_too_many(c))
+	if (poll_request_waits(request) && connection_is_too_many(c))
 		return (struct problem){PROBLEM_OVERLOADED,
 		                        "too many connections"};
 	if (connection_method(c) != HTTP_GET && (is_poll || !c->is_head))
@@ -58,18 +58,17 @@ static struct credentials credentials_of(const struct request_head *head)
 	};
 }
 
-/* Of a list whose forbidden names are behind the `allowed` others. */
+/* Of a list whose forbidden names are behind the `allowed` others; drops those. */
 static struct feed *hold_allowed(struct hub *hub, struct room_list *rooms,
                                  size_t allowed)
 {
 	struct buffer forbidden = {0};
-	size_t count = rooms->count;
 
-	room_list_render(rooms->names + allowed, count - allowed, &forbidden);
+	room_list_render(rooms->names + allowed, rooms->count - allowed,
+	                 &forbidden);
 	rooms->count = allowed;
 	struct feed *feed =
 		hub_hold_feed(hub, rooms, buffer_text(&forbidden));
-	rooms->count = count;
 	buffer_release(&forbidden);
 	return feed;
 }
@@ -117,7 +116,7 @@ struct problem admit(struct poll *poll, struct poll_request *request,
 	if (request->kind == ROUTE_NONE)
 		return in_target;
 	wrong = check_request(&poll->connection, request);
-	if (wrong.type == PROBLEM_NONE && request->kind == ROUTE_POLL)
+	if (wrong.type == PROBLEM_NONE && poll_request_waits(request))
 		wrong = let_in(poll, request, proof, pass);
 	return wrong.type == PROBLEM_NONE ? in_target : wrong;
 }

@@ -8,7 +8,7 @@
 
 /* Returns what is wrong with a request; `in_target` is what was found wrong with its
  * target. PROBLEM_NONE: a poll gets a pass; the caller releases the pass in any case.
- * Moves names that may not be read to the end of the request's rooms.
+ * Drops names that may not be read from the request's rooms.
  *
  * An unknown token is verified first: then poll->verification is set, and nothing is
  * decided yet. The proof is the result of the verification; NULL before it. */

@@ -2,6 +2,7 @@
 
 #include "auth/access.h"
 #include "metrics/metrics.h"
+#include "poll/stream.h"
 
 void answer_poll(struct poll *poll, struct answer *answer)
 {
@@ -23,14 +24,23 @@ static void answer_and_unref(struct poll *poll, struct answer *answer)
 	answer_unref(answer);
 }
 
-static const char *headers_of(enum problem_type type)
+/* Whether the client is to come back soon. */
+static bool is_transient(enum problem_type type)
 {
-	if (problem_status(type) == 503 || type == PROBLEM_RATE_LIMITED)
-		return "Retry-After: 1\r\n";
-	return type == PROBLEM_METHOD_NOT_ALLOWED ? "Allow: GET\r\n" : "";
+	return problem_status(type) == 503 || type == PROBLEM_RATE_LIMITED;
 }
 
-static struct answer *render_problem(struct problem problem, bool closes)
+static const char *headers_of(enum problem_type type, enum route_kind kind)
+{
+	if (is_transient(type))
+		return "Retry-After: 1\r\n";
+	if (type != PROBLEM_METHOD_NOT_ALLOWED)
+		return "";
+	return kind == ROUTE_EVENTS ? "Allow: GET, HEAD\r\n" : "Allow: GET\r\n";
+}
+
+static struct answer *render_problem(struct problem problem, enum route_kind kind,
+                                     bool closes)
 {
 	struct buffer body = {0};
 
@@ -38,7 +48,7 @@ static struct answer *render_problem(struct problem problem, bool closes)
 	buffer_add_string(&body, "\n");
 	struct answer *answer =
 		answer_text(problem_status(problem.type),
-	                    "application/problem+json", headers_of(problem.type),
+	                    "application/problem+json", headers_of(problem.type, kind),
 	                    buffer_text(&body), closes);
 	buffer_release(&body);
 	return answer;
@@ -58,15 +68,25 @@ static struct answer *challenge(const struct poll *poll, struct answer *answer,
 	return challenging;
 }
 
-void answer_refusal(struct poll *poll, struct problem problem)
+void answer_refusal_of(struct poll *poll, enum route_kind kind,
+                       struct problem problem)
 {
-	struct answer *answer =
-		render_problem(problem, connection_ends(&poll->connection));
+	if (kind == ROUTE_EVENTS && is_transient(problem.type)) {
+		stream_answer_problem(poll, problem);
+		return;
+	}
+	struct answer *answer = render_problem(problem, kind,
+	                                       connection_ends(&poll->connection));
 
 	metrics_count_refusal(METRICS_pushd, problem.type);
 	if (problem_status(problem.type) == 401)
 		answer = challenge(poll, answer, problem);
 	answer_and_unref(poll, answer);
+}
+
+void answer_refusal(struct poll *poll, struct problem problem)
+{
+	answer_refusal_of(poll, ROUTE_POLL, problem);
 }
 
 void answer_preflight(struct poll *poll)

@@ -3,7 +3,10 @@
  * It is part of the connection's memory (http_handlers.connection_size), and is
  * reused for the next request. While the connection is parked, either the verifier
  * has its token and the waiter is idle, or the waiter waits in the hub. While it is
- * not parked, the waiter is idle, and there is neither a verification nor a user. */
+ * not parked, the waiter is idle, and there is neither a verification nor a user.
+ *
+ * If the request is for a stream (stream.h), there are a user and a stream also while
+ * a piece of it is written. */
 #ifndef LONGROOM_POLL_H
 #define LONGROOM_POLL_H
 
@@ -16,9 +19,15 @@ struct poll {
 	const struct text *headers; /* that this request's answer has beside its
 	                             * own; NULL: none */
 	struct verification *verification; /* of its token, under way; or NULL */
+	struct stream *stream; /* NULL: the request is none, or is not admitted */
 	struct user *user;   /* whose poll waits; held. NULL: not known by name */
 	struct moment expires; /* when it may wait no longer */
 	bool is_overdue; /* its time is up, but its read of the log isn't back */
+	/* Of a stream: */
+	bool is_begun;   /* its head was sent */
+	bool is_ready;   /* ... and its first event */
+	bool has_ended;  /* ... and its last one */
+	bool is_asking, wants_more; /* see stream_ask() */
 };
 
 static inline struct poll *poll_of(struct connection *c)

@@ -2,14 +2,15 @@
 
 #include "codec/query.h"
 
-static struct problem read_query(struct text query, struct poll_terms *terms)
+static struct problem read_query(struct text query, struct poll_request *request)
 {
+	struct poll_terms *terms = &request->terms;
 	enum query_given given = QUERY_ABSENT;
 	struct problem wrong =
 		query_cursor(query, "after", true, &terms->cursor, &given);
 
 	terms->from_now = given != QUERY_CURSOR;
-	if (wrong.type != PROBLEM_NONE)
+	if (wrong.type != PROBLEM_NONE || request->kind == ROUTE_EVENTS)
 		return wrong;
 	return query_number(query, "timeout", 0, POLL_MAX_SECONDS,
 	                    "timeout must be a number of seconds from 0 to 55",
@@ -27,23 +28,30 @@ struct problem poll_request_read(struct text target, size_t most_rooms,
 	route_parse(target, &route);
 	if (route.kind == ROUTE_BAD_ROOM)
 		return (struct problem){PROBLEM_BAD_ROOM_NAME, room_name_rule};
-	if (route.kind == ROUTE_HEALTH || route.kind == ROUTE_METRICS) {
-		request->kind = route.kind;
-		return (struct problem){PROBLEM_NONE, NULL};
+	if (route.kind == ROUTE_POLL || route.kind == ROUTE_EVENTS) {
+		wrong = room_list_parse(route.rooms, most_rooms,
+		                        &request->rooms);
+		if (wrong.type != PROBLEM_NONE)
+			return wrong;
 	}
-	if (route.kind != ROUTE_POLL) {
-		request->kind = route.kind == ROUTE_EVENTS ? ROUTE_NONE
-		                                           : route.kind;
-		return (struct problem){PROBLEM_NOT_FOUND, route_none_detail};
-	}
-	wrong = room_list_parse(route.rooms, most_rooms, &request->rooms);
-	if (wrong.type != PROBLEM_NONE)
-		return wrong;
 	request->kind = route.kind;
-	return read_query(route.query, &request->terms);
+	if (route.kind == ROUTE_HEALTH || route.kind == ROUTE_METRICS)
+		return (struct problem){PROBLEM_NONE, NULL};
+	if (!poll_request_waits(request))
+		return (struct problem){PROBLEM_NOT_FOUND, route_none_detail};
+	return read_query(route.query, request);
 }
 
 void poll_request_release(struct poll_request *request)
 {
 	room_list_release(&request->rooms);
+}
+
+void poll_request_take_event_id(struct poll_request *request, struct text id)
+{
+	struct poll_terms *terms = &request->terms;
+
+	terms->from_now = false;
+	if (!cursor_parse(id, &terms->cursor))
+		terms->cursor = (struct cursor){.id = INT64_MAX};
 }

@@ -15,25 +15,36 @@ enum {
 	POLL_MAX_SECONDS = 55,
 };
 
-/* Where a poll begins, and how long it waits. */
+/* Where a poll or a stream begins, and how long a poll waits. */
 struct poll_terms {
 	bool from_now;
 	struct cursor cursor; /* unless from_now */
-	int64_t seconds;      /* to wait at the most */
+	int64_t seconds;      /* a poll's: to wait at the most */
 };
 
 struct poll_request {
-	enum route_kind kind; /* if not ROUTE_POLL, nothing below is set */
+	/* Only ROUTE_POLL and ROUTE_EVENTS set what is below. */
+	enum route_kind kind;
 	struct room_list rooms;
 	struct poll_terms terms;
 };
 
-/* Reads the target of a GET with at most `most_rooms` rooms. PROBLEM_NONE: all is well.
- * If only the query is wrong, kind and rooms are set nevertheless: a user without the
- * right to read the rooms must get only that error. In any case the caller releases
+static inline bool poll_request_waits(const struct poll_request *request)
+{
+	return request->kind == ROUTE_POLL || request->kind == ROUTE_EVENTS;
+}
+
+/* Reads the target of a GET with at most `most_rooms` rooms. PROBLEM_NONE: all is
+ * well. If only the query is wrong, kind and rooms are set nevertheless: a user without
+ * the right to read the rooms must get only that error. In any case the caller releases
  * the request. */
 struct problem poll_request_read(struct text target, size_t most_rooms,
                                  struct poll_request *request);
 void poll_request_release(struct poll_request *request);
+
+/* Takes the value of Last-Event-ID, which is not empty, in place of `after`. If it can't
+ * be read, the request gets a cursor beyond the end of every log: the answer to that
+ * is a reset. */
+void poll_request_take_event_id(struct poll_request *request, struct text id);
 
 #endif

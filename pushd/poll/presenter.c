@@ -7,8 +7,7 @@ static void unref_answer(void *form)
 	answer_unref(form);
 }
 
-static struct answer *render_page(const struct delivery *delivery, bool closes,
-                                  struct buffer *body)
+void present_json(const struct delivery *delivery, struct buffer *body)
 {
 	const struct page_end end = {
 		.cursor = delivery->cursor,
@@ -23,10 +22,17 @@ static struct answer *render_page(const struct delivery *delivery, bool closes,
 	};
 	struct page page;
 
-	buffer_clear(body);
-	page_begin(&page, body, delivery->is_several ? NULL : &delivery->room);
+	page_begin(&page, body,
+	           delivery->is_several ? NULL : &delivery->room);
 	page_add_all(&page, buffer_text(&delivery->messages), delivery->count);
 	page_end(&page, &end);
+}
+
+static struct answer *render_page(const struct delivery *delivery, bool closes,
+                                  struct buffer *body)
+{
+	buffer_clear(body);
+	present_json(delivery, body);
 	/* A final newline, for reading with curl. */
 	buffer_add_string(body, "\n");
 	return answer_text(200, "application/json", "", buffer_text(body), closes);

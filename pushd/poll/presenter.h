@@ -9,7 +9,11 @@
 enum presenter_form {
 	FORM_PAGE,
 	FORM_CLOSING_PAGE, /* an answer that ends its connection */
+	FORM_EVENTS,       /* a chunk of events (events.h) */
 };
+
+/* Adds the page's JSON. */
+void present_json(const struct delivery *delivery, struct buffer *body);
 
 /* Renders a form that the delivery does not have yet, using `scratch`. */
 struct answer *present_anew(struct delivery *delivery, enum presenter_form form,

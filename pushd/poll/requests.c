@@ -7,6 +7,7 @@
 #include "poll/alike.h"
 #include "poll/answering.h"
 #include "poll/operator.h"
+#include "poll/stream.h"
 #include "poll/waiting.h"
 
 static void open_poll(struct connection *c)
@@ -62,8 +63,57 @@ static void begin_poll(struct poll *poll, struct text whole,
 	waiting_begin(poll, terms, pass);
 }
 
-/* Answers or parks a request that was read; `wrong` is what was found wrong with its
- * target. */
+/* Without white space at its end, which HTTP allows. */
+static struct text last_event_id(const struct request_head *head)
+{
+	struct text id = request_head_part(head, HEAD_LAST_EVENT_ID);
+
+	while (id.size > 0 && (id.data[id.size - 1] == ' ' ||
+	                       id.data[id.size - 1] == '\t'))
+		id.size--;
+	return id;
+}
+
+/* A browser comes back to the same URL: where it stands by now goes before where it
+ * began. Twice, the header can't be read. */
+static struct problem take_event_id(const struct request_head *head,
+                                    struct poll_request *request,
+                                    struct problem wrong)
+{
+	struct text id = last_event_id(head);
+
+	if (head->has_two_event_ids)
+		id = text_of("twice");
+	if (request->kind != ROUTE_EVENTS || id.size == 0)
+		return wrong;
+	poll_request_take_event_id(request, id);
+	return wrong.type == PROBLEM_BAD_CURSOR
+		? (struct problem){PROBLEM_NONE, NULL} : wrong;
+}
+
+/* Reads the request whose head is complete. */
+static struct problem read_request(const struct poll *poll,
+                                   struct poll_request *request)
+{
+	const struct request_head *head = connection_head(&poll->connection);
+	int64_t most_rooms = polls_of(poll)->settings->limits.rooms_per_request;
+	struct problem wrong =
+		poll_request_read(request_head_part(head, HEAD_TARGET),
+	                          (size_t)most_rooms, request);
+
+	return take_event_id(head, request, wrong);
+}
+
+static void begin_stream(struct poll *poll, const struct poll_request *request,
+                         const struct pass *pass)
+{
+	if (poll->connection.is_head)
+		stream_answer_head(poll);
+	else
+		stream_begin(poll, request, pass);
+}
+
+/* Answers or parks a request; `wrong` is what was found wrong with its target. */
 static void handle_read(struct poll *poll, struct text whole,
                         struct poll_request *request, struct problem wrong,
                         struct token_proof *proof)
@@ -81,11 +131,13 @@ static void handle_read(struct poll *poll, struct text whole,
 	if (wrong.type == PROBLEM_OVERLOADED && c->is_surplus)
 		connection_end_after(c);
 	if (wrong.type != PROBLEM_NONE)
-		answer_refusal(poll, wrong);
-	else if (request->kind != ROUTE_POLL)
-		tell_operator(poll, request->kind);
-	else
+		answer_refusal_of(poll, request->kind, wrong);
+	else if (request->kind == ROUTE_POLL)
 		begin_poll(poll, whole, &request->terms, &pass);
+	else if (request->kind == ROUTE_EVENTS)
+		begin_stream(poll, request, &pass);
+	else
+		tell_operator(poll, request->kind);
 	pass_release(&pass, polls->hub, &polls->users);
 }
 
@@ -93,14 +145,10 @@ static void handle_read(struct poll *poll, struct text whole,
 static void look_at(struct poll *poll, struct text whole,
                     struct token_proof *proof)
 {
-	const struct request_head *head = connection_head(&poll->connection);
 	struct poll_request request;
-	struct problem wrong =
-		poll_request_read(request_head_part(head, HEAD_TARGET),
-	                          (size_t)polls_of(poll)->settings->limits.rooms_per_request,
-	                          &request);
+	struct problem wrong = read_request(poll, &request);
 
-	if (request.kind == ROUTE_POLL && is_preflight(poll))
+	if (poll_request_waits(&request) && is_preflight(poll))
 		answer_preflight(poll);
 	else
 		handle_read(poll, whole, &request, wrong, proof);
@@ -167,11 +215,14 @@ static void forget_verification(struct poll *poll)
 
 static void give_up_verifying(struct poll *poll)
 {
+	struct poll_request request;
+
+	read_request(poll, &request);
 	metrics_add(METRIC_PUSHD_VERIFIED_NONE, 1);
-	answer_refusal(poll, (struct problem){
-				     PROBLEM_OVERLOADED,
-				     "the token was not verified in time: repeat "
-				     "after Retry-After"});
+	answer_refusal_of(poll, request.kind,
+	                  (struct problem){PROBLEM_OVERLOADED,
+	                                   "the token was not verified in time: "
+	                                   "repeat after Retry-After"});
 }
 
 static void expire_parked(struct connection *c)
@@ -180,6 +231,8 @@ static void expire_parked(struct connection *c)
 
 	if (poll->verification != NULL)
 		give_up_verifying(poll);
+	else if (poll->stream != NULL)
+		stream_expire(poll);
 	else
 		waiting_expire(poll);
 }
@@ -189,20 +242,39 @@ static void end_wait(struct connection *c)
 	struct poll *poll = poll_of(c);
 
 	forget_verification(poll);
+	if (poll->stream != NULL)
+		stream_release(poll);
 	waiting_end(poll);
+}
+
+static void go_on_with_stream(struct connection *c)
+{
+	stream_go_on(poll_of(c));
 }
 
 static void heed_clock(struct connection *c)
 {
-	if (poll_of(c)->verification == NULL)
-		waiting_heed_clock(poll_of(c));
+	struct poll *poll = poll_of(c);
+
+	if (poll->verification != NULL)
+		return;
+	if (poll->stream != NULL)
+		stream_heed_clock(poll);
+	else
+		waiting_heed_clock(poll);
 }
 
 /* Waits for a token that is being verified. */
 static void drain_poll(struct connection *c)
 {
-	if (poll_of(c)->verification == NULL)
-		waiting_drain(poll_of(c));
+	struct poll *poll = poll_of(c);
+
+	if (poll->verification != NULL)
+		return;
+	if (poll->stream != NULL)
+		stream_drain(poll);
+	else
+		waiting_drain(poll);
 }
 
 static void drain_hub(void *context, size_t parked)
@@ -220,6 +292,7 @@ const struct http_handlers requests_handlers = {
 	.faulty = take_fault,
 	.expired = expire_parked,
 	.unparked = end_wait,
+	.written = go_on_with_stream,
 	.clock_was_set = heed_clock,
 	.drained = drain_poll,
 	.draining = drain_hub,

@@ -253,12 +253,26 @@ static void say(struct world *world)
 	hub_deliver(&world->hub);
 }
 
+/* A stream's time is up when the clock says so. */
+static void pass_time(struct world *world)
+{
+	enum { LIFE_MS = 60 * 60 * 1000 };
+	struct moment *now = &world->server.transport.now;
+
+	if (world->poll->stream == NULL)
+		return;
+	now->steady_ms += LIFE_MS;
+	now->wall_ms += LIFE_MS;
+}
+
 /* The client waits: first a message may be sent, and then its time is up. */
 static void end_wait(struct world *world)
 {
 	bool silent = world->silent;
 
 	world->silent = true;
+	if (silent)
+		pass_time(world);
 	if (silent)
 		connection_expire(world->connection);
 	else
@@ -514,6 +528,81 @@ static void check_page(json_object *page)
 	      (int64_t)json_object_array_length(messages));
 }
 
+/* Cuts the content of the chunks of one response; the frame must be exact. */
+static void cut_chunks(struct text *rest, struct buffer *content)
+{
+	size_t size;
+
+	do {
+		char *end = NULL;
+
+		CLAIM(rest->size > 0 && strchr("0123456789abcdef", rest->data[0]));
+		size = strtoul(rest->data, &end, 16);
+		cut(rest, (size_t)(end - rest->data));
+		CLAIM(rest->size >= size + 4);
+		CLAIM(memcmp(cut(rest, 2).data, "\r\n", 2) == 0);
+		buffer_add_text(content, cut(rest, size));
+		CLAIM(memcmp(cut(rest, 2).data, "\r\n", 2) == 0);
+	} while (size > 0);
+}
+
+/* The value of a line "name: value"; {NULL, 0}: it is another line. */
+static struct text value_of(struct text line, const char *name)
+{
+	size_t size = strlen(name);
+
+	if (line.size < size || memcmp(line.data, name, size) != 0)
+		return (struct text){NULL, 0};
+	return (struct text){line.data + size, line.size - size};
+}
+
+static void check_line(struct text line)
+{
+	struct text id = value_of(line, "id: "), data = value_of(line, "data: ");
+	struct cursor cursor;
+
+	if (id.data != NULL)
+		CLAIM(cursor_parse(id, &cursor) && cursor.names_log);
+	else if (data.data != NULL)
+		json_object_put(json_must_parse(data));
+	else
+		CLAIM(text_is(line, ":") ||
+		      value_of(line, "retry: ").data != NULL ||
+		      value_of(line, "event: ").data != NULL);
+}
+
+/* Lines of whole events; the last one ends the stream. */
+static void check_events(struct text events)
+{
+	struct text line = {NULL, 0}, last = {NULL, 0};
+
+	while (events.size > 0) {
+		line = cut_line(&events);
+		if (value_of(line, "event: ").data != NULL)
+			last = line;
+		if (line.size > 0)
+			check_line(line);
+	}
+	CLAIM(line.size == 0);
+	CLAIM(text_is(last, "event: end") || text_is(last, "event: problem"));
+}
+
+static void check_stream(struct text head, struct text *output,
+                         struct text input)
+{
+	struct buffer content = {0};
+
+	if (contains(input, "HEAD ") &&
+	    (output->size == 0 || output->data[0] == 'H'))
+		return;
+	if (contains(head, "\r\nTransfer-Encoding: chunked\r\n"))
+		cut_chunks(output, &content);
+	else
+		buffer_add_text(&content, cut(output, output->size));
+	check_events(buffer_text(&content));
+	buffer_release(&content);
+}
+
 static void check_body(struct text body, int status)
 {
 	json_object *object = json_must_parse(body);
@@ -529,8 +618,14 @@ static void check_answer(struct text *output, struct text input, int *pages)
 {
 	struct text head = cut_head(output);
 	int status = read_status(head);
-	size_t length = read_length(head);
 
+	if (contains(head, "\r\nContent-Type: text/event-stream\r\n")) {
+		check_stream(head, output, input);
+		CLAIM(!contains(head, "\r\nConnection: close\r\n") ||
+		      output->size == 0);
+		return;
+	}
+	size_t length = read_length(head);
 	*pages += status == 200;
 	if (output->size > 0 && output->data[0] == '{') {
 		CLAIM(length <= output->size);
@@ -576,19 +671,24 @@ static void check_answers(enum auth_mode mode, struct text output,
 	CLAIM(pages == 0 || proves_identity(mode, input));
 }
 
-/* The second may have changed in between. */
-static void blank_dates(struct buffer *output)
+/* The second may have changed in between, and a retry is drawn. */
+static void blank(struct buffer *output, const char *name, char end)
 {
-	static const char name[] = "\r\nDate: ";
 	char *at = output->data;
 
 	while (output->size > 0 &&
 	       (at = memmem(at, output->size - (size_t)(at - output->data), name,
-	                    sizeof name - 1)) != NULL) {
-		at += sizeof name - 1;
-		for (char *c = at; *c != '\r'; c++)
+	                    strlen(name))) != NULL) {
+		at += strlen(name);
+		for (char *c = at; *c != end; c++)
 			*c = '-';
 	}
+}
+
+static void blank_chance(struct buffer *output)
+{
+	blank(output, "\r\nDate: ", '\r');
+	blank(output, "retry: ", '\n');
 }
 
 static void check_whole(enum auth_mode mode, unsigned how, struct text input)
@@ -599,8 +699,8 @@ static void check_whole(enum auth_mode mode, unsigned how, struct text input)
 	play(&pieces, mode, how, input, how & PAIRS ? 2 : 1);
 	check_answers(mode, buffer_text(&whole.output), input);
 	check_answers(mode, buffer_text(&pieces.output), input);
-	blank_dates(&whole.output);
-	blank_dates(&pieces.output);
+	blank_chance(&whole.output);
+	blank_chance(&pieces.output);
 	/* How many pipelined bytes are kept depends on when they arrive; where
 	 * all of them are kept, the cuts must not show. */
 	bool is_exact = !(how & SHORT_HEAD) && !(how & SLOW_READER && how & DRAIN);

@@ -323,8 +323,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_problem(&wrong);
 	} else {
 		CLAIM(request.kind == route.kind);
-		CLAIM(route.kind == ROUTE_POLL || is_operators(&route));
-		if (route.kind == ROUTE_POLL)
+		CLAIM(poll_request_waits(&request) || is_operators(&route));
+		if (poll_request_waits(&request))
 			check_poll(&request);
 	}
 	poll_request_release(&request);

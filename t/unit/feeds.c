@@ -606,21 +606,6 @@ static void several_are_reset_without_messages(void **state)
 		assert_got(client_of(f, i), 2, "4 ");
 }
 
-static void an_unreadable_cursor_resets_several(void **state)
-{
-	struct fixture *f = *state;
-	struct client *a = client_of(f, 0);
-
-	say(f, "room_1");
-	a->waiter.wants_reset = true;
-	a->waiter.cursor = (struct cursor){0};
-	ask_for(a, "room_1,room_2");
-	a->waiter.wants_reset = false;
-	assert_got(a, 1, "");
-	assert_true(a->reset);
-	assert_int_equal(a->delivery->cursor.id, 1);
-}
-
 static void start_another_log(struct fixture *f, int64_t from)
 {
 	hub_start_over(&f->hub, f->log.log, from);
@@ -1745,8 +1730,6 @@ int run_feeds(void)
 	                 parked_ones_are_told_of_unseen_removals),
 		WITH_HUB("a cursor of another log is reset, without messages",
 	                 several_are_reset_without_messages),
-		WITH_HUB("an unreadable cursor is reset, without messages",
-	                 an_unreadable_cursor_resets_several),
 		WITH_HUB("when the log is replaced, clients of several are reset",
 	                 another_log_resets_all_feeds),
 		WITH_HUB("when the log is replaced, no delivery of it is kept",

@@ -87,7 +87,10 @@ static void what_is_wrong_is_told(void **state)
 		{"/", PROBLEM_NOT_FOUND},
 		{"/rooms/a/messages", PROBLEM_NOT_FOUND},
 		{"/rooms/a/messages/1", PROBLEM_NOT_FOUND},
-		{"/rooms/a/events", PROBLEM_NOT_FOUND},
+		{"/rooms/a/events/", PROBLEM_NOT_FOUND},
+		{"/rooms/room_026/events", PROBLEM_BAD_ROOM_NAME},
+		{"/rooms/a/events?after=x", PROBLEM_BAD_CURSOR},
+		{"/rooms/a/events?after=1&after=2", PROBLEM_BAD_PARAMETER},
 		{"/rooms/a/poll/", PROBLEM_NOT_FOUND},
 		{"/rooms/room_026/poll", PROBLEM_BAD_ROOM_NAME},
 		{"/rooms/../poll", PROBLEM_BAD_ROOM_NAME},
@@ -126,6 +129,44 @@ static void what_is_wrong_is_told(void **state)
 	}
 }
 
+static void a_stream_has_no_timeout(void **state)
+{
+	struct poll_request request;
+
+	(void)state;
+	assert_int_equal(
+		read_target("/rooms/a/events?timeout=x&after=7", &request).type,
+		PROBLEM_NONE);
+	assert_int_equal(request.kind, ROUTE_EVENTS);
+	assert_false(request.terms.from_now);
+	assert_int_equal(request.terms.cursor.id, 7);
+}
+
+static void an_event_id_goes_before_after(void **state)
+{
+	static const struct {
+		const char *id;
+		int64_t expected;
+	} rows[] = {
+		{"9", 9},
+		{"1.5f3a9c01.142", 142},
+		{"now", INT64_MAX},
+		{"1.5f3a9c01", INT64_MAX},
+		{"x", INT64_MAX},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		struct poll_request request;
+
+		read_target("/rooms/a/events", &request);
+		assert_true(request.terms.from_now);
+		poll_request_take_event_id(&request, text_of(rows[i].id));
+		expect(!request.terms.from_now && request.terms.cursor.id == rows[i].expected,
+		       "%s", rows[i].id);
+	}
+}
+
 static void a_cursor_of_ten_kilobytes_is_refused(void **state)
 {
 	struct buffer target = {0};
@@ -151,6 +192,9 @@ int run_pushd(void)
 		TEST("timeout takes 0 to 55 seconds", timeout_says_how_long),
 		TEST("an invalid poll is reported by the problem's type",
 	             what_is_wrong_is_told),
+		TEST("a stream has no timeout", a_stream_has_no_timeout),
+		TEST("Last-Event-ID goes before after, and may be unreadable",
+	             an_event_id_goes_before_after),
 		TEST("a cursor of ten kilobytes is refused",
 	             a_cursor_of_ten_kilobytes_is_refused),
 	};
