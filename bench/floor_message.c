@@ -38,6 +38,14 @@ void floor_add_message(struct buffer *b, struct text room, int64_t id,
 	                     "\"2026-01-01T00:00:00.000Z\"}");
 }
 
+static void add_cursor(struct buffer *b, int64_t id)
+{
+	buffer_add_string(b, cursor_head);
+	buffer_add_integer(b, id);
+	buffer_add_string(b, cursor_middle);
+	buffer_add_integer(b, id);
+}
+
 void floor_add_page(struct buffer *b, struct text room, int64_t id,
                     struct text body)
 {
@@ -48,11 +56,29 @@ void floor_add_page(struct buffer *b, struct text room, int64_t id,
 	if (body.size > 0)
 		floor_add_message(b, room, id, body);
 	buffer_add_string(b, "],\"cursor\":\"");
-	buffer_add_string(b, cursor_head);
-	buffer_add_integer(b, id);
-	buffer_add_string(b, cursor_middle);
-	buffer_add_integer(b, id);
+	add_cursor(b, id);
 	buffer_add_string(b, "\",\"earliest\":1,\"more\":false}\n");
+}
+
+void floor_add_event(struct buffer *b, struct text room, int64_t id,
+                     struct text body)
+{
+	buffer_add_string(b, "id: ");
+	add_cursor(b, id);
+	buffer_add_string(b, "\ndata: ");
+	floor_add_message(b, room, id, body);
+	buffer_add_string(b, "\n\n");
+}
+
+void floor_add_ready(struct buffer *b, struct text room, int64_t id)
+{
+	buffer_add_string(b, "retry: 2000\nid: ");
+	add_cursor(b, id);
+	buffer_add_string(b, "\nevent: ready\ndata: {\"cursor\":\"");
+	add_cursor(b, id);
+	buffer_add_string(b, "\",\"rooms\":[\"");
+	buffer_add_text(b, room);
+	buffer_add_string(b, "\"]}\n\n");
 }
 
 int64_t floor_after(struct text target)

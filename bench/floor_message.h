@@ -22,6 +22,13 @@ void floor_add_message(struct buffer *b, struct text room, int64_t id,
 void floor_add_page(struct buffer *b, struct text room, int64_t id,
                     struct text body);
 
+/* The same as a stream's event. */
+void floor_add_event(struct buffer *b, struct text room, int64_t id,
+                     struct text body);
+
+/* The event that a stream begins with. */
+void floor_add_ready(struct buffer *b, struct text room, int64_t id);
+
 /* The id in the cursor behind `after=` in a target; -1 if there is none. */
 int64_t floor_after(struct text target);
 
