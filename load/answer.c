@@ -8,6 +8,7 @@ enum body_kind { BODY_TO_THE_END, BODY_SIZED, BODY_CHUNKED };
 struct head {
 	int status;
 	bool closes;
+	bool streams;
 	enum body_kind kind;
 	size_t body_size; /* of a sized body */
 	struct text last_modified, etag;
@@ -17,6 +18,13 @@ static bool text_is_nocase(struct text text, const char *string)
 {
 	return text.size == strlen(string) &&
 	       strncasecmp(text.data, string, text.size) == 0;
+}
+
+static bool text_begins_nocase(struct text text, const char *string)
+{
+	size_t size = strlen(string);
+
+	return text.size >= size && strncasecmp(text.data, string, size) == 0;
 }
 
 /* Takes the line up to CRLF off the text; false if there is no CRLF. */
@@ -102,6 +110,8 @@ static bool parse_header(struct text line, struct head *head)
 	}
 	if (text_is_nocase(name, "Connection"))
 		head->closes = text_is_nocase(value, "close");
+	else if (text_is_nocase(name, "Content-Type"))
+		head->streams = text_begins_nocase(value, "text/event-stream");
 	else if (text_is_nocase(name, "Last-Modified"))
 		head->last_modified = value;
 	else if (text_is_nocase(name, "Etag"))
@@ -215,6 +225,10 @@ enum answer_state answer_parse(char *data, size_t size, bool ended,
 	answer->last_modified = head.last_modified;
 	answer->etag = head.etag;
 	answer->body = (struct text){data + head_size, size - head_size};
+	answer->chunked = head.kind == BODY_CHUNKED;
+	answer->streams = head.streams && head.status == 200;
+	if (answer->streams && head.kind != BODY_SIZED)
+		return ANSWER_STREAM;
 	switch (head.kind) {
 	case BODY_SIZED:
 		return take_sized(answer, head.body_size, head_size, size);

@@ -11,12 +11,19 @@
 
 #include "base/text.h"
 
-enum answer_state { ANSWER_PARTIAL, ANSWER_WHOLE, ANSWER_BAD };
+enum answer_state {
+	ANSWER_PARTIAL,
+	ANSWER_WHOLE,
+	ANSWER_STREAM, /* an event stream of unknown size; the head is complete */
+	ANSWER_BAD,
+};
 
 struct answer {
 	int status;
 	bool closes;      /* the other side takes no more requests here */
-	struct text body; /* inside the data given */
+	bool streams;     /* 200, and the body is an event stream */
+	bool chunked;     /* of a stream: its body is, and is not joined here */
+	struct text body; /* inside the data given; of a stream, what has come */
 	size_t expected;  /* bytes of the whole answer; 0: not known yet */
 	struct text last_modified, etag; /* these headers; empty: not there */
 };

@@ -15,25 +15,29 @@ void check_init(struct check *check, const struct options *options,
 {
 	uint32_t rooms = (uint32_t)options->rooms;
 	uint32_t waiters = (uint32_t)options->waiters;
+	uint32_t places = waiters * (uint32_t)options->rooms_each;
 
 	*check = (struct check){
 		.options = options,
 		.schedule = schedule,
 		.readers = options->check_history ? rooms : 0,
 		.waiters = waiters,
+		.rooms_each = (uint32_t)options->rooms_each,
 	};
 	mark_style_init(&check->style, tag, (size_t)options->size);
-	ledger_init(&check->ledger, rooms, check->readers + waiters);
+	ledger_init(&check->ledger, rooms, check->readers + places);
 	check->messages = load_get((size_t)options->messages,
 	                           sizeof *check->messages);
-	check->unsaved_seen = load_get(waiters, sizeof *check->unsaved_seen);
+	check->newest = load_get(waiters, sizeof *check->newest);
+	check->unsaved_seen = load_get(places, sizeof *check->unsaved_seen);
 }
 
 void check_release(struct check *check)
 {
-	for (uint32_t i = 0; i < check->waiters; i++)
+	for (uint32_t i = 0; i < check->waiters * check->rooms_each; i++)
 		free(check->unsaved_seen[i]);
 	free(check->unsaved_seen);
+	free(check->newest);
 	free(check->messages);
 	ledger_release(&check->ledger);
 	mark_style_release(&check->style);
@@ -80,13 +84,18 @@ size_t check_content(const struct check *check, uint32_t number, char *content)
 	return mark_write(&check->style, &mark, content);
 }
 
-static void complain_damaged(struct check *check, uint32_t follower, int64_t id,
+/* The room of a place in the ledger. */
+static const char *room_at(const struct check *check, uint32_t place)
+{
+	return check->options->room_names[place % check->ledger.rooms];
+}
+
+static void complain_damaged(struct check *check, uint32_t place, int64_t id,
                              const char *what)
 {
 	check->damaged++;
 	check_complain(check, "damaged: %s: id %" PRId64 " in %s", what, id,
-	               check->options->room_names[follower %
-	                                          check->ledger.rooms]);
+	               room_at(check, place));
 }
 
 void check_posted(struct check *check, uint32_t number, int64_t id)
@@ -118,11 +127,14 @@ void check_joined(struct check *check, uint32_t follower,
                   const struct page *page)
 {
 	int64_t last_id = highest_id(page);
+	uint32_t first = check_place(check, follower);
 
-	if (follower < check->readers)
-		check->ledger.followers[follower].last_id = last_id;
-	else
-		ledger_join(&check->ledger, follower, last_id);
+	if (follower < check->readers) {
+		check->ledger.followers[first].last_id = last_id;
+		return;
+	}
+	for (uint32_t i = 0; i < check->rooms_each; i++)
+		ledger_join(&check->ledger, first + i, last_id);
 }
 
 void check_reads(struct check *check, uint32_t reader)
@@ -131,35 +143,53 @@ void check_reads(struct check *check, uint32_t reader)
 	            check->ledger.followers[reader].last_id);
 }
 
-static void judge(struct check *check, uint32_t follower, int64_t id,
+static void complain_order(struct check *check, uint32_t place, int64_t id)
+{
+	check->out_of_order++;
+	check_complain(check, "out of order: id %" PRId64 " in %s", id,
+	               room_at(check, place));
+}
+
+/* What is in turn in its room must be so among all of the waiter's rooms. */
+static void judge_across_rooms(struct check *check, uint32_t place, int64_t id)
+{
+	if (place < check->readers)
+		return;
+	int64_t *newest =
+		&check->newest[(place - check->readers) / check->rooms_each];
+
+	if (id < *newest)
+		complain_order(check, place, id);
+	else
+		*newest = id;
+}
+
+static void judge(struct check *check, uint32_t place, int64_t id,
                   enum sighting sighting)
 {
-	const char *room =
-		check->options->room_names[follower % check->ledger.rooms];
-
 	switch (sighting) {
 	case SEEN_IN_TURN:
+		judge_across_rooms(check, place, id);
 		break;
 	case SEEN_LATE:
-		check->out_of_order++;
-		check_complain(check, "out of order: id %" PRId64 " in %s", id,
-		               room);
+		complain_order(check, place, id);
 		break;
 	case SEEN_AGAIN:
 		check->doubled++;
-		check_complain(check, "doubled: id %" PRId64 " in %s", id, room);
+		check_complain(check, "doubled: id %" PRId64 " in %s", id,
+		               room_at(check, place));
 		break;
 	case SEEN_WRONG:
-		complain_damaged(check, follower, id,
+		complain_damaged(check, place, id,
 		                 "two messages have this id");
 		break;
 	}
 }
 
-static void count_delivery(struct check *check, uint32_t follower,
+static void count_delivery(struct check *check, uint32_t place,
                            uint32_t number, int64_t received_ns)
 {
-	if (follower < check->readers) {
+	if (place < check->readers) {
 		check->from_history++;
 		return;
 	}
@@ -170,13 +200,13 @@ static void count_delivery(struct check *check, uint32_t follower,
 	schedule_delivered(check->schedule, number);
 }
 
-static void check_saved(struct check *check, uint32_t follower, uint32_t number,
+static void check_saved(struct check *check, uint32_t place, uint32_t number,
                         int64_t id, int64_t received_ns)
 {
 	struct message *message = &check->messages[number];
 
 	if (message->id != 0 && message->id != id) {
-		ledger_pass(&check->ledger, follower, id);
+		ledger_pass(&check->ledger, place, id);
 		check->doubled++;
 		check_complain(check, "doubled: id %" PRId64 " is id %" PRId64
 		               " once more", id, message->id);
@@ -184,19 +214,19 @@ static void check_saved(struct check *check, uint32_t follower, uint32_t number,
 	}
 	message->id = id;
 
-	enum sighting sighting = ledger_see(&check->ledger, follower, id,
+	enum sighting sighting = ledger_see(&check->ledger, place, id,
 	                                    number);
 
-	judge(check, follower, id, sighting);
+	judge(check, place, id, sighting);
 	if (sighting == SEEN_IN_TURN || sighting == SEEN_LATE)
-		count_delivery(check, follower, number, received_ns);
+		count_delivery(check, place, number, received_ns);
 }
 
 /* Messages without an id have no order and need not come; but never twice. */
-static void check_unsaved(struct check *check, uint32_t follower,
+static void check_unsaved(struct check *check, uint32_t place,
                           uint32_t number, int64_t received_ns)
 {
-	unsigned char **seen = &check->unsaved_seen[follower - check->readers];
+	unsigned char **seen = &check->unsaved_seen[place - check->readers];
 	uint32_t in_room = number / check->ledger.rooms;
 	unsigned char bit = (unsigned char)(1 << in_room % 8);
 
@@ -212,11 +242,11 @@ static void check_unsaved(struct check *check, uint32_t follower,
 	}
 	(*seen)[in_room / 8] |= bit;
 	check->unsaved++;
-	count_delivery(check, follower, number, received_ns);
+	count_delivery(check, place, number, received_ns);
 }
 
 /* What the mark says must be what was sent. */
-static bool mark_is_true(const struct check *check, uint32_t follower,
+static bool mark_is_true(const struct check *check, uint32_t place,
                          const struct mark *mark)
 {
 	uint32_t rooms = check->ledger.rooms;
@@ -226,71 +256,93 @@ static bool mark_is_true(const struct check *check, uint32_t follower,
 
 	const struct message *message = &check->messages[mark->number];
 
-	return mark->room == follower % rooms &&
+	return mark->room == place % rooms &&
 	       mark->room == mark->number % rooms &&
 	       mark->sender == message->sender &&
 	       mark->sequence == message->sequence &&
 	       mark->sent_ns == message->sent_ns;
 }
 
-static void check_item(struct check *check, uint32_t follower,
-                       const struct item *item, int64_t received_ns)
+/* Finds the place of a room that the follower follows. hint: an index in the run that
+ * it may have. */
+static bool find_place(const struct check *check, uint32_t follower,
+                       struct text room, uint32_t hint, uint32_t *place)
 {
-	struct mark mark;
-	enum mark_reading reading = mark_read(&check->style, item->content,
-	                                      &mark);
+	uint32_t first = check_place(check, follower);
+	uint32_t count = check_rooms(check, follower);
+	uint32_t rooms = check->ledger.rooms;
+	uint32_t guess = (hint % rooms + rooms - first % rooms) % rooms;
 
-	if (reading == MARK_FOREIGN) {
-		check->foreign++;
-		if (item->id != 0)
-			judge(check, follower, item->id,
-			      ledger_pass(&check->ledger, follower, item->id));
-	} else if (reading == MARK_DAMAGED ||
-	           !mark_is_true(check, follower, &mark)) {
-		complain_damaged(check, follower, item->id,
-		                 "this is not what was sent");
-	} else if (item->id != 0) {
-		check_saved(check, follower, mark.number, item->id,
-		            received_ns);
-	} else if (follower < check->readers) {
-		complain_damaged(check, follower, 0,
-		                 "history has a message without an id");
-	} else {
-		check_unsaved(check, follower, mark.number, received_ns);
-	}
+	*place = first + guess;
+	if (guess < count && text_is(room, room_at(check, *place)))
+		return true;
+	for (*place = first; *place < first + count; ++*place)
+		if (text_is(room, room_at(check, *place)))
+			return true;
+	*place = first;
+	return false;
 }
 
 /* After a reset the page is the newest one, whatever was seen before. */
-static bool is_repeated_by_reset(const struct check *check, uint32_t follower,
-                                 const struct page *page,
-                                 const struct item *item)
+static bool is_repeated_by_reset(const struct check *check, uint32_t place,
+                                 bool reset, int64_t id)
 {
-	return page->reset && item->id != 0 &&
-	       item->id <= check->ledger.followers[follower].last_id;
+	return reset && id != 0 && id <= check->ledger.followers[place].last_id;
+}
+
+static void check_item(struct check *check, uint32_t follower, bool reset,
+                       const struct item *item, int64_t received_ns)
+{
+	struct mark mark = {0};
+	enum mark_reading reading = mark_read(&check->style, item->content,
+	                                      &mark);
+	uint32_t place;
+
+	if (!find_place(check, follower, item->room, mark.room, &place))
+		complain_damaged(check, place, item->id,
+		                 "its room_id is another");
+	if (is_repeated_by_reset(check, place, reset, item->id))
+		return;
+	if (reading == MARK_FOREIGN) {
+		check->foreign++;
+		if (item->id != 0)
+			judge(check, place, item->id,
+			      ledger_pass(&check->ledger, place, item->id));
+	} else if (reading == MARK_DAMAGED ||
+	           !mark_is_true(check, place, &mark)) {
+		complain_damaged(check, place, item->id,
+		                 "this is not what was sent");
+	} else if (item->id != 0) {
+		check_saved(check, place, mark.number, item->id, received_ns);
+	} else if (place < check->readers) {
+		complain_damaged(check, place, 0,
+		                 "history has a message without an id");
+	} else {
+		check_unsaved(check, place, mark.number, received_ns);
+	}
+}
+
+/* A page of several rooms names none. */
+static bool room_is_right(const struct check *check, uint32_t follower,
+                          struct text room)
+{
+	if (check_rooms(check, follower) > 1)
+		return room.data == NULL;
+	return text_is(room, room_at(check, check_place(check, follower)));
 }
 
 void check_page(struct check *check, uint32_t follower, const struct page *page,
                 int64_t received_ns)
 {
-	struct text room = text_of(
-		check->options->room_names[follower % check->ledger.rooms]);
-
 	check->gaps += page->gap;
 	check->resets += page->reset;
 	check->full_answers += page->count > 0 && follower >= check->readers;
-	if (!text_equal(page->room, room))
-		complain_damaged(check, follower, 0,
+	if (!room_is_right(check, follower, page->room))
+		complain_damaged(check, check_place(check, follower), 0,
 		                 "a page of another room came");
-
-	for (size_t i = 0; i < page->count; i++) {
-		const struct item *item = &page->items[i];
-
-		if (!text_equal(item->room, room))
-			complain_damaged(check, follower, item->id,
-			                 "its room_id is another");
-		if (!is_repeated_by_reset(check, follower, page, item))
-			check_item(check, follower, item, received_ns);
-	}
+	for (size_t i = 0; i < page->count; i++)
+		check_item(check, follower, page->reset, &page->items[i],
+		           received_ns);
 }
 
 void check_complain_lost(struct check *check)
@@ -299,15 +351,15 @@ void check_complain_lost(struct check *check)
 
 	for (uint32_t i = 0; i < ledger->followers_count; i++) {
 		int64_t id = ledger_example(ledger, i);
+		bool reads = i < check->readers;
 
 		if (id != 0)
 			check_complain(check, "lost: %s %" PRIu32
 			               " has no id %" PRId64 " in %s",
-			               i < check->readers ? "history" : "waiter",
-			               i < check->readers ? i
-			                                  : i - check->readers,
-			               id,
-			               check->options->room_names[i %
-			                                          ledger->rooms]);
+			               reads ? "history" : "waiter",
+			               reads ? i
+			                     : (i - check->readers) /
+			                               check->rooms_each,
+			               id, room_at(check, i));
 	}
 }

@@ -2,8 +2,10 @@
  * counts.
  *
  * Followers 0 to readers-1 are the rooms' histories, read at the end; after them
- * come the waiters. The ledger keeps the followers' positions. This module checks
- * contents, rooms and latencies, and words the errors. */
+ * come the waiters. The ledger keeps the followers' positions, one for each room that
+ * a follower follows: what the ledger calls a follower is a place here. This module
+ * checks contents, rooms and latencies, and the order across the rooms of a waiter, and
+ * words the errors. */
 #ifndef LONGROOM_LOAD_CHECK_H
 #define LONGROOM_LOAD_CHECK_H
 
@@ -32,10 +34,12 @@ struct check {
 	struct ledger ledger;
 	struct message *messages;
 	uint32_t readers, waiters;
-	unsigned char **unsaved_seen; /* a waiter's bits; NULL: none so far */
+	uint32_t rooms_each;          /* of a waiter; a reader has one */
+	int64_t *newest;              /* a waiter's highest id, in all of its rooms */
+	unsigned char **unsaved_seen; /* a waiter's bits for each room; NULL: none so far */
 
 	uint64_t deliveries;  /* to waiters, each once */
-	uint64_t full_answers; /* polls that brought messages */
+	uint64_t full_answers; /* polls that brought messages, and pieces of streams */
 	uint64_t from_history; /* messages that readers saw */
 	uint64_t unsaved, foreign;
 	uint64_t doubled, out_of_order, damaged, gaps, resets;
@@ -47,6 +51,27 @@ struct check {
 void check_init(struct check *check, const struct options *options,
                 struct schedule *schedule, uint32_t tag);
 void check_release(struct check *check);
+
+/* How many rooms the follower follows, and its ith. */
+static inline uint32_t check_rooms(const struct check *check, uint32_t follower)
+{
+	return follower < check->readers ? 1 : check->rooms_each;
+}
+
+/* Where its places in the ledger begin. */
+static inline uint32_t check_place(const struct check *check, uint32_t follower)
+{
+	return follower < check->readers
+	               ? follower
+	               : check->readers +
+	                         (follower - check->readers) * check->rooms_each;
+}
+
+static inline uint32_t check_room(const struct check *check, uint32_t follower,
+                                  uint32_t i)
+{
+	return (check_place(check, follower) + i) % check->ledger.rooms;
+}
 
 /* Prints to stderr what went wrong, the first few times. */
 void check_complain(struct check *check, const char *format, ...)

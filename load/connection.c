@@ -65,12 +65,19 @@ void connection_init(struct connection *connection, struct network *network,
 		                                 network->sources;
 }
 
-static void drop_parts(struct connection *c)
+static void drop_held(struct connection *c)
 {
 	free(c->held);
+	c->held = NULL;
+	c->held_size = c->held_room = 0;
+}
+
+static void drop_parts(struct connection *c)
+{
+	drop_held(c);
 	free(c->unsent);
-	c->held = c->unsent = NULL;
-	c->held_size = c->held_room = c->unsent_size = c->unsent_at = 0;
+	c->unsent = NULL;
+	c->unsent_size = c->unsent_at = 0;
 }
 
 static void hang_up(struct connection *c)
@@ -196,6 +203,7 @@ void connection_ask(struct connection *c, const char *request, size_t size,
 	size_t sent = send_some(c, request, size);
 
 	c->state = CONNECTION_ASKED;
+	c->timeout_ns = timeout_ns;
 	set_timeout(c, timeout_ns);
 	if (sent == size)
 		return;
@@ -217,6 +225,23 @@ static void send_rest(struct connection *c)
 	watch(c, EPOLL_CTL_MOD, EPOLLIN);
 }
 
+/* A stream that came as a whole. Its bytes may be changed in the shared buffer only. */
+static void pass_stream(struct connection *c, const struct answer *answer)
+{
+	size_t size = answer->body.size;
+
+	memmove(c->network->buffer, answer->body.data, size);
+	c->events->streamed(c, c->network->buffer, size);
+	c->events->ended(c);
+}
+
+static bool takes_streams(const struct connection *c,
+                          const struct answer *answer)
+{
+	return answer->streams && answer->body.size < BUFFER_SIZE &&
+	       c->events->streamed != NULL;
+}
+
 static void finish_answer(struct connection *c, const struct answer *answer)
 {
 	/* What was held must outlive the call: the answer points into it. */
@@ -232,7 +257,10 @@ static void finish_answer(struct connection *c, const struct answer *answer)
 		connection_close(c);
 	if (answer->status < 500)
 		c->tries = 0;
-	c->events->answered(c, answer);
+	if (takes_streams(c, answer))
+		pass_stream(c, answer);
+	else
+		c->events->answered(c, answer);
 	free(held);
 }
 
@@ -259,6 +287,53 @@ static void hold(struct connection *c, const char *data, size_t size,
 	c->held_size = (uint32_t)size;
 }
 
+static void end_stream(struct connection *c)
+{
+	bool closes = c->closes || c->unsent != NULL;
+
+	drop_held(c);
+	timer_clear(&c->timer);
+	c->state = CONNECTION_IDLE;
+	if (closes)
+		connection_close(c);
+	c->events->ended(c);
+}
+
+/* `data` is in the buffer that all share: `kept` bytes that were not taken, and `got`
+ * that have come. */
+static void take_stream(struct connection *c, char *data, size_t kept, size_t got)
+{
+	if (c->chunked && !chunks_take(&c->chunks, data + kept, &got)) {
+		fail(c, FAILED_NOT_HTTP);
+		return;
+	}
+	size_t size = kept + got;
+	size_t taken = c->events->streamed(c, data, size);
+
+	drop_held(c);
+	if (c->chunked && chunks_are_over(&c->chunks)) {
+		end_stream(c);
+		return;
+	}
+	if (taken < size)
+		hold(c, data + taken, size - taken, 0);
+	set_timeout(c, c->timeout_ns);
+}
+
+static void begin_stream(struct connection *c, const struct answer *answer)
+{
+	size_t size = answer->body.size;
+
+	c->state = CONNECTION_STREAMING;
+	c->tries = 0;
+	c->chunked = answer->chunked;
+	c->closes = answer->closes;
+	c->chunks = (struct chunks){0};
+	memmove(c->network->buffer, answer->body.data, size);
+	drop_held(c);
+	take_stream(c, c->network->buffer, 0, size);
+}
+
 static void take_in(struct connection *c, char *data, size_t size, bool ended)
 {
 	struct answer answer;
@@ -266,7 +341,9 @@ static void take_in(struct connection *c, char *data, size_t size, bool ended)
 
 	if (state == ANSWER_WHOLE)
 		finish_answer(c, &answer);
-	else if (state == ANSWER_BAD || answer.expected > ANSWER_MAX ||
+	else if (state == ANSWER_STREAM && takes_streams(c, &answer))
+		begin_stream(c, &answer);
+	else if (state != ANSWER_PARTIAL || answer.expected > ANSWER_MAX ||
 	         size > ANSWER_MAX)
 		fail(c, FAILED_NOT_HTTP);
 	else if (ended)
@@ -279,10 +356,39 @@ static void take_in(struct connection *c, char *data, size_t size, bool ended)
  * the next request continues. */
 static void take_end(struct connection *c, int error)
 {
-	if (c->state == CONNECTION_ASKED)
+	bool ends_here = c->state == CONNECTION_STREAMING && !c->chunked &&
+	                 error == 0;
+
+	if (ends_here)
+		end_stream(c);
+	else if (c->state == CONNECTION_ASKED ||
+	         c->state == CONNECTION_STREAMING)
 		fail_with(c, FAILED_BROKEN, error);
 	else
 		hang_up(c);
+}
+
+static void receive_stream(struct connection *c)
+{
+	char *buffer = c->network->buffer;
+	size_t kept = c->held_size;
+
+	if (kept == BUFFER_SIZE) {
+		fail(c, FAILED_NOT_HTTP); /* such a large event is none of ours */
+		return;
+	}
+	ssize_t got = recv(c->fd, buffer + kept, BUFFER_SIZE - kept, 0);
+
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	c->network->now_ns = load_now_ns();
+	if (got <= 0) {
+		take_end(c, got < 0 ? errno : 0);
+		return;
+	}
+	if (kept > 0)
+		memcpy(buffer, c->held, kept);
+	take_stream(c, buffer, kept, (size_t)got);
 }
 
 static void receive(struct connection *c)
@@ -315,8 +421,22 @@ static void happened(struct connection *c, uint32_t events)
 	}
 	if (c->unsent != NULL && (events & EPOLLOUT) != 0)
 		send_rest(c);
-	if ((events & ~(uint32_t)EPOLLOUT) != 0)
+	if ((events & ~(uint32_t)EPOLLOUT) == 0)
+		return;
+	if (c->state == CONNECTION_STREAMING)
+		receive_stream(c);
+	else
 		receive(c);
+}
+
+/* If this program was slow, what was waited for is already there. */
+static void expire(struct connection *c, void (*receive_late)(struct connection *))
+{
+	uint8_t state = c->state;
+
+	receive_late(c);
+	if (c->state == state && c->timer.link == NULL)
+		fail(c, FAILED_SILENT);
 }
 
 static void fire(struct timer *timer)
@@ -332,10 +452,10 @@ static void fire(struct timer *timer)
 		fail_with(c, FAILED_CONNECT, ETIMEDOUT);
 		break;
 	case CONNECTION_ASKED:
-		/* If this program was slow, the answer is already there. */
-		receive(c);
-		if (c->state == CONNECTION_ASKED && c->timer.link == NULL)
-			fail(c, FAILED_SILENT);
+		expire(c, receive);
+		break;
+	case CONNECTION_STREAMING:
+		expire(c, receive_stream);
 		break;
 	}
 }

@@ -5,6 +5,9 @@
  * the caller's memory, answers are read into one buffer that all share. Only what
  * does not fit at once (a large answer, a full socket) is kept aside.
  *
+ * An answer may be an event stream. Its owner gets it as it comes, and the connection
+ * keeps at most an event that is not complete.
+ *
  * A connection that fails is closed, and its owner is told. The owner decides
  * whether to try again, and with what. */
 #ifndef LONGROOM_LOAD_CONNECTION_H
@@ -16,6 +19,7 @@
 #include <stdint.h>
 
 #include "answer.h"
+#include "chunks.h"
 #include "target.h"
 #include "timer.h"
 
@@ -24,12 +28,13 @@ enum connection_state {
 	CONNECTION_OPENING,
 	CONNECTION_IDLE,
 	CONNECTION_ASKED,
+	CONNECTION_STREAMING,
 };
 
 enum failure {
 	FAILED_CONNECT,  /* nothing was sent */
 	FAILED_BROKEN,   /* it ended before the answer did */
-	FAILED_SILENT,   /* no answer in time */
+	FAILED_SILENT,   /* no answer, or nothing more of a stream, in time */
 	FAILED_NOT_HTTP, /* the answer can't be read */
 	FAILURE_KINDS,
 };
@@ -44,6 +49,13 @@ struct connection_events {
 	 * the peer closes it. */
 	void (*answered)(struct connection *connection,
 	                 const struct answer *answer);
+	/* More of a stream: its body from the first byte that was not taken before.
+	 * Returns how many bytes are taken; may change them, and must not close the
+	 * connection. NULL: a stream is no answer here. */
+	size_t (*streamed)(struct connection *connection, char *data,
+	                   size_t size);
+	/* The stream is complete. The connection is IDLE or CLOSED. */
+	void (*ended)(struct connection *connection);
 	/* It is CLOSED. */
 	void (*failed)(struct connection *connection, enum failure failure);
 };
@@ -54,13 +66,18 @@ struct connection {
 	struct network *network;
 	const struct connection_events *events;
 	const struct target *target;
-	char *held;   /* the part of an answer that has come; NULL: none */
+	char *held;   /* the part of an answer that has come, or what was not taken
+	               * of a stream; NULL: none */
 	char *unsent; /* the part of a request that has not gone; NULL: none */
 	uint32_t held_size, held_room, unsent_size, unsent_at;
 	int fd;
 	uint32_t source; /* which address it comes from; see target_connect */
 	uint8_t state;   /* enum connection_state */
 	uint8_t tries;   /* since it last worked */
+	bool chunked;    /* the stream is */
+	bool closes;     /* ... and nothing comes behind it */
+	struct chunks chunks;
+	int64_t timeout_ns; /* of the request; of a stream, how long it may be silent */
 };
 
 struct network {
@@ -101,8 +118,9 @@ void connection_want_in(struct connection *connection, int64_t ns);
 /* The same after a short, random wait that grows with each try. */
 void connection_want_later(struct connection *connection);
 
-/* Sends a request; it must be IDLE. answered() or failed() follows, never during
- * the call. */
+/* Sends a request; it must be IDLE. answered() or failed() follows, or, for a
+ * stream, streamed() many times and then ended() or failed(); never during the
+ * call. */
 void connection_ask(struct connection *connection, const char *request,
                     size_t size, int64_t timeout_ns);
 

@@ -1,118 +1,42 @@
 #define _GNU_SOURCE 1 /* clock_gettime */
 #include "follower.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "memory.h"
 #include "nchan.h"
+#include "request.h"
+#include "stream.h"
 
 enum {
 	POLL_GRACE_S = 5, /* so long after its timeout an unanswered poll is stuck */
 	HISTORY_TIMEOUT_S = 30,
-	CURSOR_SIZE = 65,
-	/* More than prefix, room, cursor, host and token can fill. */
-	REQUEST_SIZE = 1024 + TOKEN_HEADER_MAX,
 };
 
-enum stage {
-	STAGE_JOINING,
-	STAGE_WAITING, /* a waiter: its poll is on the way or parked */
-	STAGE_RESTING, /* a reader between the start and the end */
-	STAGE_READING,
-	STAGE_DONE,
-};
-
-struct follower_client {
-	struct connection connection; /* first: its events come with it */
-	struct followers *all;
-	int64_t asked_ns;
-	uint32_t number;
-	uint8_t stage;
-	char cursor[CURSOR_SIZE];
-};
-
-static bool is_reader(const struct follower_client *client)
+/* A stream is never silent for longer than the longest poll waits. */
+static int64_t answer_timeout_s(const struct follower_client *client)
 {
-	return client->number < client->all->readers;
-}
-
-static bool joins_by_history(const struct follower_client *client)
-{
-	return is_reader(client) ||
-	       client->all->options->starts_with_history;
-}
-
-static bool asks_history(const struct follower_client *client)
-{
-	return client->stage == STAGE_READING ||
-	       (client->stage == STAGE_JOINING && joins_by_history(client));
-}
-
-static int64_t poll_timeout_s(const struct follower_client *client)
-{
-	return client->stage == STAGE_WAITING
-	               ? client->all->options->poll_timeout_s
-	               : 0;
-}
-
-static const char *room_of(const struct follower_client *client)
-{
-	const struct followers *all = client->all;
-
-	return all->options->room_names[client->number % all->check->ledger.rooms];
-}
-
-static size_t write_request(const struct follower_client *client, char *request)
-{
-	const struct target *target = client->connection.target;
-	char *end = request;
-
-	if (client->all->options->nchan)
-		return nchan_write_poll(target, room_of(client), client->cursor,
-		                        request);
-	end = stpcpy(end, "GET ");
-	end = stpcpy(end, target->prefix);
-	end = stpcpy(end, "/rooms/");
-	end = stpcpy(end, room_of(client));
-	if (asks_history(client)) {
-		end = stpcpy(end, "/messages?limit=");
-		end = stpcpy(end, client->stage == STAGE_READING ? "1000" : "1");
-	} else {
-		char timeout[32];
-
-		snprintf(timeout, sizeof timeout, "%" PRId64,
-		         poll_timeout_s(client));
-		end = stpcpy(end, "/poll?timeout=");
-		end = stpcpy(end, timeout);
-	}
-	if (client->stage != STAGE_JOINING) {
-		end = stpcpy(end, "&after=");
-		end = stpcpy(end, client->cursor);
-	}
-	end = stpcpy(end, " HTTP/1.1\r\nHost: ");
-	end = stpcpy(end, target->host);
-	end = stpcpy(end, "\r\n");
-	end = stpcpy(end, tokens_header(&client->all->options->tokens,
-	                                client->number));
-	end = stpcpy(end, "\r\n");
-	return (size_t)(end - request);
+	if (client_asks_history(client))
+		return HISTORY_TIMEOUT_S;
+	if (client_asks_stream(client))
+		return client->all->options->poll_timeout_s + POLL_GRACE_S;
+	return request_poll_timeout_s(client) + POLL_GRACE_S;
 }
 
 static void ask(struct connection *connection)
 {
 	struct follower_client *client = (struct follower_client *)connection;
-	char request[REQUEST_SIZE];
-	int64_t timeout_s = asks_history(client)
-	                            ? HISTORY_TIMEOUT_S
-	                            : poll_timeout_s(client) + POLL_GRACE_S;
+	struct followers *all = client->all;
 
 	client->asked_ns = connection->network->now_ns;
-	client->all->polls += client->stage == STAGE_WAITING;
-	connection_ask(connection, request, write_request(client, request),
-	               timeout_s * NS_PER_S);
+	if (client_asks_stream(client))
+		stream_begin(client);
+	else
+		all->polls += client->stage == STAGE_WAITING;
+	connection_ask(connection, all->request,
+	               request_write(client, all->request),
+	               answer_timeout_s(client) * NS_PER_S);
 }
 
 static void set_cursor(struct follower_client *client, struct text cursor)
@@ -121,24 +45,32 @@ static void set_cursor(struct follower_client *client, struct text cursor)
 	client->cursor[cursor.size] = '\0';
 }
 
-static void finish_joining(struct follower_client *client)
+/* The waiter begins to wait, and asks for what it waits for if it has not. */
+static void start_waiting(struct follower_client *client, bool waits)
 {
 	const struct options *options = client->all->options;
 	struct connection *connection = &client->connection;
 
-	client->all->joined++;
-	if (is_reader(client)) {
-		client->stage = STAGE_RESTING;
-		connection_close(connection);
-		return;
-	}
 	client->stage = STAGE_WAITING;
 	client->all->waiters_joined++;
+	if (waits)
+		return;
 	if (!target_equal(connection->target, &options->poll_target)) {
 		connection_close(connection);
 		connection->target = &options->poll_target;
 	}
 	connection_want(connection);
+}
+
+static void finish_joining(struct follower_client *client, bool waits)
+{
+	client->all->joined++;
+	if (!client_is_reader(client)) {
+		start_waiting(client, waits);
+		return;
+	}
+	client->stage = STAGE_RESTING;
+	connection_close(&client->connection);
 }
 
 static void count_poll(struct follower_client *client)
@@ -150,7 +82,7 @@ static void count_poll(struct follower_client *client)
 	if (all->page.count > 0)
 		return;
 	all->empty++;
-	all->early += taken_ns < (poll_timeout_s(client) - 1) * NS_PER_S;
+	all->early += taken_ns < (request_poll_timeout_s(client) - 1) * NS_PER_S;
 }
 
 static void take_page(struct follower_client *client)
@@ -162,7 +94,7 @@ static void take_page(struct follower_client *client)
 	set_cursor(client, page->cursor);
 	if (client->stage == STAGE_JOINING) {
 		check_joined(all->check, client->number, page);
-		finish_joining(client);
+		finish_joining(client, false);
 		return;
 	}
 	check_page(all->check, client->number, page,
@@ -185,12 +117,15 @@ static void refuse(struct follower_client *client, const struct answer *answer)
 {
 	struct followers *all = client->all;
 
-	if (answer->status >= 500) {
+	/* EventSource gives up for good on any status but 200. */
+	if (answer->status >= 500 && !client_asks_stream(client)) {
 		all->server_errors++;
 	} else {
 		all->refused++;
 		check_complain(all->check, "%s was answered with %d %.*s",
-		               asks_history(client) ? "history" : "a poll",
+		               client_asks_history(client)  ? "history"
+		               : client_asks_stream(client) ? "a stream"
+		                                            : "a poll",
 		               answer->status,
 		               answer->body.size < 300 ? (int)answer->body.size
 		                                       : 300,
@@ -209,7 +144,7 @@ static bool read_page(const struct follower_client *client,
 		       page_parse(&all->page, answer->body);
 	if (!nchan_read(answer, &all->page, all->place))
 		return false;
-	all->page.room = text_of(room_of(client));
+	all->page.room = text_of(client_room(client));
 	return true;
 }
 
@@ -223,20 +158,49 @@ static void answered(struct connection *connection, const struct answer *answer)
 		refuse(client, answer);
 }
 
+static size_t streamed(struct connection *connection, char *data, size_t size)
+{
+	struct follower_client *client = (struct follower_client *)connection;
+	size_t taken = stream_take(client, data, size);
+
+	if (client->stage == STAGE_JOINING && client->ready) {
+		check_joined(client->all->check, client->number,
+		             &client->all->page);
+		finish_joining(client, true);
+	}
+	return taken;
+}
+
+static void ended(struct connection *connection)
+{
+	stream_end((struct follower_client *)connection, false);
+}
+
 static void failed(struct connection *connection, enum failure failure)
 {
 	struct follower_client *client = (struct follower_client *)connection;
 
-	if (failure == FAILED_SILENT && !asks_history(client)) {
+	if (failure == FAILED_SILENT && !client_asks_history(client)) {
 		client->all->stuck++;
-		check_complain(client->all->check,
-		               "stuck: a poll of %s has no answer",
-		               room_of(client));
+		check_complain(client->all->check, "stuck: a %s of %s",
+		               client_asks_stream(client)
+		                       ? "silent stream"
+		                       : "poll without an answer",
+		               client_room(client));
 	}
-	connection_want_later(connection);
+	if (failure != FAILED_CONNECT && client_asks_stream(client))
+		stream_end(client, true);
+	else
+		connection_want_later(connection);
 }
 
-static const struct connection_events events = {ask, answered, failed};
+static const struct connection_events events = {
+	.ready = ask,
+	.answered = answered,
+	.streamed = streamed,
+	.ended = ended,
+	.failed = failed,
+};
 
 void followers_init(struct followers *followers, const struct options *options,
                     struct network *network, struct check *check)
@@ -248,6 +212,7 @@ void followers_init(struct followers *followers, const struct options *options,
 		.count = check->readers + check->waiters,
 		.readers = check->readers,
 	};
+	followers->request = load_get(1, request_room(options));
 	followers->list = load_get(followers->count, sizeof *followers->list);
 	for (uint32_t i = 0; i < followers->count; i++) {
 		struct follower_client *client = &followers->list[i];
@@ -255,8 +220,9 @@ void followers_init(struct followers *followers, const struct options *options,
 		client->all = followers;
 		client->number = i;
 		client->stage = STAGE_JOINING;
+		client->retry_ms = RETRY_DEFAULT_MS;
 		connection_init(&client->connection, network, &events,
-		                joins_by_history(client)
+		                client_joins_by_history(client)
 		                        ? &options->post_target
 		                        : &options->poll_target);
 	}
@@ -267,6 +233,7 @@ void followers_release(struct followers *followers)
 	for (uint32_t i = 0; i < followers->count; i++)
 		connection_close(&followers->list[i].connection);
 	free(followers->list);
+	free(followers->request);
 	page_release(&followers->page);
 }
 

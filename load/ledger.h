@@ -6,7 +6,8 @@
  * comparison per delivery. Ids that it skips are recorded for it: an id that comes
  * later is out of order, one that never comes is lost.
  *
- * Follower f is in room f % rooms. */
+ * Follower f is in room f % rooms. A client that follows several rooms is as many
+ * followers. */
 #ifndef LONGROOM_LOAD_LEDGER_H
 #define LONGROOM_LOAD_LEDGER_H
 

@@ -44,7 +44,7 @@ bool nchan_read(const struct answer *answer, struct page *page, char *place)
 }
 
 size_t nchan_write_message(const char *room, int64_t id, uint32_t sender,
-                           const char *content, char *body)
+                           const char *content, bool line_end, char *body)
 {
 	return (size_t)sprintf(
 		body,
@@ -52,6 +52,6 @@ size_t nchan_write_message(const char *room, int64_t id, uint32_t sender,
 		",\"room_id\":\"%s\",\"user_id\":\"s%" PRIu32
 		"\",\"username\":\"sender \\\"%" PRIu32
 		"\\\"\",\"sender_type\":\"user\",\"content\":\"%s\","
-		"\"timestamp\":\"2026-01-01T00:00:00.000Z\"}\n",
-		id, room, sender, sender, content);
+		"\"timestamp\":\"2026-01-01T00:00:00.000Z\"}%s",
+		id, room, sender, sender, content, line_end ? "\n" : "");
 }

@@ -67,13 +67,20 @@ static const struct option_row rows[] = {
 	{"Waiters", OPTION_TITLE, 0, 0, 0, NULL, NULL},
 	{"waiters", OPTION_COUNT, AT(waiters), 0, 1000000, "W",
 	 "connections that poll, spread over the rooms [0]"},
+	{"streams", OPTION_SWITCH, AT(streams), 0, 0, NULL,
+	 "they keep event streams (Server-Sent Events) instead;\n"
+	 "one that has ended comes back after its retry, with\n"
+	 "Last-Event-ID"},
+	{"rooms-each", OPTION_COUNT, AT(rooms_each), 1, 1000, "N",
+	 "each follows N rooms in one request [1]"},
 	{"start", OPTION_TEXT, AT(start), 0, 0, "now|history",
-	 "join with a poll that does not wait, or by reading\n"
-	 "the room's history [now]"},
+	 "join with a poll that does not wait (or with the\n"
+	 "stream), or by reading the room's history [now]"},
 	{"joins-at-once", OPTION_COUNT, AT(joins_at_once), 1, 1000000, "N",
 	 "how many may be joining at the same time [200]"},
 	{"poll-timeout", OPTION_COUNT, AT(poll_timeout_s), 1, 55, "SECONDS",
-	 "how long a poll waits [25]"},
+	 "how long a poll waits, and how long a stream may be\n"
+	 "silent [25]"},
 	{"hold", OPTION_DECIMAL, AT(hold_s), 0, 1e6, "SECONDS",
 	 "keep all parked so long before the first message [0]"},
 
@@ -347,6 +354,13 @@ static bool complete(struct options *options)
 		                "give --waiters or --messages; see --help");
 	if (options->room != NULL && options->rooms != 1)
 		return complain(options->room, "--room is for one room");
+	if (options->rooms_each > options->rooms)
+		return complain("--rooms-each", "there are not so many --rooms");
+	if (options->rooms_each > 1 &&
+	    (options->nchan || options->starts_with_history))
+		return complain("--rooms-each",
+		                "not with --nchan, or --start history, whose "
+		                "cursor is of one room");
 	if (options->nchan && (options->check_history || options->repeat_lost ||
 	                       options->starts_with_history))
 		return complain("--nchan", "it has no history to read or compare");
@@ -368,6 +382,7 @@ bool options_read(int argc, char **argv, struct options *options,
 		.rooms = 1,
 		.room_prefix = "room_",
 		.start = "now",
+		.rooms_each = 1,
 		.joins_at_once = 200,
 		.poll_timeout_s = 25,
 		.senders = 1,

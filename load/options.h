@@ -35,6 +35,8 @@ struct options {
 	char (*room_names)[ROOM_NAME_SIZE]; /* one for each room */
 
 	int64_t waiters;
+	bool streams;
+	int64_t rooms_each; /* that a waiter follows */
 	const char *start;
 	bool starts_with_history;
 	int64_t joins_at_once;

@@ -193,7 +193,7 @@ static void scan_item(struct scan *s, struct item *item)
 		s->bad = true;
 }
 
-static struct item *page_add(struct page *page)
+static struct item *new_item(struct page *page)
 {
 	if (page->count == page->items_room) {
 		page->items_room = page->items_room * 2 + 16;
@@ -207,7 +207,7 @@ static void scan_items(struct scan *s, struct page *page)
 {
 	expect(s, '[');
 	for (bool first = true; next_element(s, first); first = false)
-		scan_item(s, page_add(page));
+		scan_item(s, new_item(page));
 }
 
 static bool cursor_is_sound(struct text cursor)
@@ -224,7 +224,7 @@ static bool cursor_is_sound(struct text cursor)
 	return true;
 }
 
-static void empty_page(struct page *page)
+void page_clear(struct page *page)
 {
 	page->room = page->cursor = (struct text){0};
 	page->more = page->gap = page->reset = false;
@@ -238,7 +238,7 @@ bool page_parse(struct page *page, struct text json)
 	struct text name;
 	int64_t count = -1;
 
-	empty_page(page);
+	page_clear(page);
 	expect(&s, '{');
 	for (bool first = true; next_member(&s, first, &name); first = false) {
 		if (text_is(name, "room_id"))
@@ -262,17 +262,25 @@ bool page_parse(struct page *page, struct text json)
 	}
 	skip_spaces(&s);
 	return !s.bad && s.at == s.end && count == (int64_t)page->count &&
-	       page->room.data != NULL && cursor_is_sound(page->cursor);
+	       cursor_is_sound(page->cursor);
 }
 
 bool page_parse_lines(struct page *page, struct text lines)
 {
 	struct scan s = {lines.data, lines.data + lines.size, false};
 
-	empty_page(page);
+	page_clear(page);
 	for (skip_spaces(&s); s.at < s.end && !s.bad; skip_spaces(&s))
-		scan_item(&s, page_add(page));
+		scan_item(&s, new_item(page));
 	return !s.bad;
+}
+
+bool page_add(struct page *page, struct text json)
+{
+	if (item_parse(new_item(page), json))
+		return true;
+	page->count--;
+	return false;
 }
 
 void page_release(struct page *page)
@@ -288,4 +296,20 @@ bool item_parse(struct item *item, struct text json)
 	scan_item(&s, item);
 	skip_spaces(&s);
 	return !s.bad && s.at == s.end;
+}
+
+int problem_parse(struct text json)
+{
+	struct scan s = {json.data, json.data + json.size, false};
+	struct text name;
+	int64_t status = 0;
+
+	expect(&s, '{');
+	for (bool first = true; next_member(&s, first, &name); first = false) {
+		if (text_is(name, "status"))
+			status = scan_integer(&s);
+		else
+			skip_value(&s, 1);
+	}
+	return !s.bad && status >= 400 && status <= 599 ? (int)status : 0;
 }

@@ -1,4 +1,5 @@
-/* Reads the JSON of Longroom's answers: a page of messages, or one message. Pure.
+/* Reads the JSON of Longroom's answers: a page of messages, one message, or a problem.
+ * Pure.
  *
  * A small reader for this purpose: strict about JSON's structure, members in any
  * order, unknown ones skipped. Texts point into the JSON, with their escapes. */
@@ -18,7 +19,7 @@ struct item {
 };
 
 struct page {
-	struct text room;
+	struct text room; /* absent in a page of several rooms */
 	struct text cursor;
 	bool more, gap, reset;
 	int64_t retry_ms; /* 0: none */
@@ -35,8 +36,16 @@ bool page_parse(struct page *page, struct text json);
 /* Reads messages alone, one a line. Sets neither room nor cursor. */
 bool page_parse_lines(struct page *page, struct text lines);
 
+/* Empties the page, and adds to it. False: this is not a message, and nothing was
+ * added. */
+void page_clear(struct page *page);
+bool page_add(struct page *page, struct text json);
+
 void page_release(struct page *page);
 
 bool item_parse(struct item *item, struct text json);
+
+/* The status of a problem; 0 if this is none. */
+int problem_parse(struct text json);
 
 #endif

@@ -120,6 +120,19 @@ static void print_polls(const struct followers *followers, FILE *to)
 	        followers->early, followers->server_errors);
 }
 
+static void print_streams(const struct followers *followers, FILE *to)
+{
+	fprintf(to,
+	        "  streams       %" PRIu64 ", %" PRIu64 " ends announced, %" PRIu64
+	        " came back, the last after %.3f ms, %" PRIu64 " x 5xx\n"
+	        "    events without messages: %" PRIu64 " cursor, %" PRIu64
+	        " unknown, %" PRIu64 " comments\n",
+	        followers->streams, followers->ends, followers->returns.count,
+	        to_us(followers->returns.max_ns) / 1000,
+	        followers->server_errors, followers->cursors,
+	        followers->skipped, followers->comments);
+}
+
 static void print_checks(const struct run *run, const struct verdict *verdict,
                          FILE *to)
 {
@@ -132,7 +145,7 @@ static void print_checks(const struct run *run, const struct verdict *verdict,
 	        verdict->required, verdict->lost, check->doubled,
 	        check->out_of_order, check->damaged);
 	fprintf(to,
-	        "    polls: %" PRIu64 " stuck, %" PRIu64 " refused, %" PRIu64
+	        "    waiters: %" PRIu64 " stuck, %" PRIu64 " refused, %" PRIu64
 	        " gaps, %" PRIu64 " resets;  posts: %" PRIu64 " refused, %" PRIu64
 	        " unsent\n",
 	        run->followers.stuck, run->followers.refused, check->gaps,
@@ -192,7 +205,9 @@ void report_table(const struct run *run, const struct verdict *verdict, FILE *to
 		print_posts(run, to);
 	if (options->messages > 0 && options->waiters > 0)
 		print_deliveries(run, to);
-	if (options->waiters > 0)
+	if (options->waiters > 0 && options->streams)
+		print_streams(&run->followers, to);
+	else if (options->waiters > 0)
 		print_polls(&run->followers, to);
 	print_checks(run, verdict, to);
 	print_connections(run, to);
@@ -301,6 +316,19 @@ static void write_checks(const struct run *run, const struct verdict *verdict,
 	        followers->server_errors);
 }
 
+static void write_streams(const struct followers *followers, FILE *to)
+{
+	fprintf(to,
+	        ",\"streams\":{\"asked\":%" PRIu64 ",\"ends\":%" PRIu64
+	        ",\"cursors\":%" PRIu64 ",\"unknown\":%" PRIu64
+	        ",\"comments\":%" PRIu64 ",\"returned\":%" PRIu64,
+	        followers->streams, followers->ends, followers->cursors,
+	        followers->skipped, followers->comments,
+	        followers->returns.count);
+	write_latency(&followers->returns, to);
+	fputs("}", to);
+}
+
 static void write_connections(const struct run *run, FILE *to)
 {
 	const uint64_t *failures = run->network.failures;
@@ -340,6 +368,7 @@ void report_json(const struct run *run, const struct verdict *verdict, FILE *to)
 	write_posts(run, verdict, to);
 	write_deliveries(run, to);
 	write_checks(run, verdict, to);
+	write_streams(&run->followers, to);
 	write_connections(run, to);
 	fputs(",\"processes\":{", to);
 	for (int i = 0; i <= run->options->process_count; i++)

@@ -77,7 +77,8 @@ bool run_init(struct run *run, const struct options *options)
 	schedule_init(&run->schedule, (uint32_t)options->messages,
 	              (uint32_t)options->rooms, options->rate);
 	if (options->closed)
-		schedule_close(&run->schedule, (uint32_t)options->waiters);
+		schedule_close(&run->schedule, (uint32_t)(options->waiters *
+		                                          options->rooms_each));
 	check_init(&run->check, options, &run->schedule,
 	           (uint32_t)(seed >> 32));
 	bool there = network_init(&run->network,

@@ -80,7 +80,7 @@ static size_t write_body(const struct sender *sender)
 	if (all->options->nchan)
 		return nchan_write_message(room_of(sender), nchan_id(sender),
 		                           sender->index, all->content,
-		                           all->body);
+		                           !all->options->streams, all->body);
 	write_tail(sender, tail, sizeof tail);
 	return (size_t)snprintf(all->body, all->request_room,
 	                        "{\"content\":\"%s%s", all->content, tail);
@@ -246,7 +246,11 @@ static void failed(struct connection *connection, enum failure failure)
 	finish(sender, false);
 }
 
-static const struct connection_events events = {post, answered, failed};
+static const struct connection_events events = {
+	.ready = post,
+	.answered = answered,
+	.failed = failed,
+};
 
 void senders_init(struct senders *senders, const struct options *options,
                   struct network *network, struct schedule *schedule,
