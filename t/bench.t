@@ -102,6 +102,30 @@ subtest "the floors' answers are as long as Longroom's" => sub {
     $_->end for values %stands;
 };
 
+# The same of events.
+subtest "the floor's events are as long as Longroom's" => sub {
+    my $bench = Bench->new(plan => 'tiny', dir => '/nowhere', log => sub { note @_ });
+    plan skip_all => 'this build has no streams' if !$bench->has_streams(Longroom::build_dir());
+    my %stands = (longroom => Bench::Longroom->start, floor => Bench::EventsFloor->start);
+    my %event;
+    for my $name (sort keys %stands) {
+        my $stand = $stands{$name};
+        my $stream = $stand->connect('pushd');
+        $stream->write(Longroom::get_bytes('/rooms/room_7/events'));
+        my $bytes = sub { $stream->hangs_up(0); return $stream->bytes };
+        ok($stand->eventually(20, sub { $bytes->() =~ /^event: ready\n/m }), "$name begins a stream") or diag $bytes->();
+        my $body = '{"content":"Hello","user_id":"s0","username":"sender \\"0\\""}';
+        my $request = "POST /rooms/room_7/messages HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            . 'Content-Length: ' . length($body) . "\r\n\r\n$body";
+        $stand->connect($name eq 'floor' ? 'pushd' : 'nginx')->ask($request);
+        $stand->eventually(20, sub { ($event{$name}) = $bytes->() =~ /^(id: \S+\ndata: \{.*?\}\n\n)/ms });
+        like($event{$name} // '', qr/"content":"Hello"/, "$name delivers the message");
+        $stream->close;
+    }
+    is(length $event{floor}, length $event{longroom}, 'an event, with its id') or diag explain \%event;
+    $_->end for values %stands;
+};
+
 subtest 'the tokens of the benchmark are realistic' => sub {
     my $bench = Bench->new(plan => 'tiny', dir => '/nowhere', log => sub { note @_ });
     for my $algorithm (Bench::Tokens::algorithms($bench)) {
@@ -134,7 +158,7 @@ subtest 'a run in which a message is lost has no figures' => sub {
 };
 
 my %COUNTED = (
-    (map { ("instructions$_" => 'longroom floor') } '', qw(-post -sqlite -page)),
+    (map { ("instructions$_" => 'longroom floor') } '', qw(-stream -post -sqlite -page)),
     (map { ("instructions-$_" => 'longroom') } 'poll', map { ("remembered-$_", "token-$_") } qw(HS256 ES256)),
 );
 
@@ -154,6 +178,10 @@ my %ROWS = (
     (map { ("history-one-$_" => 'longroom floor', "history-any-$_" => 'longroom floor') } qw(p50 p99 p99.9)),
     'memory-user'     => 'longroom peer',
     'memory-kernel'   => 'longroom peer',
+    (map { ("streams-straight-20-$_" => 'longroom floor peer', "streams-nginx-20-$_" => 'longroom floor peer polls') } qw(cpu rate)),
+    (map { ("streams-memory-$_" => 'longroom peer') } qw(user kernel)),
+    (map { ("listed-$_" => 'longroom') } qw(memory cpu single times)),
+    (map { ("streams-restart-$_" => 'longroom') } qw(seconds message wrong reads)),
     'restart-seconds' => 'longroom',
     'restart-wrong'   => 'longroom',
     'restart-reads'   => 'longroom',
@@ -172,13 +200,16 @@ subtest 'a run measures every row' => sub {
         wrk          => scalar($without =~ /without what needs wrk: (.*)/ && $1),
         ES256        => scalar($without =~ /without what needs openssl: (.*)/ && $1),
         instructions => scalar($without =~ /without (?:what needs valgrind|instructions): (.*)/ && $1),
+        streams      => scalar($without =~ /without event streams: (.*)/ && $1),
+        lists        => scalar($without =~ /without several rooms in a request: (.*)/ && $1),
     );
     note "left out: $_, for $left_out{$_}" for grep { $left_out{$_} } sort keys %left_out;
     for my $id (sort keys %ROWS) {
+        next if $left_out{streams} && $id =~ /stream|^listed/ || $left_out{lists} && $id =~ /^listed/;
         next if $left_out{wrk} && $id =~ /^history/ || $left_out{ES256} && $id =~ /-ES256$/ || $left_out{instructions} && $id =~ /^instructions/;
         my $row = delete $rows{$id};
         my @contestants = grep { $_ ne 'peer' || !$left_out{nchan} } split ' ', $ROWS{$id};
-        is(join(' ', grep { @{ $row->{$_} || [] } } qw(longroom floor peer)), "@contestants", "$id has its contestants");
+        is(join(' ', grep { @{ $row->{$_} || [] } } qw(longroom floor peer polls)), "@contestants", "$id has its contestants");
         my @bad = grep { $id !~ /wrong|late|memory|reads/ && !($_ > 0) } map { @{ $row->{$_} || [] } } @contestants;
         is("@bad", '', "$id: every figure has a value") if $row;
         $ROWS{$id} = $row;
@@ -196,7 +227,9 @@ sub plausible {
     my $share = ref $ROWS{'post-fsync'} ? $ROWS{'post-fsync'}{longroom}[0] : -1;
     ok($share > 0 && $share < 1, 'fsync takes more than none and less than all of the time');
     cmp_ok(ref $ROWS{'post-batch'} ? $ROWS{'post-batch'}{longroom}[0] : 0, '>=', 1, 'a commit has one message or more');
-    is_deeply(ref $ROWS{'restart-wrong'} ? $ROWS{'restart-wrong'}{longroom} : undef, [0], 'a restart loses nothing');
+    for my $wrong ('restart-wrong', grep { ref $ROWS{$_} } 'streams-restart-wrong') {
+        is_deeply(ref $ROWS{$wrong} ? $ROWS{$wrong}{longroom} : undef, [0], "$wrong: a restart loses nothing");
+    }
     return;
 }
 

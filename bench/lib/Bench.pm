@@ -8,8 +8,9 @@ package Bench;
 #     id, group, what, unit   its name, its heading, its words, and how its
 #                             figures are written (Bench::Table)
 #     longroom, floor, peer,  series of figures, one a run; all but the first are optional;
-#     against                 against is another build of Longroom
-#     goals                   [{of => 'longroom'|'floor'|'peer'|'against', least|most => N}]:
+#     polls, against          polls are Longroom's own beside its streams, against is another
+#                             build of Longroom
+#     goals                   [{of => 'longroom'|'floor'|'peer'|'polls'|'against', least|most => N}]:
 #                             of the figure itself, or of its ratio to that one
 #     note                    further remarks
 
@@ -30,10 +31,13 @@ use constant OTHER_DESCRIPTORS => 200;
 # many_runs       with many waiters, which take long to connect
 # slow_runs       of slow measurements: memory, and restarts
 # waiters         few, many, parked (for memory), restarted
+# listed          streams of several rooms: how many, of how many rooms each, of how many
+#                 in all (relatively prime, so that no two streams have the same)
 # counted_*       the same where instructions are counted
 my %PLANS = (
     full => {
         runs => 15, seconds => 0.6, many_runs => 8, slow_runs => 5, few => 1000, many => 10_000, parked => 15_000, restarted => 10_000,
+        listed => [10_000, 100, 10_007],
         rate => 200, open_seconds => 2, long_seconds => 30, quiet_seconds => 1, restart_seconds => 4,
         page_runs => 10, page_seconds => 1, post_runs => 15, post_seconds => 2, token_runs => 40, token_seconds => 0.5,
         logs => [1000, 1_000_000, 10_000_000],
@@ -42,6 +46,7 @@ my %PLANS = (
     },
     quick => {
         runs => 4, seconds => 0.4, many_runs => 2, slow_runs => 2, few => 1000, many => 5000, parked => 10_000, restarted => 5000,
+        listed => [5000, 100, 5003],
         rate => 200, open_seconds => 1, long_seconds => 0, quiet_seconds => 0.5, restart_seconds => 4,
         page_runs => 2, page_seconds => 1, post_runs => 4, post_seconds => 1, token_runs => 8, token_seconds => 0.5,
         logs => [1000, 500_000],
@@ -51,6 +56,7 @@ my %PLANS = (
     # For t/bench.t: it checks the function, not the figures.
     tiny => {
         runs => 1, seconds => 0.1, many_runs => 1, slow_runs => 1, few => 20, many => 30, parked => 50, restarted => 20,
+        listed => [20, 3, 7],
         rate => 20, open_seconds => 0.5, long_seconds => 0, quiet_seconds => 0.5, restart_seconds => 1,
         page_runs => 1, page_seconds => 0.1, post_runs => 1, post_seconds => 0.1, token_runs => 1, token_seconds => 0.1,
         logs => [100, 300],
@@ -119,6 +125,25 @@ sub has_program {
     return 0;
 }
 
+# Whether the build in this folder knows event streams, and several rooms in a request:
+# an older one, of --against, may not.
+sub has_streams {
+    my ($self, $build) = @_;
+    return $self->_knows($build, 'text/event-stream', 'event streams');
+}
+
+sub has_lists {
+    my ($self, $build) = @_;
+    return $self->_knows($build, 'rooms_per_request', 'several rooms in a request');
+}
+
+sub _knows {
+    my ($self, $build, $word, $what) = @_;
+    return 1 if index(Longroom::slurp("$build/longroom-pushd"), $word) >= 0;
+    $self->lacks($what, "$build/longroom-pushd has none");
+    return 0;
+}
+
 # Alternating runs.
 sub alternate {
     my ($self, @contestants) = @_;
@@ -128,15 +153,18 @@ sub alternate {
 # Alternating runs of Longroom, its floor and, if it is there, nchan, on stands
 # with this many workers: $measure->($stand, $name) returns {figure => value}.
 # peer => 0: without nchan; floor => 0: without the floor; pin => [programs]: these
-# have a core to themselves, and of nchan its nginx. Each run has freshly started
-# programs (Bench::Stand::renew).
+# have a core to themselves, and of nchan its nginx. streams => 1: with the floor for
+# streams; polls => 1: and with Longroom once more, for its polls. Each run has freshly
+# started programs (Bench::Stand::renew).
 sub compare {
     my ($self, $measure, %options) = @_;
     my @contestants = ('longroom');
     push @contestants, 'floor' if $options{floor} // 1;
     push @contestants, 'peer'  if ($options{peer} // 1) && $self->has_nchan;
-    push @contestants, 'against' if $self->{against};
-    my %stands = map { $_ => $self->stand($_, $options{workers}) } @contestants;
+    push @contestants, 'polls' if $options{polls};
+    push @contestants, 'against' if $self->{against} && (!$options{streams} || $self->has_streams($self->{against}));
+    my %stand_of = (polls => 'longroom', $options{streams} ? (floor => 'floor_events') : ());
+    my %stands = map { $_ => $self->stand($stand_of{$_} || $_, $options{workers}) } @contestants;
     for my $name ($options{pin} ? @contestants : ()) {
         $stands{$name}->pin($name eq 'peer' ? 'nginx' : @{ $options{pin} });
     }
@@ -149,7 +177,13 @@ sub compare {
     } @contestants);
 }
 
-my %CLASS = (longroom => 'Bench::Longroom', against => 'Bench::Longroom', floor => 'Bench::Floor', peer => 'Bench::Nchan');
+my %CLASS = (
+    longroom     => 'Bench::Longroom',
+    against      => 'Bench::Longroom',
+    floor        => 'Bench::Floor',
+    floor_events => 'Bench::EventsFloor',
+    peer         => 'Bench::Nchan',
+);
 
 # A stand that is kept for all measurements.
 sub stand {

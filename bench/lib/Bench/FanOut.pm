@@ -41,12 +41,14 @@ sub through_nginx {
     return;
 }
 
+# streams => 1: of event streams; polls => 1: beside polls.
 sub fan_out {
     my ($bench, %shape) = @_;
     $bench->say("fan-out: $shape{group}");
     my %messages;
     my $series = $bench->compare(sub {
         my ($stand, $name) = @_;
+        local $shape{streams} = $shape{streams} && $name ne 'polls';
         my @programs = $name eq 'peer' ? ('nginx') : @{ $shape{programs} };
         $messages{$name} ||= enough($bench, $stand, %shape);
         my $found = closed($stand, $messages{$name}, %shape);
@@ -54,7 +56,7 @@ sub fan_out {
             per_second => $found->{deliveries}{per_second},
             cpu        => Bench::Load::us_per_delivery($found, @programs),
         };
-    }, workers => 1, pin => $shape{pin});
+    }, workers => 1, map { $_ => $shape{$_} } qw(pin streams polls));
     my %row = (group => $shape{group}, note => $shape{note});
     $bench->row(%row, id => "$shape{id}-rate", what => 'deliveries', unit => 'per_second', series($series, 'per_second'));
     $bench->row(%row, id => "$shape{id}-cpu", what => 'CPU a delivery', unit => 'us', goals => $shape{goals},
@@ -64,7 +66,7 @@ sub fan_out {
 
 sub closed {
     my ($stand, $messages, %shape) = @_;
-    return Bench::Load::run($stand, to => $shape{to}, waiters => $shape{waiters}, pinned => 1,
+    return Bench::Load::run($stand, (map { $_ => $shape{$_} } qw(to waiters streams)), pinned => 1,
         arguments => ['--closed', "--messages=$messages"]);
 }
 
@@ -80,7 +82,7 @@ sub enough {
 # The columns of a row, from what compare() returned.
 sub series {
     my ($series, $figure) = @_;
-    return map { $series->{$_} ? ($_ => $series->{$_}{$figure}) : () } qw(longroom floor peer against);
+    return map { $series->{$_} ? ($_ => $series->{$_}{$figure}) : () } qw(longroom floor peer polls against);
 }
 
 1;

@@ -37,7 +37,9 @@ sub measure {
         $bench->lacks('instructions', 'valgrind and sanitizers do not go together');
         return;
     }
-    deliveries($bench);
+    deliveries($bench, 'instructions', 'waiters', 'a delivery', streams => 0);
+    deliveries($bench, 'instructions-stream', 'streams', 'a delivery to a stream', streams => 1)
+        if $bench->has_streams(Longroom::build_dir());
     posts($bench);
     pages($bench);
     polls($bench);
@@ -47,19 +49,22 @@ sub measure {
 # ---------------------------------------------------------------- what is counted
 
 sub deliveries {
-    my ($bench) = @_;
+    my ($bench, $id, $kind, $what, %options) = @_;
     my ($waiters, $messages) = @{$bench}{qw(counted_waiters counted_messages)};
-    my $group = "$waiters waiters in a room, straight, counted by callgrind";
+    my $group = "$waiters $kind in a room, straight, counted by callgrind";
+    local $bench->{against} = $bench->{against};
+    undef $bench->{against} if $options{streams} && $bench->{against} && !$bench->has_streams($bench->{against});
     my $series = compare($bench, $group, [qw(longroom floor)], sub {
         my ($name) = @_;
+        $name = 'floor_events' if $name eq 'floor' && $options{streams};
         return { count => growth($bench, $name, 'pushd', $messages, sub {
             my ($stand, $count) = @_;
             # Otherwise other load decides how many polls it finds at once.
             $stand->pin('pushd');
-            Bench::Load::run($stand, to => 'straight', waiters => $waiters, pinned => 1, arguments => ['--closed', "--messages=$count"]);
+            Bench::Load::run($stand, %options, to => 'straight', waiters => $waiters, pinned => 1, arguments => ['--closed', "--messages=$count"]);
         }) / $waiters };
     });
-    row($bench, id => 'instructions', group => $group, what => 'instructions a delivery', Bench::FanOut::series($series, 'count'));
+    row($bench, id => $id, group => $group, what => "instructions $what", Bench::FanOut::series($series, 'count'));
     return;
 }
 
@@ -204,6 +209,7 @@ sub growth {
 sub start {
     my ($bench, $name, %options) = @_;
     return Bench::Floor->start(%options, threads => 1) if $name eq 'floor';
+    return Bench::EventsFloor->start(%options, threads => 1) if $name eq 'floor_events';
     $options{settings} = { %{ $options{settings} }, 'history.threads' => 1 };
     $options{build} = $bench->{against} if $name eq 'against';
     # Each makes its own: the builds' logs may differ in format.

@@ -16,7 +16,7 @@ use constant LIMIT_SECONDS => 120;
 my $JSON = JSON::PP->new->utf8;
 
 # longroom-load on the stand. options: to => 'straight', 'nginx', or 'socket':
-# longroom-pushd's unix socket; waiters;
+# longroom-pushd's unix socket; waiters; streams => 1, which they keep instead of polling;
 # posts_to => URL (the stand's post_url); pinned => 1, on the core that the servers leave free; arguments => [...] more
 # of its own options. Returns its JSON.
 sub run {
@@ -34,6 +34,7 @@ sub _command {
         Longroom::program('longroom-load'), '--json', "--url=$url",
         '--post-url=' . ($options{posts_to} || $stand->post_url), '--seconds=' . LIMIT_SECONDS,
         '--waiters=' . ($options{waiters} || 0),
+        $options{streams} ? ('--streams') : (),
         map({"--pid=$_=$processes->{$_}"} sort keys %$processes),
         $stand->load_options, @{ $options{arguments} || [] },
     );

@@ -134,8 +134,8 @@ sub plot {
 sub style {
     return <<'END';
 
-:root { color-scheme: light dark; --longroom: #1668b8; --floor: #8a8a8a; --peer: #c2571a; --against: #7a4fb5; }
-@media (prefers-color-scheme: dark) { :root { --longroom: #6db3f5; --floor: #9a9a9a; --peer: #f0955c; --against: #b795e8; } }
+:root { color-scheme: light dark; --longroom: #1668b8; --floor: #8a8a8a; --peer: #c2571a; --polls: #2e8b57; --against: #7a4fb5; }
+@media (prefers-color-scheme: dark) { :root { --longroom: #6db3f5; --floor: #9a9a9a; --peer: #f0955c; --polls: #6fcf97; --against: #b795e8; } }
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 96rem; margin: 2rem auto; padding: 0 1rem; }
 h2 { font-size: 1.05rem; margin: 2rem 0 .4rem; }
 table { border-collapse: collapse; }
@@ -156,6 +156,7 @@ line { stroke-width: 5; opacity: .45; }
 line.longroom { stroke: var(--longroom); } circle.longroom { fill: var(--longroom); }
 line.floor { stroke: var(--floor); } circle.floor { fill: var(--floor); }
 line.peer { stroke: var(--peer); } circle.peer { fill: var(--peer); }
+line.polls { stroke: var(--polls); } circle.polls { fill: var(--polls); }
 line.against { stroke: var(--against); } circle.against { fill: var(--against); }
 END
 }

@@ -167,11 +167,23 @@ sub _command {
     return ($self->_callgrind($name), Longroom::program('floor-fcgi'), $self->socket_path('history'),
         $self->{bench}{threads} || THREADS, $self->{bench}{page_bytes} || PAGE_BYTES)
         if $name eq 'history';
-    return ($self->_callgrind($name), Longroom::program('floor-push'), 'unix:' . $self->socket_path('pushd'), '127.0.0.1:0');
+    return ($self->_callgrind($name), Longroom::program($self->push_program), 'unix:' . $self->socket_path('pushd'), '127.0.0.1:0');
 }
+
+sub push_program { return 'floor-push' }
 
 # nginx sends every POST to floor-fcgi, which has no waiters.
 sub post_url { return 'unix:' . $_[0]->socket_path('pushd') }
+
+# ----------------------------------------------------------------
+
+package Bench::EventsFloor;
+
+# The same with floor-events.
+
+use parent -norequire, 'Bench::Floor';
+
+sub push_program { return 'floor-events' }
 
 # ----------------------------------------------------------------
 
@@ -241,6 +253,12 @@ $temporary
             nchan_subscriber_first_message -1;
             nchan_subscriber_timeout 0;
             nchan_longpoll_multipart_response raw;
+        }
+        location ~ ^/rooms/([^/]+)/events\$ {
+            nchan_subscriber eventsource;
+            nchan_channel_id \$1;
+            nchan_subscriber_first_message newest;
+            nchan_subscriber_timeout 0;
         }
     }
 }

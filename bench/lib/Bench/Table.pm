@@ -20,9 +20,9 @@ my %UNITS = (
     times      => sub { sprintf '%.3f', $_[0] },
 );
 
-my %NAMES = (longroom => 'Longroom', floor => 'the floor', peer => 'nchan', against => 'the other build');
+my %NAMES = (longroom => 'Longroom', floor => 'the floor', peer => 'nchan', polls => 'our polls', against => 'the other build');
 
-our %HEADS = (floor => 'floor', peer => 'nchan', against => 'other build');
+our %HEADS = (floor => 'floor', peer => 'nchan', polls => 'polls', against => 'other build');
 
 sub grouped {
     my ($number) = @_;
@@ -92,7 +92,8 @@ sub verdict { return $_[0]{verdict} }
 # The contestants of any row.
 sub others {
     my (@rows) = @_;
-    return grep { my $name = $_; $name ne 'against' || grep { $_->{$name} } @rows } qw(floor peer against);
+    my %always = (floor => 1, peer => 1);
+    return grep { my $name = $_; $always{$name} || grep { $_->{$name} } @rows } qw(floor peer polls against);
 }
 
 sub lines {

@@ -31,7 +31,7 @@ sub memory {
     local $bench->{runs} = $bench->{slow_runs};
     my $series = $bench->compare(sub {
         my ($stand, $name) = @_;
-        return park($stand, $name eq 'peer' ? 'nginx' : 'pushd', $waiters);
+        return park($stand, $name, waiters => $waiters);
     }, workers => 1, floor => 0);
     $bench->row(id => 'memory-user', group => $group, what => 'user memory a waiter', unit => 'kib',
         goals => [{ of => 'longroom', most => KIB_PER_WAITER }], Bench::FanOut::series($series, 'user'));
@@ -41,14 +41,15 @@ sub memory {
     return;
 }
 
+# KiB a waiter. Options: as Bench::Load::run's.
 sub park {
-    my ($stand, $program, $waiters) = @_;
-    my $pid = $stand->pid($program);
+    my ($stand, $name, %options) = @_;
+    my $pid = $stand->pid($name eq 'peer' ? 'nginx' : 'pushd');
     my @before = (user_kib($pid), slab_kib());
-    my $held = Bench::Load::hold($stand, to => 'straight', waiters => $waiters);
+    my $held = Bench::Load::hold($stand, to => 'straight', %options);
     my @after = (user_kib($pid), slab_kib());
     Bench::Load::let_go($held);
-    my ($user, $kernel) = map { ($after[$_] - $before[$_]) / $waiters } 0, 1;
+    my ($user, $kernel) = map { ($after[$_] - $before[$_]) / $options{waiters} } 0, 1;
     return { user => $user, kernel => $kernel };
 }
 
@@ -77,7 +78,10 @@ sub restart {
     $bench->say("restart: $group");
     my $stand = $bench->stand('longroom', 1);
     local $bench->{runs} = $bench->{slow_runs};
-    my $series = $bench->alternate(longroom => sub { restart_once($stand, $waiters, $bench->{restart_seconds}) });
+    my $series = $bench->alternate(longroom => sub {
+        my $found = restart_once($stand, $bench->{restart_seconds}, waiters => $waiters);
+        return { seconds => $found->{deliveries}{latency_us}{max} / 1e6, wrong_and_reads($stand, $found) };
+    });
     $bench->row(id => 'restart-seconds', group => $group, what => 'until all are served again', unit => 'seconds',
         goals => [{ of => 'longroom', most => RESTART_SECONDS }], longroom => $series->{longroom}{seconds},
         note => "the longest way of a message, of " . RESTART_RATE . ' a second; with the clients\' own pauses before they try again');
@@ -88,21 +92,25 @@ sub restart {
     return;
 }
 
+# Options: as Bench::Load::run's. Returns longroom-load's JSON.
 sub restart_once {
-    my ($stand, $waiters, $seconds) = @_;
-    my $held = Bench::Load::hold($stand, to => 'socket', waiters => $waiters, arguments => [
+    my ($stand, $seconds, %options) = @_;
+    my $held = Bench::Load::hold($stand, to => 'socket', %options, arguments => [
         '--hold=0', '--rate=' . RESTART_RATE, '--messages=' . int(RESTART_RATE * $seconds), '--senders=8',
     ]);
     # In the middle of the messages.
     Time::HiRes::sleep($seconds / 4);
     $stand->signal('pushd', 'KILL');
     $stand->start_program('pushd');
-    my $found = Bench::Load::await($held, qw(lost doubled server_errors));
-    return {
-        seconds => $found->{deliveries}{latency_us}{max} / 1e6,
-        wrong   => $found->{checks}{lost} + $found->{checks}{doubled},
-        reads   => log_reads($stand) / $found->{deliveries}{count},
-    };
+    return Bench::Load::await($held, qw(lost doubled server_errors));
+}
+
+sub wrong_and_reads {
+    my ($stand, $found) = @_;
+    return (
+        wrong => $found->{checks}{lost} + $found->{checks}{doubled},
+        reads => log_reads($stand) / $found->{deliveries}{count},
+    );
 }
 
 sub log_reads {
