@@ -12,7 +12,7 @@ use Longroom;
 use Test::More;
 
 # The black-box tests: they look only at what they get through nginx.
-my @TESTS = qw(bad-input.t cursors.t history.t operator.t poll.t rooms.t send.t);
+my @TESTS = qw(bad-input.t cursors.t events-nginx.t history.t operator.t poll.t rooms.t send.t);
 
 # What nginx cannot read, or handles differently, below such a block, unless a
 # location sets it.
@@ -65,10 +65,11 @@ my $BLOCK = <<'END';
     proxy_cache_path hostile-polls keys_zone=hostile_polls:1m;
     proxy_cache_key same;
     proxy_cache_valid any 1h;
-    proxy_ignore_headers Cache-Control Expires Set-Cookie Vary;
+    proxy_ignore_headers Cache-Control Expires Set-Cookie Vary X-Accel-Buffering;
     proxy_force_ranges on;
     proxy_limit_rate 100;
     proxy_hide_header Cache-Control;
+    proxy_hide_header X-Accel-Buffering;
     proxy_buffering off;
     proxy_buffers 4 512k;
     proxy_busy_buffers_size 1m;
@@ -94,6 +95,8 @@ my $BLOCK = <<'END';
     gzip_types *;
     gzip_proxied any;
     gzip_min_length 1;
+    tcp_nodelay off;
+    postpone_output 8k;
     etag off;
     max_ranges 1;
 END

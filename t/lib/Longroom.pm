@@ -369,6 +369,25 @@ sub _status_text {
     return 'status ' . ($status >> 8);
 }
 
+# Makes nginx read its configuration again. Returns when the old workers are gone: they
+# finish their requests first, within worker_shutdown_timeout.
+sub reload_nginx {
+    my ($self) = @_;
+    my %old = map { $_ => 1 } $self->nginx_workers;
+    $self->signal('nginx', 'HUP');
+    eventually($self, 2 * START_SECONDS, sub {
+        my @now = $self->nginx_workers;
+        return @now && !grep { $old{$_} } @now;
+    }) or die "nginx does not reload:\n" . $self->_tail('nginx');
+    return;
+}
+
+sub nginx_workers {
+    my ($self) = @_;
+    my $master = $self->pid('nginx');
+    return split ' ', slurp("/proc/$master/task/$master/children");
+}
+
 # True while the program runs.
 sub runs {
     my ($self, $name) = @_;
@@ -1018,6 +1037,18 @@ sub hangs_up {
     my $deadline = time + $seconds;
     1 while $self->_fill($deadline);
     return $self->{ended};
+}
+
+# Reads until what has come matches the pattern, and returns its first group (or 1);
+# undef after $seconds or when the peer has hung up.
+sub awaits {
+    my ($self, $pattern, $seconds) = @_;
+    my $deadline = time + ($seconds || 60);
+    while (1) {
+        return $1 // 1 if $self->{buffer} =~ $pattern;
+        $self->_fill($deadline) or return;
+    }
+    return;
 }
 
 sub bytes { return $_[0]{buffer} }
