@@ -96,6 +96,8 @@ sub fresh_dir {
 #          operator => 1                         /healthz and /metrics, for operator()
 #          nginx => {files => [of etc/nginx], http => TEXT, server => TEXT}
 #                                                further files and lines of nginx's
+#          tls => 1                              also the server of tls-server.conf
+#          shutdown => '1s'                      nginx's worker_shutdown_timeout
 #          hand_over => 1                        listening sockets are made here and
 #                                                inherited; they stay between restarts
 #          history => {...}                      start_program's options for it
@@ -110,6 +112,8 @@ sub start {
         operator => $options{operator},
         programs => $options{programs} || {},
         nginx    => $options{nginx} || {},
+        tls      => $options{tls},
+        shutdown => $options{shutdown},
         as       => $options{as},
         process  => {},
         problems => [],
@@ -125,7 +129,11 @@ sub start {
     my %without = map { $_ => 1 } @{ $options{without} || [] };
     $self->_write_settings;
     if (!$without{nginx}) {
-        $self->_listen;
+        $self->{listener} = _listen();
+        if ($options{tls}) {
+            $self->{tls_listener} = _listen();
+            $self->_make_certificate;
+        }
         $self->_write_nginx_conf;
     }
     # One after the other, so that longroom-pushd finds a database at once.
@@ -144,6 +152,10 @@ sub database {
 
 sub port { return $_[0]{listener}->sockport }
 sub url  { return 'http://127.0.0.1:' . $_[0]->port }
+
+# With tls: the server that has the test's own certificate.
+sub tls_url     { return 'https://127.0.0.1:' . $_[0]{tls_listener}->sockport }
+sub certificate { return "$_[0]{dir}/tls.crt" }
 
 sub pid {
     my ($self, $name) = @_;
@@ -283,7 +295,7 @@ sub _spawn {
     die "$name runs already\n" if $self->{process}{$name};
     my @command = $self->_command($name);
     @command = with_descriptors($options{descriptors}, @command) if $options{descriptors};
-    my $listener = $name eq 'nginx' ? $self->{listener} : undef;
+    my @listeners = $name eq 'nginx' ? grep { defined } @$self{qw(listener tls_listener)} : ();
     my $pid = fork // die "fork: $!\n";
     if (!$pid) {
         # A group of its own: Ctrl-C is for the test, which then ends the programs; and
@@ -295,10 +307,8 @@ sub _spawn {
         my $stdin = $options{stdin};
         if   ($stdin) { POSIX::dup2(fileno $stdin, 0) }
         else          { open STDIN, '<', '/dev/null' or POSIX::_exit(126) }
-        if ($listener) {
-            fcntl $listener, F_SETFD, (fcntl $listener, F_GETFD, 0) & ~FD_CLOEXEC;
-            $ENV{NGINX} = fileno($listener) . ';';
-        }
+        fcntl $_, F_SETFD, (fcntl $_, F_GETFD, 0) & ~FD_CLOEXEC for @listeners;
+        $ENV{NGINX} = join '', map { fileno($_) . ';' } @listeners if @listeners;
         _hand_over(@{ $self->{handed}{$name} }) if $self->{handed}{$name};
         %ENV = (%ENV, %{ $options{env} || {} });
         { no warnings 'exec'; exec { $command[0] } @command }
@@ -531,15 +541,23 @@ sub set_in_file {
 }
 
 sub _listen {
-    my ($self) = @_;
-    $self->{listener} = IO::Socket::INET->new(
+    my $listener = IO::Socket::INET->new(
         LocalAddr => '127.0.0.1',
         LocalPort => 0,
         Listen    => SOMAXCONN,
         ReuseAddr => 1,
     ) or die "can't listen: $@\n";
     # nginx uses it as it is, and would block in accept.
-    $self->{listener}->blocking(0);
+    $listener->blocking(0);
+    return $listener;
+}
+
+# Clients that are told so trust it as its own authority.
+sub _make_certificate {
+    my ($self) = @_;
+    my $made = run([qw(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=127.0.0.1
+        -addext subjectAltName=IP:127.0.0.1 -keyout), "$self->{dir}/tls.key", '-out', $self->certificate]);
+    die "openssl: $made->{stderr}\n" if ($made->{status} // -1) != 0;
     return;
 }
 
@@ -871,6 +889,7 @@ sub _write_nginx_conf {
     );
     my $descriptors = descriptor_limit();
     my $more = $self->{nginx};
+    spew("$dir/tls-server.conf", $self->_tls_server(slurp("$from/tls-server.conf"))) if $self->{tls};
     for my $name (qw(nginx.conf longroom-upstreams.conf longroom-locations.conf longroom-operator.conf),
         @{ $more->{files} || [] }) {
         my $text = slurp("$from/$name");
@@ -879,6 +898,8 @@ sub _write_nginx_conf {
         $text =~ s{\@([A-Z]+)\@}{$value{$1} // die "$name: what is \@$1\@?\n"}ge;
         $text =~ s{^user root;\n}{}m if $> != 0;
         $text =~ s{^(worker_rlimit_nofile) ([0-9]+);}{$1 . ' ' . ($2 < $descriptors ? $2 : $descriptors) . ';'}em;
+        $text =~ s{^(worker_shutdown_timeout) \w+;}{$1 $self->{shutdown};}m if $self->{shutdown};
+        $text =~ s{^(    include longroom-upstreams.conf;\n)}{$1    include tls-server.conf;\n}m if $self->{tls};
         # A socket of its own: only the operator can reach it.
         $text =~ s{^(    include longroom-upstreams.conf;\n)}
                   {$1    server { listen unix:$dir/operator.sock; include longroom-operator.conf; }\n}m
@@ -890,6 +911,21 @@ sub _write_nginx_conf {
         spew("$dir/$name", $text);
     }
     return;
+}
+
+# The example with the test's port and files; what it has on port 80 is at a socket.
+sub _tls_server {
+    my ($self, $text) = @_;
+    my ($dir, $web) = ($self->{dir}, source_dir() . '/web');
+    my $address = '127.0.0.1:' . $self->{tls_listener}->sockport;
+    $text =~ s{^    listen \[::\]:[0-9]+.*;\n}{}mg;
+    $text =~ s{^    listen 443 }{    listen $address }m or die "tls-server.conf: no port 443\n";
+    $text =~ s{^    listen 80;}{    listen unix:$dir/port-80.sock;}m or die "tls-server.conf: no port 80\n";
+    my $more = $self->{nginx}{server} // '';
+    $text =~ s{^(    include longroom-locations.conf;\n)}{$1$more\n}m;
+    $text =~ s{/etc/longroom/tls\b}{$dir/tls}g;
+    $text =~ s{/usr/local/share/longroom/web\b}{$web}g;
+    return $text;
 }
 
 # The number of descriptors that a process may have.
