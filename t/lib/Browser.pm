@@ -73,10 +73,11 @@ sub in_path {
     return $found[0];
 }
 
+# Options: any_certificate => 1   accepts certificates that nobody vouches for
 sub start {
-    my ($class) = @_;
+    my ($class, %options) = @_;
     my $dir = File::Temp::tempdir('lr-browser-XXXXXX', DIR => short_tmp());
-    my $self = bless { owner => $$, dir => $dir }, $class;
+    my $self = bless { owner => $$, dir => $dir, any_certificate => $options{any_certificate} }, $class;
     open $self->{life}, '|-', $^X, Cwd::abs_path(__FILE__), $dir, in_path('chromedriver')
         or die "can't run $^X: $!\n";
     $self->{http} = HTTP::Tiny->new(timeout => ASK_SECONDS, keep_alive => 1);
@@ -110,6 +111,7 @@ sub _new_session {
     my $answer = $self->_ask(POST => '/session', {
         capabilities => { alwaysMatch => {
             browserName          => 'chrome',
+            acceptInsecureCerts  => $self->{any_certificate} ? JSON::PP::true : JSON::PP::false,
             'goog:loggingPrefs'  => { browser => 'ALL' },
             'goog:chromeOptions' => {
                 binary => in_path('chromium'),
