@@ -167,11 +167,11 @@ subtest 'a team uses its room' => sub {
     Markup::policy_holds($ann, 'the policy would stop it even inside the page');
 };
 
-# What a page gets of a room in every way: history, a message, a poll, a POST.
+# What a page gets of a room in every way: history, a message, a poll, a stream, a POST.
 my $TRY = <<'END';
 const ask = (path, init) => fetch(`/rooms/${arguments[0]}/${path}`, init)
     .then(async (answer) => `${answer.status} ${(await answer.json()).type}`);
-return Promise.all([ask('messages'), ask('messages/1'), ask('poll?timeout=0'),
+return Promise.all([ask('messages'), ask('messages/1'), ask('poll?timeout=0'), ask('events'),
     ask('messages', { method: 'POST', body: 'let me in', headers: { 'Content-Type': 'text/plain' } })]);
 END
 
@@ -183,9 +183,9 @@ subtest 'another team\'s room is closed' => sub {
     ok state_is($ann, 'You have no access to this room.'), 'the page of another user is refused';
     is_deeply shown($ann), [], 'it shows no message';
     $ann->press('#text', 'let me in' . Browser::ENTER);
-    is_deeply $ann->run($TRY, $_), [('403 forbidden') x 4],
+    is_deeply $ann->run($TRY, $_), [('403 forbidden') x 5],
         "a script gets 403: $_" for qw(team_blue team_green);
-    is_deeply $bob->run($TRY, 'team_red'), [('403 forbidden') x 4], 'the other way round too';
+    is_deeply $bob->run($TRY, 'team_red'), [('403 forbidden') x 5], 'the other way round too';
     is_deeply shown($bob), ['Bob: blue secret'], 'no message was added to the room';
 };
 
@@ -218,7 +218,7 @@ subtest 'a log-out reaches all tabs' => sub {
         'they hang up before they are refused';
     my $before = scalar @{ shown($tab) };
     say_in(logged_in('carol', 'red car'), 'team_red', 'Ann is away');
-    is_deeply $tab->run($TRY, 'team_red'), [('401 unauthorized') x 4], 'scripts in the other tab get 401';
+    is_deeply $tab->run($TRY, 'team_red'), [('401 unauthorized') x 5], 'scripts in the other tab get 401';
     is scalar @{ shown($tab) }, $before, 'it gets no more messages';
     $tab->reload;
     ok is_logged_out($tab), 'it shows the log-in form';
@@ -236,7 +236,7 @@ subtest 'the page notices when its session ends elsewhere' => sub {
     my @heard = splice @{ shown($bob) }, scalar @before;
     cmp_ok scalar @heard, '<=', 1, 'it gets no more than that one';
     ok Longroom::eventually(undef, SECONDS, sub { polls_that_wait() == 0 }), 'no poll waits';
-    is_deeply $bob->run($TRY, 'team_blue'), [('401 unauthorized') x 4], 'scripts in the page get 401';
+    is_deeply $bob->run($TRY, 'team_blue'), [('401 unauthorized') x 5], 'scripts in the page get 401';
 };
 
 subtest 'forms of other sites are refused' => sub {

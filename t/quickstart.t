@@ -200,7 +200,8 @@ my @pasted = map {s/^    //mgr} grep {/curl/} split /\n\n(?!    )|\n\n(?=    )/,
 @pasted = grep { !/\A\S.*:\Z/ } @pasted;
 s{http://127\.0\.0\.1:8080}{http://127.0.0.1:$run->{port}}g for @pasted;
 my @loops = grep {/^while/m} @pasted;
-my @lines = grep { !/^while/m } @pasted;
+my @streams = grep {/events/} @pasted;
+my @lines = grep { !/^while|events/m } @pasted;
 
 SKIP: {
     skip 'curl is not installed', 1 if system('command -v curl >/dev/null') != 0;
@@ -217,23 +218,32 @@ SKIP: {
         'and the README\'s messages are in history');
 
     is(@loops, 1, 'the README has a loop that follows a room');
+    follows('the loop', $loops[0], qr/Hello world/);
+    is(@streams, 1, 'the README has a stream of a room');
+    follows('the stream', $streams[0], qr/^event: ready$/m);
+}
+
+# Tests that a command prints messages that come after its beginning.
+sub follows {
+    my ($title, $command, $begins) = @_;
     my $followed = File::Temp->new;
     my $pid = fork // die "fork: $!\n";
     if (!$pid) {
         setpgrp 0, 0;
         open STDOUT, '>', $followed->filename or POSIX::_exit(126);
-        exec 'sh', '-c', $loops[0] or POSIX::_exit(127);
+        open STDERR, '>', '/dev/null' or POSIX::_exit(126);    # curl's progress
+        exec 'sh', '-c', $command or POSIX::_exit(127);
     }
-    ok(eventually(sub { slurp($followed->filename) =~ /Hello world/ }),
-        'the loop begins with the history');
+    ok(eventually(sub { slurp($followed->filename) =~ $begins }), "$title begins");
     for my $message ('"cursor":"no"', 'second \n') {
         post($run, 'room_26', $message);
         my $text = JSON::PP->new->allow_nonref->encode($message);
         ok(eventually(sub { index(slurp($followed->filename), $text) >= 0 }),
-            "the loop prints a later message: $message");
+            "$title prints a later message: $message");
     }
     kill KILL => -$pid;
     waitpid $pid, 0;
+    return;
 }
 
 # The part on tokens: two lines for one terminal, the rest for another.

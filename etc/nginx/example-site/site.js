@@ -23,7 +23,7 @@ function tellState(state, problem) {
   at('state').textContent = state === 'failed' ? words[problem?.type] ?? 'Something went wrong.' : state;
 }
 
-/** Ends the waiting poll; the server would not end it before it is answered. */
+/** Stops receiving; the server would not end a waiting request yet. */
 function hangUp() {
   room.leave();
   tellState('failed', { type: 'unauthorized' });
@@ -44,8 +44,8 @@ function enter(name) {
 
 if (main) {
   tabs.addEventListener('message', hangUp);
-  // Before the server knows, because another tab polls in place of this page when it
-  // goes.
+  // Before the server knows, because another tab receives in place of this page when
+  // it goes.
   at('logout').form.addEventListener('submit', () => tabs.postMessage('log-out'));
   for (const button of document.querySelectorAll('.room')) {
     button.addEventListener('click', () => enter(button.value));
