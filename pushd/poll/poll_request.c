@@ -20,7 +20,6 @@ static struct problem read_query(struct text query, struct poll_request *request
 struct problem poll_request_read(struct text target, size_t most_rooms,
                                  struct poll_request *request)
 {
-	struct problem wrong;
 	struct route route;
 
 	*request = (struct poll_request){
@@ -29,8 +28,9 @@ struct problem poll_request_read(struct text target, size_t most_rooms,
 	if (route.kind == ROUTE_BAD_ROOM)
 		return (struct problem){PROBLEM_BAD_ROOM_NAME, room_name_rule};
 	if (route.kind == ROUTE_POLL || route.kind == ROUTE_EVENTS) {
-		wrong = room_list_parse(route.rooms, most_rooms,
-		                        &request->rooms);
+		struct problem wrong = room_list_parse(
+			route.rooms, most_rooms, &request->rooms);
+
 		if (wrong.type != PROBLEM_NONE)
 			return wrong;
 	}

@@ -268,15 +268,13 @@ static void pass_time(struct world *world)
 /* The client waits: first a message may be sent, and then its time is up. */
 static void end_wait(struct world *world)
 {
-	bool silent = world->silent;
-
-	world->silent = true;
-	if (silent)
-		pass_time(world);
-	if (silent)
-		connection_expire(world->connection);
-	else
+	if (!world->silent) {
+		world->silent = true;
 		say(world);
+		return;
+	}
+	pass_time(world);
+	connection_expire(world->connection);
 }
 
 /* Lets everything happen that is due; false when nothing is left. */
