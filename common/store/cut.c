@@ -134,11 +134,16 @@ void page_cut_end(struct page_cut *cut)
 
 /* ---- Several rooms ---- */
 
-struct rooms_cut rooms_cut_begin(int64_t after, const struct row_cut *rows,
+struct rooms_cut rooms_cut_begin(const struct store_range *range,
+                                 store_visit *visit, void *context,
                                  struct rooms_page *page)
 {
-	*page = (struct rooms_page){.upto = after};
-	return (struct rooms_cut){.page = page, .rows = *rows};
+	*page = (struct rooms_page){.upto = range->id, .states = page->states};
+	return (struct rooms_cut){.page = page,
+	                          .rows = {.visit = visit,
+	                                   .context = context,
+	                                   .limit = range->limit,
+	                                   .bytes = range->bytes}};
 }
 
 /* Whether the page goes on to this id. What has the same id stays together. */
@@ -185,13 +190,14 @@ bool all_cut_take(struct all_cut *cut, struct message *m, int64_t room_id,
 static bool all_cut_end_before(struct all_cut *cut, int64_t id)
 {
 	struct rooms_page *page = cut->rooms.page;
-	size_t count = cut->count;
+	const struct room_gap *gaps = cut->gaps->gaps;
+	size_t count = cut->gaps->count;
 
-	while (count > 0 && cut->gaps[count - 1].removed == id)
+	while (count > 0 && gaps[count - 1].removed == id)
 		count--;
 	if (count == 0)
 		return false;
-	cut->count = count;
+	cut->gaps->count = count;
 	page->upto = id - 1;
 	page->more = true;
 	return true;
@@ -200,9 +206,11 @@ static bool all_cut_end_before(struct all_cut *cut, int64_t id)
 /* False: the page ends before it. */
 static bool all_cut_add_gap(struct all_cut *cut, const struct room_gap *gap)
 {
-	if (cut->count == cut->most)
+	struct rooms_gaps *gaps = cut->gaps;
+
+	if (gaps->count == gaps->most)
 		return !all_cut_end_before(cut, gap->removed);
-	cut->gaps[cut->count++] = *gap;
+	gaps->gaps[gaps->count++] = *gap;
 	return true;
 }
 

@@ -60,7 +60,7 @@ void page_cut_end(struct page_cut *cut);
 
 /* ---- Several rooms ----
  *
- * The back-end sets page->end and the states of the rooms. It hands in their rows
+ * The back-end sets page->end and page->states. It hands in their rows
  * behind page->upto, up to page->end.newest, in the order of the log, and looks at
  * no more rows than that takes. */
 
@@ -70,7 +70,8 @@ struct rooms_cut {
 };
 
 /* Borrows the page. */
-struct rooms_cut rooms_cut_begin(int64_t after, const struct row_cut *rows,
+struct rooms_cut rooms_cut_begin(const struct store_range *range,
+                                 store_visit *visit, void *context,
                                  struct rooms_page *page);
 
 bool rooms_cut_take(struct rooms_cut *cut, const struct message *m);
@@ -79,16 +80,14 @@ void rooms_cut_end(struct rooms_cut *cut);
 
 /* ---- All rooms ----
  *
- * The back-end sets rooms.page->end, and `pruned`: the highest id up to the log's end
+ * The back-end sets rooms.page->end, and gaps->pruned: the highest id up to the log's end
  * that was removed from any room. Then as for several rooms, but the ids that were
  * removed are handed in too, among the rows in the order of ids, and before the row
  * that has the same id: SQL may move messages to other rooms. They count as rows. */
 
 struct all_cut {
 	struct rooms_cut rooms;
-	struct room_gap *gaps;
-	size_t most, count;
-	int64_t pruned;
+	struct rooms_gaps *gaps;
 };
 
 /* The rooms are given as in log_cut_take(). */

@@ -95,12 +95,22 @@ struct rooms_page {
 	int64_t upto; /* the rooms were read completely up to this id; end.newest
 	               * unless `more` */
 	bool more;    /* the read was cut before the log's end */
+	struct room_state *states; /* places that the caller provides, one for each
+	                            * room; {0}: there is no such room */
 };
 
 /* A room of which messages were removed. */
 struct room_gap {
 	struct room_name room;
 	int64_t removed; /* the highest id that was ever removed from it */
+};
+
+/* Of all rooms: what was removed between the ends of a page. */
+struct rooms_gaps {
+	struct room_gap *gaps; /* places that the caller provides ... */
+	size_t most;           /* ... so many, at least 1 */
+	size_t count;
+	int64_t pruned; /* the highest id ever removed from any room; 0: none */
 };
 
 /* The error when log_end.newest is the highest number: no message can be saved any

@@ -165,42 +165,33 @@ bool store_read_room(struct store *store, const struct room_name *room,
 }
 
 bool store_read_rooms(struct store *store, const struct room_name *rooms,
-                      size_t count, int64_t after, int64_t limit, int64_t bytes,
+                      size_t count, const struct store_range *range,
                       store_visit *visit, void *context,
-                      struct room_state *states, struct rooms_page *page)
+                      struct rooms_page *page)
 {
-	const struct row_cut rows = {.visit = visit,
-	                             .context = context,
-	                             .limit = limit,
-	                             .bytes = bytes};
-	struct rooms_cut cut = rooms_cut_begin(after, &rows, page);
+	struct rooms_cut cut = rooms_cut_begin(range, visit, context, page);
 	bool good = store->backend->read_rooms(store->connection, rooms, count,
-	                                       states, &cut);
+	                                       &cut);
 
 	if (good)
 		rooms_cut_end(&cut);
 	return good;
 }
 
-bool store_read_all(struct store *store, int64_t after, int64_t limit,
-                    int64_t bytes, store_visit *visit, void *context,
-                    struct room_gap *gaps, size_t most, size_t *gap_count,
-                    int64_t *pruned, struct rooms_page *page)
+bool store_read_all(struct store *store, const struct store_range *range,
+                    store_visit *visit, void *context, struct rooms_gaps *gaps,
+                    struct rooms_page *page)
 {
-	const struct row_cut rows = {.visit = visit,
-	                             .context = context,
-	                             .limit = limit,
-	                             .bytes = bytes};
-	struct all_cut cut = {.rooms = rooms_cut_begin(after, &rows, page),
-	                      .gaps = gaps,
-	                      .most = most};
-	bool good = store->backend->read_all(store->connection, &cut);
+	struct all_cut cut = {
+		.rooms = rooms_cut_begin(range, visit, context, page),
+		.gaps = gaps};
 
-	if (good)
-		rooms_cut_end(&cut.rooms);
-	*gap_count = cut.count;
-	*pruned = cut.pruned;
-	return good;
+	gaps->count = 0;
+	gaps->pruned = 0;
+	if (!store->backend->read_all(store->connection, &cut))
+		return false;
+	rooms_cut_end(&cut.rooms);
+	return true;
 }
 
 bool store_read_states(struct store *store, const struct room_name *rooms,

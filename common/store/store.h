@@ -87,27 +87,23 @@ bool store_read_room(struct store *store, const struct room_name *room,
                      const struct store_range *range, store_visit *visit,
                      void *context, struct store_page *page);
 
-/* Reads the messages of several rooms after an id, each room named once, oldest
- * first, as of one moment. The limit is of rows looked at, at least 1; that of bytes
- * is as in struct store_range. states[i] is the state of rooms[i]; {0}: there is no
- * such room. */
+/* Reads the messages of several rooms, each named once, after range->id (the direction
+ * is STORE_AFTER), oldest first, as of one moment. The limit is of rows looked at. */
 bool store_read_rooms(struct store *store, const struct room_name *rooms,
-                      size_t count, int64_t after, int64_t limit, int64_t bytes,
+                      size_t count, const struct store_range *range,
                       store_visit *visit, void *context,
-                      struct room_state *states, struct rooms_page *page);
+                      struct rooms_page *page);
 
-/* The same for all rooms. A removal that is looked at counts as a row. gaps[] gets the
- * rooms whose highest removed id is behind `after`, up to page->upto, in the order of
- * these ids: at most `most`, at least 1. The page is cut before a room that has no
- * place there. So successive pages name each room once. *pruned is the highest id that
- * was ever removed from any room; 0: none.
+/* The same for all rooms, without their states. A removal that is looked at counts as a
+ * row. `gaps` gets the rooms whose highest removed id is behind range->id, up to
+ * page->upto, in the order of these ids. The page is cut before a room that has no
+ * place there. So successive pages name each room once.
  *
- * Only if more than `most` rooms have the same highest removed id, because SQL has
+ * Only if more rooms than places have the same highest removed id, because SQL has
  * moved one message through all of them, the rest is not named. */
-bool store_read_all(struct store *store, int64_t after, int64_t limit,
-                    int64_t bytes, store_visit *visit, void *context,
-                    struct room_gap *gaps, size_t most, size_t *gap_count,
-                    int64_t *pruned, struct rooms_page *page);
+bool store_read_all(struct store *store, const struct store_range *range,
+                    store_visit *visit, void *context, struct rooms_gaps *gaps,
+                    struct rooms_page *page);
 
 /* Reads the states of rooms, as of one moment. */
 bool store_read_states(struct store *store, const struct room_name *rooms,

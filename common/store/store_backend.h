@@ -103,8 +103,7 @@ struct store_backend {
 	                  struct page_cut *cut);
 	/* The cost depends on the rows looked at, not on the sizes of the rooms. */
 	bool (*read_rooms)(void *connection, const struct room_name *rooms,
-	                   size_t count, struct room_state *states,
-	                   struct rooms_cut *cut);
+	                   size_t count, struct rooms_cut *cut);
 	bool (*read_all)(void *connection, struct all_cut *cut);
 	bool (*read_log)(void *connection, struct log_cut *cut);
 	bool (*find_tail)(void *connection, struct tail_cut *cut);

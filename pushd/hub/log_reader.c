@@ -145,10 +145,9 @@ static bool perform_rooms(struct store *store, struct log_read *read)
 
 	read->states = memory_get(read->room_count * sizeof *read->states);
 	read->gaps = memory_get(read->room_count * sizeof *read->gaps);
-	if (!store_read_rooms(store, read->rooms, read->room_count,
-	                      read->range.id, read->range.limit,
-	                      read->range.bytes, keep_item, read, read->states,
-	                      &page))
+	page.states = read->states;
+	if (!store_read_rooms(store, read->rooms, read->room_count, &read->range,
+	                      keep_item, read, &page))
 		return false;
 	take_page(read, &page);
 	for (size_t i = 0; i < read->room_count; i++)
@@ -162,11 +161,12 @@ static bool perform_all(struct store *store, struct log_read *read)
 
 	read->states = memory_get(sizeof *read->states);
 	read->gaps = memory_get(GAPS_MAX * sizeof *read->gaps);
-	if (!store_read_all(store, read->range.id, read->range.limit,
-	                    read->range.bytes, keep_item, read, read->gaps,
-	                    GAPS_MAX, &read->gap_count, &read->states[0].pruned,
-	                    &page))
+	struct rooms_gaps gaps = {.gaps = read->gaps, .most = GAPS_MAX};
+	page.states = NULL;
+	if (!store_read_all(store, &read->range, keep_item, read, &gaps, &page))
 		return false;
+	read->gap_count = gaps.count;
+	read->states[0].pruned = gaps.pruned;
 	take_page(read, &page);
 	return true;
 }

@@ -100,22 +100,32 @@ void log_reader_ask(struct log_reader *reader, struct log_read *read)
 	reader->last = &read->next;
 }
 
-static void find_messages(struct log_read *read)
+/* Only room 1 has any. */
+static void find_messages(struct log_read *read, size_t which)
 {
-	struct store_page *page = &read->page;
+	struct room_name room;
 
-	page->state.earliest = 1;
+	room_name_from_number(1, &room);
+	read->states[which].earliest = 1;
 	for (int64_t id = 1; id <= NEWEST; id++) {
 		size_t at = read->json.size;
 
 		if (read->range.direction == STORE_AFTER && id <= read->range.id)
 			continue;
 		buffer_printf(&read->json, "{\"id\":%" PRId64 "}", id);
-		log_read_add_item(read, id, &read->room, at);
-		page->first = page->first > 0 ? page->first : id;
-		page->last = id;
-		page->count++;
+		log_read_add_item(read, id, &room, at);
 	}
+}
+
+static void read_feed(struct log_read *read)
+{
+	read->upto = NEWEST;
+	read->states = memory_get((read->room_count + 1) * sizeof *read->states);
+	if (read->kind == READ_ALL)
+		find_messages(read, 0);
+	for (size_t i = 0; i < read->room_count; i++)
+		if (read->rooms[i].number == 1)
+			find_messages(read, i);
 }
 
 static void give_back(struct log_reader *reader)
@@ -127,9 +137,8 @@ static void give_back(struct log_reader *reader)
 		reader->last = &reader->first;
 	read->good = !reader->broken;
 	read->end = (struct log_end){.log = LOG, .newest = NEWEST};
-	read->page.end = read->end;
-	if (read->good && read->room.number == 1)
-		find_messages(read);
+	if (read->good)
+		read_feed(read);
 	do {
 		hub_go_on(read->context);
 		read->done(read->context, read);
@@ -386,6 +395,7 @@ static void begin(struct world *world, enum auth_mode mode, unsigned how)
 {
 	*world = (struct world){0};
 	world->settings.limits.unread = 1 << 30;
+	world->settings.limits.rooms_per_request = 3;
 	world->settings.auth.mode = mode;
 	world->settings.auth.claim = "longroom";
 	world->settings.auth.audience = world->settings.auth.issuer = "";
@@ -419,7 +429,9 @@ static void check_rooms(const struct hub *hub)
 
 	CLAIM(list_is_empty(&hub->unsettled));
 	for (const struct list *at = all->next; at != all; at = at->next)
-		CLAIM(LIST_OWNER(at, struct room, all)->users == 0);
+		CLAIM(LIST_OWNER(at, struct room, all)->own.users == 0);
+	CLAIM(list_length(&hub->feeds.idle) == hub->feeds.count);
+	CLAIM(hub->window.whole.own.users == 0);
 }
 
 /* None of them is referenced, and all go. */
@@ -441,9 +453,10 @@ static void go_away(struct world *world)
 	turn(world);
 	CLAIM(world->connection->state == CONNECTION_DEAD);
 	CLAIM(world->server.transport.count == 0);
-	check_rooms(&world->hub);
 	connection_free(world->connection);
-	request_memo_forget(&world->polls.memo, &world->polls.users);
+	request_memo_forget(&world->polls.memo, &world->hub,
+	                    &world->polls.users);
+	check_rooms(&world->hub);
 	check_users(&world->polls.users);
 	buffer_release(&world->polls.scratch);
 	poller_release(&world->server.transport.poller);

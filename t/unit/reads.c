@@ -12,13 +12,22 @@
 
 enum { FEW = 4 };
 
+static struct store_range range_after(int64_t after, int64_t limit, int64_t bytes)
+{
+	return (struct store_range){.direction = STORE_AFTER,
+	                            .id = after,
+	                            .limit = limit,
+	                            .bytes = bytes};
+}
+
 /* Reads the rooms whose names stand in `names`, with a space between. */
 static struct rooms_page read_few(struct fixture *f, const char *names,
                                   int64_t after, int64_t limit, int64_t bytes,
                                   struct room_state states[FEW])
 {
+	struct store_range range = range_after(after, limit, bytes);
 	struct room_name rooms[FEW];
-	struct rooms_page page;
+	struct rooms_page page = {.states = states};
 	char copy[80];
 	size_t count = 0;
 
@@ -26,8 +35,8 @@ static struct rooms_page read_few(struct fixture *f, const char *names,
 	for (char *name = strtok(copy, " "); name; name = strtok(NULL, " "))
 		rooms[count++] = room_named(name);
 	forget(f);
-	assert_done(f, store_read_rooms(f->reader, rooms, count, after, limit,
-	                                bytes, note, f, states, &page));
+	assert_done(f, store_read_rooms(f->reader, rooms, count, &range, note, f,
+	                                &page));
 	return page;
 }
 
@@ -285,9 +294,10 @@ static void a_hundred_rooms_are_read_as_by_a_slow_reader(void **state)
 		slow = read_slowly(f, model, is_in, after, limit, bytes);
 		buffer_add_text(&ids, buffer_text(&f->ids));
 		forget(f);
-		assert_done(f, store_read_rooms(f->reader, rooms, count, after,
-		                                limit, bytes, note, f, states,
-		                                &page));
+		struct store_range range = range_after(after, limit, bytes);
+		page.states = states;
+		assert_done(f, store_read_rooms(f->reader, rooms, count, &range,
+		                                note, f, &page));
 		expect(text_equal(buffer_text(&ids), buffer_text(&f->ids)),
 		       "set %d: '%.*s', not '%.*s'", i,
 		       TEXT_ARGS(buffer_text(&f->ids)),
@@ -306,22 +316,23 @@ static void a_hundred_rooms_are_read_as_by_a_slow_reader(void **state)
 struct all {
 	struct rooms_page page;
 	struct room_gap gaps[FEW];
+	struct rooms_gaps removed;
 	struct buffer gap_text; /* "lobby:4 room_1:5 " */
-	size_t gap_count;
-	int64_t pruned;
 };
 
 static void read_all(struct fixture *f, int64_t after, int64_t limit,
                      int64_t bytes, size_t most, struct all *all)
 {
+	struct store_range range = range_after(after, limit, bytes);
+
 	forget(f);
 	assert_in_range(most, 1, FEW);
-	assert_done(f, store_read_all(f->reader, after, limit, bytes, note, f,
-	                              all->gaps, most, &all->gap_count,
-	                              &all->pruned, &all->page));
-	assert_in_range(all->gap_count, 0, most);
+	all->removed = (struct rooms_gaps){.gaps = all->gaps, .most = most};
+	assert_done(f, store_read_all(f->reader, &range, note, f, &all->removed,
+	                              &all->page));
+	assert_in_range(all->removed.count, 0, most);
 	buffer_clear(&all->gap_text);
-	for (size_t i = 0; i < all->gap_count; i++)
+	for (size_t i = 0; i < all->removed.count; i++)
 		buffer_printf(&all->gap_text, "%s:%lld ",
 		              all->gaps[i].room.string,
 		              (long long)all->gaps[i].removed);
@@ -350,7 +361,7 @@ static void read_all_rows(struct fixture *f, const struct all_row *rows,
 		expect(all.page.upto == row->upto, "row %zu: up to %lld", i,
 		       (long long)all.page.upto);
 		expect(all.page.more == row->more, "row %zu", i);
-		assert_int_equal(all.pruned, pruned);
+		assert_int_equal(all.removed.pruned, pruned);
 		assert_int_equal(all.page.end.newest, 9);
 		buffer_release(&all.gap_text);
 	}
@@ -457,7 +468,7 @@ static void rows_that_cannot_be_given_count_in_all_rooms(void **state)
 	/* What was removed from a room without a valid name. */
 	read_all(f, 3, 1, 0, 1, &all);
 	assert_text(buffer_text(&f->ids), "");
-	assert_int_equal(all.gap_count, 0);
+	assert_int_equal(all.removed.count, 0);
 	assert_int_equal(all.page.upto, 4);
 	read_all(f, 1, 9, 129, 1, &all);
 	assert_text(buffer_text(&f->ids), "5 ");
@@ -546,20 +557,20 @@ static bool walk_page(struct fixture *f, struct walk *walk, int64_t *cursor)
 	struct random *random = &walk->model->random;
 	int64_t limit = 1 + (int64_t)random_below(random, 100);
 	int64_t bytes = (int64_t)random_below(random, 2) * 8000;
+	struct store_range range = range_after(*cursor, limit, bytes);
 	size_t most = REMOVALS_MAX +
-	              random_below(random, FEW - REMOVALS_MAX + 1),
-	       count;
+	              random_below(random, FEW - REMOVALS_MAX + 1);
 	struct room_gap gaps[FEW];
+	struct rooms_gaps removed = {.gaps = gaps, .most = most};
 	struct rooms_page page;
-	int64_t pruned;
 
 	walk->given = 0;
-	assert_done(f, store_read_all(f->reader, *cursor, limit, bytes, walk_take,
-	                              walk, gaps, most, &count, &pruned, &page));
-	assert_int_equal(pruned, walk->model->highest);
+	assert_done(f, store_read_all(f->reader, &range, walk_take, walk,
+	                              &removed, &page));
+	assert_int_equal(removed.pruned, walk->model->highest);
 	/* A message beside a gap of the same id may go beyond the limit. */
-	assert_in_range(walk->given + (int64_t)count, 0, limit + 1);
-	assert_in_range(count, 0, most);
+	assert_in_range(walk->given + (int64_t)removed.count, 0, limit + 1);
+	assert_in_range(removed.count, 0, most);
 	assert_true(page.upto > *cursor && page.upto >= walk->at);
 	expect(page.more || page.upto == MESSAGES, "up to %lld",
 	       (long long)page.upto);
@@ -567,7 +578,7 @@ static bool walk_page(struct fixture *f, struct walk *walk, int64_t *cursor)
 		expect(walk->model->room[id] == 0, "%lld was left out",
 		       (long long)id);
 	walk->at = page.upto;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < removed.count; i++)
 		walk_name(walk, &gaps[i], *cursor, page.upto);
 	*cursor = page.upto;
 	return page.more;
@@ -607,9 +618,9 @@ static void removals_beyond_the_end_are_not_told(void **state)
 	assert_text(buffer_text(&f->ids), "2 3 4 6 ");
 	assert_text(buffer_text(&all.gap_text), "lobby:1 room_1:5 ");
 	assert_int_equal(all.page.upto, 6);
-	assert_int_equal(all.pruned, 5);
+	assert_int_equal(all.removed.pruned, 5);
 	read_all(f, 6, 100, 0, 4, &all);
-	assert_int_equal(f->visits + (int64_t)all.gap_count, 0);
+	assert_int_equal(f->visits + (int64_t)all.removed.count, 0);
 	assert_int_equal(all.page.upto, 6);
 	buffer_release(&all.gap_text);
 }

@@ -89,7 +89,7 @@ static bool find_pruned(struct sqlite_store *s, struct all_cut *cut)
 	sqlite3_bind_int64(row, 1, cut->rooms.page->end.newest);
 	if (sqlite3_step(row) != SQLITE_ROW)
 		return false;
-	cut->pruned = sqlite3_column_int64(row, 0);
+	cut->gaps->pruned = sqlite3_column_int64(row, 0);
 	return sqlite3_reset(row) == SQLITE_OK;
 }
 

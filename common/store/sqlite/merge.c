@@ -86,8 +86,7 @@ static bool merge_add(struct sqlite_store *s, const struct room_name *room,
 }
 
 static bool begin_merge(struct sqlite_store *s, const struct room_name *rooms,
-                        size_t count, struct room_state *states,
-                        const struct rooms_page *page)
+                        size_t count, const struct rooms_page *page)
 {
 	struct sqlite_merge *merge = &s->merge;
 	bool good = true;
@@ -97,7 +96,7 @@ static bool begin_merge(struct sqlite_store *s, const struct room_name *rooms,
 		int64_t room_id;
 
 		good = sqlite_find_state(s, &rooms[i], &page->end, &room_id,
-		                         &states[i]) &&
+		                         &page->states[i]) &&
 		       (room_id == 0 || merge_add(s, &rooms[i], room_id, page));
 	}
 	for (size_t at = merge->open / 2; at-- > 0;)
@@ -144,7 +143,7 @@ static bool merge_rows(struct sqlite_store *s, struct rooms_cut *cut)
 }
 
 bool sqlite_read_rooms(void *connection, const struct room_name *rooms, size_t count,
-                       struct room_state *states, struct rooms_cut *cut)
+                       struct rooms_cut *cut)
 {
 	struct sqlite_store *s = connection;
 	struct rooms_page *page = cut->page;
@@ -153,6 +152,6 @@ bool sqlite_read_rooms(void *connection, const struct room_name *rooms, size_t c
 		return false;
 	return sqlite_finish_read(
 		s, sqlite_begin_read(s, &page->end) &&
-			   begin_merge(s, rooms, count, states, page) &&
+			   begin_merge(s, rooms, count, page) &&
 			   merge_rows(s, cut));
 }

@@ -417,6 +417,6 @@ void sqlite_merge_release(struct sqlite_merge *merge);
 
 /* As in store_backend.h. */
 bool sqlite_read_rooms(void *connection, const struct room_name *rooms, size_t count,
-                       struct room_state *states, struct rooms_cut *cut);
+                       struct rooms_cut *cut);
 
 #endif
