@@ -394,6 +394,7 @@ const expired = problem('token-expired', 401);
 function watch(options = {}) {
   const log = [];
   const room = join(26, {
+    transport: 'poll',
     onHistory: ({ messages }) => log.push(['history', ...messages.map((m) => m.content)].join(' ')),
     onMessage: (m) => log.push(m.content),
     onGap: (earliest) => log.push(`gap ${earliest}`),

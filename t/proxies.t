@@ -86,13 +86,15 @@ for my $how ('html', 'redirect /login', 'redirect ' . $elsewhere->url . '/login'
 
 sub lengths { return map { m{/poll\?.*timeout=(\d+)} ? $1 : () } $proxy->seen }
 
-# In a test page, because the chat page polls as long as longroom.js does.
+# In a test page, because the chat page polls as long as longroom.js does, and only if
+# it must.
 my $JOIN = <<'END';
 const [name, options] = arguments;
 return import('/longroom.js').then(({ join }) => {
   window.room?.leave();
   window.log = [];
   window.room = join(name, {
+    transport: 'poll',
     ...options,
     onMessage: (message) => log.push(message.content),
     onState: (state, problem) => log.push([state, problem?.type].join(' ').trim()),

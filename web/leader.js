@@ -1,6 +1,6 @@
 /**
- * The tab that follows for all tabs: it polls for the rooms that any tab has joined,
- * and reports on the channel.
+ * The tab that follows for all tabs: one connection for all the rooms that any tab has
+ * joined, and reports on the channel.
  *
  * It may be deposed at any moment, and there may be two for a moment: so it keeps
  * nothing that others need. Each member has its own cursor, and knows by the place
@@ -16,7 +16,7 @@ export class Leader {
   id = newId();
   #say;
   #follower;
-  #rooms = new Map();    // a room's name -> {place, problem, members: member -> its tab}
+  #rooms = new Map();    // a room's name -> {problem, members: member -> its tab}
   #tabs = new Set();     // those whose end this tab waits for
   #life = new AbortController();
 
@@ -24,11 +24,11 @@ export class Leader {
   constructor(pass, options, say) {
     this.#say = (kind, more) => say(kind, { leader: this.id, ...more });
     this.#follower = new Follower(pass, options, {
-      onPage: (room, page, after) => this.#turnPage(room, page, after),
-      onTrouble: (room, problem) => this.#fail(room, problem),
+      onPage: (rooms, page, after) => this.#turnPage(rooms, page, after),
+      onTrouble: (rooms, problem) => this.#fail(rooms, problem),
       onRefused: (room, problem) => {
         this.#rooms.delete(room);
-        this.#say('refused', { room, problem: problem.plain });
+        this.#say('refused', { rooms: [room], problem: problem.plain });
       },
     });
   }
@@ -43,22 +43,22 @@ export class Leader {
     this.#say('down');
   }
 
-  hear({ kind, tab, member, room, cursor }) {
+  hear({ kind, tab, member, room, cursor, id }) {
     if (kind === 'follow') this.#add(tab, member, room, cursor);
     else if (kind === 'leave') this.#remove(member, room);
     else if (kind === 'hurry') this.#follower.hurry(room);
-    else if (kind === 'nudge') this.#follower.nudge(room);
+    else if (kind === 'nudge') this.#follower.nudge(room, id);
     else if (kind === 'ping') this.#say('here');
   }
 
   #add(tab, member, room, cursor) {
     if (!this.#rooms.has(room)) {
-      this.#rooms.set(room, { place: cursor, problem: null, members: new Map() });
+      this.#rooms.set(room, { problem: null, members: new Map() });
       this.#follower.add(room, cursor);
     }
-    const { place, problem, members } = this.#rooms.get(room);
+    const { problem, members } = this.#rooms.get(room);
     members.set(member, tab);
-    this.#say('at', { member, place, problem });
+    this.#say('at', { member, place: this.#follower.place(room), problem });
     this.#watch(tab);
   }
 
@@ -71,7 +71,7 @@ export class Leader {
 
   /** A tab holds a lock while it lives, because a crash sends no message. */
   async #watch(tab) {
-    if (this.#tabs.has(tab)) return;
+    if (!tab || this.#tabs.has(tab)) return;
     this.#tabs.add(tab);
     const release = await hold(tab, { signal: this.#life.signal }).catch(() => null);
     if (!release) return;
@@ -82,15 +82,20 @@ export class Leader {
     }
   }
 
-  #turnPage(room, page, after) {
-    const line = this.#rooms.get(room);
-    line.place = page.cursor;
-    line.problem = null;
-    this.#say('page', { room, page, after });
+  #turnPage(rooms, page, after) {
+    this.#note(rooms, null);
+    this.#say('page', { rooms, page, after });
   }
 
-  #fail(room, problem) {
-    this.#rooms.get(room).problem = problem.plain;
-    this.#say('trouble', { room, problem: problem.plain });
+  #fail(rooms, problem) {
+    this.#note(rooms, problem.plain);
+    this.#say('trouble', { rooms, problem: problem.plain });
+  }
+
+  #note(rooms, problem) {
+    for (const room of rooms) {
+      const known = this.#rooms.get(room);
+      if (known) known.problem = problem;
+    }
   }
 }

@@ -11,14 +11,22 @@
  *   await room.send('Hello world');
  *   room.leave();
  *
+ * Or several rooms, with the same functions:
+ *
+ *   const rooms = join([26, 'team_red'], {
+ *     onMessage: (message, room) => console.log(room.name, message.content),
+ *   });
+ *   rooms.add(27);
+ *   rooms.leave('team_red');
+ *
  * Entries of unknown types are not delivered.
  *
- * A room is read once, then polled after the cursor of the last answer. The cursor
- * moves only when an answer was read completely, in the same step in which its
- * messages are delivered: whatever fails in between is requested again, and nothing
- * is delivered twice. Messages come in the order of the log, and only from the answers
- * to polls. Do not show what send() resolves to: it would overtake other messages. It
- * comes to onMessage too; its client_id identifies it.
+ * A room is read once, then followed from the cursor of that page: by a stream, or by
+ * polls where streams do not come through. The cursor moves only when a page was read
+ * completely, in the same step in which its messages are delivered: whatever fails in
+ * between is requested again, and nothing is delivered twice. Messages come in the order
+ * of the log, and only from there. Do not show what send() resolves to: it would overtake
+ * other messages. It comes to onMessage too; its client_id identifies it.
  *
  * Following continues across lost connections, restarts and a sleeping computer, until
  * leave() or until the server refuses (a 4xx): 401 and 403 end it at once, and onState
@@ -27,9 +35,11 @@
  * connection at once. It does not keep messages, and does not know how a site shows
  * them.
  *
- * The tabs of a browser share polls if they use the same cookies: one of them follows
- * for all, and another takes over when that one ends (tabs.js). A token belongs to its
- * tab. Over HTTP/1.1 at most three polls of a browser wait at once (turns.js).
+ * The tabs of a browser share one connection for all their rooms (up to 100; more take
+ * more connections) if they use the same cookies: one of them follows for all, and
+ * another takes over when that one ends (tabs.js). A token belongs to its tab; the rooms
+ * of one join() share a connection. Over HTTP/1.1 at most three of a browser's
+ * connections wait at once (turns.js).
  *
  * The user is identified by the site's cookies, if the server is on the page's own
  * origin, or on another one with `credentials: 'include'`; or by a token:
@@ -43,12 +53,11 @@
  * modules beside it.
  */
 
-import { Follower } from './follower.js';
 import { newId } from './ids.js';
 import { LongroomError, Pass, address, pageOf } from './request.js';
 import { Sequence } from './sequence.js';
 import { tabsFor } from './tabs.js';
-import { patience } from './waiting.js';
+import { Gate, patience } from './waiting.js';
 
 export { LongroomError, Sequence };
 
@@ -56,6 +65,9 @@ const HISTORY_MESSAGES = 50;
 const HIDDEN_LONG_MS = 5000;     // long enough for a connection to die unnoticed
 const SEND_LIMIT_MS = 10_000;    // longer than a database may be locked; grows with each failure
 const SEND_LONGEST_MS = 20_000;
+const MOST_READING = 4;          // rooms read at once: a server limits a user's reads
+
+const gate = new Gate(MOST_READING);
 
 /**
  * A message, as in PROTOCOL section 3.
@@ -88,25 +100,33 @@ const SEND_LONGEST_MS = 20_000;
  * @property {number} [pollSeconds]  how long a poll waits for a message (1 to 55,
  *   default 25): less than the proxies on the way do. After a proxy has answered 504
  *   twice, polls wait half as long from then on, but at least 5 s; they do not grow.
- * @property {(page: {messages: Message[], older: boolean, ephemeral: boolean})
- *   => void} [onHistory]
+ * @property {'auto'|'stream'|'poll'} [transport]  how to follow. 'auto', the default,
+ *   is by a stream; by polls for some minutes where a proxy keeps streams back or cuts
+ *   them. 'stream' and 'poll' never change: for tests, and where one is known to fail.
+ * @property {(page: {messages: Message[], older: boolean, ephemeral: boolean},
+ *   room: Room) => void} [onHistory]
  *   the room as it is: show this and nothing else. It comes first, and again if the
  *   server's log was replaced. `older`: room.older() has more. `ephemeral`: messages
  *   sent to this room are never stored.
- * @property {(message: Message) => void} [onMessage]  the next message
- * @property {(earliest: ?number) => void} [onGap]  messages after the last one
- *   were removed before they could be read; onMessage gets the remaining ones
- * @property {(state: State, problem?: LongroomError) => void} [onState]
+ * @property {(message: Message, room: Room) => void} [onMessage]  the next message
+ * @property {(earliest: ?number, room: Room) => void} [onGap]  messages after the last
+ *   one were removed before they could be read; onMessage gets the remaining ones.
+ *   `earliest`: the id of the room's oldest message, if known
+ * @property {(state: State, problem: LongroomError|undefined, room: Room) => void}
+ *   [onState]
  */
 
 /**
- * Joins a room: a number (26 is room_26) or a name.
- * @param {number|string} room
+ * Joins a room: a number (26 is room_26) or a name. Or several, in a list.
+ * @param {number|string|(number|string)[]} room
  * @param {Options} [options]
- * @returns {Room}
+ * @returns {Room|Rooms}  Rooms for a list
  */
 export function join(room, options = {}) {
-  return new Room(room, options);
+  const rooms = new Rooms(options);
+  if (!Array.isArray(room)) return rooms.add(room);
+  for (const one of room) rooms.add(one);
+  return rooms;
 }
 
 /**
@@ -123,7 +143,7 @@ export async function history(room, { base, signal, token, credentials, ...query
 }
 
 async function readHistory(pass, base, room, query, signal) {
-  const url = address(base, room, 'messages', query);
+  const url = address(base, [room], 'messages', query);
   return pageOf(await pass.ask(url, { signal }));
 }
 
@@ -132,11 +152,56 @@ export function roomName(room) {
   return typeof room === 'number' ? `room_${room}` : String(room);
 }
 
+/** Rooms that share handlers, a token and a connection. Made by join() of a list. */
+export class Rooms {
+  #options;
+  #pass;
+  #tabs;
+  #rooms = new Map();
+
+  constructor(options) {
+    this.#options = options;
+    this.#pass = new Pass(options);
+    this.#tabs = tabsFor(options, this.#pass);
+  }
+
+  /** Joins one more. @returns {Room} the one that is joined already, if it is */
+  add(room) {
+    const name = roomName(room);
+    const before = this.get(name);
+    if (before) return before;
+    const added = new Room(name, this.#options, this.#pass, this.#tabs);
+    this.#rooms.set(name, added);
+    return added;
+  }
+
+  /** @returns {Room|undefined} undefined if it is not joined, or no longer */
+  get(room) {
+    const found = this.#rooms.get(roomName(room));
+    return found?.ended ? undefined : found;
+  }
+
+  /** Leaves this room; without one, all of them. */
+  leave(room) {
+    const left = room === undefined ? [...this] : [this.get(room)];
+    for (const one of left) {
+      one?.leave();
+      this.#rooms.delete(one?.name);
+    }
+  }
+
+  /** The joined rooms, in the order in which they were added. */
+  * [Symbol.iterator]() {
+    for (const room of [...this.#rooms.values()]) if (!room.ended) yield room;
+  }
+}
+
 /** A joined room. Made by join(). */
 export class Room {
   #options;
   #pass;
-  #followed = null;    // controls the follower: leave(), hurry(), nudge()
+  #tabs;
+  #followed = null;    // controls what follows it: leave(), hurry(), nudge()
   #state = 'connecting';
   #cursor = null;
   #sequence = new Sequence();
@@ -145,11 +210,12 @@ export class Room {
   #lastSend = Promise.resolve();
   #sendWait = new AbortController();
 
-  constructor(room, options) {
+  constructor(name, options, pass, tabs) {
     /** The room's name. */
-    this.name = roomName(room);
+    this.name = name;
     this.#options = options;
-    this.#pass = new Pass(options);
+    this.#pass = pass;
+    this.#tabs = tabs;
     this.#listen();
     this.#begin();
   }
@@ -161,7 +227,7 @@ export class Room {
 
   /** Nothing is delivered after this, except onState('left'), at once. */
   leave() {
-    if (!this.#ended) this.#end('left');
+    if (!this.ended) this.#end('left');
   }
 
   /**
@@ -192,15 +258,16 @@ export class Room {
     const sequence = this.#sequence;
     for (;;) {
       const page = await this.#history({ before }, this.#life.signal)
-        .catch((problem) => { throw this.#ended ? new LongroomError('left') : problem; });
-      if (this.#ended || sequence !== this.#sequence || page.reset) throw new LongroomError('left');
+        .catch((problem) => { throw this.ended ? new LongroomError('left') : problem; });
+      if (this.ended || sequence !== this.#sequence || page.reset) throw new LongroomError('left');
       const messages = page.messages.filter(isMessage);
       if (messages.length > 0 || !page.more) return { messages, older: page.more };
       before = page.messages[0].id;
     }
   }
 
-  get #ended() {
+  /** Whether it was left, or has failed. */
+  get ended() {
     return this.#state === 'left' || this.#state === 'failed';
   }
 
@@ -240,16 +307,16 @@ export class Room {
 
   /** Reads the room, then follows it from there. */
   async #begin() {
-    for (let failures = 1; !this.#ended; ) {
+    for (let failures = 1; !this.ended; ) {
       const { signal } = this.#step = new AbortController();
       try {
-        const page = await this.#history({}, signal);
-        if (this.#ended) return;
+        const page = await gate.pass(() => this.#history({}, signal));
+        if (this.ended) return;
         this.#take({ ...page, reset: true });
-        if (!this.#ended) this.#follow();
+        if (!this.ended) this.#follow();
         return;
       } catch (problem) {
-        if (this.#ended) return;
+        if (this.ended) return;
         if (signal.aborted) continue;
         if (!problem.passing) return this.#end('failed', problem);
         this.#enter('retrying', problem);
@@ -259,11 +326,11 @@ export class Room {
   }
 
   #follow() {
-    const polls = tabsFor(this.#options) ?? new Alone(this.#pass, this.#options);
-    this.#followed = polls.follow(this.name, this.#cursor, {
+    this.#followed = this.#tabs.follow(this.name, this.#cursor, {
       page: (page) => this.#take(page),
       trouble: (problem) => this.#enter('retrying', problem),
       refused: (problem) => this.#refused(problem),
+      reset: () => this.#beginAgain(),
     });
   }
 
@@ -276,20 +343,25 @@ export class Room {
         { messages: entries.filter(isMessage), older: hasOlder(entries, page.earliest),
           ephemeral: page.ephemeral === true });
     } else {
-      if (page.gap) this.#call('onGap', page.earliest);
+      if (page.gap) this.#call('onGap', page.earliest ?? null);
       for (const entry of page.messages) {
-        if (this.#ended) return;
+        if (this.ended) return;
         if (this.#sequence.isNext(entry) && isMessage(entry)) this.#call('onMessage', entry);
       }
     }
-    if (!this.#ended) this.#enter('live');
+    if (!this.ended) this.#enter('live');
   }
 
   /** A server of another version refuses the cursor: the room begins afresh. */
-  async #refused(problem) {
+  #refused(problem) {
     if (problem.type !== 'bad-cursor') return this.#end('failed', problem);
-    const { signal } = this.#step = new AbortController();
     this.#enter('retrying', problem);
+    this.#beginAgain(problem);
+  }
+
+  /** All clients may be told to at once, so each waits for a moment. */
+  async #beginAgain(problem = {}) {
+    const { signal } = this.#step = new AbortController();
     await patience(problem, 1, [this.#life.signal], [signal]);
     this.#begin();
   }
@@ -301,16 +373,16 @@ export class Room {
     });
     for (let failures = 1; ; failures++) {
       if (signal?.aborted) throw new LongroomError('aborted');
-      if (this.#ended) throw new LongroomError('left');
+      if (this.ended) throw new LongroomError('left');
       try {
         // Not aborted by leave(): a message already sent should arrive.
-        const message = await this.#pass.ask(address(base, this.name, 'messages'), {
+        const message = await this.#pass.ask(address(base, [this.name], 'messages'), {
           method: 'POST', headers: { 'Content-Type': 'application/json' },
           body, signal,
           limitMs: Math.min(SEND_LIMIT_MS * 1.5 ** (failures - 1), SEND_LONGEST_MS),
         });
         if (this.#state === 'retrying') this.hurry();
-        else this.#followed?.nudge();
+        else this.#followed?.nudge(message.id);
         return message;
       } catch (problem) {
         if (!problem.passing) throw problem;
@@ -337,38 +409,13 @@ export class Room {
   }
 
   #call(name, ...values) {
-    if (this.#options[name]) guarded(this.#options[name], ...values);
+    if (this.#options[name]) guarded(this.#options[name], ...values, this);
   }
 }
 
 /** A log has entries of other types too, and more in later versions. */
 function isMessage({ type }) {
   return type === 'chat_message';
-}
-
-/** Polls for one room, if that is not shared with others; see Tabs.follow(). */
-class Alone {
-  #pass;
-  #options;
-
-  constructor(pass, options) {
-    this.#pass = pass;
-    this.#options = options;
-  }
-
-  follow(room, cursor, { page, trouble, refused }) {
-    const follower = new Follower(this.#pass, this.#options, {
-      onPage: (_, next) => page(next),
-      onTrouble: (_, problem) => trouble(problem),
-      onRefused: (_, problem) => refused(problem),
-    });
-    follower.add(room, cursor);
-    return {
-      leave: () => follower.remove(room),
-      hurry: () => follower.hurry(room),
-      nudge: () => follower.nudge(room),
-    };
-  }
 }
 
 function hasOlder(messages, earliest) {

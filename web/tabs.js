@@ -1,7 +1,7 @@
 /**
- * Shares polls between the tabs of a browser: one of them, the leader, follows the rooms
- * of all (leader.js). Only if all are certainly the same user: the same cookies, the same
- * server.
+ * Shares a connection between the tabs of a browser: one of them, the leader, follows the
+ * rooms of all (leader.js). Only if all are certainly the same user: the same cookies, the
+ * same server. Where that is not so, or where tabs cannot agree, a tab leads itself alone.
  *
  * The leader holds a Web Lock; if its tab closes or crashes, the browser gives the lock
  * to the next tab. A leader that is frozen while it holds it does not answer, and the
@@ -12,6 +12,9 @@
  * that the leader named last. A member whose cursor is not the leader's place asks the
  * server itself for what it lacks, once it knows that place; the leader's messages
  * meanwhile are kept, and may overlap. So nothing is missed, whichever tab leads.
+ *
+ * That is also how a room is taken in while others are followed: the leader's cursor
+ * stays, or what the others got meanwhile would be lost.
  *
  * On the channel: follow, leave, hurry, nudge, ping to the leader; lead, down, here,
  * at, page, trouble, refused from it. A change takes another VERSION: tabs with an old
@@ -24,27 +27,33 @@ import { Leader } from './leader.js';
 import { LongroomError, Pass, folderOf } from './request.js';
 import { Overlap } from './sequence.js';
 import { hold, openChannel } from './turns.js';
-import { patience } from './waiting.js';
+import { Gate, patience } from './waiting.js';
 
-const VERSION = 1;
+const VERSION = 2;
 const CHECK_MS = 5000;       // a leader that was silent for so long is pinged
 const ANSWER_MS = 2000;      // and answers, or is frozen
-const KEPT_PAGES = 100;      // while a member asks the server; then it starts over
+const MOST_KEPT = 10_000;    // messages while a member asks the server; then it starts over
+const MOST_ASKING = 4;       // members that ask it at once
 
 const NOBODY = { postMessage() {}, close() {} };
 
 const groups = new Map();
+const gate = new Gate(MOST_ASKING);
 
 /**
- * The tabs that may poll for a room with these options of join(), or null if it needs
- * its own polls.
+ * The tabs that follow rooms together with these options of join(). With a token that
+ * is this tab alone, and the rooms of one join().
+ * @param {Pass} pass  join()'s
  */
-export function tabsFor(options) {
-  if (options.token !== undefined) return null;
-  if (!globalThis.navigator?.locks || !globalThis.BroadcastChannel) return null;
+export function tabsFor(options, pass) {
+  if (options.token !== undefined) return new Tabs(null, options, pass);
   const { href } = folderOf(options.base);
-  const key = JSON.stringify([VERSION, href, options.credentials ?? '', options.pollSeconds ?? 0]);
-  if (!groups.has(key)) groups.set(key, new Tabs(key, options));
+  const { credentials, pollSeconds = 0, transport = 'auto' } = options;
+  const key = JSON.stringify([VERSION, href, credentials ?? '', pollSeconds, transport]);
+  if (!groups.has(key)) {
+    const shared = globalThis.navigator?.locks && globalThis.BroadcastChannel;
+    groups.set(key, new Tabs(shared ? key : null, options, new Pass({ credentials })));
+  }
   return groups.get(key);
 }
 
@@ -53,6 +62,7 @@ class Member {
   id = newId();
   place = null;     // the leader's, as far as it is known here
   pages = null;     // the leader's, while this member asks the server
+  kept = 0;         // the number of messages in them, and of pages
   step = null;      // that request
   overlap = new Overlap();
   failures = 0;
@@ -67,18 +77,20 @@ class Member {
   lose() {
     this.place = null;
     this.pages = null;
+    this.kept = 0;
     this.step?.abort();
     this.step = null;
   }
 }
 
 class Tabs {
-  #key;
+  #key;                // null: this tab leads itself alone
   #pass;
   #options;
-  #id;                 // the lock that this tab holds while it lives
+  #id = null;          // the lock that this tab holds while it lives
   #members = new Map();
   #channel = null;     // null: closed
+  #used = null;        // an AbortController while there are members
   #life = null;
   #ready = false;
   #candidacy = null;
@@ -86,29 +98,34 @@ class Tabs {
   #leader = null;      // the id of the current leader
   #heardMs = 0;
 
-  constructor(key, { base, credentials, pollSeconds }) {
+  constructor(key, { base, pollSeconds, transport }, pass) {
     this.#key = key;
-    this.#options = { base, pollSeconds };
-    this.#pass = new Pass({ credentials });
-    // A page that is cached, but does not run, must not lead.
-    for (const gone of ['freeze', 'pagehide']) this.#on(gone, () => this.#close());
-    for (const back of ['resume', 'pageshow']) this.#on(back, () => this.#open());
-    this.#on('visibilitychange', () => document.hidden || this.#check(true));
+    this.#options = { base, pollSeconds, transport };
+    this.#pass = pass;
   }
 
-  #on(event, listener) {
-    (event.startsWith('page') ? globalThis : document).addEventListener(event, listener);
+  /** A page that is cached, but does not run, must not lead. */
+  #listen() {
+    if (this.#used) return;
+    const { signal } = this.#used = new AbortController();
+    const on = (event, listener) => (event.startsWith('page') ? globalThis : document)
+      .addEventListener(event, listener, { signal });
+    for (const gone of ['freeze', 'pagehide']) on(gone, () => this.#close());
+    for (const back of ['resume', 'pageshow']) on(back, () => this.#open());
+    on('visibilitychange', () => document.hidden || this.#check(true));
   }
 
   /**
    * Follows a room from the cursor.
-   * @param {{page, trouble, refused}} sink  functions that get the next page, or a
-   *   problem; after refused() the room is no longer followed
-   * @returns {{leave(), hurry(), nudge()}}  as a Follower's remove, hurry and nudge
+   * @param {{page, trouble, refused, reset}} sink  functions that get the next page, or
+   *   a problem. After refused() the room is no longer followed, nor after reset(): its
+   *   history must be read afresh
+   * @returns {{leave(), hurry(), nudge(id)}}  as a Follower's remove, hurry and nudge
    */
   follow(room, cursor, sink) {
     const member = new Member(room, cursor, sink);
     this.#members.set(member.id, member);
+    this.#listen();
     this.#open();
     this.#ask(member);
     return {
@@ -117,7 +134,7 @@ class Tabs {
         this.#say('hurry', { room });
         this.#check(true);
       },
-      nudge: () => this.#say('nudge', { room }),
+      nudge: (id) => this.#say('nudge', { room, id }),
     };
   }
 
@@ -125,22 +142,30 @@ class Tabs {
     if (!this.#members.delete(member.id)) return;
     member.lose();
     this.#say('leave', { member: member.id, room: member.room });
-    if (this.#members.size === 0) this.#close();
+    if (this.#members.size > 0) return;
+    this.#close();
+    this.#used.abort();
+    this.#used = null;
   }
 
   // ---------------------------------------------------------- presence
 
-  async #open() {
+  #open() {
     if (this.#channel || this.#members.size === 0) return;
-    const life = this.#life = new AbortController();
+    this.#life = new AbortController();
+    if (this.#key) this.#meet(this.#life.signal);
+    else this.#leadAlone();
+  }
+
+  async #meet(signal) {
     this.#channel = openChannel(`longroom ${this.#key}`, (data) => this.#hear(data)) ?? NOBODY;
     this.#id = `longroom tab ${newId()}`;
     this.#heardMs = performance.now();
     const checking = setInterval(() => this.#check(), CHECK_MS);
-    life.signal.addEventListener('abort', () => clearInterval(checking));
-    const release = await hold(this.#id, { signal: life.signal }).catch(() => () => {});
-    if (life.signal.aborted) return release();
-    life.signal.addEventListener('abort', release);
+    signal.addEventListener('abort', () => clearInterval(checking));
+    const release = await hold(this.#id, { signal }).catch(() => () => {});
+    if (signal.aborted) return release();
+    signal.addEventListener('abort', release);
     this.#ready = true;
     this.#askForAll();
     this.#stand();
@@ -182,10 +207,11 @@ class Tabs {
     this.#office.begin();
   }
 
-  /** If locks are denied, tabs cannot agree on a leader: each leads itself alone. */
+  /** Without locks, or if they are denied, tabs cannot agree on a leader. */
   #leadAlone() {
-    this.#channel.close();
+    this.#channel?.close();
     this.#channel = NOBODY;
+    this.#ready = true;
     this.#lead();
   }
 
@@ -241,14 +267,14 @@ class Tabs {
     this.#askForAll();
   }
 
-  #follow({ kind, room, page, after, problem }) {
+  #follow({ kind, rooms, page, after, problem }) {
     if (kind === 'down') {
       this.#leader = null;
       this.#askForAll();
       return;
     }
     for (const member of [...this.#members.values()]) {
-      if (member.room !== room) continue;
+      if (!rooms.includes(member.room)) continue;
       if (kind === 'page') this.#take(member, page, after);
       else if (kind === 'trouble') member.sink.trouble(LongroomError.of(problem));
       else if (kind === 'refused') this.#refuse(member, problem);
@@ -282,18 +308,27 @@ class Tabs {
 
   #take(member, page, after) {
     if (member.place === null) return;
-    if (member.place !== after || member.pages?.length >= KEPT_PAGES) {
+    if (member.place !== after || member.kept > MOST_KEPT) {
       this.#ask(member);
       return;
     }
     member.place = page.cursor;
-    if (member.pages) member.pages.push(page);
-    else this.#hand(member, page);
+    if (!member.pages) return this.#hand(member, page);
+    member.pages.push(page);
+    member.kept += 1 + page.messages.length;
   }
 
   #hand(member, page) {
     member.cursor = page.cursor;
-    member.sink.page({ ...page, messages: member.overlap.without(page.messages) });
+    if (page.reset && page.several) {
+      this.#remove(member);
+      member.sink.reset();
+      return;
+    }
+    const own = page.several
+      ? page.messages.filter(({ room_id }) => room_id === member.room) : page.messages;
+    const gap = page.gap && (!page.gap_rooms || page.gap_rooms.includes(member.room));
+    member.sink.page({ ...page, gap, messages: member.overlap.without(own) });
   }
 
   /**
@@ -304,10 +339,11 @@ class Tabs {
     member.step = new AbortController();
     const { signal } = member.step;
     member.pages = [];
+    member.kept = 0;
     try {
       for (let more = true; more;) {
-        const page = await readPage(this.#pass, this.#options.base, member.room,
-          member.cursor, { signal });
+        const page = await gate.pass(() => readPage(this.#pass, this.#options.base,
+          [member.room], member.cursor, { signal }));
         if (signal.aborted) return false;
         member.overlap.show(page.messages);
         member.cursor = page.cursor;

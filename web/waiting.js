@@ -1,5 +1,5 @@
 /**
- * Waits that can be cut short, and the wait before a retry.
+ * Waits that can be cut short, the wait before a retry, and a queue.
  */
 
 const BACKOFF_FIRST_MS = 500;
@@ -30,4 +30,27 @@ export function sleep(ms, ...signals) {
       if (waker.aborted) wake();
     }
   });
+}
+
+/** Lets so many through at a time, the others in their order. */
+export class Gate {
+  #free;
+  #queue = [];
+
+  constructor(places) {
+    this.#free = places;
+  }
+
+  /** @param {() => Promise} work  is called when it is its turn */
+  async pass(work) {
+    if (this.#free > 0) this.#free--;
+    else await new Promise((resolve) => { this.#queue.push(resolve); });
+    try {
+      return await work();
+    } finally {
+      const next = this.#queue.shift();
+      if (next) next();
+      else this.#free++;
+    }
+  }
 }
