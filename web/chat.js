@@ -1,45 +1,40 @@
 /**
- * The chat page: joining, leaving, sending, and showing the state of the connection.
- * longroom.js follows the room, transcript.js shows its messages.
+ * The chat page: joining, leaving and switching rooms, writing, and showing the state of
+ * the connection. longroom.js follows the rooms; conversation.js has what belongs to one.
  *
- * The room is in the address (#room_26), so that a link leads into it, and going back
- * leaves it. The tab remembers name and room first, so that two windows can be two
- * users.
+ * The rooms are in the address (#team_red,room_26, the shown one first), so that a link
+ * leads into them, and going back leads to the room before. The tab remembers name and
+ * room first, so that two windows can be two users.
  *
  * In the console: await testMessageHistory(26)
  */
 
-import { newId } from './ids.js';
+import { Conversation } from './conversation.js';
 import { join, history as readHistory, roomName } from './longroom.js';
+import { browserId, remember, remembered } from './memory.js';
+import { addressedRooms, cleanName, isRoom, typedAs, typedRoom, typedRooms } from './names.js';
 import { Outbox } from './outbox.js';
+import { Side } from './side.js';
 import { Transcript } from './transcript.js';
-import { inWords } from './words.js';
+import { inWords, tryingAgain } from './words.js';
 
 const LONGEST_HISTORY = 1000;
 const COPIED_MS = 2000;
 const RELOADED_MS = 60_000;
-const SURE_MS = 10 * 60_000;
 
 const $ = (id) => document.getElementById(id);
 
-let room = null;             // the joined room
-let user = null;             // {id, name}
-let hasOlder = false;
-let readingOlder = false;
-let olderFailed = false;     // then only the button tries again, not scrolling
-let unseen = 0;              // messages that came while the page was hidden
-let author = '';             // the name and browser by which the outbox knows us
-const underWay = new Map();  // client_id -> the result of transcript.send()
+let rooms = null;            // joined, by longroom.js
+let user = null;             // {id, name, author}
+let shown = null;            // the Conversation on the screen
+const conversations = new Map();   // a room's name -> its Conversation
 const outbox = new Outbox();
 
-const transcript = new Transcript({
-  list: $('messages'),
-  outbox: $('outbox'),
-  scroller: $('scroller'),
-  isOwn: (message) => message.user_id === user?.id,
-  onMove: () => {
-    showUnread();
-    if (transcript.atTop && !olderFailed) readOlder();
+const side = new Side({
+  list: $('rooms'), frame: $('room'), toggle: $('show-rooms'), onChoose: (name) => {
+    side.open(false);
+    go(name);
+    $('text').focus();
   },
 });
 
@@ -48,86 +43,161 @@ const transcript = new Transcript({
 $('join').addEventListener('submit', (event) => {
   event.preventDefault();
   const name = cleanName($('name').value);
-  const wanted = typedRoom($('room-name').value);
+  const wanted = typedRooms($('room-name').value);
   if (!name) return refuse('Please enter a name, so that the others know who is writing.', $('name'));
-  if (!wanted) return refuse('Please enter a room.', $('room-name'));
+  if (wanted.length === 0) return refuse('Please enter a room.', $('room-name'));
   remember('name', name);
-  if (addressedRoom() === wanted) followAddress();
-  else location.hash = wanted;
+  if (addressedRooms().join() === wanted.join()) followAddress();
+  else location.hash = wanted.join();
+});
+
+$('add').addEventListener('submit', (event) => {
+  event.preventDefault();
+  const [first, ...others] = typedRooms($('add-name').value);
+  if (!first) return $('add-name').focus();
+  if (!isRoom(first)) {
+    sayBeside(inWords({ type: 'bad-room-name' }));
+    return $('add-name').select();
+  }
+  $('add-name').value = '';
+  sayBeside('');
+  for (const name of others) enter(name);
+  side.open(false);
+  go(first);
+  $('text').focus();
 });
 
 addEventListener('hashchange', followAddress);
 
-/** Goes to the room in the address, or out of it. */
-function followAddress() {
-  const wanted = addressedRoom();
-  if (room && room.name === wanted) return;
-  leave();
-  const name = cleanName(remembered('name'));
-  if (wanted) $('room-name').value = typedAs(wanted);
-  if (wanted && name) enter(wanted, name);
-  else showLobby();
+/** The address of the rooms, with this one shown. */
+function addressOf(name) {
+  return [name, ...[...conversations.keys()].filter((other) => other !== name)].join();
 }
 
-function enter(wanted, name) {
-  user = { id: `${name}.${browserId()}`, name };
-  author = user.id;
-  remember('room', wanted);
-  $('lobby').hidden = true;
-  $('room').hidden = false;
-  $('title').textContent = wanted;
-  $('ephemeral').hidden = true;
-  $('join-error').hidden = true;
-  showState('connecting');
-  olderFailed = false;
-  showBeginning(false, false);
-  edit(outbox.draft(wanted, author));
-  let unsent = outbox.sends(wanted, author);
-  const sure = isReloaded();
-  const own = room = join(wanted, {
-    user,
-    onHistory: (page) => {
-      show(page);
-      takeUp(unsent, page.messages, sure);
-      unsent = [];
-    },
-    onMessage: (message) => receive(message),
-    onGap: () => transcript.remark('Some messages were removed before you could read them.'),
-    onState: (state, problem) => {
-      if (state === 'failed') closed(own, problem);
-      else showState(state, problem);
+/** Shows a room, joined or not, as a step that the button Back undoes. */
+function go(name) {
+  const address = addressOf(name);
+  if (location.hash.slice(1) !== address) location.hash = address;
+}
+
+/** Goes to the rooms in the address, or out of all. */
+function followAddress() {
+  const wanted = addressedRooms();
+  const name = cleanName(remembered('name'));
+  for (const joined of [...conversations.keys()]) if (!wanted.includes(joined)) leave(joined);
+  if (wanted.length > 0) $('room-name').value = wanted.map(typedAs).join();
+  if (wanted.length === 0 || !name) return showLobby();
+  begin(name);
+  for (const room of wanted) enter(room);
+  show(conversations.get(wanted[0]));
+}
+
+function begin(name) {
+  if (rooms) return;
+  const author = `${name}.${browserId()}`;
+  user = { id: author, name, author };
+  rooms = join([], {
+    user: { id: author, name },
+    onHistory: (page, { name: room }) => conversations.get(room)?.begin(page),
+    onMessage: (message, { name: room }) => conversations.get(room)?.receive(message),
+    onGap: (_, { name: room }) => conversations.get(room)?.transcript
+      .remark('Some messages were removed before you could read them.'),
+    onState: (state, problem, { name: room }) => {
+      if (state === 'failed') closed(room, problem);
+      else conversations.get(room)?.enter(state, problem);
     },
   });
 }
 
-/** The server refused: back to the lobby, where the name can be corrected. */
-function closed(own, problem) {
-  if (own !== room) return;
-  leave();
-  showLobby();
-  refuse(inWords(problem), $('room-name'));
+function enter(name) {
+  if (conversations.has(name)) return;
+  const transcript = new Transcript({
+    list: $('messages').cloneNode(false),
+    outbox: $('outbox').cloneNode(false),
+    scroller: $('scroller'),
+    isOwn: (message) => message.user_id === user.id,
+    quietly,
+    onMove: () => {
+      if (shown?.transcript !== transcript) return;
+      showUnread();
+      if (transcript.atTop && !shown.olderFailed) shown.readOlder();
+    },
+  });
+  const conversation = new Conversation(name, transcript, outbox, {
+    user, sure: isReloaded(), isSeen, changed, edit, left: tellUnsent,
+  });
+  conversations.set(name, conversation);
+  conversation.room = rooms.add(name);
+  side.set([...conversations.keys()]);
+}
+
+function show(conversation) {
+  if (shown === conversation) return;
+  const first = shown === null;
+  shown?.transcript.hide();
+  shown = conversation;
+  const { name } = conversation;
+  remember('room', name);
+  $('lobby').hidden = true;
+  $('room').hidden = false;
+  $('join-error').hidden = true;
+  $('title').textContent = name;
+  side.choose(name);
+  conversation.transcript.show();
+  look();
+  changed(conversation);
+  $('text').value = outbox.draft(name, user.author);
+  fitText();
+  if (first) $('text').focus();
+}
+
+/** The server refused: on to another room, or back to the lobby to correct the name. */
+function closed(name, problem) {
+  if (!conversations.has(name)) return;
+  leave(name);
+  if (conversations.size === 0) {
+    showLobby();
+    refuse(inWords(problem), $('room-name'));
+    return;
+  }
+  const next = shown?.name ?? conversations.keys().next().value;
+  window.history.replaceState(null, '', `#${addressOf(next)}`);
+  show(conversations.get(next));
+  sayBeside(`${name}: ${inWords(problem)}`);
 }
 
 $('leave').addEventListener('click', () => {
+  const next = side.beside(shown.name, 1);
+  leave(shown.name);
+  if (conversations.size > 0) {
+    location.hash = addressOf(next);
+    $('text').focus();
+    return;
+  }
   // A new entry, so that the button Back leads into the room again.
   window.history.pushState(null, '', location.pathname + location.search);
   followAddress();
 });
 
-function leave() {
-  if (!room) return;
-  room.leave();
-  room = null;
+function leave(name) {
+  const conversation = conversations.get(name);
+  conversations.delete(name);
+  if (shown === conversation) {
+    shown = null;
+    $('text').value = '';
+  }
+  conversation.close();
+  side.set([...conversations.keys()]);
+  if (conversations.size > 0) return;
+  rooms = null;
   user = null;
-  hasOlder = false;
-  underWay.clear();
-  transcript.clear();
-  $('text').value = '';
 }
 
 function showLobby() {
   $('room').hidden = true;
   $('lobby').hidden = false;
+  sayBeside('');
+  side.open(false);
   document.title = 'Longroom';
   $('name').value ||= remembered('name');
   $('room-name').value ||= typedAs(remembered('room'));
@@ -141,55 +211,47 @@ function refuse(text, field) {
   field.select();
 }
 
-// ------------------------------------------------------------ messages
-
-function show({ messages, older, ephemeral }) {
-  hasOlder = olderFailed = false;
-  quietly(() => transcript.replace(messages));
-  for (const { client_id } of messages) if (underWay.has(client_id)) arrived(client_id);
-  $('ephemeral').hidden = !ephemeral;
-  showBeginning(older, true);
+/** About another room than the shown one. */
+function sayBeside(text) {
+  $('add-error').textContent = text;
+  $('add-error').hidden = text === '';
 }
 
-function receive(message) {
-  // If the server identifies the user, this is how the page learns the identity.
-  if (underWay.has(message.client_id)) user.id = message.user_id;
-  arrived(message.client_id);
-  const dropped = transcript.append(message);
-  showBeginning(hasOlder || dropped, true);
-  if (document.hidden && message.user_id !== user.id) unseen++;
+// ------------------------------------------------------------ the shown room
+
+/** What of a conversation is not in its transcript. */
+function changed(conversation) {
+  side.count(conversation.name, conversation.unread);
   showTitle();
+  if (conversation !== shown) return;
+  $('ephemeral').hidden = !conversation.ephemeral;
+  showState(conversation);
+  showBeginning(conversation);
 }
 
-async function readOlder() {
-  if (!hasOlder || readingOlder) return;
-  readingOlder = true;
-  olderFailed = false;
-  const from = room;
-  try {
-    const { messages, older } = await from.older(transcript.firstId);
-    quietly(() => transcript.prepend(messages));
-    showBeginning(older, true);
-  } catch (problem) {
-    if (from !== room || problem.type === 'left') return;
-    olderFailed = true;
-    showBeginning(hasOlder, true);
-  } finally {
-    readingOlder = false;
-  }
+function showState({ state, problem }) {
+  $('state').dataset.state = state;
+  const words = problem ? tryingAgain(problem) : STATES[state];
+  $('sign-in').hidden = problem?.type !== 'sign-in';
+  if ($('state').textContent !== words) $('state').textContent = words;
 }
 
-$('older').addEventListener('click', readOlder);
+const STATES = {
+  connecting: 'Connecting…',
+  live: 'Connected',
+  retrying: 'Trying again…',
+};
 
-function showBeginning(older, known) {
-  hasOlder = older;
-  $('older').hidden = !older;
+function showBeginning({ hasOlder, olderFailed, known, transcript }) {
+  $('older').hidden = !hasOlder;
   $('older').textContent = olderFailed
     ? 'Older messages could not be loaded. Try again' : 'Show older messages';
-  $('beginning').hidden = older || !known;
+  $('beginning').hidden = hasOlder || !known;
   $('beginning').textContent = transcript.isEmpty
     ? 'There are no messages here yet.' : 'There are no older messages.';
 }
+
+$('older').addEventListener('click', () => shown.readOlder());
 
 /** Earlier messages can be read, but are not announced by screen readers. */
 function quietly(change) {
@@ -199,26 +261,65 @@ function quietly(change) {
 }
 
 function showUnread() {
-  const { unread } = transcript;
+  const { unread } = shown.transcript;
   $('newest').hidden = unread === 0;
   $('newest').textContent = unread === 1 ? '1 new message' : `${unread} new messages`;
 }
 
 $('newest').addEventListener('click', () => {
-  transcript.toNewest();
+  shown.transcript.toNewest();
   $('text').focus();
 });
 
-// ------------------------------------------------------------ sending
+function isSeen(conversation) {
+  return conversation === shown && !document.hidden;
+}
+
+/** The user looks at the shown room. */
+function look() {
+  if (!shown || document.hidden) return;
+  shown.unread = 0;
+  changed(shown);
+}
+
+document.addEventListener('visibilitychange', look);
+
+function showTitle() {
+  if (!shown) return;
+  let unread = 0;
+  for (const conversation of conversations.values()) unread += conversation.unread;
+  document.title = `${unread > 0 ? `(${unread}) ` : ''}${shown.name} – Longroom`;
+  side.countElsewhere(unread - shown.unread);
+}
+
+// From anywhere in the room, also while writing.
+$('room').addEventListener('keydown', (event) => {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!shown || !step || !event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  go(side.beside(shown.name, step));
+});
+
+// A proxy before the server asks for the log-in, as it did at the first load.
+$('sign-in').addEventListener('click', () => location.reload());
+
+$('copy-link').hidden = !navigator.clipboard;
+$('copy-link').addEventListener('click', async () => {
+  const copied = await navigator.clipboard.writeText(location.href).then(() => true, () => false);
+  $('copy-link').textContent = copied ? 'Copied' : 'Not copied';
+  setTimeout(() => { $('copy-link').textContent = 'Copy link'; }, COPIED_MS);
+});
+
+// ------------------------------------------------------------ writing
 
 $('compose').addEventListener('submit', (event) => {
   event.preventDefault();
   const content = $('text').value.trim();
   $('text').focus();
-  if (!content) return;
+  if (!content || !shown) return;
   $('text').value = '';
   written();
-  send(content);
+  shown.send(content);
 });
 
 $('text').addEventListener('keydown', (event) => {
@@ -232,7 +333,7 @@ $('text').addEventListener('input', written);
 
 function written() {
   fitText();
-  if (room) outbox.setDraft(room.name, author, $('text').value);
+  if (shown) outbox.setDraft(shown.name, user.author, $('text').value);
 }
 
 function fitText() {
@@ -241,66 +342,16 @@ function fitText() {
   text.style.height = `${text.scrollHeight + text.offsetHeight - text.clientHeight}px`;
 }
 
-async function send(content, clientId = newId()) {
-  const from = room;
-  const bubble = transcript.send(content);
-  underWay.set(clientId, bubble);
-  outbox.add(from.name, author, clientId, content);
-  try {
-    const message = await from.send(content, {
-      clientId,
-      onRetry: (problem) => bubble.say(tryingAgain(problem)),
-    });
-    outbox.drop(clientId);
-    // An unsaved message may never come back from the server.
-    if (message.saved === false) bubble.settle('Not saved');
-    // Sent again, though the first attempt had arrived before the room was read.
-    else if (message.id <= transcript.lastId) arrived(clientId);
-    else bubble.say('Sent');
-  } catch (problem) {
-    if (problem.type === 'left') {
-      outbox.drop(clientId);
-      tellUnsent(content);
-      return;
-    }
-    outbox.refuse(clientId);
-    underWay.delete(clientId);
-    bubble.fail(inWords(problem), choices(bubble, content, clientId));
-  }
+function edit(content) {
+  $('text').value = content;
+  written();
+  $('text').focus();
 }
 
-/** The choices for a message that was not sent. */
-function choices(bubble, content, clientId) {
-  const dismiss = () => {
-    bubble.remove();
-    underWay.delete(clientId);
-    outbox.drop(clientId);
-  };
-  return { Edit: () => { dismiss(); edit(content); }, Discard: dismiss };
-}
-
-/**
- * Messages under way when the page was left: they are sent again after a reload. After
- * any other return, or later, another user may be in the tab, so the user is asked.
- */
-function takeUp(unsent, messages, sure) {
-  const shown = new Set(messages.map((message) => message.client_id));
-  for (const { clientId, content, refused, atMs } of unsent) {
-    if (shown.has(clientId)) outbox.drop(clientId);
-    else if (sure && !refused && Date.now() - atMs < SURE_MS) send(content, clientId);
-    else ask(content, clientId);
-  }
-}
-
-function ask(content, clientId) {
-  const bubble = transcript.send(content);
-  underWay.set(clientId, bubble);
-  const again = () => {
-    bubble.remove();
-    send(content, clientId);
-  };
-  bubble.fail('This had not been sent when you left.',
-    { Send: again, ...choices(bubble, content, clientId) });
+function tellUnsent(content) {
+  const words = `You left before this was sent: “${content}”`;
+  if (shown) shown.transcript.remark(words);
+  else refuse(words, $('room-name'));
 }
 
 /** Whether the page was just reloaded, so that no other user can have come between. */
@@ -312,118 +363,6 @@ function isReloaded() {
 addEventListener('beforeunload', (event) => {
   if (outbox.atRisk) event.preventDefault();
 });
-
-function tellUnsent(content) {
-  const words = `You left before this was sent: “${content}”`;
-  if (room) transcript.remark(words);
-  else refuse(words, $('room-name'));
-}
-
-/** A message that the server has delivered is no longer under way. */
-function arrived(clientId) {
-  underWay.get(clientId)?.remove();
-  underWay.delete(clientId);
-  outbox.drop(clientId);
-}
-
-function edit(content) {
-  $('text').value = content;
-  written();
-  $('text').focus();
-}
-
-// ------------------------------------------------------------ the state
-
-const STATES = {
-  connecting: 'Connecting…',
-  live: 'Connected',
-  retrying: 'Trying again…',
-};
-
-function showState(state, problem) {
-  $('state').dataset.state = state;
-  const words = problem ? tryingAgain(problem) : STATES[state];
-  $('sign-in').hidden = problem?.type !== 'sign-in';
-  if ($('state').textContent !== words) $('state').textContent = words;
-  showTitle();
-}
-
-function tryingAgain(problem) {
-  // Then the user must act, whatever is tried.
-  return problem.type === 'sign-in' ? inWords(problem) : `${inWords(problem)} ${STATES.retrying}`;
-}
-
-function showTitle() {
-  if (!room) return;
-  document.title = `${unseen > 0 ? `(${unseen}) ` : ''}${room.name} – Longroom`;
-}
-
-document.addEventListener('visibilitychange', () => {
-  unseen = 0;
-  showTitle();
-});
-
-// A proxy before the server asks for the log-in, as it did at the first load.
-$('sign-in').addEventListener('click', () => location.reload());
-
-$('copy-link').hidden = !navigator.clipboard;
-$('copy-link').addEventListener('click', async () => {
-  const copied = await navigator.clipboard.writeText(location.href).then(() => true, () => false);
-  $('copy-link').textContent = copied ? 'Copied' : 'Not copied';
-  setTimeout(() => { $('copy-link').textContent = 'Copy link'; }, COPIED_MS);
-});
-
-// ------------------------------------------------------------ names
-
-/** A number is a numbered room: 26 is room_26. */
-function typedRoom(text) {
-  const typed = text.trim();
-  return /^[1-9][0-9]*$/.test(typed) ? `room_${typed}` : typed;
-}
-
-function typedAs(name) {
-  return name.replace(/^room_(?=[1-9][0-9]*$)/, '');
-}
-
-function addressedRoom() {
-  const text = location.hash.slice(1);
-  try {
-    return typedRoom(decodeURIComponent(text));
-  } catch {
-    return text;
-  }
-}
-
-function cleanName(text) {
-  return text.replace(/\p{Cc}/gu, ' ').trim();
-}
-
-/** Distinguishes this browser's Ann from another's. */
-function browserId() {
-  if (!remembered('browser')) remember('browser', newId().slice(0, 6));
-  return remembered('browser');
-}
-
-// Storage may be denied, and then throws; the page remembers in memory.
-const memory = new Map();
-
-function remember(key, value) {
-  memory.set(key, value);
-  for (const kind of ['sessionStorage', 'localStorage']) {
-    try { window[kind].setItem(`longroom.${key}`, value); } catch { /* denied, or full */ }
-  }
-}
-
-function remembered(key) {
-  if (memory.has(key)) return memory.get(key);
-  for (const kind of ['sessionStorage', 'localStorage']) {
-    try {
-      const value = window[kind].getItem(`longroom.${key}`);
-      if (value !== null) return value;
-    } catch { /* denied */ }
-  }
-  return '';
-}
 
 // ------------------------------------------------------------ the console
 

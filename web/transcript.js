@@ -1,7 +1,8 @@
 /**
- * The messages on the screen: rows, days, and the reader's scroll position. It shows
+ * A room's messages on the screen: rows, days, and the reader's scroll position. It shows
  * messages in the order in which it gets them; longroom.js decides which they are, and
- * chat.js sends them.
+ * conversation.js sends them. Rooms take turns on the screen; those that are not shown
+ * keep their rows.
  *
  * Everything that users wrote becomes a text node, never markup.
  */
@@ -21,28 +22,61 @@ export class Transcript {
   #outbox;
   #scroller;
   #isOwn;
+  #quietly;
   #onMove;
+  #shown = false;
+  #top = 0;          // the reader's place while it is not shown
+  #above = null;     // a row that was there before older ones were put above it
   #follows = true;   // the reader is at the newest message
   #unread = 0;
   #size = '';        // of the scroller and its contents, when last checked
+  #life = new AbortController();
 
   /**
-   * @param {{list: Element, outbox: Element, scroller: Element,
-   *          isOwn: (message) => boolean, onMove: () => void}} parts
-   *   onMove is called when the reader or a message may have changed `unread`,
-   *   or brought the beginning into view.
+   * @param {{list: Element, outbox: Element, scroller: Element, isOwn: (message) => boolean,
+   *          quietly: (change) => void, onMove: () => void}} parts
+   *   list and outbox are not on the page yet: show() puts them in the place of those
+   *   with the same ids. Changes that should not be announced go through quietly().
+   *   onMove is called when the reader or a message may have changed `unread`, or
+   *   brought the beginning into view.
    */
-  constructor({ list, outbox, scroller, isOwn, onMove }) {
+  constructor({ list, outbox, scroller, isOwn, quietly, onMove }) {
     this.#list = list;
     this.#outbox = outbox;
     this.#scroller = scroller;
     this.#isOwn = isOwn;
+    this.#quietly = quietly;
     this.#onMove = onMove;
-    scroller.addEventListener('scroll', () => this.#moved(), { passive: true });
+    const { signal } = this.#life;
+    scroller.addEventListener('scroll', () => this.#moved(), { passive: true, signal });
     // The keyboard of a phone, a turned screen, a longer note.
-    const resized = new ResizeObserver(() => this.#follows && this.toNewest());
+    const resized = new ResizeObserver(() => this.#shown && this.#follows && this.toNewest());
     resized.observe(scroller);
     resized.observe(scroller.firstElementChild);
+    signal.addEventListener('abort', () => resized.disconnect());
+  }
+
+  show() {
+    this.#shown = true;
+    this.#quietly(() => {
+      for (const part of [this.#list, this.#outbox]) document.getElementById(part.id).replaceWith(part);
+    });
+    if (this.#follows) this.toNewest();
+    else this.#scroller.scrollTop = this.#above ? this.#above.offsetTop : this.#top;
+    this.#above = null;
+    this.#onMove();
+  }
+
+  hide() {
+    this.#top = this.#scroller.scrollTop;
+    this.#shown = false;
+  }
+
+  close() {
+    this.hide();
+    this.#life.abort();
+    this.#outbox.replaceChildren();
+    this.#list.replaceChildren();
   }
 
   /** The number of messages below the visible part. */
@@ -51,7 +85,7 @@ export class Transcript {
   }
 
   get atTop() {
-    return this.#scroller.scrollTop < NEAR_BOTTOM_PX;
+    return this.#shown && this.#scroller.scrollTop < NEAR_BOTTOM_PX;
   }
 
   /** The id of the oldest message shown, if any has one. */
@@ -76,14 +110,11 @@ export class Transcript {
 
   /** Shows these messages and no others. */
   replace(messages) {
-    this.#list.replaceChildren(...messages.map((message) => this.#row(message)));
-    this.#arrangeFrom(this.#list.firstElementChild);
-    this.toNewest();
-  }
-
-  clear() {
-    this.#outbox.replaceChildren();
-    this.replace([]);
+    this.#quietly(() => {
+      this.#list.replaceChildren(...messages.map((message) => this.#row(message)));
+      this.#arrangeFrom(this.#list.firstElementChild);
+      this.toNewest();
+    });
   }
 
   /** @returns {boolean} whether old rows were dropped to make room */
@@ -102,9 +133,12 @@ export class Transcript {
   prepend(messages) {
     const before = this.#scroller.scrollHeight - this.#scroller.scrollTop;
     const next = this.#list.firstElementChild;
-    this.#list.prepend(...messages.map((message) => this.#row(message)));
-    this.#arrangeFrom(this.#list.firstElementChild, next);
-    this.#scroller.scrollTop = this.#scroller.scrollHeight - before;
+    this.#quietly(() => {
+      this.#list.prepend(...messages.map((message) => this.#row(message)));
+      this.#arrangeFrom(this.#list.firstElementChild, next);
+    });
+    if (this.#shown) this.#scroller.scrollTop = this.#scroller.scrollHeight - before;
+    else this.#above ??= next;
   }
 
   /** A line between messages that is not a message. */
@@ -146,16 +180,18 @@ export class Transcript {
   }
 
   toNewest() {
+    this.#follows = true;
+    this.#unread = 0;
+    if (!this.#shown) return;
     const { scrollHeight, clientHeight } = this.#scroller;
     this.#scroller.scrollTop = scrollHeight;
     this.#size = `${scrollHeight}/${clientHeight}`;
-    this.#follows = true;
-    this.#unread = 0;
     this.#onMove();
   }
 
   /** The reader has scrolled; or the browser has, because the size changed. */
   #moved() {
+    if (!this.#shown) return;
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
     const size = `${scrollHeight}/${clientHeight}`;
     if (this.#follows && size !== this.#size) return this.toNewest();

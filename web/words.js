@@ -25,3 +25,9 @@ const WORDS = {
 export function inWords(problem) {
   return WORDS[problem.type] ?? `The server refused: ${problem.message}`;
 }
+
+/** The same while it is tried again. */
+export function tryingAgain(problem) {
+  // Then the user must act, whatever is tried.
+  return problem.type === 'sign-in' ? inWords(problem) : `${inWords(problem)} Trying again…`;
+}
