@@ -143,9 +143,10 @@ function show(conversation) {
   $('join-error').hidden = true;
   $('title').textContent = name;
   side.choose(name);
+  // First what stands above the messages: they have a scroll position.
+  changed(conversation);
   conversation.transcript.show();
   look();
-  changed(conversation);
   $('text').value = outbox.draft(name, user.author);
   fitText();
   if (first) $('text').focus();

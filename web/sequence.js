@@ -35,34 +35,51 @@ export class Sequence {
 }
 
 /**
- * Messages without an id and without a client_id, in two answers that overlap: those
- * shown from the first are left out of the second.
+ * Messages without an id and without a client_id, when pages overlap: those shown before
+ * are left out of what comes again. Only then: two such messages may be alike.
  */
 export class Overlap {
-  #shown = new Map();   // a message's fields -> how often it was shown
+  #shown = new Map();   // a message's fields -> how often it was shown, the latest last
+  #due = new Map();     // how often each may come again
 
-  /** @param {Message[]} messages  of the first */
+  /** From here on, what was shown may come again. */
+  begin() {
+    this.#due = new Map(this.#shown);
+  }
+
+  /** What is to come follows what was shown. */
+  end() {
+    this.#due.clear();
+  }
+
+  /** @param {Message[]} messages  of a page that overlaps with none before */
   show(messages) {
     for (const message of messages.filter(isNameless)) {
       const key = keyOf(message);
-      this.#shown.set(key, (this.#shown.get(key) ?? 0) + 1);
-      if (this.#shown.size > REMEMBERED_SENDS) this.#shown.delete(this.#shown.keys().next().value);
+      for (const counts of [this.#shown, this.#due]) count(counts, key);
     }
   }
 
-  /** @param {Message[]} messages  of the second  @returns {Message[]} the new ones */
+  /** @param {Message[]} messages  of the next page  @returns {Message[]} the new ones */
   without(messages) {
-    if (this.#shown.size === 0) return messages;
-    return messages.filter((message) => !isNameless(message) || !this.#take(keyOf(message)));
+    const fresh = messages.filter((message) => !isNameless(message) || !this.#take(keyOf(message)));
+    for (const message of fresh.filter(isNameless)) count(this.#shown, keyOf(message));
+    return fresh;
   }
 
   #take(key) {
-    const times = this.#shown.get(key);
+    const times = this.#due.get(key);
     if (!times) return false;
-    if (times === 1) this.#shown.delete(key);
-    else this.#shown.set(key, times - 1);
+    this.#due.set(key, times - 1);
     return true;
   }
+}
+
+function count(counts, key) {
+  const times = counts.get(key) ?? 0;
+  counts.delete(key);
+  counts.set(key, times + 1);
+  if (counts.size > REMEMBERED_SENDS) counts.delete(counts.keys().next().value);
 }
 
 function isNameless({ id, client_id }) {

@@ -66,6 +66,7 @@ class Member {
   step = null;      // that request
   overlap = new Overlap();
   failures = 0;
+  refusals = 0;     // of the leader's, although this tab has access
 
   constructor(room, cursor, sink) {
     this.room = room;
@@ -303,7 +304,8 @@ class Tabs {
     if (leader !== this.#leader) return;
     member.place = place;
     if (problem) member.sink.trouble(LongroomError.of(problem));
-    if (place !== member.cursor) this.#catchUp(member);
+    if (place === member.cursor) member.overlap.end();
+    else this.#catchUp(member);
   }
 
   #take(member, page, after) {
@@ -340,6 +342,7 @@ class Tabs {
     const { signal } = member.step;
     member.pages = [];
     member.kept = 0;
+    member.overlap.begin();
     try {
       for (let more = true; more;) {
         const page = await gate.pass(() => readPage(this.#pass, this.#options.base,
@@ -380,7 +383,8 @@ class Tabs {
       return;
     }
     if (!await this.#catchUp(member)) return;
-    await patience({}, ++member.failures, [this.#life.signal], []);
+    // Each attempt interrupts the other rooms.
+    await patience({}, ++member.refusals, [this.#life.signal], []);
     this.#ask(member);
   }
 }

@@ -1,22 +1,22 @@
 /**
- * Which polls may wait at the same time.
+ * Which streams and polls may wait at the same time.
  *
  * Over HTTP/1.1 a browser opens six connections to a server, for all its tabs together,
- * and a waiting poll takes one: with six, no page loads and nothing is sent. So at most
- * three of a browser's polls wait at once. HTTP/2 has no such limit, and then there are
- * no turns.
+ * and a stream or a waiting poll takes one: with six, no page loads and nothing is sent.
+ * So at most three of a browser's wait at once. HTTP/2 has no such limit, and then there
+ * are no turns.
  *
  * Places are Web Locks: the browser releases those of a tab that closes or crashes. If
- * more polls want to wait than there are places, each waits a second, then goes to the
- * end of the queue.
+ * more want to wait than there are places, each polls for a second, then goes to the end
+ * of the queue.
  *
  * On plain http (except localhost), and in old browsers, there are no Web Locks; and if a
- * site has no storage rights they are denied. Pages then tell each other how many rooms
+ * site has no storage rights they are denied. Pages then tell each other how many lines
  * they follow. With more than three, or if they cannot tell, no poll waits: each asks,
  * and pauses for a second.
  *
- * A place is {seconds, restMs, give()}: how long the poll may wait, how long to rest
- * after it, and what to call at its end.
+ * A place is {seconds, restMs, give()}: how long the request may wait (a stream needs
+ * Infinity), how long to rest after it, and what to call at its end.
  */
 
 import { newId } from './ids.js';
@@ -28,13 +28,13 @@ const WISH_MS = 1000;            // how often a poll without a place says so
 const CROWDED_MS = 5000;         // how long a wish is remembered
 const PATIENCE_MS = 5000;        // a place is released by then, or its tab is frozen
 const REST_MS = 1000;
-const REST_A_ROOM_MS = 100;      // a page with very many rooms polls 10 times a second
+const REST_A_LINE_MS = 100;      // a page with very many lines polls 10 times a second
 const TELL_MS = 20_000;
 const FORGET_MS = 90_000;        // timers of hidden pages run once a minute
 
 const kept = new Map();
 
-/** The turns of all polls to this server. Lines are those of follower.js. */
+/** The turns of all requests to this server. Lines are those of line.js. */
 export function turnsFor(origin) {
   if (!kept.has(origin)) kept.set(origin, newTurns(origin));
   return kept.get(origin);
@@ -194,7 +194,7 @@ class CountedTurns {
   #id = newId();
   #lines = new Set();
   #long = new Set();
-  #others = new Map();   // a page's id -> how many rooms it follows, and when it said so
+  #others = new Map();   // a page's id -> how many lines it has ("rooms"), and when it said so
   #channel;
 
   constructor(origin) {
@@ -221,7 +221,7 @@ class CountedTurns {
       this.#long.add(line);
       return { seconds: Infinity, restMs: 0, give: () => this.#long.delete(line) };
     }
-    const restMs = Math.max(REST_MS, this.#lines.size * REST_A_ROOM_MS);
+    const restMs = Math.max(REST_MS, this.#lines.size * REST_A_LINE_MS);
     return { seconds: 0, restMs: restMs * (0.75 + Math.random() / 2), give() {} };
   }
 
