@@ -128,6 +128,43 @@ $window->run('return new Promise((resolve) => { const began = performance.now();
         . '.filter(({ name }) => /short\/poll/.test(name)).length >= 2) { clearInterval(timer); resolve(); } }, 20); })');
 is_deeply([grep { $_ != 2 } lengths()], [], 'a site can set the timeout of polls');
 
+# ---------------------------------------------------------------- streams that are broken
+
+# Each message is sent when the one before has come. What the page has got at the end.
+sub talk {
+    my ($room, $count) = @_;
+    for my $n (1 .. $count) {
+        $longroom->post($room, "message $n");
+        $window->eventually(SECONDS, 'return log.includes(arguments[0])', "message $n") or last;
+    }
+    return [grep {/message/} @{ $window->run('return log') }];
+}
+
+sub kinds { return map { m{/(events|poll)\?} ? $1 : () } $proxy->seen }
+
+$window->open('about:blank');
+$proxy->does('hold');
+$window->open($proxy->url . '/icon.svg');
+$proxy->seen;
+$window->run($JOIN, 'held', { transport => 'auto' });
+is_deeply(talk('held', 3), [map {"message $_"} 1 .. 3], 'behind a proxy that keeps streams back nothing is lost');
+my @kinds = kinds();
+is($kinds[0], 'events', '... a stream was tried');
+is($kinds[-1], 'poll', '... and polls took its place');
+is_deeply([grep {/retrying/} @{ $window->run('return log') }], [], '... unnoticed');
+
+# The head takes some 400 bytes, a message some 250.
+$window->open('about:blank');
+$proxy->does('bite 1000');
+$window->open($proxy->url . '/icon.svg');
+$proxy->seen;
+$window->run($JOIN, 'bitten', { transport => 'auto' });
+is_deeply(talk('bitten', 20), [map {"message $_"} 1 .. 20],
+    'behind a proxy that cuts streams within an event nothing is lost or doubled');
+@kinds = kinds();
+is(scalar(grep { $_ eq 'events' } @kinds), 3, '... three streams were tried');
+is($kinds[-1], 'poll', '... before polls took their place');
+
 # ---------------------------------------------------------------- dead connections
 
 $window->run('room.leave()');

@@ -1,7 +1,7 @@
 package Proxy;
 
 # A proxy between a browser and Longroom that does what proxies and networks do to long
-# polls. It interferes only when it is told to:
+# polls and to streams. It interferes only when it is told to:
 #
 #     my $proxy = Proxy->start($longroom->port);
 #     $window->open($proxy->url);
@@ -11,6 +11,8 @@ package Proxy;
 #     $proxy->does('swallow');        # Longroom gets the request, its answer is lost
 #     $proxy->does('dark');           # open connections carry nothing
 #                                     # more and do not end; new ones work
+#     $proxy->does('hold');           # streams of events carry nothing
+#     $proxy->does('bite 300');       # they end after 300 bytes
 #     $proxy->does('pass');
 #     my @seen = $proxy->seen;        # the requests since the last call
 #
@@ -142,15 +144,26 @@ sub carry {
     if ($socket == $link->{to}) {
         return if $what eq 'swallow' && $link->{request} =~ /\APOST/;
         $link->{asked} = 0;
+        return stream($link, $bytes) if $link->{request} =~ m{/rooms/.*/events};
         syswrite $link->{from}, $bytes;
         return;
     }
     my ($request, $path) = $bytes =~ m{\A([A-Z]+ (\S+)) HTTP/1.1\r\n};
     push @seen, $link->{request} = $request if $request;
+    $link->{carried} = 0;
     return say_itself($link, $1 eq 'html' ? '200 OK' : "302 Found\r\nLocation: $2")
         if ($path // '') =~ m{/rooms/} && $what =~ /\A(html|redirect) ?(.*)/;
     $link->{asked} = time;
     syswrite $link->{to}, $bytes;
+    return;
+}
+
+sub stream {
+    my ($link, $bytes) = @_;
+    return if $what eq 'hold';
+    my $most = $what =~ /\Abite (\d+)/ ? $1 - $link->{carried} : length $bytes;
+    $link->{carried} += syswrite $link->{from}, substr $bytes, 0, $most;
+    return unlink_all($link) if $most < length $bytes;
     return;
 }
 
