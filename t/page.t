@@ -434,6 +434,18 @@ return [sequence.isNext(first), sequence.isNext(unsaved(1, 'a')),
 END
     'a repeated send that was saved only once is shown once');
 
+is_deeply(scripted(<<'END'), ['u1 u1', 'u1 u2', 'u1'],
+const { Overlap } = await import('/sequence.js');
+const overlap = new Overlap();
+const shown = (...messages) => overlap.without(messages).map(({ content }) => content).join(' ');
+const logs = [shown(unsaved(1), unsaved(1))];
+overlap.begin();                     // another leader begins before them
+logs.push(shown(unsaved(1), unsaved(1), unsaved(1), unsaved(2)));
+overlap.end();
+return [...logs, shown(unsaved(1))];
+END
+    'messages without any id that come again are shown as often as they were sent');
+
 is_deeply(scripted(<<'END'), ['history m1 m2', 'live', 'm3', 'u1', 'm4', 'gap 8', 'm8', 'left'],
 server(page([message(1), message(2)]), page([message(2), message(3), unsaved(1)]),
        page([message(3), message(4)]), page([message(8)], { gap: true, earliest: 8 }));
