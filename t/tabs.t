@@ -146,7 +146,7 @@ for my $case (
         is($windows[0]->run('return !navigator.locks'), $shares ? JSON::PP::false : JSON::PP::true,
             '... Web Locks are as the title says');
         all_hear("$how, $kind", \@windows, $rooms);
-        few_wait($shares && $kind eq 'one room' ? 1 : 3, "$how, $kind: few polls wait");
+        few_wait($shares ? 1 : 3, "$how, $kind: few polls wait");
         leave_all();
     }
 }
