@@ -1242,9 +1242,15 @@ sub _say {
 
 sub _hear {
     my ($self, $client) = @_;
-    my $n = sysread $client->{socket}, $client->{in}, 262_144, length $client->{in};
+    my $n = sysread $client->{socket}, $client->{in}, $client->{piece} || 262_144, length $client->{in};
     return if !defined $n && ($!{EAGAIN} || $!{EINTR});
-    my $ended = !$n;
+    $self->_take($client, !$n);
+    return;
+}
+
+# Takes the answer out of what has come so far; $ended says that no more will.
+sub _take {
+    my ($self, $client, $ended) = @_;
     my $answer = Longroom::Answer::take(\$client->{in}, $client->{method}, $ended);
     if (!$answer) {
         $self->_fail($client, 'hung up without an answer') if $ended;
