@@ -20,6 +20,8 @@ my ($delivered) = $torture->{stdout} =~ /\bsaved delivered ([0-9]+)/;
 cmp_ok $delivered // 0, '>', 1000, 'messages were delivered throughout';
 my %seen = map { /(.*) ([0-9]+)/ } split /, /, ($torture->{stdout} =~ /^torture: seen: (.*)/m)[0] // '';
 cmp_ok $seen{asked_and_left} || 0, '>', 100, 'clients sent requests and hung up at once';
+cmp_ok $seen{$_} || 0, '>', 50, "$_ throughout" for qw(stream_200 poll_200);
+cmp_ok $seen{$_} || 0, '>=', 1, "$_: it came" for qw(streams_left_in_an_event streams_unread rooms_taken_in rooms_left);
 cmp_ok $seen{costly_400} || 0, '>=', 1, 'expensive bodies were sent, and refused';
 # It notices losses: without the rule that repairs what the bus lost, it fails. Whether
 # a frame is lost depends on the moment of a kill: one run of four had none.

@@ -1,25 +1,31 @@
 package TortureClients;
 
-# The clients of the torture: writers that repeat unanswered messages, pollers that
-# follow their cursors. They do what PROTOCOL asks of a client, and sometimes what real
-# clients do besides: leave in the middle, rest, come back with an id as a cursor. They
-# judge nothing: all they see goes to a file of lines, one process and one file for
-# each group, for TortureCheck.pm to read.
+# The clients of the torture that send: writers that repeat unanswered messages, and two
+# kinds of nuisances. TortureFollowers.pm has those that receive. They judge nothing: all
+# they see goes to a file of lines, one process and one file for each group, for
+# TortureCheck.pm to read.
 #
 # A line is a letter and words:
 #     W time writer room mark attempt status id asked   a POST was answered (0: was not)
-#     J time poller room asked last                     has joined; `last` is the newest id it
-#                                                       knows of, - if it joined by a poll
-#     D time poller items                               got messages: id:attempt:mark:size,...
-#     X time poller what                                got gap or reset, or another room's message;
-#                                                       a page's flags come before its messages. With
-#                                                       reset: the cursor sent, and the new one
 #     S time who what limit asked status                a slow answer: more than `limit` and a little
 #     F time who status content                         was refused
 #     C name count                                      counts, at the end
 #
-# Two kinds are nuisances: those that send a request and hang up at once, and those that
-# send bodies that take long to parse. The other clients must not notice them.
+# and from those that receive:
+#     J time who room cursor          has joined the room (* for all): gets what comes after
+#                                     the cursor
+#     L time who room cursor          has left it: has got what is up to the cursor
+#     B time who cursor               has gone back to this old cursor
+#     H time who room cursor newest   has read the history of a room that it follows from
+#                                     the cursor on, up to this id
+#     D time who since items          got messages, and had waited for them since then:
+#                                     id:attempt:mark:size:room,...
+#     X time who what                 got gap, reset or what it must not get; a page's flags
+#                                     come before its messages. With reset: the cursor sent,
+#                                     and the new one
+#
+# The nuisances are clients that send a request and hang up at once, and clients that
+# send bodies that take long to parse. The others must not notice them.
 #
 # A mark names a message: it is the client_id and the first word of the content. The
 # username is the number of the attempt: an unsaved message that comes twice from one
@@ -28,6 +34,7 @@ package TortureClients;
 use strict;
 use warnings;
 
+use Longroom;
 use parent -norequire, 'Longroom::Crowd';
 use Time::HiRes qw(time);
 
@@ -176,9 +183,10 @@ sub write_into {
 # ---------------------------------------------------------------- nuisances
 
 # Requests to send before hanging up: polls that would wait for longest, in rooms with
-# no or many messages; two of them at once; half a head.
+# no or many messages; streams of them; two polls at once; half a head.
 my @ASKED = (
-    (map { Longroom::get_bytes("/rooms/$_/poll?timeout=55") } qw(silent silent hot)),
+    (map { Longroom::get_bytes("/rooms/$_/poll?timeout=55") } qw(silent silent hot), 'silent,hot,talk'),
+    (map { Longroom::get_bytes("/rooms/$_/events") } qw(silent hot *), 'silent,hot,talk'),
     Longroom::get_bytes('/rooms/silent/poll?timeout=55') x 2,
     "GET /rooms/silent/poll?timeout=55 HTTP/1.1\r\nHost: loc",
 );
@@ -237,81 +245,6 @@ sub send_costly {
             if $answer->{status} != 0 && $answer->{status} < 500 && $answer->{status} !~ /^$COSTLY{$kind}[0]$/;
         return time <= $until;
     });
-}
-
-# ---------------------------------------------------------------- pollers
-
-# A poller follows one room until it sees a message whose mark begins with
-# "end-". Options: name, room, rests (seconds, at most, between some polls),
-# leaves (1: hangs up now and then), ids (1: now and then an id for a cursor),
-# endless (1: the run does not wait for its end).
-sub follow {
-    my ($self, %options) = @_;
-    my $state = { kind => "poll", name => $options{name}, limit => 0, endless => $options{endless} };
-    my $joined = 0;
-    my $cursor = 'now';
-    my $last_id;
-    my $by_history = rand() < 0.5;
-    my $ask = sub {
-        $state->{leave} = 0;
-        if (!$joined) {
-            ($state->{kind}, $state->{limit}) = ($by_history ? 'join' : 'poll', 0);
-            return Longroom::get_bytes("/rooms/$options{room}/" . ($by_history ? 'messages?limit=5' : 'poll?timeout=0'));
-        }
-        my $timeout = (0, 1, 3, 8, 20)[rand 5];
-        ($state->{kind}, $state->{limit}) = ('poll', $timeout);
-        $state->{leave} = rand 2 if $options{leaves} && rand() < 0.1;
-        my $after = $options{ids} && $last_id && rand() < 0.3 ? $last_id : $cursor;
-        return Longroom::get_bytes("/rooms/$options{room}/poll?after=$after&timeout=$timeout");
-    };
-    return $self->_add($state, $ask, sub {
-        my ($answer) = @_;
-        return 1 if $answer->{status} == 0 || $answer->{status} >= 500;
-        my ($new) = $answer->{content} =~ /"cursor"\s*:\s*"([^"]+)"/;
-        if ($answer->{status} != 200 || !$new) {
-            $self->_note_refusal($state, $answer);
-            $state->{rest} = 1;
-            return 1;
-        }
-        for my $flag (qw(gap reset)) {
-            next if $answer->{content} !~ /"$flag"\s*:\s*true/;
-            $self->_note('X', _now(), $options{name}, $flag, $cursor, $new);
-            # An id would not say that it is from the replaced log.
-            $last_id = undef;
-        }
-        my ($items, $newest, $ended) = $self->_read_items($options{name}, $options{room}, $answer->{content});
-        $cursor = $new;
-        $last_id = $newest if $newest;
-        if (!$joined) {
-            $joined = 1;
-            $self->_note('J', _now(), $options{name}, $options{room}, sprintf('%.3f', $state->{asked}),
-                $by_history ? $newest || 0 : '-');
-            # The messages of a first page are not new.
-            return 1;
-        }
-        $self->_note('D', _now(), $options{name}, $items) if length $items;
-        $state->{rest} = rand $options{rests} if $options{rests} && rand() < 0.2;
-        return !$ended;
-    });
-}
-
-# By pattern, because JSON::PP would take longer than the programs do. In valid JSON a
-# quote inside a string follows a backslash.
-sub _read_items {
-    my ($self, $name, $room, $json) = @_;
-    my ($items, $newest, $ended) = ('', undef, 0);
-    while ($json =~ /\{"type":"chat_message","id":([0-9]+|null),"room_id":"([^"]*)","user_id":"[^"]*",
-            "username":"([^"]*)","sender_type":"user","content":"([^"\\ ]*)([^"\\]*)"/xg) {
-        my ($id, $in, $attempt, $mark, $rest) = ($1, $2, $3, $4, $5);
-        $self->_note('X', _now(), $name, "room:$in") if $in ne $room;
-        $self->{count}{'messages delivered'}++;
-        $items .= "$id:$attempt:$mark:" . length("$mark$rest") . ',';
-        $newest = $id if $id ne 'null';
-        $ended = 1 if $id ne 'null' && $mark =~ /^end-/;
-    }
-    my ($count) = $json =~ /"count":([0-9]+)/;
-    $self->_note('X', _now(), $name, 'unreadable') if $count != ($items =~ tr/,//);
-    return ($items, $newest, $ended);
 }
 
 1;
