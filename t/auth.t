@@ -9,7 +9,9 @@ use FindBin      ();
 use lib "$FindBin::Bin/lib";
 use Longroom;
 use MIME::Base64 ();
+use Stream;
 use Test::More;
+use Time::HiRes ();
 use Visitors;
 
 binmode Test::More->builder->$_, ':encoding(UTF-8)' for qw(output failure_output todo_output);
@@ -20,6 +22,8 @@ my %VISITORS = (
     chief  => { read => '*', write => '*' },
     reader => { read => 'room_* team_???' },
     writer => { write => 'team_red' },
+    stars  => { read => 'x **' },
+    most   => { read => '?*' },
     eve    => {},
 );
 
@@ -54,9 +58,41 @@ eve    empty-1    403 403 403 403 403 403
 eve    news       200 200 404 200 200 403
 END
 
+# Several rooms, and all of them: the status; which may be read, in the order of the
+# request; which are forbidden. The same holds for a poll and for a stream.
+my @SEVERAL = map { [split] } split /\n/, <<'END';
+-      news,team_red                 200 news             team_red
+-      empty-1,news,team_blue        200 news             empty-1,team_blue
+-      team_red,team_blue            401
+-      empty-1,empty-2               401
+-      *                             401
+ann    lobby-1,team_red              200 lobby-1,team_red
+ann    team_red,news                 200 team_red,news
+ann    team_blue,team_red,empty-1    200 team_red         team_blue,empty-1
+ann    team_blue,news                200 news             team_blue
+ann    team_blue,empty-1             403
+ann    *                             403
+bob    team_blue,team_blu,team_bluee 200 team_blue        team_blu,team_bluee
+chief  team_blue,empty-1,team_red    200 team_blue,empty-1,team_red
+chief  *                             200 *
+reader room_26,team_blue,team_red    200 room_26,team_red team_blue
+reader team_blue,lobby-1             403
+reader *                             403
+writer team_red,news                 200 news             team_red
+writer team_red,team_blue            403
+stars  team_red,team_blue            200 team_red,team_blue
+stars  *                             200 *
+most   team_red,team_blue            200 team_red,team_blue
+most   *                             403
+eve    team_red,news,empty-1         200 news             team_red,empty-1
+eve    team_red,team_blue            403
+eve    *                             403
+END
+
 sub start {
     my ($mode, %settings) = @_;
-    return Visitors::start($mode, \%VISITORS, operator => 1, settings => { 'auth.anonymous_read' => 'news', %settings });
+    my %all = ('auth.anonymous_read' => 'news', 'limits.user_sends' => 10_000, 'limits.user_burst' => 10_000, %settings);
+    return Visitors::start($mode, \%VISITORS, operator => 1, settings => \%all);
 }
 
 my ($l, $mode);
@@ -72,6 +108,29 @@ sub say_in {
     my $body = JSON::PP->new->utf8->encode({ content => 'Hello', %fields });
     return ask($who, POST => "/rooms/$room/messages", content => $body,
         headers => { 'Content-Type' => 'application/json' });
+}
+
+# The lines that tell longroom-pushd who a visitor is: a token, or what nginx passes.
+sub identity_lines {
+    my ($who) = @_;
+    return [] if !defined $who;
+    return ["Authorization: Bearer " . Visitors::token($who)] if $mode eq 'token';
+    my $visitor = $VISITORS{$who};
+    return ['Longroom-User-Id: ' . ($visitor->{id} // $who), map {"Longroom-$_: " . ($visitor->{ lc $_ } // '')} qw(Read Write)];
+}
+
+sub open_stream {
+    my ($who, $rooms, $query, %options) = @_;
+    my $lines = [@{ identity_lines($who) }, @{ delete $options{headers} || [] }];
+    return Stream->open($l, "/rooms/$rooms/events" . ($query // ''), headers => $lines, %options);
+}
+
+# The answer to a request that gets no stream.
+sub ask_for_events {
+    my ($who, $path, %options) = @_;
+    my $lines = [@{ identity_lines($who) }, @{ delete $options{headers} || [] }];
+    return $l->connect('pushd')->ask(Stream::request($path, headers => $lines, %options), 20, $options{method})
+        || { status => 'none', headers => {}, content => '' };
 }
 
 # An answer without the parts that differ each time.
@@ -108,6 +167,33 @@ for (qw(nginx token)) {
             fail "$mode: $name, $room: a challenge comes with 401, and only with 401";
         }
     }
+
+    for my $row (@SEVERAL) {
+        my ($who, $rooms, $status, $allowed, $forbidden) = @$row;
+        my $name = $who eq '-' ? 'nobody' : $who;
+        $who = undef if $who eq '-';
+        subtest "$mode: $name follows $rooms" => sub {
+            follows($who, $rooms, $status, [split /,/, $allowed // ''], [split /,/, $forbidden // '']);
+        };
+    }
+
+    subtest "$mode: whether other rooms exist cannot be told either" => sub {
+        for my $who (undef, 'eve') {
+            for my $path (map { my $verb = $_; map {"$verb$_"} '', '?after=x', '?timeout=99' } qw(poll events)) {
+                for my $method (qw(GET HEAD)) {
+                    next if $method eq 'HEAD' && $path =~ /poll/;
+                    my @answers = map { shape(ask_for_events($who, "/rooms/$_/$path", method => $method)) }
+                        'team_red,team_blue', 'team_xxx,team_yyyy', 'team_red,team_yyyy', 'team_xxx,lobby-1';
+                    is_deeply $_, $answers[0], ($who // 'nobody') . " asks for $path by $method" for @answers[1 .. 3];
+                    is $answers[0]{status}, $who ? 403 : 401, '... and is refused for lack of rights alone';
+                }
+            }
+            my @one = map { shape(ask_for_events($who, "/rooms/$_/events")) } 'team_red', 'team_xxx';
+            is_deeply $one[0], $one[1], 'nor of one room, by a stream';
+            my ($red, $none) = map { ask_for_events($who, "/rooms/news,$_/poll?after=0&timeout=0")->{content} } 'team_red', 'team_xxx';
+            is $none, $red =~ s/"team_red"/"team_xxx"/r, 'nor by a page about others';
+        }
+    };
 
     subtest "$mode: an existing room cannot be told from a missing one" => sub {
         for my $who (undef, 'eve') {
@@ -167,6 +253,149 @@ for (qw(nginx token)) {
     };
     $l->stop;
 }
+
+# Asks by a poll and by a stream.
+sub follows {
+    my ($who, $rooms, $status, $allowed, $forbidden) = @_;
+    my $poll = ask($who, GET => "/rooms/$rooms/poll?after=0&timeout=0");
+    is $poll->{status}, $status, "a poll: $status";
+    if ($status != 200) {
+        my $refused = ask_for_events($who, "/rooms/$rooms/events?after=0");
+        Longroom::is_problem($refused, $status, $status == 401 ? 'unauthorized' : 'forbidden', 'a stream is refused too');
+        is defined $refused->{headers}{'www-authenticate'}, $status == 401, '... with a challenge if it is 401';
+        return;
+    }
+    my %known = map { $_ => 1 } qw(team_red team_blue news lobby-1);
+    my %may   = map { $_ => 1 } $allowed->[0] eq '*' ? keys %known : @$allowed;
+    is_deeply $poll->{json}{forbidden}, @$forbidden ? $forbidden : undef, '... names what is forbidden';
+    my %got = map { $_->{room_id} => 1 } @{ $poll->{json}{messages} };
+    is_deeply [grep { !$got{$_} } grep { $known{$_} } keys %may], [], '... has all others';
+    is_deeply [grep { !$may{$_} && $known{$_} && $allowed->[0] ne '*' } keys %got], [], '... and only those';
+
+    my $s = open_stream($who, $rooms);
+    my $ready = $s->next;
+    is $ready->{event}, 'ready', 'a stream is ready';
+    is_deeply $ready->{json}{rooms}, $allowed, '... for what is allowed';
+    is_deeply $ready->{json}{forbidden}, @$forbidden ? $forbidden : undef, '... names what is forbidden';
+    my ($first) = $allowed->[0] eq '*' ? 'team_red' : @$allowed;
+    say_in('chief', $_, content => 'secret') for @$forbidden, @$forbidden ? () : $allowed->[0] eq '*' ? () : 'elsewhere';
+    say_in('chief', $first, content => 'open');
+    my $event = $s->next;
+    is "$event->{json}{room_id} $event->{json}{content}", "$first open", '... and has only messages that may be read';
+    $s->close;
+    return;
+}
+
+subtest 'open: everybody may follow every room' => sub {
+    $l = Longroom->start(operator => 1);
+    $l->post('team_red', 'Hello');
+    for my $rooms ('team_red,team_blue', '*') {
+        my $page = $l->poll($rooms, after => 0, timeout => 0);
+        is "$page->{status} $page->{json}{count}", '200 1', "a poll of $rooms";
+        ok !exists $page->{json}{forbidden}, '... nothing is forbidden';
+        my $s = Stream->open($l, "/rooms/$rooms/events?after=0", headers => ['Longroom-User-Id: 1', 'Longroom-Read: nothing']);
+        is_deeply $s->next->{json}{rooms}, [split /,/, $rooms], 'a stream';
+        is $s->contents(1), 'Hello', '... whatever a header says';
+        $s->close;
+    }
+    $l->stop;
+};
+
+subtest 'an invalid or expired token gets no stream' => sub {
+    ($mode, $l) = ('token', start('token'));
+    my $good = Visitors::token('chief');
+    my %rows = (
+        'no token'                  => ['x', 'unauthorized'],
+        'a changed token'           => [$good =~ s/(.{9})\z/reverse $1/er, 'unauthorized'],
+        'an expired one'            => [Visitors::token('chief', exp => time - 100), 'token-expired'],
+        'one that is not valid yet' => [Visitors::token('chief', nbf => time + 1000), 'unauthorized'],
+    );
+    for my $what (sort keys %rows) {
+        my ($token, $type) = @{ $rows{$what} };
+        for my $path (map { ("/rooms/$_/events", "/rooms/$_/poll?timeout=0") } 'news', 'news,team_red', '*') {
+            my $answer = ask_for_events(undef, $path, headers => ["Authorization: Bearer $token"]);
+            Longroom::is_problem($answer, 401, $type, "$what: $path");
+            like $answer->{headers}{'www-authenticate'} // '', qr/error="invalid_token"/, '... and it is named' if $what ne 'no token';
+        }
+    }
+    for my $other ('a', $good) {
+        my @two = map {"Authorization: Bearer $_"} $good, $other;
+        is ask_for_events(undef, '/rooms/news,team_red/events', headers => \@two)->{status}, 400, 'a token given twice';
+    }
+    $l->stop;
+};
+
+subtest 'streams and pages of other origins' => sub {
+    for (qw(nginx token)) {
+        $mode = $_;
+        $l = start($mode, 'auth.origins' => 'https://app.example', 'limits.user_polls' => 1);
+        my $listed = 'Origin: https://app.example';
+        for my $path (map { ("/rooms/$_/events", "/rooms/$_/poll?timeout=0") } 'team_red', 'team_red,news', '*') {
+            my $preflight = ask_for_events(undef, $path, method => 'OPTIONS', headers => [$listed]);
+            is $preflight->{status}, 204, "$mode: a preflight of $path";
+            is $preflight->{headers}{'access-control-allow-origin'}, 'https://app.example', '... allows the origin';
+            is ask_for_events(undef, $path, method => 'OPTIONS', headers => ['Origin: https://other.example'])->{status}, 405,
+                '... not of an origin that is not listed';
+            my %post = (method => 'POST', headers => [$listed, 'Content-Length: 0']);
+            my $answer = ask_for_events('chief', $path, %post);
+            Longroom::is_problem($answer, 405, 'method-not-allowed', 'a POST is refused');
+            is $answer->{headers}{allow}, $path =~ /events/ ? 'GET, HEAD' : 'GET', '... Allow';
+            is_deeply shape($answer), shape(ask_for_events(undef, $path, %post)), '... whoever asks';
+        }
+        my $allows = qr{^Access-Control-Allow-Origin: https://app\.example\r$}m;
+        my $other = open_stream('chief', 'team_red,news', '', headers => ['Origin: https://other.example']);
+        $other->next;
+        unlike $other->{head}, qr/^Access-Control/m, 'a stream for another origin has no headers for it';
+        like $other->{head}, qr/^Vary: Origin\r$/m, '... but Vary';
+        my $full = open_stream('chief', 'team_red,news', '', headers => [$listed]);
+        is $full->next->{event}, 'problem', 'a problem told by an event';
+        like $full->{head}, $allows, '... has the headers';
+        like $full->{head}, qr/^Access-Control-Allow-Credentials: true\r$/m, '... for cookies too';
+        $_->close for $other, $full;
+        ok $l->eventually(20, sub { $l->metrics('pushd')->{streams} == 0 }), 'they leave';
+        for my $rooms ('team_red', 'team_blue,team_red', '*') {
+            my $s = open_stream('chief', $rooms, '', headers => [$listed]);
+            is $s->next->{event}, 'ready', "$rooms for a listed origin";
+            like $s->{head}, $allows, '... has the headers';
+            $s->close;
+            ok $l->eventually(20, sub { $l->metrics('pushd')->{streams} == 0 }), 'it leaves';
+            my $head = ask_for_events('chief', "/rooms/$rooms/events", method => 'HEAD', headers => [$listed]);
+            is "$head->{status} $head->{headers}{'access-control-allow-origin'}", '200 https://app.example', 'HEAD has them';
+            is ask_for_events('eve', "/rooms/$rooms/events", method => 'HEAD')->{status}, 403, 'HEAD needs the right';
+            my $refused = ask_for_events('eve', "/rooms/$rooms/events", headers => [$listed]);
+            is "$refused->{status} $refused->{headers}{'access-control-allow-origin'}", '403 https://app.example', 'so does a refusal';
+        }
+        $l->stop;
+    }
+};
+
+# nginx asks the application once for a stream, so the stream's end is what revokes.
+subtest 'a user who is thrown out stops receiving within push.stream_life' => sub {
+    ($mode, $l) = ('nginx', start('nginx', 'push.stream_life' => '2s'));
+    my $s = open_stream('ann', 'team_red,team_blue,lobby-1');
+    is $s->next->{event}, 'ready', 'a stream begins';
+    my $begin = Time::HiRes::time();
+    my $mate  = open_stream('chief', '*');
+    say_in('chief', 'team_red', content => 'for both');
+    is $_->until(sub { grep { ($_->{json}{content} // '') eq 'for both' } @{ $_[0]{events} } }), 1, 'both get a message'
+        for $s, $mate;
+    # The site takes the right away.
+    local $VISITORS{ann} = { %{ $VISITORS{ann} }, read => 'lobby-*' };
+    ok $s->until(sub { $_[0]{events}[-1]{event} eq 'end' }, 10), 'the stream ends';
+    cmp_ok Time::HiRes::time() - $begin, '<', 2.5, '... in time';
+    is $s->{events}[-1]{data}, '{"reason":"life"}', '... because its time is up';
+    ok $s->is_over(5), '... and nothing comes behind it';
+    my $last = $s->{events}[-1]{id};
+    say_in('chief', 'team_red', content => 'not for ann');
+    say_in('chief', 'lobby-1', content => 'for ann');
+    my $again = open_stream('ann', 'team_red,team_blue,lobby-1', '', headers => ["Last-Event-ID: $last"]);
+    is_deeply $again->next->{json}{forbidden}, ['team_red', 'team_blue'], 'the next request gets less';
+    is $again->contents(1), 'for ann', '... and no message from there';
+    is ask_for_events('ann', '/rooms/team_red/events', headers => ["Last-Event-ID: $last"])->{status}, 403,
+        '... or is refused';
+    $_->close for $s, $mate, $again;
+    $l->stop;
+};
 
 subtest 'a failing application denies access, and the answer names the problem' => sub {
     my %rows = (
