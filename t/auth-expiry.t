@@ -7,6 +7,7 @@ use warnings;
 use FindBin ();
 use lib "$FindBin::Bin/lib";
 use Longroom;
+use Stream;
 use Test::More;
 use Time::HiRes ();
 use Visitors;
@@ -14,7 +15,7 @@ use Visitors;
 my %VISITORS = (ann => { read => '*', write => '*' });
 
 my $l = Visitors::start('token', \%VISITORS, operator => 1,
-    settings => { 'auth.clock_skew' => '0s', 'auth.cookie' => 'session' });
+    settings => { 'auth.clock_skew' => '0s', 'auth.cookie' => 'session', map { ("limits.${_}_sends" => 10_000, "limits.${_}_burst" => 10_000) } qw(user room) });
 
 sub bearer { return (Authorization => "Bearer $_[0]") }
 
@@ -92,6 +93,53 @@ subtest 'a poll gets nothing that is sent after its token has expired' => sub {
     $sent = $l->request(POST => '/rooms/room_1/messages', content => 'too late', headers => \%sender);
     is $sent->{status}, 201, 'a message is sent after the expiry';
     is_deeply [map { $_->answer->{status} } @polls], [(401) x 20], 'none of the polls gets it';
+};
+
+# Messages are sent all the time, by the clock that stamps them.
+subtest 'a stream ends when its token expires, in the middle of messages' => sub {
+    my $exp = int(time) + 3;
+    my @paths = map {"/rooms/$_/events"} 'room_2', 'room_2,room_3', 'room_4,room_2,room_3', '*';
+    my @streams = map {
+        Stream->open($l, $paths[$_ % @paths], headers => ['Authorization: Bearer ' . Visitors::token('ann', exp => $exp, jti => $_)])
+    } 1 .. 20;
+    is_deeply [map { $_->next->{event} } @streams], [('ready') x 20], 'the streams are ready';
+    my $waiting = Stream->open($l, '/rooms/room_9/events', headers => ['Authorization: Bearer ' . Visitors::token('ann', exp => $exp)]);
+    is $waiting->next->{event}, 'ready', '... and one in which nothing happens';
+    my %sender = (bearer(Visitors::token('ann')), 'Content-Type' => 'text/plain');
+    my (@late, $sent);
+    while (Time::HiRes::time() < $exp + 0.2) {
+        my $began = Time::HiRes::time();
+        my $id = $l->request(POST => '/rooms/room_2/messages', content => 'x', headers => \%sender)->{json}{id};
+        push @late, $id if $began > $exp + 0.005;
+        $sent++;
+        Time::HiRes::sleep(0.002);
+    }
+    cmp_ok scalar @late, '>', 2, 'messages are sent after the expiry';
+    for my $s (@streams, $waiting) {
+        ok $s->is_over(20), 'a stream is over';
+        my $end = pop @{ $s->{events} };
+        is "$end->{event} $end->{data}", 'end {"reason":"token-expired"}', '... told by its last event';
+        my @got = map { $_->{json}{id} } @{ $s->{events} };
+        cmp_ok scalar @got, '>', 10, '... it had those before' if $s != $waiting;
+        is_deeply [grep { my $id = $_; grep { $_ == $id } @got } @late], [], '... and none of those after';
+        my ($cursor_id) = $end->{id} =~ /\A1\.[0-9a-f]{8}\.([0-9]+)/;
+        cmp_ok $cursor_id, '<', $late[0], '... nor does its cursor pass them';
+    }
+};
+
+# As PROTOCOL section 12 says: at most 100 ms later. The time in which a busy machine
+# tells of it is not the programs'.
+subtest 'a stream ends at once when its token expires' => sub {
+    my $exp = int(time) + 2;
+    my @streams = map {
+        Stream->open($l, '/rooms/room_5,room_6/events', headers => ['Authorization: Bearer ' . Visitors::token('ann', exp => $exp, jti => $_)])
+    } 1 .. 5;
+    is_deeply [map { $_->next->{event} } @streams], [('ready') x 5], 'the streams are ready';
+    ok $streams[0]->is_over(20), 'a stream ends';
+    my $late = Time::HiRes::time() - $exp;
+    cmp_ok $late, '>=', 0, 'not before the expiry';
+    cmp_ok $late, '<', 0.1 + 0.1, 'nor much later';
+    ok $_->is_over(1), 'so do the others' for @streams;
 };
 
 $l->stop;
