@@ -33,7 +33,7 @@ sub resident_bytes {
 # the log only the usual amount, because there are none of the worst kind here.
 sub memory_bound {
     my ($window, $unread, $connections) = @_;
-    my $rooms = 10_000 + $connections;
+    my $rooms = 20_000 + $connections;
     return 3 * $window + $unread + $connections * 1024 + $rooms * 2048 + 10_000 * 1024 + 40 * 2**20;
 }
 

@@ -58,12 +58,19 @@ void delivery_cache_init(struct delivery_cache *cache, int64_t limit_bytes)
 	cache->states = 0;
 }
 
+/* What clients determine. */
+static int64_t cached_bytes(const struct delivery *delivery)
+{
+	return (int64_t)(delivery->messages.size + delivery->gap_rooms.size +
+	                 delivery->forbidden.size);
+}
+
 static void forget_cached(struct delivery_cache *cache,
                           struct cached_delivery *cached)
 {
 	if (cached->delivery == NULL)
 		return;
-	cache->bytes -= (int64_t)cached->delivery->messages.size;
+	cache->bytes -= cached_bytes(cached->delivery);
 	delivery_unref(cached->delivery);
 	cached->delivery = NULL;
 }
@@ -109,7 +116,7 @@ void feed_cache_delivery(struct delivery_cache *cache, struct feed *feed,
 	};
 	feed->cached_ms = cached->made_ms;
 	list_append(&cache->caching, &feed->caching);
-	cache->bytes += (int64_t)delivery->messages.size;
+	cache->bytes += cached_bytes(delivery);
 	while (cache->bytes > cache->limit_bytes && longest_caching(cache) != feed)
 		feed_forget_deliveries(cache, longest_caching(cache));
 }

@@ -75,7 +75,7 @@ void feed_init(struct feed *feed, enum feed_kind kind,
 void feed_subscribe(struct feed *feed, size_t index, struct room *room,
                     struct list *feeds_of_room);
 
-/* The deliveries that feeds cache, limited in bytes of messages. */
+/* The deliveries that feeds cache, limited in bytes of messages and names of rooms. */
 struct delivery_cache {
 	struct list caching; /* struct feed, longest without a new one first */
 	int64_t bytes, limit_bytes;

@@ -122,19 +122,10 @@ static void forget_feed(struct feeds *feeds, struct feed *feed)
 	feed_free(feeds, feed);
 }
 
-static void drop_longest_idle(struct feeds *feeds)
+/* Long lists of forbidden names count as rooms too, by their memory. */
+static size_t weight_of(const struct feed *feed)
 {
-	struct feed *feed = LIST_OWNER(feeds->idle.next, struct feed, idle);
-
-	list_remove(&feed->idle);
-	feeds->idle_rooms -= feed->count;
-	forget_feed(feeds, feed);
-}
-
-void feeds_release(struct feeds *feeds)
-{
-	while (!list_is_empty(&feeds->idle))
-		drop_longest_idle(feeds);
+	return feed->count + feed->forbidden.size / sizeof(struct room);
 }
 
 static void stop_resting(struct feeds *feeds, struct feed *feed)
@@ -142,7 +133,21 @@ static void stop_resting(struct feeds *feeds, struct feed *feed)
 	if (list_is_empty(&feed->idle))
 		return;
 	list_remove(&feed->idle);
-	feeds->idle_rooms -= feed->count;
+	feeds->idle_rooms -= weight_of(feed);
+}
+
+static void drop_longest_idle(struct feeds *feeds)
+{
+	struct feed *feed = LIST_OWNER(feeds->idle.next, struct feed, idle);
+
+	stop_resting(feeds, feed);
+	forget_feed(feeds, feed);
+}
+
+void feeds_release(struct feeds *feeds)
+{
+	while (!list_is_empty(&feeds->idle))
+		drop_longest_idle(feeds);
 }
 
 void feeds_wake(struct feeds *feeds, struct feed *feed)
@@ -171,7 +176,7 @@ void feeds_rest(struct feeds *feeds, struct feed *feed)
 	for (size_t i = 0; i < feed->count; i++)
 		list_remove(&feed->rooms[i].in_room);
 	list_append(&feeds->idle, &feed->idle);
-	feeds->idle_rooms += feed->count;
+	feeds->idle_rooms += weight_of(feed);
 	while (feeds->idle_rooms > FEEDS_IDLE_ROOMS)
 		drop_longest_idle(feeds);
 }

@@ -2,8 +2,8 @@
  *
  * A feed is created when a client asks for its rooms, and freed some time after the
  * last of its users has left: those left most recently are kept as long as they have
- * FEEDS_IDLE_ROOMS rooms in all, since their clients come back. A feed keeps its rooms
- * in use. */
+ * FEEDS_IDLE_ROOMS rooms in all, since their clients come back. Names of forbidden rooms
+ * count too, by their memory. A feed keeps its rooms in use. */
 #ifndef LONGROOM_FEEDS_H
 #define LONGROOM_FEEDS_H
 
@@ -18,7 +18,7 @@ struct feeds {
 	void *tree;            /* of several rooms; POSIX tsearch() */
 	size_t count;          /* in the tree */
 	struct list idle;      /* longest idle first */
-	size_t idle_rooms;     /* of those */
+	size_t idle_rooms;     /* of those, with what forbidden names count */
 };
 
 void feeds_init(struct feeds *feeds, struct rooms *rooms, struct feed *of_all);

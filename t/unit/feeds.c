@@ -976,6 +976,38 @@ static void idle_feeds_are_limited(void **state)
 	hub_drop_feed(&f->hub, held);
 }
 
+/* Names of rooms that may not be read, as long as they can be. */
+static void add_forbidden(struct buffer *b, int number)
+{
+	for (int i = 1; i < ROOMS_MOST; i++)
+		buffer_printf(b, "%s\"f%062d\"", i > 1 ? "," : "",
+		              number * ROOMS_MOST + i);
+	buffer_add(b, "", 1);
+}
+
+/* They take more memory than the one room of the feed. */
+static void long_idle_feeds_are_fewer(void **state)
+{
+	struct fixture *f = *state;
+	size_t bytes = 0;
+
+	for (int i = 0; i < FEEDS_IDLE_ROOMS; i++) {
+		struct buffer forbidden = {0};
+
+		add_forbidden(&forbidden, i);
+		hub_drop_feed(&f->hub, hold(f, "lobby", forbidden.data));
+		buffer_release(&forbidden);
+	}
+	for (struct list *at = f->hub.feeds.idle.next;
+	     at != &f->hub.feeds.idle; at = at->next)
+		bytes += LIST_OWNER(at, struct feed, idle)->forbidden.size;
+	assert_in_range(bytes, 1, FEEDS_IDLE_ROOMS * sizeof(struct room));
+	/* What was counted for each is counted back. */
+	press_idle_feeds(f, 2 * FEEDS_KEPT);
+	assert_int_equal(f->hub.feeds.idle_rooms, FEEDS_IDLE_ROOMS);
+	assert_int_equal(f->hub.feeds.count, FEEDS_KEPT);
+}
+
 static void a_left_feed_holds_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -1026,6 +1058,31 @@ static void cached_deliveries_are_limited_in_bytes(void **state)
 	hub_forget_old(&f->hub, clock_monotonic_ms() + FEED_DELIVERY_LIFE_MS + 1);
 	assert_int_equal(cache->bytes, 0);
 	assert_true(list_is_empty(&cache->caching));
+}
+
+/* Each has a page of its own, with nothing but the names in it. */
+static void cached_names_are_limited_in_bytes(void **state)
+{
+	struct fixture *f = *state;
+	const struct delivery_cache *cache = &f->hub.rooms.cache;
+
+	for (int i = 0; i < CLIENTS; i++) {
+		struct client *c = client_of(f, i);
+		struct buffer forbidden = {0};
+
+		add_forbidden(&forbidden, i);
+		struct feed *feed = hold(f, "lobby", forbidden.data);
+		c->waiter.from_now = c->waiter.must_answer = true;
+		hub_ask(&f->hub, &c->waiter, feed);
+		run_reads(f);
+		hub_drop_feed(&f->hub, feed);
+		buffer_release(&forbidden);
+		assert_int_equal(c->answers, 1);
+	}
+	assert_in_range(cache->bytes, CLIENTS * (ROOMS_MOST - 1) * 64,
+	                cache->limit_bytes);
+	hub_forget_old(&f->hub, clock_monotonic_ms() + FEED_DELIVERY_LIFE_MS + 1);
+	assert_int_equal(cache->bytes, 0);
 }
 
 /* ---- A long random load ---- */
@@ -1758,11 +1815,15 @@ int run_feeds(void)
 	                 others_may_leave_during_a_read),
 		WITH_HUB("a limited number of idle feeds is kept",
 	                 idle_feeds_are_limited),
+		WITH_HUB("of idle feeds with many forbidden rooms, fewer are kept",
+	                 long_idle_feeds_are_fewer),
 		WITH_HUB("a feed without users holds its rooms no longer than it "
 	                 "is kept",
 	                 a_left_feed_holds_nothing),
 		WITH_HUB("cached deliveries are limited in bytes",
 	                 cached_deliveries_are_limited_in_bytes),
+		WITH_HUB("names of forbidden rooms count as cached bytes",
+	                 cached_names_are_limited_in_bytes),
 		WITH_HUB("under long random load every client of several gets "
 	                 "each message once, in order",
 	                 disorder_loses_nothing_of_several),
