@@ -110,26 +110,24 @@ sub say_in {
         headers => { 'Content-Type' => 'application/json' });
 }
 
-# The lines that tell longroom-pushd who a visitor is: a token, or what nginx passes.
-sub identity_lines {
-    my ($who) = @_;
-    return [] if !defined $who;
-    return ["Authorization: Bearer " . Visitors::token($who)] if $mode eq 'token';
-    my $visitor = $VISITORS{$who};
-    return ['Longroom-User-Id: ' . ($visitor->{id} // $who), map {"Longroom-$_: " . ($visitor->{ lc $_ } // '')} qw(Read Write)];
+# The lines of a visitor's request, and of one that has more.
+sub lines_of {
+    my ($who, $more) = @_;
+    my $headers = Visitors::headers($mode, $who);
+    return [(map {"$_: $headers->{$_}"} sort keys %$headers), @{ $more || [] }];
 }
 
 sub open_stream {
     my ($who, $rooms, $query, %options) = @_;
-    my $lines = [@{ identity_lines($who) }, @{ delete $options{headers} || [] }];
-    return Stream->open($l, "/rooms/$rooms/events" . ($query // ''), headers => $lines, %options);
+    my $lines = lines_of($who, delete $options{headers});
+    return Stream->open($l, "/rooms/$rooms/events" . ($query // ''), to => 'nginx', headers => $lines, %options);
 }
 
 # The answer to a request that gets no stream.
 sub ask_for_events {
     my ($who, $path, %options) = @_;
-    my $lines = [@{ identity_lines($who) }, @{ delete $options{headers} || [] }];
-    return $l->connect('pushd')->ask(Stream::request($path, headers => $lines, %options), 20, $options{method})
+    my $lines = lines_of($who, delete $options{headers});
+    return $l->connect->ask(Stream::request($path, headers => $lines, %options), 20, $options{method})
         || { status => 'none', headers => {}, content => '' };
 }
 
@@ -371,29 +369,39 @@ subtest 'streams and pages of other origins' => sub {
 
 # nginx asks the application once for a stream, so the stream's end is what revokes.
 subtest 'a user who is thrown out stops receiving within push.stream_life' => sub {
-    ($mode, $l) = ('nginx', start('nginx', 'push.stream_life' => '2s'));
-    my $s = open_stream('ann', 'team_red,team_blue,lobby-1');
-    is $s->next->{event}, 'ready', 'a stream begins';
+    my $dir   = Longroom::fresh_dir();
+    my $nginx = Visitors::asked_at("$dir/application.sock");
+    $nginx->{http} = <<"END";
+server {
+    listen unix:$dir/application.sock;
+    set \$may_read "team_red team_blue lobby-*";
+    if (-e $dir/thrown-out) { set \$may_read "lobby-*"; }
+    add_header Longroom-User-Id ann;
+    add_header Longroom-Read \$may_read;
+    add_header Longroom-Write "*";
+    return 204;
+}
+END
+    my %settings = ('auth.mode' => 'nginx', 'push.stream_life' => '2s');
+    ($mode, $l) = ('nginx', Longroom->start(settings => \%settings, nginx => $nginx, operator => 1));
     my $begin = Time::HiRes::time();
-    my $mate  = open_stream('chief', '*');
-    say_in('chief', 'team_red', content => 'for both');
-    is $_->until(sub { grep { ($_->{json}{content} // '') eq 'for both' } @{ $_[0]{events} } }), 1, 'both get a message'
-        for $s, $mate;
-    # The site takes the right away.
-    local $VISITORS{ann} = { %{ $VISITORS{ann} }, read => 'lobby-*' };
-    ok $s->until(sub { $_[0]{events}[-1]{event} eq 'end' }, 10), 'the stream ends';
+    my $s = open_stream(undef, 'team_red,team_blue,lobby-1');
+    is $s->next->{event}, 'ready', 'a stream begins';
+    say_in(undef, 'team_red', content => 'before');
+    is $s->contents(1), 'before', 'it has a message';
+    Longroom::spew("$dir/thrown-out", '');
+    ok $s->is_over(10), 'the stream ends';
     cmp_ok Time::HiRes::time() - $begin, '<', 2.5, '... in time';
-    is $s->{events}[-1]{data}, '{"reason":"life"}', '... because its time is up';
-    ok $s->is_over(5), '... and nothing comes behind it';
-    my $last = $s->{events}[-1]{id};
-    say_in('chief', 'team_red', content => 'not for ann');
-    say_in('chief', 'lobby-1', content => 'for ann');
-    my $again = open_stream('ann', 'team_red,team_blue,lobby-1', '', headers => ["Last-Event-ID: $last"]);
+    my $end = $s->{events}[-1];
+    is "$end->{event} $end->{data}", 'end {"reason":"life"}', '... because its time is up';
+    say_in(undef, 'team_red', content => 'not for ann');
+    say_in(undef, 'lobby-1', content => 'for ann');
+    my $again = open_stream(undef, 'team_red,team_blue,lobby-1', '', headers => ["Last-Event-ID: $end->{id}"]);
     is_deeply $again->next->{json}{forbidden}, ['team_red', 'team_blue'], 'the next request gets less';
     is $again->contents(1), 'for ann', '... and no message from there';
-    is ask_for_events('ann', '/rooms/team_red/events', headers => ["Last-Event-ID: $last"])->{status}, 403,
+    is ask_for_events(undef, '/rooms/team_red/events', headers => ["Last-Event-ID: $end->{id}"])->{status}, 403,
         '... or is refused';
-    $_->close for $s, $mate, $again;
+    $_->close for $s, $again;
     $l->stop;
 };
 
