@@ -160,6 +160,19 @@ subtest 'removed messages are told by gap' => sub {
     $first = $again->next if $first->{event} eq 'gap';
     is $first->{json}{content}, 'm3', 'a client that comes back after the gap misses nothing';
     $_->close for $s, $again;
+
+    # A cursor that has passed a message that is in no log.
+    $l->post('general', 'brief');
+    my $both = "general,$room";
+    (my $place = $l->poll($both, timeout => 0)->{json}{cursor}) =~ s/\A(1\.[^.]+)\.[0-9]+/$1.$ids[1]/;
+    ($s) = opened($l, $both, "after=$place");
+    $gap = $s->next;
+    is $gap->{event}, 'gap', 'a gap behind such a message';
+    ($again) = opened($l, $both, undef, headers => ["Last-Event-ID: $gap->{id}"]);
+    $l->post($room, 'last');
+    ok $again->until(sub { grep { ($_->{json}{content} // '') eq 'last' } @{ $_[0]{events} } }), 'coming back after it';
+    is join(' ', map { $_->{json}{content} // () } @{ $again->{events} }), 'm3 m6 m7 m8 m9 last', '... gives nothing twice';
+    $_->close for $s, $again;
 };
 
 subtest 'an ephemeral room' => sub {

@@ -115,14 +115,14 @@ void events_add_problem(struct buffer *b, const struct cursor *cursor,
 }
 
 /* A client that comes back after the gap must get what follows: the place is just before
- * the first message. */
+ * the first message. That is in the log, as all are that a read of it found, and does
+ * not move the position. */
 static struct cursor cursor_of_gap(const struct delivery *delivery)
 {
 	if (delivery->count == 0)
 		return delivery->cursor;
 	struct cursor cursor = delivery_cursor_after(delivery, 0);
 	cursor.id -= cursor.id > 0;
-	cursor.position -= cursor.position > 0;
 	return cursor;
 }
 
