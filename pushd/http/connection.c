@@ -76,7 +76,7 @@ void connection_close(struct connection *c)
 void connection_free(struct connection *c)
 {
 	list_remove(&c->all);
-	buffer_release(&c->request.head.bytes);
+	request_parser_free(c->request);
 	buffer_release(&c->input);
 	free(c);
 }
@@ -88,32 +88,31 @@ static void linger(struct connection *c)
 	enter(c, CONNECTION_LINGERING);
 }
 
-/* Most requests come in one piece, so one piece of memory serves them all. */
-static void take_spare(struct connection *c)
+/* Most requests come in one piece, so one parser serves them all. */
+static struct request_parser *take_parser(struct transport *transport)
 {
-	struct buffer *bytes = &c->request.head.bytes;
+	struct request_parser *spare = transport->spare;
 
-	if (bytes->data != NULL)
-		return;
-	*bytes = c->transport->spare;
-	c->transport->spare = (struct buffer){0};
+	transport->spare = NULL;
+	return spare != NULL ? spare : request_parser_new();
 }
 
 void connection_forget_head(struct connection *c)
 {
-	struct buffer *bytes = &c->request.head.bytes;
+	struct request_parser *request = c->request;
 
-	if (c->transport->spare.data == NULL && bytes->capacity <= SPARE_BYTES) {
-		c->transport->spare = *bytes;
-		*bytes = (struct buffer){0};
-	}
-	buffer_release(bytes);
+	c->request = NULL;
+	if (request != NULL && c->transport->spare == NULL &&
+	    request->head.bytes.capacity <= SPARE_BYTES)
+		c->transport->spare = request;
+	else
+		request_parser_free(request);
 }
 
 static void start_head(struct connection *c)
 {
-	take_spare(c);
-	request_parser_start(&c->request);
+	c->request = take_parser(c->transport);
+	request_parser_start(c->request);
 	c->is_head = false;
 	enter(c, CONNECTION_HEAD);
 }
@@ -257,7 +256,7 @@ static size_t end_of_answer(const struct connection *c)
 	/* HEAD gets the head alone (RFC 9110 section 9.3.2). */
 	if (c->is_head)
 		return answer->head_size;
-	if (answer->is_chunk && !connection_takes_chunks(c))
+	if (answer->is_chunk && !c->takes_chunks)
 		return answer->head_size + answer_content(answer).size;
 	return answer->size;
 }
@@ -331,7 +330,7 @@ void connection_answer(struct connection *c, struct answer *answer)
 
 bool connection_stream(struct connection *c, struct answer *piece)
 {
-	bool is_bare = piece->is_chunk && !connection_takes_chunks(c);
+	bool is_bare = piece->is_chunk && !c->takes_chunks;
 
 	c->is_streaming = true;
 	c->answer = piece;
@@ -342,6 +341,7 @@ bool connection_stream(struct connection *c, struct answer *piece)
 
 void connection_end_stream(struct connection *c, struct answer *last)
 {
+	connection_forget_head(c);
 	c->is_streaming = false;
 	c->answer = last;
 	c->written = 0;
@@ -372,10 +372,11 @@ static void refuse_and_close(struct connection *c, enum problem_type type,
  * have to be read to find the next request. */
 static void handle_request(struct connection *c, struct text whole)
 {
-	const char *complaint = request_parser_complaint(&c->request);
+	const char *complaint = request_parser_complaint(c->request);
 
 	c->is_head = connection_method(c) == HTTP_HEAD;
-	c->closes = !request_parser_keeps_alive(&c->request) ||
+	c->takes_chunks = request_parser_takes_chunks(c->request);
+	c->closes = !request_parser_keeps_alive(c->request) ||
 	            connection_has_body(c) || c->transport->draining;
 	if (complaint != NULL)
 		refuse_and_close(c, PROBLEM_BAD_REQUEST, complaint);
@@ -396,12 +397,12 @@ static bool is_recognised(struct connection *c, struct text data)
 static size_t parse(struct connection *c, struct text data)
 {
 	struct problem wrong;
-	size_t used = request_parser_feed(&c->request, data,
+	size_t used = request_parser_feed(c->request, data,
 	                                  (size_t)c->transport->head_bytes,
 	                                  &wrong);
-	bool came_whole = used == data.size && (size_t)c->request.size == used;
+	bool came_whole = used == data.size && (size_t)c->request->size == used;
 
-	if (c->request.is_whole)
+	if (c->request->is_whole)
 		handle_request(c, came_whole ? data : (struct text){NULL, 0});
 	else if (wrong.type != PROBLEM_NONE)
 		refuse_and_close(c, wrong.type, wrong.detail);

@@ -1,7 +1,7 @@
 /* A client's connection: reads a request, passes it to the application, writes the
  * answer, and starts again.
  *
- * While a request is parked, the connection has no buffers. It stays registered for
+ * While a request is parked, the connection has neither parser nor buffers. It stays registered for
  * reading, so a client that leaves is noticed, and a request and its answer cost one
  * recv and one send.
  *
@@ -31,9 +31,11 @@ struct connection {
 	bool closes;       /* after this request */
 	bool has_ended;    /* its client says no more: all of that is to be read */
 	bool is_head;      /* its method is HEAD */
+	bool takes_chunks; /* the response may come in chunks: its HTTP is 1.1 */
 	bool is_watched;   /* WRITING: for when the kernel takes more */
 	bool is_streaming; /* PARKED or WRITING: more pieces will come */
-	struct request_parser request;
+	struct request_parser *request; /* from the first byte of a request until its
+	                                 * head is no longer needed; or NULL */
 	struct buffer input;  /* received but not yet parsed; in state IDLE only
 	                       * while it is put off */
 	struct answer *answer; /* being written; NULL: none */
@@ -87,20 +89,14 @@ bool connection_stream(struct connection *c, struct answer *piece);
  * longer parked. Takes a reference. */
 void connection_end_stream(struct connection *c, struct answer *last);
 
-/* Whether the response may come in chunks: the request's HTTP is at least 1.1. */
-static inline bool connection_takes_chunks(const struct connection *c)
-{
-	return request_parser_takes_chunks(&c->request);
-}
-
 /* Changes the deadline of a parked request. */
 static inline void connection_set_due(struct connection *c, int64_t due_ms)
 {
 	deadline_set(&c->transport->deadlines, &c->deadline, due_ms);
 }
 
-/* Frees the head. Afterwards only the functions below still know about the
- * request. */
+/* Frees the head. Afterwards the connection only knows what its own members say about
+ * the request. */
 void connection_forget_head(struct connection *c);
 
 /* Processes a parked request again, with a function that answers or parks it like
@@ -135,17 +131,17 @@ static inline bool connection_is_too_many(const struct connection *c)
 /* Returns the head of the request; NULL: it is not complete. */
 static inline const struct request_head *connection_head(const struct connection *c)
 {
-	return c->request.is_whole ? &c->request.head : NULL;
+	return c->request->is_whole ? &c->request->head : NULL;
 }
 
 static inline enum http_method connection_method(const struct connection *c)
 {
-	return request_parser_method(&c->request);
+	return request_parser_method(c->request);
 }
 
 static inline bool connection_has_body(const struct connection *c)
 {
-	return request_parser_has_body(&c->request);
+	return request_parser_has_body(c->request);
 }
 
 #endif

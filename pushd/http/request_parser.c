@@ -1,5 +1,9 @@
 #include "http/request_parser.h"
 
+#include <stdlib.h>
+
+#include "base/memory.h"
+
 static int keep_name(struct http_parser *parser, const char *data, size_t size)
 {
 	struct request_parser *request = parser->data;
@@ -49,6 +53,19 @@ static const struct http_parser_settings parser_settings = {
 void request_parser_set_most(int64_t bytes)
 {
 	http_parser_set_max_header_size((uint32_t)bytes);
+}
+
+struct request_parser *request_parser_new(void)
+{
+	return memory_get(sizeof(struct request_parser));
+}
+
+void request_parser_free(struct request_parser *request)
+{
+	if (request == NULL)
+		return;
+	buffer_release(&request->head.bytes);
+	free(request);
 }
 
 void request_parser_start(struct request_parser *request)

@@ -20,6 +20,10 @@ struct request_parser {
 /* Sets the parser's own limit of a head, for all requests of the process. */
 void request_parser_set_most(int64_t bytes);
 
+struct request_parser *request_parser_new(void);
+/* Does nothing for NULL. */
+void request_parser_free(struct request_parser *request);
+
 /* Begins a request. Keeps the head's memory. */
 void request_parser_start(struct request_parser *request);
 

@@ -396,7 +396,7 @@ void server_release(struct server *server)
 		connection_close(LIST_OWNER(transport->connections.next,
 		                            struct connection, all));
 	free_dead(transport);
-	buffer_release(&transport->spare);
+	request_parser_free(transport->spare);
 	ev_timer_stop(server->loop, &server->ticks);
 	ev_check_stop(server->loop, &server->turn);
 	poller_release(&transport->poller);

@@ -15,6 +15,7 @@
 #include "loop/poller.h"
 
 struct connection;
+struct request_parser;
 
 enum connection_state {
 	CONNECTION_IDLE,      /* between requests */
@@ -79,7 +80,7 @@ struct transport {
 	size_t limit;          /* more are refused */
 	int64_t write_left;    /* bytes of long answers left in this share (turn.h) */
 	struct unread unread;
-	struct buffer spare;   /* memory for the next request's head */
+	struct request_parser *spare; /* for the next request; or NULL */
 	struct complaint about_unread, about_watching;
 	bool draining;
 };

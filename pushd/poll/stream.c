@@ -101,7 +101,7 @@ static void set_next_due(struct poll *poll)
 
 static void frame(const struct poll *poll, struct buffer *body, struct text events)
 {
-	if (connection_takes_chunks(&poll->connection))
+	if (poll->connection.takes_chunks)
 		chunk_add(body, events);
 	else
 		buffer_add_text(body, events);
@@ -109,7 +109,7 @@ static void frame(const struct poll *poll, struct buffer *body, struct text even
 
 static void frame_end(const struct poll *poll, struct buffer *body)
 {
-	if (connection_takes_chunks(&poll->connection))
+	if (poll->connection.takes_chunks)
 		chunk_add_end(body);
 }
 
@@ -120,7 +120,7 @@ static struct answer *open_with(const struct poll *poll, struct text body)
 	buffer_add_string(&headers, "Content-Type: text/event-stream\r\n"
 	                            "Cache-Control: no-store\r\n"
 	                            "X-Accel-Buffering: no\r\n");
-	if (connection_takes_chunks(&poll->connection))
+	if (poll->connection.takes_chunks)
 		buffer_add_string(&headers, "Transfer-Encoding: chunked\r\n");
 	buffer_add_text(&headers, *poll->headers);
 	struct answer *answer =
