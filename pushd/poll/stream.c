@@ -316,7 +316,7 @@ static void pass_delivery(struct poll *poll, const struct delivery *delivery)
 	poll->waiter.cursor = delivery->cursor;
 	poll->stream->sent_id =
 		count > 0 && !delivery->reset
-			? delivery_cursor_after(delivery, count - 1).id
+			? delivery->items[count - 1].id
 			: delivery->cursor.id;
 }
 

@@ -27,14 +27,13 @@ static void take_delivery(struct waiter *waiter, struct delivery *delivery)
 {
 	struct poll *poll = LIST_OWNER(waiter, struct poll, waiter);
 
-	bool closes = connection_ends(&poll->connection);
-
 	if (poll->stream != NULL)
 		stream_take_delivery(poll, delivery);
 	else if (is_too_late(poll))
 		refuse_expired(poll);
 	else
-		answer_poll(poll, present_page(delivery, closes,
+		answer_poll(poll, present_page(delivery,
+		                               connection_ends(&poll->connection),
 		                               &polls_of(poll)->scratch));
 }
 
