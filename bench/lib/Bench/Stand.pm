@@ -27,7 +27,7 @@ sub start {
     my $self = $class->SUPER::start(%for_longroom, without => [PROGRAMS]);
     $self->{bench} = \%options;
     # These two are left out above, together with nginx.
-    $self->_listen;
+    $self->{listener} = $self->_listen;
     $self->_write_nginx_conf;
     my %without = map { $_ => 1 } @{ $options{without} || [] };
     $self->start_program($_) for grep { !$without{$_} } PROGRAMS;
