@@ -13,7 +13,9 @@ static struct problem check_request(const struct connection *c,
 		                        "too many connections"};
 	if (connection_method(c) != HTTP_GET && (is_poll || !c->is_head))
 		return (struct problem){PROBLEM_METHOD_NOT_ALLOWED,
-		                        "method not allowed: use GET"};
+		                        is_poll ? "method not allowed: use GET"
+		                                : "method not allowed: use GET "
+		                                  "or HEAD"};
 	if (connection_has_body(c))
 		return (struct problem){PROBLEM_BAD_REQUEST,
 		                        "a GET must have no body"};
