@@ -1,9 +1,9 @@
 /* A client's connection: reads a request, passes it to the application, writes the
  * answer, and starts again.
  *
- * While a request is parked, the connection has neither parser nor buffers. It stays registered for
- * reading, so a client that leaves is noticed, and a request and its answer cost one
- * recv and one send.
+ * While a request is parked, the connection has neither parser nor buffers. It stays
+ * registered for reading, so a client that leaves is noticed, and a request and its
+ * answer cost one recv and one send.
  *
  * A response may be a stream: its pieces are written one by one, and in between the
  * request is parked. A client reads a piece before it gets the next, so it has one
