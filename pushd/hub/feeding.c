@@ -251,18 +251,21 @@ static bool waiter_lacks(const struct waiter *waiter, const struct entry *entry)
 	                     : waiter->cursor.position < entry->position;
 }
 
-/* All waiters parked in a feed lack the same messages: those that came since. */
-static void deliver_feed(struct hub *hub, struct feed *feed)
+static void queue_parked(struct hub *hub, struct feed *feed)
 {
-	const struct entry *first = feed->undelivered;
-	struct cursor before = {
-		.id = first->id > 0 ? first->id - 1 : first->log_id,
-		.position = first->position - 1,
-	};
-	struct delivery *delivery = hub_news_after(hub, feed, &before);
+	while (!list_is_empty(&feed->parked))
+		hub_move(hub_first_waiter(&feed->parked), WAITER_QUEUED,
+		         &hub->long_pages);
+}
+
+static void give_parked(struct hub *hub, struct feed *feed,
+                        const struct entry *first, const struct cursor *before)
+{
+	struct delivery *delivery = hub_news_after(hub, feed, before);
 	struct list parked;
 
-	list_remove(&feed->hungry);
+	if (feed->kind == FEED_SEVERAL)
+		hub_charge_page(hub, delivery);
 	/* Taken out first: one that asks again at once may park anew. */
 	list_take_all(&parked, &feed->parked);
 	while (!list_is_empty(&parked)) {
@@ -277,6 +280,34 @@ static void deliver_feed(struct hub *hub, struct feed *feed)
 			hub_give(hub, waiter, delivery);
 	}
 	delivery_unref(delivery);
+}
+
+/* A message is rendered once for its room, and once for all. But any number of feeds of
+ * several may have its room, and thousands of long pages at once would fill the memory
+ * for unread answers: so these have their turns. Unless the window is about to drop
+ * some of the messages, which may be in no log. */
+static bool has_to_wait(struct hub *hub, const struct feed *feed,
+                        const struct cursor *place)
+{
+	return feed->kind == FEED_SEVERAL &&
+	       hub->window.bytes <= hub->window.limit_bytes &&
+	       hub_is_out_of_turn(hub, feed, place);
+}
+
+/* All waiters parked in a feed lack the same messages: those that came since. */
+static void deliver_feed(struct hub *hub, struct feed *feed)
+{
+	const struct entry *first = feed->undelivered;
+	const struct cursor before = {
+		.id = first->id > 0 ? first->id - 1 : first->log_id,
+		.position = first->position - 1,
+	};
+
+	list_remove(&feed->hungry);
+	if (has_to_wait(hub, feed, &before))
+		queue_parked(hub, feed);
+	else
+		give_parked(hub, feed, first, &before);
 }
 
 void hub_deliver(struct hub *hub)

@@ -131,8 +131,7 @@ static struct delivery *shared_news_after(struct hub *hub, struct feed *feed,
 	if (delivery != NULL)
 		return delivery;
 	delivery = hub_news_after(hub, feed, place);
-	if (delivery->messages.size > TURN_LONG_BYTES)
-		hub->render_left -= (int64_t)delivery->messages.size;
+	hub_charge_page(hub, delivery);
 	feed_cache_delivery(&hub->rooms.cache, feed, place, &now, delivery);
 	delivery_unref(delivery);
 	return delivery;
@@ -155,18 +154,20 @@ void hub_give_empty(struct hub *hub, struct waiter *waiter)
 	give_news_after(hub, waiter, &now);
 }
 
-/* Whether a waiter needs a long page that is not rendered yet, while the share of
- * time for such pages is used up or others came first. */
+bool hub_is_out_of_turn(struct hub *hub, const struct feed *feed,
+                        const struct cursor *place)
+{
+	if ((hub->render_left > 0 && list_is_empty(&hub->long_pages)) ||
+	    find_shared(hub, feed, place) != NULL)
+		return false;
+	news_begin(&hub->news, feed, place);
+	return news_are_longer(&hub->news, TURN_LONG_BYTES);
+}
+
 static bool has_to_queue(struct hub *hub, const struct waiter *waiter)
 {
-	const struct cursor *place = &waiter->cursor;
-
-	if (waiter->state == WAITER_QUEUED ||
-	    (hub->render_left > 0 && list_is_empty(&hub->long_pages)) ||
-	    find_shared(hub, waiter->feed, place) != NULL)
-		return false;
-	news_begin(&hub->news, waiter->feed, place);
-	return news_are_longer(&hub->news, TURN_LONG_BYTES);
+	return waiter->state != WAITER_QUEUED &&
+	       hub_is_out_of_turn(hub, waiter->feed, &waiter->cursor);
 }
 
 void hub_give_news(struct hub *hub, struct waiter *waiter)

@@ -188,7 +188,8 @@ void hub_append(struct hub *hub, const struct room_name *name, int64_t id,
 void hub_advance(struct hub *hub, int64_t newest, bool is_behind);
 /* The hub holds everything found by a read that began at began_ms (monotonic). */
 void hub_set_complete(struct hub *hub, int64_t began_ms);
-/* Gives the appended messages to the waiters. */
+/* Gives the appended messages to the waiters; long pages of several rooms may have to
+ * wait for their turns (hub_go_on). */
 void hub_deliver(struct hub *hub);
 /* Drops cached deliveries that are too old to be given again. Call it about once a
  * second. */

@@ -3,6 +3,7 @@
 #define LONGROOM_HUB_PRIVATE_H
 
 #include "hub/hub.h"
+#include "loop/turn.h"
 
 /* The only function that changes a waiter's state. NULL: in no list. */
 static inline void hub_move(struct waiter *waiter, enum waiter_state state,
@@ -72,6 +73,18 @@ bool hub_is_full(const struct delivery *delivery);
  * cursor. */
 struct delivery *hub_news_after(struct hub *hub, const struct feed *feed,
                                 const struct cursor *place);
+
+/* Uses up some of the share of time for long pages. */
+static inline void hub_charge_page(struct hub *hub, const struct delivery *delivery)
+{
+	if (delivery->messages.size > TURN_LONG_BYTES)
+		hub->render_left -= (int64_t)delivery->messages.size;
+}
+
+/* Whether the messages after a place are a long page that is not rendered yet, while
+ * the share of time for such pages is used up or others came first. */
+bool hub_is_out_of_turn(struct hub *hub, const struct feed *feed,
+                        const struct cursor *place);
 
 /* Gives the waiter the window's messages, at once or in its turn. */
 void hub_give_news(struct hub *hub, struct waiter *waiter);

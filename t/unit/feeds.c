@@ -1037,6 +1037,31 @@ static void say_at_length(struct fixture *f, const char *room)
 	buffer_release(&json);
 }
 
+static void long_pages_of_many_sets_have_their_turns(void **state)
+{
+	struct fixture *f = *state;
+	struct client *first = park(f, 0, "room_1,room_2");
+	struct client *second = park(f, 1, "room_1,lobby");
+	struct client *room = park(f, 2, "room_1");
+	struct client *all = park(f, 3, "*");
+
+	say_at_length(f, "room_1");
+	assert_got(first, 1, "1 ");
+	assert_got(room, 1, "1 ");
+	assert_got(all, 1, "1 ");
+	assert_state(second, WAITER_QUEUED);
+	assert_true(hub_needs_share(&f->hub));
+	assert_false(hub_go_on(&f->hub));
+	assert_got(second, 1, "1 ");
+	/* What the window can't keep is given before it is dropped. */
+	hub_set_limits(&f->hub, WINDOW_BYTES / 4, 100);
+	park(f, 0, "room_1,room_2");
+	park(f, 1, "room_1,lobby");
+	say_at_length(f, "room_1");
+	assert_state(first, WAITER_IDLE);
+	assert_state(second, WAITER_IDLE);
+}
+
 static void cached_deliveries_are_limited_in_bytes(void **state)
 {
 	static const char *const sets[] = {"room_1,lobby", "room_2,lobby", "*",
@@ -1817,6 +1842,8 @@ int run_feeds(void)
 	                 idle_feeds_are_limited),
 		WITH_HUB("of idle feeds with many forbidden rooms, fewer are kept",
 	                 long_idle_feeds_are_fewer),
+		WITH_HUB("long pages of many sets have their turns",
+	                 long_pages_of_many_sets_have_their_turns),
 		WITH_HUB("a feed without users holds its rooms no longer than it "
 	                 "is kept",
 	                 a_left_feed_holds_nothing),
