@@ -35,6 +35,12 @@ sub open {
     return $self;
 }
 
+# The response to the next request on the same connection.
+sub behind {
+    my ($self) = @_;
+    return bless { c => $self->{c}, text => '', events => [], comments => 0, chunks => [] }, ref $self;
+}
+
 # Moves what has come on: head, chunks, lines, events.
 sub _digest {
     my ($self) = @_;
