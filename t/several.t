@@ -8,6 +8,7 @@ use FindBin ();
 use lib "$FindBin::Bin/lib";
 use JSON::PP ();
 use Longroom;
+use POSIX ();
 use Test::More;
 
 our $l = Longroom->start(operator => 1);
@@ -213,6 +214,43 @@ subtest 'a long way behind' => sub {
         is "@got", "@expected", "$rooms: every message once, in order";
         cmp_ok reads()->{ $rooms eq '*' ? 'all' : 'rooms' }, '>', 0, '... from the log';
     }
+};
+
+subtest 'curl -N prints all messages of the site' => sub {
+    plan skip_all => 'curl is not there' if Longroom::run(['curl', '--version'])->{status};
+    local $l = Longroom->start(operator => 1);
+    my ($rooms, $messages) = (50, 1000);
+    my $file = $l->dir . '/curl.out';
+    my $pid = fork // die "fork: $!\n";
+    if (!$pid) {
+        open STDOUT, '>', $file or POSIX::_exit(126);
+        { no warnings 'exec'; exec 'curl', '-sN', $l->url . '/rooms/*/events' }
+        POSIX::_exit(127);
+    }
+    ok $l->eventually(20, sub { Longroom::slurp($file) =~ /^event: ready$/m }), 'it begins';
+    my ($next, @sent) = (0);
+    my $crowd = $l->crowd;
+    for (1 .. 8) {
+        $crowd->add(sub {
+            my ($answer) = @_;
+            push @sent, $answer->{content} if $answer;
+            return if ++$next > $messages;
+            return Longroom::post_bytes('chat-' . $next % $rooms, "message $next");
+        });
+    }
+    ok $crowd->run(60), "$rooms rooms chat";
+    my @printed;
+    ok $l->eventually(20, sub {
+        @printed = Longroom::slurp($file) =~ /^data: (\{"type":"chat_message".*\})$/mg;
+        return @printed >= $messages;
+    }), 'all is printed';
+    kill TERM => $pid;
+    waitpid $pid, 0;
+    my $id_of = sub { return $_[0] =~ /"id":([0-9]+)/ ? $1 : 0 };
+    Longroom::same_list(\@printed, [sort { $id_of->($a) <=> $id_of->($b) } map { s/\s+\z//r } @sent],
+        '... once, in the order of the log, as the senders were told');
+    is scalar(() = Longroom::slurp($file) =~ /^event: (?!ready)/mg), 0, '... and nothing else';
+    $l->stop;
 };
 
 done_testing;

@@ -42,10 +42,12 @@ my $silence = Longroom->background(sub {
     my ($quiet, $other) = (room(), room());
     my $begin = time;
     my ($still, $moved) = map { (opened($silent, $quiet))[0] } 1 .. 2;
+    my ($several) = opened($silent, "$quiet," . room());
     $_->{comments} = 0 for $still, $moved;    # one came with the head, if the log was read first
     my $id = $silent->post($other, 'elsewhere')->{json}{id};
     my $told = $moved->next(30);
-    my @lines = ("$told->{event} $told->{data}", $told->{id} =~ /\A1\.[0-9a-f]{8}\.$id\b/ ? 'its id' : $told->{id}, time - $begin);
+    my $of_several = $several->next(30);
+    my @lines = ("$of_several->{event} $of_several->{data}", "$told->{event} $told->{data}", $told->{id} =~ /\A1\.[0-9a-f]{8}\.$id\b/ ? 'its id' : $told->{id}, time - $begin);
     $still->until(sub { $_[0]{comments} }, 60);
     push @lines, "$still->{comments} comment", time - $begin, join ' ', map { $_->{event} } @{ $still->{events} };
     $silent->post($quiet, 'at last');
@@ -198,6 +200,84 @@ subtest 'many streams of a room share what they get' => sub {
     is $after->{streams}, 50, 'the streams are counted';
     $_->close for @streams;
     ok $l->eventually(20, sub { waiting($l) == 0 }), 'and no longer when they have left';
+};
+
+# ---------------------------------------------------------------- several rooms
+
+sub rooms_said { return join ' ', map {"$_->{json}{room_id}:$_->{json}{content}"} @_ }
+
+for my $all (0, 1) {
+    subtest 'a stream of ' . ($all ? 'all rooms' : 'several rooms') => sub {
+        my ($first, $second, $other) = map { room() } 1 .. 3;
+        my @said = ("$first:a", "$other:b", "$second:c");
+        my @ids = map { $l->post(split /:/)->{json}{id} } @said;
+        $l->poll($second, after => $ids[0], timeout => 20);
+        my $rooms = $all ? '*' : "$second,$first,general";
+        my @expected = grep { $all || !/\A$other/ } @said;
+        my ($s, $ready) = opened($l, $rooms, 'after=' . ($ids[0] - 1));
+        is_deeply $ready->{json}{rooms}, [split /,/, $rooms], 'ready names them as asked for';
+        is_deeply $ready->{json}{ephemeral}, $all ? undef : ['general'], '... and those that are ephemeral';
+        my @got = map { $s->next } @expected;
+        is rooms_said(@got), "@expected", 'it has what was said, in the order of the log';
+        $l->post('general', 'not stored');
+        is rooms_said($s->next), 'general:not stored', '... what is not stored';
+        $l->post($other, 'elsewhere');
+        is rooms_said($s->next), "$other:elsewhere", '... in any room' if $all;
+        $l->post($first, 'later');
+        is rooms_said($s->next), "$first:later", '... and what comes';
+        my ($again) = opened($l, $rooms, undef, headers => ["Last-Event-ID: $got[0]{id}"]);
+        is rooms_said($again->next), $expected[1], 'an id continues all of them';
+        $_->close for $s, $again;
+    };
+}
+
+subtest 'rooms taken in and left keep the cursor' => sub {
+    my ($first, $second) = (room(), room());
+    my ($s, $ready) = opened($l, $first);
+    $l->post($second, 'before');
+    $l->post($first, 'one');
+    my $one = $s->next;
+    $s->close;
+    $l->post($second, 'meanwhile');
+    $l->post($first, 'two');
+    my ($both) = opened($l, "$first,$second", undef, headers => ["Last-Event-ID: $one->{id}"]);
+    my @got = map { $both->next } 1 .. 2;
+    is rooms_said(@got), "$second:meanwhile $first:two", 'a room taken in, from the cursor on';
+    $both->close;
+    $l->post($first, 'not heard');
+    $l->post($second, 'three');
+    my ($left) = opened($l, $second, undef, headers => ["Last-Event-ID: $got[1]{id}"]);
+    is $left->contents(1), 'three', 'a room left is no longer heard';
+    $left->close;
+};
+
+subtest 'gaps and resets of several rooms' => sub {
+    my @rooms = map { room() } 1 .. 3;
+    my $list = join ',', @rooms;
+    my @ids = map { $l->post($rooms[$_ % 3], "m$_")->{json}{id} } 0 .. 8;
+    $l->poll($rooms[2], after => $ids[7], timeout => 20);
+    $l->sql("DELETE FROM messages WHERE id IN ($ids[1], $ids[3]);");
+    ok $l->eventually(10, sub { $l->poll($_, after => $ids[0], timeout => 0)->{json}{gap} }), 'polls tell of it' for @rooms[0, 1];
+    for my $of ($list, '*') {
+        my ($s, $ready) = opened($l, $of, "after=$ids[0]");
+        is_deeply [sort @{ $ready->{json}{gap_rooms} }], [sort @rooms[0, 1]], "$of: ready has gap_rooms";
+        my $gap = $s->next;
+        is $gap->{event}, 'gap', '... gap comes';
+        is_deeply [sort @{ $gap->{json}{rooms} }], [sort @rooms[0, 1]], '... and names both';
+        is $s->contents(6), 'm2 m4 m5 m6 m7 m8', '... then what remains';
+        my ($reset, $place) = opened($l, $of, undef, headers => ['Last-Event-ID: 1.00000000.7']);
+        is $place->{event}, 'ready', 'a cursor of another log: ready';
+        my $page = $reset->next;
+        is "$page->{event} $page->{json}{count} @{ $page->{json}{messages} }", 'reset 0 ', '... and a reset without messages';
+        is $page->{id}, $page->{json}{cursor}, '... whose cursor is the id';
+        my ($retry) = opened($l, $of, undef, headers => ["Last-Event-ID: $place->{id}"]);
+        is $retry->next->{event}, 'reset', '... again for a client that had only ready';
+        $l->post($rooms[1], "after $of");
+        is $_->next->{json}{content}, "after $of", 'the streams go on' for $s, $reset, $retry;
+        # While it waits, a message is removed that it has; that is told to nobody.
+        $l->sql("DELETE FROM messages WHERE content = 'after $of';");
+        $_->close for $s, $reset, $retry;
+    }
 };
 
 # ---------------------------------------------------------------- HTTP
@@ -418,8 +498,9 @@ subtest 'a stream ends when its token expires' => sub {
 };
 
 subtest 'a silent stream tells that it is alive' => sub {
-    my ($event, $id, $first, $comment, $second, $others, $last) = $silence->result;
+    my ($of_several, $event, $id, $first, $comment, $second, $others, $last) = $silence->result;
     is $event, 'cursor {}', 'the cursor is told when it has moved';
+    is $of_several, 'cursor {}', '... to a stream of several rooms too';
     is $id, 'its id', '... as the id';
     cmp_ok $first, '>', 14, '... not before 15 s';
     is $comment, '1 comment', 'then a comment is sent';
