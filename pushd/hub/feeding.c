@@ -251,11 +251,21 @@ static bool waiter_lacks(const struct waiter *waiter, const struct entry *entry)
 	                     : waiter->cursor.position < entry->position;
 }
 
-static void queue_parked(struct hub *hub, struct feed *feed)
+/* Parked ones have everything up to the place, however old their cursors are: with the
+ * old ones they might need a read of the log. */
+static void queue_parked(struct hub *hub, struct feed *feed,
+                         const struct cursor *place)
 {
-	while (!list_is_empty(&feed->parked))
-		hub_move(hub_first_waiter(&feed->parked), WAITER_QUEUED,
-		         &hub->long_pages);
+	while (!list_is_empty(&feed->parked)) {
+		struct waiter *waiter = hub_first_waiter(&feed->parked);
+		struct cursor *cursor = &waiter->cursor;
+
+		if (cursor->id < place->id)
+			cursor->id = place->id;
+		if (cursor->position < place->position)
+			cursor->position = place->position;
+		hub_move(waiter, WAITER_QUEUED, &hub->long_pages);
+	}
 }
 
 static void give_parked(struct hub *hub, struct feed *feed,
@@ -305,7 +315,7 @@ static void deliver_feed(struct hub *hub, struct feed *feed)
 
 	list_remove(&feed->hungry);
 	if (has_to_wait(hub, feed, &before))
-		queue_parked(hub, feed);
+		queue_parked(hub, feed, &before);
 	else
 		give_parked(hub, feed, first, &before);
 }

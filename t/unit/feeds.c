@@ -1043,16 +1043,21 @@ static void long_pages_of_many_sets_have_their_turns(void **state)
 	struct client *first = park(f, 0, "room_1,room_2");
 	struct client *second = park(f, 1, "room_1,lobby");
 	struct client *room = park(f, 2, "room_1");
+	/* Their cursors are before the window, but they lack nothing. */
+	say_many(f, "board", 3);
+	drop_window(f);
 	struct client *all = park(f, 3, "*");
+	int reads = f->log.asked;
 
 	say_at_length(f, "room_1");
-	assert_got(first, 1, "1 ");
-	assert_got(room, 1, "1 ");
-	assert_got(all, 1, "1 ");
+	assert_got(first, 1, "4 ");
+	assert_got(room, 1, "4 ");
+	assert_got(all, 1, "4 ");
 	assert_state(second, WAITER_QUEUED);
 	assert_true(hub_needs_share(&f->hub));
 	assert_false(hub_go_on(&f->hub));
-	assert_got(second, 1, "1 ");
+	assert_got(second, 1, "4 ");
+	assert_int_equal(f->log.asked, reads);
 	/* What the window can't keep is given before it is dropped. */
 	hub_set_limits(&f->hub, WINDOW_BYTES / 4, 100);
 	park(f, 0, "room_1,room_2");
