@@ -66,8 +66,10 @@ static struct feed *hold_allowed(struct hub *hub, struct room_list *rooms,
 {
 	struct buffer forbidden = {0};
 
-	room_list_render(rooms->names + allowed, rooms->count - allowed,
-	                 &forbidden);
+	/* The list of all rooms has no names. */
+	if (allowed < rooms->count)
+		room_list_render(rooms->names + allowed, rooms->count - allowed,
+		                 &forbidden);
 	rooms->count = allowed;
 	struct feed *feed =
 		hub_hold_feed(hub, rooms, buffer_text(&forbidden));
