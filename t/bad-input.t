@@ -296,13 +296,13 @@ subtest 'methods that a path does not have are refused' => sub {
 
 subtest 'unknown paths get 404' => sub {
     is_answered(nginx => map { ["GET $_", GET => $_, [], undef, 'not-found'] }
-        '/rooms', '/rooms/', '/rooms/room_26', '/rooms/room_26/', '/rooms/room_26/events',
+        '/rooms', '/rooms/', '/rooms/room_26', '/rooms/room_26/', '/rooms/room_26/event', '/rooms/room_26/events/',
         "$MESSAGES/", "$MESSAGES/0", "$MESSAGES/-1", "$MESSAGES/x", "$MESSAGES/01", "$MESSAGES/1/2",
         "$MESSAGES/9223372036854775808", "$POLL/", '/rooms/room_26/Poll', '/nothing.html');
     like $l->connect->ask(bytes_of(GET => $_))->{content}, qr{/messages\b.*/poll\b}, "GET $_ lists the existing paths"
         for '/rooms', '/rooms/', '/rooms/room_26', '/rooms/room_26/message';
     is_answered(pushd => map { ["straight: GET $_", GET => $_, [], undef, 'not-found'] }
-        '/', '/poll', '/rooms', '/rooms/', '/rooms/room_26', '/rooms/room_26/events', "$POLL/", $MESSAGES, '*');
+        '/', '/poll', '/rooms', '/rooms/', '/rooms/room_26', '/rooms/room_26/event', "$POLL/", $MESSAGES, '*');
 };
 
 subtest 'path traversal is refused' => sub {

@@ -460,7 +460,7 @@ static void go_away(struct world *world)
 	check_users(&world->polls.users);
 	buffer_release(&world->polls.scratch);
 	poller_release(&world->server.transport.poller);
-	buffer_release(&world->server.transport.spare);
+	request_parser_free(world->server.transport.spare);
 	hub_release(&world->hub);
 	close(world->client);
 	buffer_release(&world->output);
