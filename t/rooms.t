@@ -36,6 +36,7 @@ my @bad = (
 for my $room (@bad) {
     Longroom::is_problem($l->post($room, 'x'), 400, 'bad-room-name', "a POST to $room is refused");
     Longroom::is_problem($l->history($room), 400, 'bad-room-name', '... so is reading its history');
+    next if $room eq 'a,b';    # the name of no room, but a list of two
     Longroom::is_problem($l->poll($room, timeout => 0), 400, 'bad-room-name', '... so is a poll');
 }
 

@@ -531,7 +531,11 @@ static void check_page(json_object *page)
 	struct cursor cursor;
 	struct room_name room;
 
-	CLAIM(room_name_parse(json_must_have(page, "room_id"), &room));
+	/* Of one room; that of several names none, and has no earliest one. */
+	CLAIM(json_object_object_get_ex(page, "room_id", NULL) ==
+	      json_object_object_get_ex(page, "earliest", NULL));
+	if (json_object_object_get_ex(page, "room_id", NULL))
+		CLAIM(room_name_parse(json_must_have(page, "room_id"), &room));
 	CLAIM(cursor_parse(text, &cursor) && cursor.names_log);
 	CLAIM(json_object_object_get_ex(page, "count", &count));
 	CLAIM(json_object_object_get_ex(page, "messages", &messages));
