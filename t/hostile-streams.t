@@ -99,17 +99,18 @@ subtest 'streams that are not read are cut at limits.unread, and slow no other' 
     $l->stop;
 };
 
-subtest 'a crowd that stops reading costs one piece, and gets all when it reads' => sub {
+subtest 'a crowd that stops reading shares pieces, and gets all when it reads' => sub {
     my ($crowd, $messages) = ($sanitized ? 50 : 300, 100);
-    my $l = Longroom->start(operator => 1, settings => { 'limits.unread' => '8M', 'limits.write_timeout' => '120s' });
+    my $l = Longroom->start(operator => 1, settings => { 'limits.unread' => '64M', 'limits.write_timeout' => '120s' });
     my @slow = map { (opened($l, 'room_1', undef, rcvbuf => 1))[0] } 1 .. $crowd;
     my ($good) = opened($l, 'room_1');
     my $before = resident_bytes($l, 'VmRSS');
     $l->send_all('room_1', [map { "$_ " . 'x' x 7000 } 1 .. $messages], clients => 1);
     ok $good->until($messages, 60), 'a stream that is read has all';
     is metric($l, 'connections{state="writing"}'), $crowd, 'the others are being written to';
-    cmp_ok metric($l, 'unread_bytes'), '<', 2**20, '... and share what they have not read';
-    cmp_ok resident_bytes($l, 'VmRSS') - $before, '<', 16 * 2**20, '... in little memory' if !$sanitized;
+    # They stop at a few different places; those at the same share a piece.
+    cmp_ok metric($l, 'unread_bytes'), '<', $crowd * $messages * 7000 / 10, '... and share what they have not read';
+    cmp_ok resident_bytes($l, 'VmRSS') - $before, '<', 64 * 2**20, '... in little memory' if !$sanitized;
     # JSON::PP would take a minute.
     my @wrong = grep {
         my $c = $_->{c};
@@ -456,7 +457,7 @@ subtest '1,000 streams, each of 100 rooms that do not exist' => sub {
         cmp_ok metric($l, 'rooms'), '<=', 100 * $streams + 20_010, '... beside those kept';
         ok $l->eventually(30, sub { !grep { got($_) !~ /event: ready/ } @clients }), 'all are ready';
         # PROTOCOL section 9: rooms, lists, connections, reads.
-        my $bound = 1.2 * ((100 * $streams + 20_000) * 2048 + $streams * (512 + 100 * 32 + 1024 + 32 * 1024));
+        my $bound = 1.2 * ((100 * $streams + 20_000) * 2048 + $streams * (512 + 100 * 32 + 1024 + 1024));
         cmp_ok resident_bytes($l, 'VmHWM') - $before, '<', $bound, 'memory is within the bound' if !$sanitized;
         note sprintf '%.1f MiB, of %.1f', (resident_bytes($l, 'VmHWM') - $before) / 2**20, $bound / 2**20;
         $l->post("none-$round-7-50", 'Hello');

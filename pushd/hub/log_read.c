@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "hub/room.h"
 
 enum { LEAST_ITEMS = 16 };
 
@@ -24,6 +25,16 @@ void log_read_free(struct log_read *read)
 	free(read->changes);
 	free(read->gaps);
 	free(read);
+}
+
+void log_read_name_rooms(struct log_read *read)
+{
+	const struct feed *feed = read->feed;
+
+	read->rooms = memory_get(feed->count * sizeof *read->rooms);
+	read->room_count = feed->count;
+	for (size_t i = 0; i < feed->count; i++)
+		read->rooms[i] = feed->rooms[i].room->name;
 }
 
 void log_read_add_item(struct log_read *read, int64_t id,

@@ -34,9 +34,11 @@ struct log_read {
 	int64_t starts;           /* hub.starts when a feed asked */
 	int64_t bytes;            /* READ_TAIL: how many; READ_LOG: at most */
 	struct store_range range; /* READ_ROOM, READ_ROOMS, READ_ALL */
-	struct room_name *rooms;  /* READ_ROOM, READ_ROOMS, READ_STATES; taken */
+	struct feed *feed;        /* READ_ROOM, READ_ROOMS, READ_ALL: in use until
+	                           * the read is back, so its rooms' names stay */
+	struct room_name *rooms;  /* READ_STATES; taken. READ_ROOM, READ_ROOMS: see
+	                           * log_read_name_rooms() */
 	size_t room_count;
-	struct feed *feed;        /* the asker's; not used by the reader */
 	int64_t since; /* READ_CHANGES: the number of the last one known */
 	void (*done)(void *context, struct log_read *read);
 	bool again; /* READ_ROOM, READ_ROOMS, READ_ALL: done() sets it to be called
@@ -69,6 +71,10 @@ struct log_read {
 /* A new read, zeroed. */
 struct log_read *log_read_new(enum log_read_kind kind);
 void log_read_free(struct log_read *read);
+
+/* Sets `rooms` to those of the feed. Called when the read begins: any number may wait
+ * in the queue, each with as many rooms as a request may name. */
+void log_read_name_rooms(struct log_read *read);
 
 /* Adds an item, whose JSON the caller has added to read->json, from `at` to the
  * end. */

@@ -116,6 +116,7 @@ static bool perform_room(struct store *store, struct log_read *read)
 {
 	struct store_page page;
 
+	log_read_name_rooms(read);
 	read->states = memory_get(sizeof *read->states);
 	read->gaps = memory_get(sizeof *read->gaps);
 	if (!store_read_room(store, &read->rooms[0], &read->range, keep_item,
@@ -143,6 +144,7 @@ static bool perform_rooms(struct store *store, struct log_read *read)
 {
 	struct rooms_page page;
 
+	log_read_name_rooms(read);
 	read->states = memory_get(read->room_count * sizeof *read->states);
 	read->gaps = memory_get(read->room_count * sizeof *read->gaps);
 	page.states = read->states;

@@ -5,7 +5,6 @@
 #include <inttypes.h>
 
 #include "base/journal.h"
-#include "base/memory.h"
 #include "codec/page.h"
 
 /* Bytes: what turns out to be short costs something too. */
@@ -13,14 +12,6 @@ enum { READ_COST = 4096 };
 
 static void feed_was_read(void *context, struct log_read *read);
 static void newest_was_read(void *context, struct log_read *read);
-
-static void name_rooms(struct log_read *read, const struct feed *feed)
-{
-	read->rooms = memory_get(feed->count * sizeof *read->rooms);
-	read->room_count = feed->count;
-	for (size_t i = 0; i < feed->count; i++)
-		read->rooms[i] = feed->rooms[i].room->name;
-}
 
 /* A read keeps its feed in use until it is back. */
 static void hub_read_feed(struct hub *hub, struct feed *feed,
@@ -36,8 +27,6 @@ static void hub_read_feed(struct hub *hub, struct feed *feed,
 
 	read->held = hub->newest;
 	read->starts = hub->starts;
-	if (feed->kind != FEED_ALL)
-		name_rooms(read, feed);
 	read->feed = feed;
 	read->range = range;
 	read->done = done;
@@ -238,11 +227,14 @@ static void take_from_read(struct hub *hub, struct waiter *waiter,
 	hub_decide(hub, waiter);
 }
 
-static struct text label_of(const struct log_read *read)
+static struct text label_of(const struct feed *feed)
 {
-	return read->room_count == 1 ? room_name_label(&read->rooms[0])
-	       : read->room_count == 0 ? text_of("*")
-	                               : text_of("several");
+	static const char *const labels[] = {[FEED_SEVERAL] = "several",
+	                                     [FEED_ALL] = "*"};
+
+	return feed->kind == FEED_ROOM
+	               ? room_name_label(&feed->rooms[0].room->name)
+	               : text_of(labels[feed->kind]);
 }
 
 static void complain_of_read(struct hub *hub, const struct log_read *read)
@@ -252,7 +244,7 @@ static void complain_of_read(struct hub *hub, const struct log_read *read)
 	if (complaint_is_due(&hub->about_failing, &left_out))
 		journal_error("Failed to read from database: %s: room_id=%.*s: "
 		              "suppressed=%" PRId64,
-		              read->error, TEXT_ARGS(label_of(read)), left_out);
+		              read->error, TEXT_ARGS(label_of(read->feed)), left_out);
 }
 
 /* Whether a read can answer its waiters. If not, deals with them in another way. */

@@ -120,6 +120,8 @@ static void find_messages(struct log_read *read, size_t which)
 static void read_feed(struct log_read *read)
 {
 	read->upto = NEWEST;
+	if (read->kind != READ_ALL)
+		log_read_name_rooms(read);
 	read->states = memory_get((read->room_count + 1) * sizeof *read->states);
 	if (read->kind == READ_ALL)
 		find_messages(read, 0);

@@ -167,6 +167,8 @@ static int64_t before_newest(const struct log_reader *reader,
 /* Executes a read, as of now. */
 static void perform(const struct log_reader *reader, struct log_read *read)
 {
+	if (read->kind != READ_ALL)
+		log_read_name_rooms(read);
 	bool forward = read->range.direction == STORE_AFTER;
 	int64_t id = forward ? read->range.id : before_newest(reader, read);
 	int64_t count = 0, limit = page_limit(reader, read), last = id;
