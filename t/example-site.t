@@ -208,12 +208,12 @@ subtest 'all users share the lobby' => sub {
 subtest 'a log-out reaches all tabs' => sub {
     $tab->open("$url/");
     ok state_is($tab, 'live'), 'her other tab is connected to her team\'s room';
-    ok Longroom::eventually(undef, SECONDS, sub { polls_that_wait() == 3 }), 'three polls wait';
+    ok Longroom::eventually(undef, SECONDS, sub { polls_that_wait() == 2 }), 'her tabs share a stream, and he has one';
     $browser->console;
     $ann->click('#logout');
     ok is_logged_out($ann), 'the tab is logged out';
     ok state_is($tab, 'You are logged out.'), 'so is the other tab';
-    ok Longroom::eventually(undef, SECONDS, sub { polls_that_wait() <= 1 }), 'both polls end';
+    ok Longroom::eventually(undef, SECONDS, sub { polls_that_wait() <= 1 }), 'her stream ends';
     is_deeply [grep { $_->{message} =~ / 401 / } $browser->console], [],
         'they hang up before they are refused';
     my $before = scalar @{ shown($tab) };
