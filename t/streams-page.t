@@ -121,6 +121,7 @@ function stream(rooms, forbidden, query, signal) {
   let left = net.cutAfter ? net.cutAfter() : Infinity;
   const { mute } = net;
   let sent = 0;
+  let kept = false;
   let ended = false;
   const body = new ReadableStream({
     async start(controller) {
@@ -136,8 +137,9 @@ function stream(rooms, forbidden, query, signal) {
         const bytes = all.subarray(0, Math.min(left, mute ? Math.max(0, mute - sent) : Infinity));
         sent += bytes.length;
         left -= all.length;
+        kept ||= net.buffers;  // what follows is kept too
         for (const piece of net.pieces ? net.pieces(bytes) : [bytes]) {
-          if (!ended && piece.length && !net.buffers) controller.enqueue(piece);
+          if (!ended && piece.length && !kept) controller.enqueue(piece);
         }
         if (left <= 0) stop(Math.random() < 0.5 ? new TypeError('cut') : null);
       };
