@@ -1,14 +1,12 @@
 #include "base/hash.h"
 
-#include <sys/random.h>
+#include "base/draw.h"
 
 uint64_t hash_seed(void)
 {
 	uint64_t seed = 0;
-	/* Can't fail for so few bytes (getrandom(2)). */
-	ssize_t ignored = getrandom(&seed, sizeof seed, 0);
 
-	(void)ignored;
+	draw_bytes(&seed, sizeof seed);
 	return seed;
 }
 

@@ -2,9 +2,9 @@
 #include "hub/private.h"
 
 #include <assert.h>
-#include <sys/random.h>
 
 #include "base/clock.h"
+#include "base/draw.h"
 #include "loop/turn.h"
 
 /* PROTOCOL section 6. The clients that come back during a restart must fit into the
@@ -34,9 +34,7 @@ void hub_init(struct hub *hub, const struct hub_options *options,
 	list_init(&hub->hungry);
 	list_init(&hub->long_pages);
 	hub->render_left = hub->read_left = TURN_RENDER_BYTES;
-	/* Can't fail for so few bytes (getrandom(2)). */
-	ssize_t ignored = getrandom(&hub->epoch, sizeof hub->epoch, 0);
-	(void)ignored;
+	hub->epoch = draw_number();
 }
 
 void hub_release(struct hub *hub)
@@ -248,14 +246,9 @@ void hub_drain(struct hub *hub, size_t waiters)
 	                                                 : (int64_t)spread_ms;
 }
 
-/* From 1 to hub->retry_most_ms. */
-static int64_t draw_retry_ms(const struct hub *hub)
+int64_t hub_draw_retry_ms(const struct hub *hub)
 {
-	uint32_t random = 0;
-	ssize_t ignored = getrandom(&random, sizeof random, 0);
-
-	(void)ignored;
-	return 1 + random % hub->retry_most_ms;
+	return 1 + draw_below(hub->retry_most_ms);
 }
 
 /* A parked waiter has everything up to now. Any other keeps its cursor. */
@@ -271,7 +264,7 @@ void hub_drain_waiter(struct hub *hub, struct waiter *waiter)
 		return;
 	struct delivery *delivery = hub_new_delivery(hub, waiter->feed);
 	delivery->cursor = cursor;
-	delivery->retry_ms = draw_retry_ms(hub);
+	delivery->retry_ms = hub_draw_retry_ms(hub);
 	hub_give(hub, waiter, delivery);
 	delivery_unref(delivery);
 }

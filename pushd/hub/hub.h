@@ -138,6 +138,9 @@ void hub_leave(struct hub *hub, struct waiter *waiter);
  * drained with hub_drain_waiter(). */
 void hub_drain(struct hub *hub, size_t waiters);
 
+/* After hub_drain(): a random time after which a client is to come back, at least 1. */
+int64_t hub_draw_retry_ms(const struct hub *hub);
+
 /* After hub_drain(): answers the waiter with an empty delivery, its cursor, and a
  * random time after which to come back. A waiter that has no cursor yet, because the
  * hub is not ready, is answered as soon as the hub is: any other cursor would skip

@@ -1,8 +1,8 @@
 #include "poll/stream.h"
 
 #include <stdlib.h>
-#include <sys/random.h>
 
+#include "base/draw.h"
 #include "base/memory.h"
 #include "loop/turn.h"
 #include "metrics/metrics.h"
@@ -42,17 +42,6 @@ static const struct {
 	[END_TOKEN_EXPIRED] = {"token-expired",
                                METRIC_PUSHD_STREAMS_ENDED_TOKEN_EXPIRED},
 };
-
-/* From 0 to most - 1. */
-static int64_t draw_below(int64_t most)
-{
-	uint32_t random = 0;
-	/* Can't fail for so few bytes (getrandom(2)). */
-	ssize_t ignored = getrandom(&random, sizeof random, 0);
-
-	(void)ignored;
-	return random % most;
-}
 
 /* ---- Time ---- */
 
@@ -208,7 +197,7 @@ void stream_answer_problem(struct poll *poll, struct problem problem)
 static void end_for_shutdown(struct poll *poll)
 {
 	stream_end(poll, END_SHUTDOWN,
-	           1 + draw_below(polls_of(poll)->hub->retry_most_ms));
+	           hub_draw_retry_ms(polls_of(poll)->hub));
 }
 
 static void ask_once(struct poll *poll)

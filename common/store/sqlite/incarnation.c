@@ -16,9 +16,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
+#include "base/draw.h"
 #include "base/journal.h"
 #include "os/folder.h"
 
@@ -32,11 +32,8 @@ static bool fail_by_error(struct sqlite_store *s)
 static bool add_incarnation(struct sqlite_store *s)
 {
 	char sql[512];
-	uint32_t tag = 0;
-	/* Can't fail for so few bytes (getrandom(2)). */
-	ssize_t ignored = getrandom(&tag, sizeof tag, 0);
+	uint32_t tag = draw_number();
 
-	(void)ignored;
 	snprintf(sql, sizeof sql,
 	         "INSERT INTO incarnations (tag, began) VALUES (%u,"
 	         " coalesce((SELECT seq FROM sqlite_sequence"
