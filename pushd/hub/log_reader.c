@@ -189,29 +189,17 @@ static bool perform_changes(struct store *store, struct log_read *read)
 
 static void perform(struct store *store, struct log_read *read)
 {
-	switch (read->kind) {
-	case READ_TAIL:
-		read->good = perform_tail(store, read);
-		break;
-	case READ_LOG:
-		read->good = perform_log(store, read);
-		break;
-	case READ_ROOM:
-		read->good = perform_room(store, read);
-		break;
-	case READ_ROOMS:
-		read->good = perform_rooms(store, read);
-		break;
-	case READ_ALL:
-		read->good = perform_all(store, read);
-		break;
-	case READ_STATES:
-		read->good = perform_states(store, read);
-		break;
-	case READ_CHANGES:
-		read->good = perform_changes(store, read);
-		break;
-	}
+	static bool (*const performers[])(struct store *, struct log_read *) = {
+		[READ_TAIL] = perform_tail,
+		[READ_LOG] = perform_log,
+		[READ_ROOM] = perform_room,
+		[READ_ROOMS] = perform_rooms,
+		[READ_ALL] = perform_all,
+		[READ_STATES] = perform_states,
+		[READ_CHANGES] = perform_changes,
+	};
+
+	read->good = performers[read->kind](store, read);
 	if (read->good)
 		return;
 	read->is_awaited = store_is_awaited(store);
