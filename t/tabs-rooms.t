@@ -14,6 +14,7 @@ use lib "$FindBin::Bin/lib";
 use Browser;
 use Longroom;
 use Proxy;
+use Tabs qw(leader_of);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -124,24 +125,6 @@ sub enter {
     return ok(!(grep { !$_->eventually(SECONDS, $LIVE) } @windows), 'all tabs follow all rooms');
 }
 
-my $LEADS = <<'END';
-return navigator.locks.request(`self ${Math.random()}`, async (mine) => {
-  const { held } = await navigator.locks.query();
-  const { clientId } = held.find(({ name }) => name === mine.name);
-  return held.some((lock) => lock.name.startsWith('longroom lead') && lock.clientId === clientId);
-});
-END
-
-sub leader_of {
-    my (@open) = @_;
-    for (1 .. 200) {
-        my ($leader) = grep { $_->run($LEADS) } @open;
-        return $leader if $leader;
-        sleep 0.05;
-    }
-    die "no tab leads\n";
-}
-
 for my $transport (qw(auto poll)) {
     my $how = $transport eq 'auto' ? 'by a stream' : 'by polls';
     my $kind = $transport eq 'auto' ? 'events' : 'poll';
@@ -151,7 +134,7 @@ for my $transport (qw(auto poll)) {
     ok(enter($proxy->url, transport => $transport), "$how: all tabs load");
     one_waits('... one connection follows');
     soon(\@windows, '... each message comes to each tab');
-    my $leader = leader_of(@windows);
+    my $leader = leader_of(200, @windows);
     like($leader->run('return asked.at(-1)'), qr{/rooms/[^/]*,[^/]*/$kind\?}, "... $how of all rooms");
 
     # The network: connections that die silently, as when it changes.
@@ -177,7 +160,7 @@ for my $transport (qw(auto poll)) {
     # One tab after the other: the leading one ends, in the middle of messages.
     my @open = @windows;
     for (1 .. 3) {
-        $leader = leader_of(@open);
+        $leader = leader_of(200, @open);
         send_round();
         $leader->open('about:blank');
         @open = grep { $_ != $leader } @open;

@@ -15,6 +15,7 @@ use Browser;
 use HTTP::Tiny ();
 use JSON::PP ();
 use Longroom;
+use Tabs qw(leader_of);
 use Test::More;
 use Time::HiRes qw(time);
 use Visitors;
@@ -213,25 +214,6 @@ leave_all();
 
 # ---------------------------------------------------------------- the leader ends
 
-# Which of these windows leads: the one that holds the lock.
-my $LEADS = <<'END';
-return navigator.locks.request(`self ${Math.random()}`, async (mine) => {
-  const { held } = await navigator.locks.query();
-  const { clientId } = held.find(({ name }) => name === mine.name);
-  return held.some((lock) => lock.name.startsWith('longroom lead') && lock.clientId === clientId);
-});
-END
-
-sub leader_of {
-    my (@open) = @_;
-    for (1 .. 100) {
-        my ($leader) = grep { $_->run($LEADS) } @open;
-        return $leader if $leader;
-        Time::HiRes::sleep(0.05);
-    }
-    die "no tab leads\n";
-}
-
 my %end = (
     closes      => sub { $_[0]->open('about:blank') },
     crashes     => sub {
@@ -261,7 +243,7 @@ for my $how ('closes', 'is frozen', 'hangs', 'crashes') {
     };
     $send->() for 1 .. 20;
     for (1 .. 2) {
-        my $leader = leader_of(@open);
+        my $leader = leader_of(100, @open);
         my $sending = Longroom->background(sub {
             for my $n (1 .. 60) {
                 $longroom->post($_, "meanwhile $number.$n") for @rooms;
