@@ -3,7 +3,8 @@
 #include <assert.h>
 
 enum {
-	VERSION = 1,
+	VERSION = 2,
+	OLDEST_VERSION = 1,
 	LOG_AT = 1,
 	FIRST_AT = 5,
 	LAST_AT = 13,
@@ -54,7 +55,8 @@ static bool fits(const struct message *m)
 	return m->sender_id.size <= UINT8_MAX &&
 	       m->sender_name.size <= UINT8_MAX &&
 	       m->sender_type.size <= UINT8_MAX &&
-	       m->client_id.size <= UINT8_MAX && m->content.size <= UINT32_MAX;
+	       m->client_id.size <= UINT8_MAX && m->type.size <= UINT8_MAX &&
+	       m->content.size <= UINT32_MAX && m->data.size <= UINT32_MAX;
 }
 
 static bool count_in(struct buffer *b, int64_t id)
@@ -86,13 +88,19 @@ bool frame_add(struct buffer *b, const struct message *m)
 	if (m->client_id.data != NULL)
 		add_sized(b, m->client_id, 1);
 	add_sized(b, m->content, 4);
+	add_sized(b, m->type, 1);
+	add_sized(b, m->data, 4);
+	add_number(b, (uint64_t)m->reply_to, 8);
+	add_number(b, m->is_signal, 1);
 	return true;
 }
 
 bool frame_open(struct text data, struct frame *frame)
 {
-	if (data.size < HEAD_SIZE || data.data[0] != VERSION)
+	if (data.size < HEAD_SIZE || data.data[0] < OLDEST_VERSION ||
+	    data.data[0] > VERSION)
 		return false;
+	frame->version = (uint8_t)data.data[0];
 	frame->log = (uint32_t)get(data.data + LOG_AT, 4);
 	frame->first = (int64_t)get(data.data + FIRST_AT, 8);
 	frame->last = (int64_t)get(data.data + LAST_AT, 8);
@@ -134,11 +142,26 @@ static bool take_client_id(struct text *rest, struct text *client_id)
 	return given == 0 || take_sized(rest, 1, client_id);
 }
 
-static bool take_framed_message(struct text *rest, struct message *m)
+/* What version 1 lacks. */
+static bool take_carried(struct text *rest, struct message *m)
+{
+	uint64_t reply_to, is_signal;
+
+	if (!take_sized(rest, 1, &m->type) || !take_sized(rest, 4, &m->data) ||
+	    !take_number(rest, 8, &reply_to) || reply_to > INT64_MAX ||
+	    !take_number(rest, 1, &is_signal) || is_signal > 1)
+		return false;
+	m->reply_to = (int64_t)reply_to;
+	m->is_signal = is_signal == 1;
+	return !m->is_signal || m->id == 0;
+}
+
+static bool take_framed_message(struct text *rest, int version, struct message *m)
 {
 	uint64_t id, sent_ms;
 	struct text room;
 
+	*m = (struct message){0};
 	if (!take_number(rest, 8, &id) || id > INT64_MAX ||
 	    !take_number(rest, 8, &sent_ms) || !take_sized(rest, 1, &room) ||
 	    !room_name_parse(room, &m->room))
@@ -149,7 +172,8 @@ static bool take_framed_message(struct text *rest, struct message *m)
 	       take_sized(rest, 1, &m->sender_name) &&
 	       take_sized(rest, 1, &m->sender_type) &&
 	       take_client_id(rest, &m->client_id) &&
-	       take_sized(rest, 4, &m->content);
+	       take_sized(rest, 4, &m->content) &&
+	       (version == 1 || take_carried(rest, m));
 }
 
 enum frame_read frame_next(struct frame *frame, struct message *m)
@@ -157,5 +181,6 @@ enum frame_read frame_next(struct frame *frame, struct message *m)
 	if (frame->count == 0)
 		return frame->rest.size == 0 ? FRAME_END : FRAME_BROKEN;
 	frame->count--;
-	return take_framed_message(&frame->rest, m) ? FRAME_MESSAGE : FRAME_BROKEN;
+	return take_framed_message(&frame->rest, frame->version, m)
+	               ? FRAME_MESSAGE : FRAME_BROKEN;
 }

@@ -9,13 +9,60 @@ bool message_is_name(struct text text)
 	       !utf8_has_control(text);
 }
 
+bool message_is_type(struct text text)
+{
+	static const char all[] = "abcdefghijklmnopqrstuvwxyz0123456789_.-";
+
+	if (text.size < 1 || text.size > MESSAGE_TYPE_MAX ||
+	    text.data[0] < 'a' || text.data[0] > 'z')
+		return false;
+	for (size_t i = 0; i < text.size; i++)
+		if (memchr(all, text.data[i], sizeof all - 1) == NULL)
+			return false;
+	return true;
+}
+
+bool message_is_own_type(struct text type)
+{
+	static const char *const own[] = {"message_edited", "message_deleted",
+	                                  "presence"};
+
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+		if (text_is(type, own[i]))
+			return true;
+	return false;
+}
+
+static void begin_message(const struct message *m, struct buffer *b)
+{
+	if (m->type.size == 0) {
+		buffer_add_string(b, "{\"type\":\"chat_message\",\"id\":");
+		return;
+	}
+	buffer_add_string(b, "{\"type\":");
+	buffer_add_json(b, m->type);
+	buffer_add_string(b, ",\"id\":");
+}
+
+static void add_carried(const struct message *m, struct buffer *b)
+{
+	if (m->data.size > 0) {
+		buffer_add_string(b, ",\"data\":");
+		buffer_add_text(b, m->data);
+	}
+	if (m->reply_to != 0) {
+		buffer_add_string(b, ",\"reply_to\":");
+		buffer_add_integer(b, m->reply_to);
+	}
+}
+
 /* Written by hand, without a library: this runs for every message of every page of
  * history, and building a tree of objects would cost more than reading the log. */
 void message_render(const struct message *m, struct buffer *b)
 {
 	char timestamp[CLOCK_TEXT_SIZE];
 
-	buffer_add_string(b, "{\"type\":\"chat_message\",\"id\":");
+	begin_message(m, b);
 	if (m->id > 0)
 		buffer_add_integer(b, m->id);
 	else
@@ -30,6 +77,8 @@ void message_render(const struct message *m, struct buffer *b)
 	buffer_add_json(b, m->sender_type);
 	buffer_add_string(b, ",\"content\":");
 	buffer_add_json(b, m->content);
+	if (m->data.size > 0 || m->reply_to != 0)
+		add_carried(m, b);
 	clock_text(m->sent_ms, timestamp);
 	buffer_add_string(b, ",\"timestamp\":\"");
 	buffer_add_string(b, timestamp);

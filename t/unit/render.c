@@ -50,6 +50,27 @@ static void a_message_is_as_documented(void **state)
 	buffer_release(&b);
 }
 
+static void a_message_has_what_it_carries(void **state)
+{
+	struct message m = plain_message();
+	struct buffer b = {0};
+
+	(void)state;
+	m.type = text_of("file");
+	m.content = text_of("");
+	m.data = text_of("{\"b\":1.50,\"a\":[]}");
+	m.reply_to = 7;
+	message_render(&m, &b);
+	assert_text(buffer_text(&b),
+	            "{\"type\":\"file\",\"id\":142,"
+	            "\"room_id\":\"room_26\",\"user_id\":\"2\","
+	            "\"username\":\"ann\",\"sender_type\":\"user\","
+	            "\"content\":\"\",\"data\":{\"b\":1.50,\"a\":[]},"
+	            "\"reply_to\":7,"
+	            "\"timestamp\":\"2026-11-22T06:02:00.123Z\"}");
+	buffer_release(&b);
+}
+
 static void a_message_in_no_log_says_so(void **state)
 {
 	struct message m = plain_message();
@@ -347,6 +368,8 @@ int run_render(void)
 	static const struct CMUnitTest tests[] = {
 		TEST("a message is rendered as PROTOCOL shows it",
 	             a_message_is_as_documented),
+		TEST("a message has its type, its data and what it replies to",
+	             a_message_has_what_it_carries),
 		TEST("an unsaved message has no id and says so",
 	             a_message_in_no_log_says_so),
 		TEST("a client_id is rendered if there is one",
