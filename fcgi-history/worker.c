@@ -167,7 +167,8 @@ static bool take_connection(struct worker *worker)
 	const struct settings *settings =
 		live_settings_ref(worker->router.shared->live);
 	intake_begin(&request->exchange, connection,
-	             intake_body_limit(settings->limits.content));
+	             intake_body_limit(settings->limits.content,
+	                               settings->limits.data));
 	live_settings_unref(worker->router.shared->live, settings);
 	switch (read_at_once(worker, request)) {
 	case FASTCGI_WHOLE:

@@ -221,7 +221,7 @@ subtest 'input over a limit is refused' => sub {
         ['a content over its limit', POST => $MESSAGES, $JSON, '{"content":"' . 'x' x 16_385 . '"}',
             'content-too-large'],
         ['text over its limit', POST => $MESSAGES, $TEXT, 'x' x 16_385, 'content-too-large'],
-        ['a body over its limit', POST => $MESSAGES, $TEXT, ' ' x 106_497, 'content-too-large'],
+        ['a body over its limit', POST => $MESSAGES, $TEXT, ' ' x 118_785, 'content-too-large'],
         ['a body of 1 MB', POST => $MESSAGES, $JSON, '{"content":"' . 'x' x 1_000_000 . '"}',
             'content-too-large'],
         ['a body of 100 MB', POST => $MESSAGES, $TEXT, 'x' x 100_000_000, 'content-too-large'],

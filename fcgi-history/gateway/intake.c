@@ -7,7 +7,8 @@
 #include <unistd.h>
 
 enum {
-	BODY_OVERHEAD = 8 * 1024, /* beside the content: names, quotes, braces */
+	/* Beside content and data: the other fields, names, quotes, braces. */
+	BODY_OVERHEAD = 8 * 1024,
 	/* What records take, if they are not tiny. */
 	RECORDS_OVERHEAD = 64 * 1024,
 	READ_BYTES = 16 * 1024,
@@ -17,9 +18,9 @@ enum {
 	SEND_SECONDS = 1,
 };
 
-int64_t intake_body_limit(int64_t content_limit)
+int64_t intake_body_limit(int64_t content_limit, int64_t data_limit)
 {
-	return 6 * content_limit + BODY_OVERHEAD;
+	return 6 * content_limit + 3 * data_limit + BODY_OVERHEAD;
 }
 
 /* Data is written only when the connection has room, so writes do not block. If the

@@ -9,9 +9,10 @@ enum {
 	INTAKE_PARAMETERS_MAX = 128 * 1024,
 };
 
-/* Returns the maximum size of a body for a limit of the content (limits.content):
- * every character of the content may be escaped as \uXXXX. */
-int64_t intake_body_limit(int64_t content_limit);
+/* Returns the maximum size of a body for limits of the content and the data
+ * (limits.content, limits.data): every character of the content may be escaped as
+ * \uXXXX, and every byte of the data as %XX. */
+int64_t intake_body_limit(int64_t content_limit, int64_t data_limit);
 
 /* Begins a request on a connection, which belongs to the exchange from now on. Bytes
  * of the body beyond the limit are skipped. */

@@ -25,9 +25,10 @@ static bool read_sent_body(const struct limits_settings *limits,
 		               "Content-Length is not a number");
 		return false;
 	}
-	if (size > intake_body_limit(limits->content)) {
+	if (size > intake_body_limit(limits->content, limits->data)) {
 		request_refuse(request, PROBLEM_CONTENT_TOO_LARGE,
-		               "the body is longer than 6 x limits.content + 8 KiB");
+		               "the body is longer than 6 x limits.content + "
+		               "3 x limits.data + 8 KiB");
 		return false;
 	}
 	if (!gateway_read(request->exchange.gateway, (size_t)size, &request->body)) {

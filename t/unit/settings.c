@@ -128,6 +128,7 @@ static void defaults_are_those_of_the_manual(void **state)
 	assert_words(&s->rooms.ephemeral, "general", NULL);
 	assert_int_equal(s->push.stream_life, 0);
 	assert_int_equal(s->limits.content, 16384);
+	assert_int_equal(s->limits.data, 4096);
 	assert_int_equal(s->limits.rooms_per_request, 100);
 	assert_int_equal(s->auth.mode, AUTH_NGINX);
 	assert_null(s->file);
