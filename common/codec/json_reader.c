@@ -198,6 +198,16 @@ static enum json_fault take_unit(struct json_reader *r, struct buffer *string)
 	return JSON_FINE;
 }
 
+size_t json_escape_size(struct text text, bool *is_unpaired_surrogate)
+{
+	int32_t unit = text.data[1] == 'u' ? unit_at(text, 2) : -1;
+	bool has_low = unit >= 0xd800 && unit <= 0xdbff &&
+	               low_surrogate_at(text, 6) != 0;
+
+	*is_unpaired_surrogate = unit >= 0xd800 && unit <= 0xdfff && !has_low;
+	return unit < 0 ? 2 : has_low ? 12 : 6;
+}
+
 /* 0: it is no escape's. */
 static char escaped(int c)
 {

@@ -55,8 +55,12 @@ void json_reader_init_strict(struct json_reader *reader, struct text text,
                              struct json_names *names);
 
 /* Reads the next token. For a name or a string, *string is replaced by its
- * characters in UTF-8, with U+FFFD for an unpaired surrogate. After other tokens and
- * faults the content of *string is unspecified. */
+ * characters in UTF-8, with U+FFFD for an unpaired surrogate. After JSON_TWICE it is
+ * the name. After other tokens and faults its content is unspecified. */
 enum json_token json_next(struct json_reader *reader, struct buffer *string);
+
+/* The size of the escape at the beginning of a text, which is part of a string that
+ * was read: 2, 6, or 12 for two that are one character. */
+size_t json_escape_size(struct text text, bool *is_unpaired_surrogate);
 
 #endif

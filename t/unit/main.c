@@ -12,6 +12,7 @@ static const struct group {
 } groups[] = {
 	{"codecs", run_codecs},
 	{"json reader", run_json_reader},
+	{"message data", run_message_data},
 	{"fastcgi", run_fastcgi},
 	{"frame", run_frame},
 	{"render", run_render},

@@ -89,6 +89,7 @@ int run_http(void);
 int run_hub(void);
 int run_incarnations(void);
 int run_limits(void);
+int run_message_data(void);
 int run_patterns(void);
 int run_pushd(void);
 int run_render(void);
