@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/utf8.h"
+#include "codec/message_data.h"
 
 bool message_is_name(struct text text)
 {
@@ -44,12 +45,24 @@ static void begin_message(const struct message *m, struct buffer *b)
 	buffer_add_string(b, ",\"id\":");
 }
 
+/* Rows and frames may come from other programs. Data that is not what it should be
+ * would make all of the page unreadable. */
+static void add_data(struct text data, struct buffer *b)
+{
+	size_t before = b->size;
+	struct buffer name = {0};
+
+	buffer_add_string(b, ",\"data\":");
+	if (message_data_read_text(data, MESSAGE_DATA_MAX, b, &name) !=
+	    MESSAGE_DATA_FINE)
+		b->size = before;
+	buffer_release(&name);
+}
+
 static void add_carried(const struct message *m, struct buffer *b)
 {
-	if (m->data.size > 0) {
-		buffer_add_string(b, ",\"data\":");
-		buffer_add_text(b, m->data);
-	}
+	if (m->data.size > 0)
+		add_data(m->data, b);
 	if (m->reply_to != 0) {
 		buffer_add_string(b, ",\"reply_to\":");
 		buffer_add_integer(b, m->reply_to);

@@ -41,7 +41,8 @@ bool message_is_type(struct text text);
  * client may send. */
 bool message_is_own_type(struct text type);
 
-/* Adds the message as one JSON object (PROTOCOL section 3). */
+/* Adds the message as one JSON object (PROTOCOL section 3). Data that is not what
+ * message_data.h makes is made so, or left out. */
 void message_render(const struct message *m, struct buffer *b);
 
 #endif

@@ -71,6 +71,46 @@ static void a_message_has_what_it_carries(void **state)
 	buffer_release(&b);
 }
 
+/* A row or a frame may have any bytes there. */
+static void only_data_that_is_an_object_is_rendered(void **state)
+{
+	static const struct {
+		const char *data, *rendered;
+	} rows[] = {
+		{"{\"a\":1}", ",\"data\":{\"a\":1}"},
+		{" {\n\"a\" : [1, 2]\r\n} ", ",\"data\":{\"a\":[1,2]}"},
+		{"{\"a\":\"\\udc00\"}", ",\"data\":{\"a\":\"\\ufffd\"}"},
+		{"{\"a\":\"\n\"}", ""},
+		{"{}}", ""},
+		{"[1]", ""},
+		{"1,\"saved\":false", ""},
+		{"{\"a\":1,\"a\":2}", ""},
+		{"{\"a\":\"\xff\"}", ""},
+		{"\n", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		struct message m = plain_message(), without = plain_message();
+		struct buffer b = {0}, expected = {0};
+
+		m.data = text_of(rows[i].data);
+		message_render(&m, &b);
+		message_render(&without, &expected);
+		buffer_add(&expected, "", 1); /* for strstr() */
+		expected.size--;
+		struct text rest = buffer_text(&expected);
+		size_t head = (size_t)(strstr(rest.data, ",\"timestamp\"") - rest.data);
+		expect(b.size == rest.size + strlen(rows[i].rendered) &&
+		               memcmp(b.data, rest.data, head) == 0 &&
+		               memcmp(b.data + head, rows[i].rendered,
+		                      strlen(rows[i].rendered)) == 0,
+		       "%.*s", TEXT_ARGS(buffer_text(&b)));
+		buffer_release(&b);
+		buffer_release(&expected);
+	}
+}
+
 static void a_message_in_no_log_says_so(void **state)
 {
 	struct message m = plain_message();
@@ -370,6 +410,8 @@ int run_render(void)
 	             a_message_is_as_documented),
 		TEST("a message has its type, its data and what it replies to",
 	             a_message_has_what_it_carries),
+		TEST("only data that is a JSON object is rendered, without white space",
+	             only_data_that_is_an_object_is_rendered),
 		TEST("an unsaved message has no id and says so",
 	             a_message_in_no_log_says_so),
 		TEST("a client_id is rendered if there is one",
