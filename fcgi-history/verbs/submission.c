@@ -1,10 +1,9 @@
 #include "verbs/submission.h"
 
-#include <strings.h>
-
 #include "base/utf8.h"
 #include "codec/json_reader.h"
 #include "codec/params.h"
+#include "verbs/media_type.h"
 
 static const struct problem fine = {PROBLEM_NONE, NULL};
 
@@ -13,75 +12,9 @@ static struct problem problem(enum problem_type type, const char *detail)
 	return (struct problem){type, detail};
 }
 
-static bool equal_ignoring_case(struct text text, const char *string)
-{
-	return text.size == strlen(string) &&
-	       strncasecmp(text.data, string, text.size) == 0;
-}
-
-/* Cuts at the next of a separator and takes white space off the part. */
-static struct text cut(struct text *rest, char separator)
-{
-	if (rest->size == 0)
-		return (struct text){NULL, 0};
-	const char *end = memchr(rest->data, separator, rest->size);
-	size_t size = end != NULL ? (size_t)(end - rest->data) : rest->size;
-	struct text part = {rest->data, size};
-
-	rest->data += size + (end != NULL);
-	rest->size -= size + (end != NULL);
-	while (part.size > 0 && strchr(" \t", part.data[0]) != NULL) {
-		part.data++;
-		part.size--;
-	}
-	while (part.size > 0 && strchr(" \t", part.data[part.size - 1]) != NULL)
-		part.size--;
-	return part;
-}
-
-static struct text without_quotes(struct text text)
-{
-	if (text.size >= 2 && text.data[0] == '"' &&
-	    text.data[text.size - 1] == '"')
-		return (struct text){text.data + 1, text.size - 2};
-	return text;
-}
-
-enum media { MEDIA_JSON, MEDIA_FORM, MEDIA_TEXT, MEDIA_OTHER };
-
-/* UTF-8, as it is registered and as it is often misspelled, and its part ASCII. */
-static bool is_utf8_charset(struct text name)
-{
-	return equal_ignoring_case(name, "utf-8") ||
-	       equal_ignoring_case(name, "utf8") ||
-	       equal_ignoring_case(name, "us-ascii");
-}
-
-/* RFC 9110 section 8.3.1. */
-static enum media read_media_type(struct text header)
-{
-	struct text type = cut(&header, ';');
-
-	while (header.size > 0) {
-		struct text value = cut(&header, ';');
-		struct text name = cut(&value, '=');
-
-		if (equal_ignoring_case(name, "charset") &&
-		    !is_utf8_charset(without_quotes(value)))
-			return MEDIA_OTHER;
-	}
-	if (equal_ignoring_case(type, "application/json"))
-		return MEDIA_JSON;
-	if (equal_ignoring_case(type, "application/x-www-form-urlencoded"))
-		return MEDIA_FORM;
-	if (equal_ignoring_case(type, "text/plain"))
-		return MEDIA_TEXT;
-	return MEDIA_OTHER;
-}
-
 struct problem submission_check_type(struct text content_type)
 {
-	if (read_media_type(content_type) != MEDIA_OTHER)
+	if (media_type_read(content_type) != MEDIA_OTHER)
 		return fine;
 	return problem(PROBLEM_UNSUPPORTED_MEDIA_TYPE,
 	               "send application/json, application/x-www-form-urlencoded "
@@ -341,7 +274,7 @@ static struct problem read_json_body(struct text body,
 static struct problem read_body(const struct submission_source *source,
                                 struct submission *submission)
 {
-	enum media media = read_media_type(source->content_type);
+	enum media media = media_type_read(source->content_type);
 
 	if (media == MEDIA_JSON)
 		return read_json_body(source->body, submission);
@@ -379,7 +312,7 @@ static struct problem check_idempotency_key(struct text header,
                                             struct submission *submission)
 {
 	struct buffer *client_id = &submission->fields[SUBMISSION_CLIENT_ID];
-	struct text key = without_quotes(header);
+	struct text key = header_without_quotes(header);
 
 	if (header.data == NULL)
 		return fine;
