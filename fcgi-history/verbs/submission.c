@@ -1,7 +1,8 @@
 #include "verbs/submission.h"
 
+#include "base/number.h"
 #include "base/utf8.h"
-#include "codec/json_reader.h"
+#include "codec/message_data.h"
 #include "codec/params.h"
 #include "verbs/media_type.h"
 
@@ -27,6 +28,10 @@ static const char *const field_names[SUBMISSION_FIELDS] = {
 	[SUBMISSION_USER_ID] = "user_id",
 	[SUBMISSION_USERNAME] = "username",
 	[SUBMISSION_SENDER_TYPE] = "sender_type",
+	[SUBMISSION_TYPE] = "type",
+	[SUBMISSION_REPLY_TO] = "reply_to",
+	[SUBMISSION_STORE] = "store",
+	[SUBMISSION_DATA] = "data",
 };
 
 /* SUBMISSION_FIELDS if there is no such field. */
@@ -48,7 +53,7 @@ static struct problem problem_about(struct submission *submission,
 	return problem(type, submission->detail.data);
 }
 
-static struct problem not_known(struct text name, struct submission *submission)
+static struct text shown_part(struct text name)
 {
 	struct text shown = {name.data, 0};
 
@@ -60,9 +65,17 @@ static struct problem not_known(struct text name, struct submission *submission)
 			break;
 		shown.size += length;
 	}
+	return shown;
+}
+
+static struct problem not_known(struct text name, struct submission *submission)
+{
+	struct text shown = shown_part(name);
+
 	buffer_printf(&submission->detail,
-	              "'%.*s' is unknown: use content, client_id, user_id, "
-	              "username and sender_type", TEXT_ARGS(shown));
+	              "'%.*s' is unknown: use content, type, data, reply_to, store, "
+	              "client_id, user_id, username and sender_type",
+	              TEXT_ARGS(shown));
 	return problem_about(submission, PROBLEM_BAD_PARAMETER);
 }
 
@@ -88,25 +101,141 @@ static struct problem wrong_at(struct text body, const char *at,
 	return problem_about(submission, type);
 }
 
-/* Reads the value of a member whose name was read. */
-static struct problem take_value(struct json_reader *reader,
-                                 enum submission_field field,
+/* ---- What a message carries beside its content ---- */
+
+static const char not_whole[] = "must be an integer from 1 to 9223372036854775807";
+static const char not_boolean[] = "must be true or false";
+static const char not_object[] = "must be a JSON object";
+
+static struct problem check_message_type(struct submission *submission)
+{
+	struct buffer *type = &submission->fields[SUBMISSION_TYPE];
+
+	if (!message_is_type(buffer_text(type)))
+		return wrong_field(SUBMISSION_TYPE,
+		                   "must have 1 to 64 of a-z 0-9 _ . - and begin with "
+		                   "a letter", submission);
+	if (message_is_own_type(buffer_text(type)))
+		return wrong_field(SUBMISSION_TYPE,
+		                   "must not be message_edited, message_deleted or "
+		                   "presence: Longroom sends these", submission);
+	if (text_is(buffer_text(type), "chat_message"))
+		buffer_clear(type);
+	return fine;
+}
+
+/* Checks a field that was just given, and sets what it says. */
+static struct problem check_carried(enum submission_field field,
+                                    struct submission *submission)
+{
+	struct text value = buffer_text(&submission->fields[field]);
+
+	if (field == SUBMISSION_TYPE)
+		return check_message_type(submission);
+	if (field == SUBMISSION_REPLY_TO &&
+	    !number_parse(value, 1, INT64_MAX, &submission->reply_to))
+		return wrong_field(field, not_whole, submission);
+	if (field == SUBMISSION_STORE) {
+		submission->is_signal = text_is(value, "false");
+		if (!submission->is_signal && !text_is(value, "true"))
+			return wrong_field(field, not_boolean, submission);
+	}
+	return fine;
+}
+
+/* If a member is given twice, it has this name. */
+static struct problem wrong_data(enum message_data_fault fault, struct text name,
                                  struct submission *submission)
 {
-	switch (json_next(reader, &submission->fields[field])) {
-	case JSON_STRING:
-		submission->given[field] = true;
-		return fine;
-	case JSON_FAULT:
-		return fine; /* the reader keeps it */
-	default:
-		return wrong_field(field, "must be a string", submission);
+	struct text shown = shown_part(name);
+
+	switch (fault) {
+	case MESSAGE_DATA_FINE:
+		break;
+	case MESSAGE_DATA_NOT_JSON:
+	case MESSAGE_DATA_NOT_OBJECT:
+		return wrong_field(SUBMISSION_DATA, not_object, submission);
+	case MESSAGE_DATA_TOO_LONG:
+		return problem(PROBLEM_CONTENT_TOO_LARGE,
+		               "data is longer than limits.data");
+	case MESSAGE_DATA_TOO_DEEP:
+		return problem(PROBLEM_BAD_PARAMETER,
+		               "data is nested more than 30 deep");
+	case MESSAGE_DATA_NUL:
+		return problem(PROBLEM_BAD_PARAMETER,
+		               "data contains U+0000, which is not allowed");
+	case MESSAGE_DATA_TWICE:
+		buffer_printf(&submission->detail, "data has the member '%.*s' twice",
+		              TEXT_ARGS(shown));
+		return problem_about(submission, PROBLEM_BAD_PARAMETER);
 	}
+	return fine;
+}
+
+/* ---- JSON ---- */
+
+static struct problem take_data(struct json_reader *reader, size_t limit,
+                                struct submission *submission)
+{
+	struct buffer *data = &submission->fields[SUBMISSION_DATA];
+	struct buffer name = {0};
+	struct problem wrong = fine;
+
+	buffer_clear(data);
+	enum message_data_fault fault = message_data_read(reader, limit, data, &name);
+	submission->given[SUBMISSION_DATA] = fault == MESSAGE_DATA_FINE;
+	/* The reader keeps a fault of its own. */
+	if (fault != MESSAGE_DATA_NOT_JSON)
+		wrong = wrong_data(fault, buffer_text(&name), submission);
+	buffer_release(&name);
+	return wrong;
+}
+
+/* Keeps a token as a form would have it. False: the field has no such values. */
+static bool keep_token(const struct json_reader *reader, enum json_token token,
+                       enum submission_field field, struct buffer *value)
+{
+	bool is_boolean = token == JSON_TRUE || token == JSON_FALSE;
+
+	if (field < SUBMISSION_REPLY_TO)
+		return token == JSON_STRING;
+	buffer_clear(value);
+	if (field == SUBMISSION_REPLY_TO && token == JSON_NUMBER)
+		buffer_add_text(value, reader->number);
+	if (field == SUBMISSION_STORE && is_boolean)
+		buffer_add_string(value, token == JSON_TRUE ? "true" : "false");
+	return value->size > 0;
+}
+
+static const char *kind_of_values(enum submission_field field)
+{
+	return field == SUBMISSION_REPLY_TO ? not_whole
+	       : field == SUBMISSION_STORE  ? not_boolean
+	                                    : "must be a string";
+}
+
+/* Reads the value of a member whose name was read. */
+static struct problem take_value(struct json_reader *reader,
+                                 enum submission_field field, size_t data_limit,
+                                 struct submission *submission)
+{
+	struct buffer *value = &submission->fields[field];
+
+	if (field == SUBMISSION_DATA)
+		return take_data(reader, data_limit, submission);
+	enum json_token token = json_next(reader, value);
+	if (token == JSON_FAULT)
+		return fine; /* the reader keeps it */
+	if (!keep_token(reader, token, field, value))
+		return wrong_field(field, kind_of_values(field), submission);
+	submission->given[field] = true;
+	return check_carried(field, submission);
 }
 
 /* Reads the next member, or the end of the object. */
 static struct problem take_member(struct json_reader *reader,
                                   struct buffer *name, bool *ended,
+                                  size_t data_limit,
                                   struct submission *submission)
 {
 	*ended = json_next(reader, name) != JSON_NAME;
@@ -115,7 +244,7 @@ static struct problem take_member(struct json_reader *reader,
 	enum submission_field field = find_field(buffer_text(name));
 	if (field == SUBMISSION_FIELDS)
 		return not_known(buffer_text(name), submission);
-	return take_value(reader, field, submission);
+	return take_value(reader, field, data_limit, submission);
 }
 
 /* RFC 8259 section 8.1 lets a reader ignore a byte order mark. */
@@ -139,7 +268,7 @@ static size_t white_size(struct text text)
 }
 
 /* False: the text is no object. */
-static bool read_object(struct json_reader *reader,
+static bool read_object(struct json_reader *reader, size_t data_limit,
                         struct submission *submission, struct problem *wrong)
 {
 	struct buffer name = {0};
@@ -147,7 +276,7 @@ static bool read_object(struct json_reader *reader,
 	bool is_object = !ended;
 
 	while (!ended && wrong->type == PROBLEM_NONE)
-		*wrong = take_member(reader, &name, &ended, submission);
+		*wrong = take_member(reader, &name, &ended, data_limit, submission);
 	if (is_object && wrong->type == PROBLEM_NONE)
 		json_next(reader, &name); /* the end of the text, or a fault */
 	buffer_release(&name);
@@ -156,17 +285,20 @@ static bool read_object(struct json_reader *reader,
 
 /* Stops at the first error: after an unknown member, or inside an array, anything
  * may follow, and a lot of it. */
-static struct problem read_json(struct text body, struct submission *submission)
+static struct problem read_json(struct text body, size_t data_limit,
+                                struct submission *submission)
 {
-	static const char not_object[] = "the body is not one JSON object";
+	static const char not_json[] = "the body is not one JSON object";
 	struct text text = without_mark(body);
 	struct json_reader reader;
 	struct problem wrong = fine;
 
 	json_reader_init(&reader, text);
-	if (!read_object(&reader, submission, &wrong))
+	if (!read_object(&reader, data_limit, submission, &wrong))
 		return wrong_at(body, text.data + white_size(text),
-		                PROBLEM_NOT_JSON, not_object, submission);
+		                PROBLEM_NOT_JSON, not_json, submission);
+	if (wrong.type != PROBLEM_NONE)
+		return wrong;
 	switch (reader.fault) {
 	case JSON_FINE:
 		break;
@@ -174,14 +306,16 @@ static struct problem read_json(struct text body, struct submission *submission)
 		return problem(PROBLEM_BAD_PARAMETER,
 		               "the body contains U+0000, which is not allowed");
 	case JSON_NOT_UTF8: /* reported before any other error */
-	case JSON_TWICE:    /* not a fault here: the last one counts */
+	case JSON_TWICE:    /* a fault in data alone: else the last one counts */
 	case JSON_TOO_DEEP:
 	case JSON_SYNTAX:
 		return wrong_at(body, reader.rest.data, PROBLEM_NOT_JSON,
-		                not_object, submission);
+		                not_json, submission);
 	}
 	return wrong;
 }
+
+/* ---- Forms ---- */
 
 static struct problem take_pair(const struct param *param,
                                 struct submission *submission)
@@ -206,8 +340,36 @@ static struct problem take_pair(const struct param *param,
 	return wrong;
 }
 
-static struct problem read_form(struct text body, struct submission *submission)
+/* The data as it came becomes data as it is kept. */
+static struct problem read_form_data(size_t limit, struct submission *submission)
 {
+	struct buffer *data = &submission->fields[SUBMISSION_DATA];
+	struct buffer written = *data, name = {0};
+
+	*data = (struct buffer){0};
+	enum message_data_fault fault =
+		message_data_read_text(buffer_text(&written), limit, data, &name);
+	struct problem wrong = wrong_data(fault, buffer_text(&name), submission);
+	buffer_release(&written);
+	buffer_release(&name);
+	return wrong;
+}
+
+static struct problem check_form_field(enum submission_field field, size_t data_limit,
+                                       struct submission *submission)
+{
+	if (!submission->given[field])
+		return fine;
+	if (!utf8_valid(buffer_text(&submission->fields[field])))
+		return problem(PROBLEM_NOT_UTF8, "a field is not UTF-8");
+	return field == SUBMISSION_DATA ? read_form_data(data_limit, submission)
+	                                : check_carried(field, submission);
+}
+
+static struct problem read_form(struct text body, size_t data_limit,
+                                struct submission *submission)
+{
+	struct problem wrong = fine;
 	struct text trimmed = utf8_trim(body);
 	struct param param;
 
@@ -217,16 +379,17 @@ static struct problem read_form(struct text body, struct submission *submission)
 		               "the form looks like JSON: send Content-Type: "
 		               "application/json");
 	while (params_next(&body, &param)) {
-		struct problem wrong = take_pair(&param, submission);
-
+		wrong = take_pair(&param, submission);
 		if (wrong.type != PROBLEM_NONE)
 			return wrong;
 	}
-	for (int field = 0; field < SUBMISSION_FIELDS; field++)
-		if (!utf8_valid(buffer_text(&submission->fields[field])))
-			return problem(PROBLEM_NOT_UTF8, "a field is not UTF-8");
-	return fine;
+	for (int field = 0;
+	     field < SUBMISSION_FIELDS && wrong.type == PROBLEM_NONE; field++)
+		wrong = check_form_field(field, data_limit, submission);
+	return wrong;
 }
+
+/* ---- Bodies ---- */
 
 static const char *first_bad(struct text text)
 {
@@ -252,12 +415,12 @@ static struct problem check_body(struct text body, struct submission *submission
 
 /* The reader checks each byte, so a body that it accepts is UTF-8 and not empty. A
  * body that it refuses may be neither, and these two errors take precedence. */
-static struct problem read_json_body(struct text body,
+static struct problem read_json_body(struct text body, size_t data_limit,
                                      struct submission *submission)
 {
 	if (body.size == 0)
 		return check_body(body, submission);
-	struct problem wrong = read_json(body, submission);
+	struct problem wrong = read_json(body, data_limit, submission);
 	struct buffer detail = submission->detail;
 	if (wrong.type == PROBLEM_NONE)
 		return fine;
@@ -277,12 +440,12 @@ static struct problem read_body(const struct submission_source *source,
 	enum media media = media_type_read(source->content_type);
 
 	if (media == MEDIA_JSON)
-		return read_json_body(source->body, submission);
+		return read_json_body(source->body, source->data_limit, submission);
 	struct problem wrong = check_body(source->body, submission);
 	if (wrong.type != PROBLEM_NONE)
 		return wrong;
 	if (media == MEDIA_FORM)
-		return read_form(source->body, submission);
+		return read_form(source->body, source->data_limit, submission);
 	if (media == MEDIA_OTHER)
 		return submission_check_type(source->content_type);
 	buffer_add_text(&submission->fields[SUBMISSION_CONTENT], source->body);
@@ -290,13 +453,25 @@ static struct problem read_body(const struct submission_source *source,
 	return fine;
 }
 
-static struct problem check_content(struct buffer *content, size_t limit)
+static bool may_lack_content(const struct submission *submission)
 {
+	return submission->given[SUBMISSION_DATA] ||
+	       submission->fields[SUBMISSION_TYPE].size > 0;
+}
+
+static struct problem check_content(struct submission *submission, size_t limit)
+{
+	struct buffer *content = &submission->fields[SUBMISSION_CONTENT];
 	struct text trimmed = utf8_trim(buffer_text(content));
 
-	if (utf8_is_blank(trimmed))
+	if (utf8_is_blank(trimmed)) {
+		buffer_reserve(content, 1); /* "", which is not the same as NULL */
+		buffer_clear(content);
+		if (may_lack_content(submission))
+			return fine;
 		return problem(PROBLEM_EMPTY_CONTENT,
 		               "content is missing, or has no visible character");
+	}
 	if (trimmed.size > limit)
 		return problem(PROBLEM_CONTENT_TOO_LARGE,
 		               "the content is longer than limits.content");
@@ -332,7 +507,7 @@ static struct problem check_names(struct submission *submission)
 {
 	struct buffer *fields = submission->fields;
 
-	for (int field = SUBMISSION_CLIENT_ID; field < SUBMISSION_FIELDS; field++)
+	for (int field = SUBMISSION_CLIENT_ID; field <= SUBMISSION_SENDER_TYPE; field++)
 		if (submission->given[field] &&
 		    !message_is_name(buffer_text(&fields[field])))
 			return wrong_field(field, "must have 1 to 128 bytes and "
@@ -353,8 +528,7 @@ struct problem submission_read(const struct submission_source *source,
 	struct problem wrong = read_body(source, submission);
 
 	if (wrong.type == PROBLEM_NONE)
-		wrong = check_content(&submission->fields[SUBMISSION_CONTENT],
-		                      source->content_limit);
+		wrong = check_content(submission, source->content_limit);
 	if (wrong.type == PROBLEM_NONE)
 		wrong = check_idempotency_key(source->idempotency_key, submission);
 	if (wrong.type == PROBLEM_NONE)

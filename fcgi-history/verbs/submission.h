@@ -11,14 +11,22 @@ enum submission_field {
 	SUBMISSION_USER_ID,
 	SUBMISSION_USERNAME,
 	SUBMISSION_SENDER_TYPE,
+	SUBMISSION_TYPE,
+	SUBMISSION_REPLY_TO,
+	SUBMISSION_STORE,
+	SUBMISSION_DATA,
 	SUBMISSION_FIELDS
 };
 
-/* The result. The content is trimmed. user_id, username and sender_type are never
- * empty. given[SUBMISSION_CLIENT_ID] says whether there is a client_id. */
+/* The result. The content is trimmed; it may be empty if there is data or a type.
+ * user_id, username and sender_type are never empty. given[SUBMISSION_CLIENT_ID] says
+ * whether there is a client_id. The type is empty for chat_message. The data is as in
+ * message_data.h. */
 struct submission {
 	struct buffer fields[SUBMISSION_FIELDS];
 	bool given[SUBMISSION_FIELDS];
+	int64_t reply_to; /* 0: none */
+	bool is_signal;   /* "store":false */
 	struct buffer detail; /* of a problem, which borrows it */
 };
 
@@ -26,7 +34,7 @@ struct submission_source {
 	struct text content_type;    /* the header */
 	struct text idempotency_key; /* the header; data is NULL: none */
 	struct text body;
-	size_t content_limit; /* bytes */
+	size_t content_limit, data_limit; /* bytes */
 };
 
 /* Fills an empty submission, which the caller releases in any case. The

@@ -13,7 +13,7 @@
 #define NAME_128                                                               \
 	TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN "01234567"
 
-enum { CONTENT_LIMIT = 16384 };
+enum { CONTENT_LIMIT = 16384, DATA_LIMIT = 64 };
 
 /* A request and its expected result. A field that is NULL is not given. */
 struct row {
@@ -31,6 +31,7 @@ static struct problem read_submission(const char *type, struct text body,
 		.idempotency_key = text_of(key[0] != '\0' ? key : NULL),
 		.body = body,
 		.content_limit = CONTENT_LIMIT,
+		.data_limit = DATA_LIMIT,
 	};
 
 	*submission = (struct submission){0};
@@ -533,6 +534,183 @@ static void an_idempotency_key_is_a_client_id(void **state)
 	}
 }
 
+/* ---- What a message carries ---- */
+
+/* What is accepted, in the order of the fields, and how. */
+struct carried_row {
+	const char *kind, *body, *content, *type, *data;
+	int64_t reply_to;
+	bool is_signal;
+};
+
+static void check_carried_row(const struct carried_row *row)
+{
+	struct submission s;
+	struct problem problem = read_submission(row->kind, text_of(row->body), "", &s);
+
+	expect(problem.type == PROBLEM_NONE, "%s: problem %d (%s)", row->body,
+	       (int)problem.type, problem.detail);
+	assert_non_null(s.fields[SUBMISSION_CONTENT].data);
+	expect(text_is(buffer_text(&s.fields[SUBMISSION_CONTENT]), row->content) &&
+	               text_is(buffer_text(&s.fields[SUBMISSION_TYPE]), row->type) &&
+	               text_is(buffer_text(&s.fields[SUBMISSION_DATA]), row->data) &&
+	               s.reply_to == row->reply_to && s.is_signal == row->is_signal,
+	       "%s: '%.*s', '%.*s', '%.*s', %d", row->body,
+	       TEXT_ARGS(buffer_text(&s.fields[SUBMISSION_CONTENT])),
+	       TEXT_ARGS(buffer_text(&s.fields[SUBMISSION_TYPE])),
+	       TEXT_ARGS(buffer_text(&s.fields[SUBMISSION_DATA])), (int)s.is_signal);
+	submission_release(&s);
+}
+
+static void a_message_carries_more_than_text(void **state)
+{
+	static const struct carried_row rows[] = {
+		{JSON, "{\"content\":\"a\"}", "a", "", "", 0, false},
+		{JSON, "{\"content\":\"a\",\"type\":\"chat_message\"}", "a", "", "",
+	         0, false},
+		{JSON, "{\"content\":\"a\",\"type\":\"x\",\"type\":\"chat_message\"}",
+	         "a", "", "", 0, false},
+		{JSON, "{\"type\":\"typing\",\"store\":false}", "", "typing", "", 0,
+	         true},
+		{JSON, "{\"type\":\"typing\",\"store\":false,\"store\":true}", "",
+	         "typing", "", 0, false},
+		{JSON, "{\"content\":\" \\u200b\",\"data\":{}}", "", "", "{}", 0,
+	         false},
+		{JSON, "{\"data\": { \"a\" : 1.50 } ,\"content\":\" b \"}", "b", "",
+	         "{\"a\":1.50}", 0, false},
+		{JSON, "{\"data\":{\"a\":1},\"data\":{\"b\":2}}", "", "",
+	         "{\"b\":2}", 0, false},
+		{JSON, "{\"content\":\"a\",\"reply_to\":9223372036854775807}", "a", "",
+	         "", INT64_MAX, false},
+		{JSON, "{\"reply_to\":7,\"reply_to\": 8 ,\"content\":\"a\"}", "a",
+	         "", "", 8, false},
+		{FORM, "content=a&type=chat_message&store=true", "a", "", "", 0, false},
+		{FORM, "type=a-b.c_9&store=false&reply_to=1", "", "a-b.c_9", "", 1,
+	         true},
+		{FORM, "data=%20{%22a%22:+[1,+%222+3%22]}+", "", "",
+	         "{\"a\":[1,\"2 3\"]}", 0, false},
+		{FORM, "content=+&data={}&client_id=c", "", "", "{}", 0, false},
+		{PLAIN, "{\"data\":{}}", "{\"data\":{}}", "", "", 0, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++)
+		check_carried_row(&rows[i]);
+}
+
+static void what_can_not_be_carried_is_refused(void **state)
+{
+	static const struct {
+		const char *kind, *body;
+		enum problem_type problem;
+		const char *detail;
+	} rows[] = {
+#define BAD PROBLEM_BAD_PARAMETER
+		{JSON, "{\"type\":7}", BAD, "type must be a string"},
+		{JSON, "{\"type\":\"\"}", BAD, "type must have 1 to 64"},
+		{JSON, "{\"type\":\"Typing\"}", BAD, "type must have"},
+		{JSON, "{\"type\":\"9\"}", BAD, "type must have"},
+		{JSON, "{\"type\":\"presence\",\"type\":\"a\"}", BAD,
+	         "type must not be"},
+		{FORM, "type=message_edited", BAD, "type must not be"},
+		{FORM, "type=message_deleted", BAD, "type must not be"},
+		{FORM, "type=a+b", BAD, "type must have"},
+		{FORM, "type=%ff", PROBLEM_NOT_UTF8, "a field is not UTF-8"},
+		{JSON, "{\"type\":\"chat_message\"}", PROBLEM_EMPTY_CONTENT,
+	         "content is missing"},
+		{FORM, "reply_to=1", PROBLEM_EMPTY_CONTENT, "content is missing"},
+		{FORM, "store=false", PROBLEM_EMPTY_CONTENT, "content is missing"},
+		{FORM, "type=a&content=%00", BAD, "the content contains U+0000"},
+		{JSON, "{\"reply_to\":0}", BAD, "reply_to must be an integer"},
+		{JSON, "{\"reply_to\":-1}", BAD, "reply_to must be an integer"},
+		{JSON, "{\"reply_to\":1.0}", BAD, "reply_to must be an integer"},
+		{JSON, "{\"reply_to\":1e2}", BAD, "reply_to must be an integer"},
+		{JSON, "{\"reply_to\":\"1\"}", BAD, "reply_to must be an integer"},
+		{JSON, "{\"reply_to\":null}", BAD, "reply_to must be an integer"},
+		{JSON, "{\"reply_to\":9223372036854775808}", BAD,
+	         "reply_to must be an integer"},
+		{JSON, "{\"reply_to\":0,\"reply_to\":1}", BAD,
+	         "reply_to must be an integer"},
+		{FORM, "reply_to=01", BAD, "reply_to must be an integer"},
+		{FORM, "reply_to=", BAD, "reply_to must be an integer"},
+		{FORM, "reply_to=1&reply_to=2", BAD, "reply_to is given twice"},
+		{JSON, "{\"store\":\"no\"}", BAD, "store must be true or false"},
+		{JSON, "{\"store\":0}", BAD, "store must be true or false"},
+		{JSON, "{\"store\":\"false\"}", BAD, "store must be true or false"},
+		{FORM, "store=FALSE", BAD, "store must be true or false"},
+		{JSON, "{\"data\":[]}", BAD, "data must be a JSON object"},
+		{JSON, "{\"data\":\"{}\"}", BAD, "data must be a JSON object"},
+		{JSON, "{\"data\":null}", BAD, "data must be a JSON object"},
+		{FORM, "data=", BAD, "data must be a JSON object"},
+		{FORM, "data={}{}", BAD, "data must be a JSON object"},
+		{FORM, "data={'a':1}", BAD, "data must be a JSON object"},
+		{FORM, "data={%22%ff%22:1}", PROBLEM_NOT_UTF8, "a field is not UTF-8"},
+		{JSON, "{\"data\":{\"a\":1,}}", PROBLEM_NOT_JSON, "see byte 15"},
+		{JSON, "{\"data\":{\"\xff\":1}}", PROBLEM_NOT_UTF8, "see byte 10"},
+		{JSON, "{\"data\":{\"a\":1,\"b\":2,\"\\u0061\":3}}", BAD,
+	         "data has the member 'a' twice"},
+		{JSON,
+	         "{\"data\":{\"" TEN TEN TEN TEN "\":1,\"x" TEN TEN TEN TEN "\":1}}",
+	         PROBLEM_CONTENT_TOO_LARGE, "data is longer than limits.data"},
+		{FORM, "data={%22\xc3\xa9%22:1,%22\xc3\xa9%22:1}", BAD,
+	         "data has the member '\xc3\xa9' twice"},
+		{FORM, "data={%22a%22:%22\\u0000%22}", BAD, "data contains U+0000"},
+		{JSON, "{\"data\":{\"\\u0000\":1}}", BAD, "data contains U+0000"},
+		{FORM, "data={%22a%22:[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", BAD,
+	         "data is nested more than 30 deep"},
+		{JSON, "{\"data\":{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", BAD,
+	         "data is nested more than 30 deep"},
+		{JSON, "{\"colour\":1}", BAD,
+	         "'colour' is unknown: use content, type, data, reply_to, store, "
+	         "client_id, user_id, username and sender_type"},
+#undef BAD
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		struct submission s;
+		struct problem problem = read_submission(
+			rows[i].kind, text_of(rows[i].body), "", &s);
+
+		expect(problem.type == rows[i].problem && problem.detail != NULL &&
+		               strstr(problem.detail, rows[i].detail) != NULL,
+		       "%s: problem %d (%s)", rows[i].body, (int)problem.type,
+		       problem.detail);
+		submission_release(&s);
+	}
+}
+
+/* A form has it percent-encoded, and white space does not count. */
+static void data_has_its_limit_in_every_body(void **state)
+{
+	static const struct {
+		const char *kind, *before, *after;
+	} bodies[] = {
+		{JSON, "{\"data\": {\"a\" :\"", "\"\n\n}}"},
+		{FORM, "data=+{+%22a%22++:%22", "%22+}"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * LENGTH(bodies); i++) {
+		bool is_too_long = i % 2 > 0;
+		size_t size = DATA_LIMIT - strlen("{\"a\":\"\"}") + is_too_long;
+		struct buffer body = {0};
+		struct submission s;
+
+		buffer_add_string(&body, bodies[i / 2].before);
+		for (size_t n = 0; n < size; n++)
+			buffer_add_string(&body, "x");
+		buffer_add_string(&body, bodies[i / 2].after);
+		struct problem problem = read_submission(
+			bodies[i / 2].kind, buffer_text(&body), "", &s);
+		assert_int_equal(problem.type,
+		                 is_too_long ? PROBLEM_CONTENT_TOO_LARGE
+		                             : PROBLEM_NONE);
+		submission_release(&s);
+		buffer_release(&body);
+	}
+}
+
 int run_submission(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -567,6 +745,13 @@ int run_submission(void)
 	             media_types_are_told_apart),
 		TEST("an Idempotency-Key is a client_id and must agree with it",
 	             an_idempotency_key_is_a_client_id),
+		TEST("type, data, reply_to and store are read from JSON and from forms",
+	             a_message_carries_more_than_text),
+		TEST("what a message can't carry is refused, and the detail says why",
+	             what_can_not_be_carried_is_refused),
+		TEST("the limit of data holds in JSON and in forms, without white "
+	             "space",
+	             data_has_its_limit_in_every_body),
 	};
 
 	return cmocka_run_group_tests_name("submission", tests, NULL, NULL);
