@@ -47,6 +47,7 @@ static bool read_submission(const struct limits_settings *limits,
 		.idempotency_key = request_variable(request,
 		                                    "HTTP_IDEMPOTENCY_KEY"),
 		.content_limit = (size_t)limits->content,
+		.data_limit = (size_t)limits->data,
 	};
 	struct problem wrong = submission_check_type(source.content_type);
 
@@ -58,7 +59,7 @@ static bool read_submission(const struct limits_settings *limits,
 	source.body = buffer_text(&request->body);
 	if (wrong.type == PROBLEM_NONE)
 		wrong = submission_read(&source, &request->submission);
-	/* While the message waits to be saved, its content is held only once. */
+	/* While the message waits to be saved, its texts are held only once. */
 	if (request->body.capacity > KEPT_BYTES)
 		buffer_release(&request->body);
 	if (wrong.type == PROBLEM_NONE)
@@ -115,6 +116,18 @@ static void tell_saved(const struct message *m)
 	             TEXT_ARGS(room_name_label(&m->room)), user_id, m->id);
 }
 
+/* Why a message was neither saved nor broadcast. */
+static const char *why_failed(const struct save *save)
+{
+	if (save->message->is_signal)
+		return "a signal is only broadcast, and this longroom-history cannot "
+		       "broadcast (CGI, or bus.publish is empty)";
+	if (save->ephemeral)
+		return "this room is ephemeral, and this longroom-history cannot "
+		       "broadcast (CGI, or bus.publish is empty)";
+	return "the message can't be saved now: repeat after Retry-After";
+}
+
 void send_complete(struct store *store, struct request *request)
 {
 	const struct message *m = &request->message;
@@ -137,17 +150,11 @@ void send_complete(struct store *store, struct request *request)
 		break;
 	case SAVE_CONFLICT:
 		request_refuse(request, PROBLEM_CONFLICT,
-		               "this client_id was already used with a different "
-		               "content");
+		               "this client_id was already used with different "
+		               "content, type, data or reply_to");
 		break;
 	case SAVE_FAILED:
-		request_refuse(request, PROBLEM_STORAGE,
-		               save->ephemeral
-		                       ? "this room is ephemeral, and this "
-		                         "longroom-history cannot broadcast (CGI, "
-		                         "or bus.publish is empty)"
-		                       : "the message can't be saved now: repeat "
-		                         "after Retry-After");
+		request_refuse(request, PROBLEM_STORAGE, why_failed(save));
 		break;
 	}
 	submission_release(&request->submission);
@@ -170,7 +177,8 @@ static bool is_within_limits(const struct send_rules *rules,
 
 static void make_message(struct request *request)
 {
-	const struct buffer *fields = request->submission.fields;
+	const struct submission *submission = &request->submission;
+	const struct buffer *fields = submission->fields;
 	const struct sender *sender = &request->sender;
 
 	request->message = (struct message){
@@ -179,7 +187,11 @@ static void make_message(struct request *request)
 		.sender_name = buffer_text(&fields[SUBMISSION_USERNAME]),
 		.sender_type = buffer_text(&fields[SUBMISSION_SENDER_TYPE]),
 		.content = buffer_text(&fields[SUBMISSION_CONTENT]),
+		.type = buffer_text(&fields[SUBMISSION_TYPE]),
+		.data = buffer_text(&fields[SUBMISSION_DATA]),
 		.client_id = buffer_text(&fields[SUBMISSION_CLIENT_ID]),
+		.reply_to = submission->reply_to,
+		.is_signal = submission->is_signal,
 		.sent_ms = clock_wall_ms(),
 	};
 	if (sender->is_known) {
@@ -200,7 +212,8 @@ bool send_begin(const struct send_rules *rules, struct request *request)
 	make_message(request);
 	request->save = (struct save){
 		.message = &request->message,
-		.ephemeral = pattern_list_matches(&rules->rooms->ephemeral,
+		.ephemeral = request->message.is_signal ||
+		             pattern_list_matches(&rules->rooms->ephemeral,
 		                                  request->route.room.string),
 		.reject_unsaved = rules->reject_unsaved,
 	};

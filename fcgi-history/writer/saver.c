@@ -206,8 +206,13 @@ static void count_outcomes(struct save **saves, size_t count)
 		[SAVE_FAILED] = METRIC_HISTORY_FAILED,
 	};
 
-	for (size_t i = 0; i < count; i++)
-		metrics_add(metrics[saves[i]->outcome], 1);
+	for (size_t i = 0; i < count; i++) {
+		bool is_sent_signal = saves[i]->outcome == SAVE_BROADCAST &&
+		                      saves[i]->message->is_signal;
+
+		metrics_add(is_sent_signal ? METRIC_HISTORY_SIGNALS
+		                           : metrics[saves[i]->outcome], 1);
+	}
 }
 
 static bool append_batch(struct saver *saver, size_t count)

@@ -14,14 +14,14 @@ struct saver;
 enum save_outcome {
 	SAVE_SAVED,     /* it is on disk */
 	SAVE_REPEATED,  /* sent before: message->id is that of the first */
-	SAVE_CONFLICT,  /* its client_id was used with another content */
+	SAVE_CONFLICT,  /* its client_id was used for another message */
 	SAVE_BROADCAST, /* it was broadcast, and no log has it */
 	SAVE_FAILED,    /* it could be neither saved nor broadcast */
 };
 
 struct save {
 	struct message *message; /* gets its id */
-	bool ephemeral;          /* not to be stored */
+	bool ephemeral;          /* not to be stored: a signal, or such a room */
 	bool reject_unsaved;     /* not to be broadcast if it can't be saved */
 	enum save_outcome outcome;
 	struct buffer *why; /* of a probe: gets the reason if it fails */
