@@ -38,9 +38,13 @@ struct text without_nul(struct text text)
 	                   : (struct text){text.data, (size_t)(nul - text.data)};
 }
 
+/* A message has data of 30 objects and arrays in each other, and json-c counts the
+ * values in the innermost too. */
+enum { JSON_DEPTH = 33 };
+
 json_object *json_must_parse(struct text text)
 {
-	json_tokener *tokener = json_tokener_new();
+	json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH);
 
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT |
 	                                        JSON_TOKENER_VALIDATE_UTF8);

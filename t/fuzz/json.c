@@ -1,13 +1,18 @@
-/* Fuzzes common/codec/json_reader and json_value: the input is a JSON text.
+/* Fuzzes common/codec/json_reader, json_value and message_data: the input is a JSON
+ * text.
  *
  * It is read to its end if, and only if, the strict reader finds one JSON text
  * there, in UTF-8, nested no deeper than allowed and without \u0000; and both
  * find the same members in the outermost object, with the same strings.
  *
+ * It is a message's data if its members and its depth allow it, in the spelling that it
+ * came in.
+ *
  * It is an object without repeated members if, and only if, json-c, which keeps
  * one of two members, has as many as there are names. Rendered again it is the
  * same value. */
 #include "codec/json_value.h"
+#include "codec/message_data.h"
 
 #include <json_visit.h>
 
@@ -23,8 +28,10 @@ static void note(struct buffer *found, struct text name, struct text value)
 	buffer_add_string(found, "\n");
 }
 
-static void visit(void *context, struct text name, struct text value)
+static void visit(void *context, struct text name, struct text value,
+                  struct text written)
 {
+	(void)written;
 	note(context, name, value);
 }
 
@@ -130,13 +137,42 @@ static void check_object(struct text json, size_t members)
 	buffer_release(&strings);
 }
 
+/* An object is data as it is written, unless it is nested too deep, or a member comes
+ * twice. */
+static void check_data(struct text json, const struct rfc8259_found *all)
+{
+	struct buffer data = {0}, name = {0}, expected = {0};
+	enum message_data_fault fault =
+		message_data_read_text(json, SIZE_MAX, &data, &name);
+
+	rfc8259_compact(json, &expected);
+	CLAIM((fault == MESSAGE_DATA_FINE) ==
+	      (all->nested <= MESSAGE_DATA_DEPTH_MAX && !all->has_twice));
+	CLAIM(fault != MESSAGE_DATA_TWICE || all->has_twice);
+	CLAIM(fault != MESSAGE_DATA_TOO_DEEP ||
+	      all->nested > MESSAGE_DATA_DEPTH_MAX);
+	if (fault == MESSAGE_DATA_FINE) {
+		CLAIM(text_equal(buffer_text(&data), buffer_text(&expected)));
+		buffer_clear(&data);
+		CLAIM(message_data_read_text(json, expected.size, &data, &name) ==
+		      MESSAGE_DATA_FINE);
+		buffer_clear(&data);
+		CLAIM(message_data_read_text(json, expected.size - 1, &data, &name) ==
+		              MESSAGE_DATA_TOO_LONG &&
+		      data.size == 0);
+	}
+	buffer_release(&data);
+	buffer_release(&name);
+	buffer_release(&expected);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct text json = input_text(data, size);
 	struct buffer found = {0}, expected = {0};
 	struct json_reader reader;
+	struct rfc8259_found all = {0};
 	size_t members = 0;
-	int depth = 0;
 
 	if (size == 0)
 		return 0;
@@ -144,15 +180,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	enum json_token first = read_all(&reader, &found, &members);
 	/* Which takes UTF-8 for granted. */
 	bool good = is_utf8(json) &&
-	            rfc8259_read(json, visit, &expected, &depth);
+	            rfc8259_read(json, visit, &expected, &all);
 	if (first == JSON_OBJECT_BEGIN && reader.fault == JSON_FINE) {
-		CLAIM(good && depth <= JSON_DEPTH_MAX + 1);
+		CLAIM(good && all.depth <= JSON_DEPTH_MAX + 1);
 		CLAIM(text_equal(buffer_text(&found), buffer_text(&expected)));
 		check_object(json, members);
+		check_data(json, &all);
 	}
 	CLAIM(!good || reader.fault != JSON_SYNTAX);
 	CLAIM(reader.fault != JSON_NOT_UTF8 || !is_utf8(json));
-	CLAIM(reader.fault != JSON_TOO_DEEP || !good || depth > JSON_DEPTH_MAX);
+	CLAIM(reader.fault != JSON_TOO_DEEP || !good || all.depth > JSON_DEPTH_MAX);
 	buffer_release(&found);
 	buffer_release(&expected);
 	return 0;

@@ -1,8 +1,10 @@
 #include "rfc8259.h"
 
+#include "fuzz.h"
+
 struct reader {
 	const char *at, *end;
-	int deepest;
+	struct rfc8259_found *found;
 	rfc8259_visit *visit;
 	void *context;
 };
@@ -95,6 +97,7 @@ static bool read_unicode(struct reader *r, struct buffer *b)
 
 	if (!read_hex4(r, &unit))
 		return false;
+	r->found->has_nul = r->found->has_nul || unit == 0;
 	if (unit < 0xd800 || unit > 0xdfff) {
 		add_point(b, unit);
 		return true;
@@ -144,28 +147,61 @@ static bool read_string(struct reader *r, struct buffer *b)
 	return true;
 }
 
+static void note_depth(struct reader *r, int depth)
+{
+	if (depth > r->found->depth)
+		r->found->depth = depth;
+	if ((peek(r) == '{' || peek(r) == '[') && depth > r->found->nested)
+		r->found->nested = depth;
+}
+
 static bool read_value(struct reader *r, struct text name, int depth)
 {
+	const char *first = r->at;
 	struct buffer value = {0};
+
+	note_depth(r, depth);
 	bool is_string = peek(r) == '"';
 	bool good = is_string ? read_string(r, &value) : skip_value(r, depth);
 
-	if (depth > r->deepest)
-		r->deepest = depth;
 	/* Only the outermost object's. */
 	if (good && depth == 2)
-		r->visit(r->context, name, buffer_text(&value));
+		r->visit(r->context, name, buffer_text(&value),
+		         (struct text){first, (size_t)(r->at - first)});
 	buffer_release(&value);
 	return good;
 }
 
-static bool read_member(struct reader *r, int depth)
+/* Names are kept one after another, each behind its size. */
+static bool is_among(const struct buffer *names, struct text name)
+{
+	size_t size;
+
+	for (size_t at = 0; at < names->size; at += sizeof size + size) {
+		memcpy(&size, names->data + at, sizeof size);
+		if (text_equal((struct text){names->data + at + sizeof size, size},
+		               name))
+			return true;
+	}
+	return false;
+}
+
+static void note_name(struct reader *r, struct buffer *names, struct text name)
+{
+	r->found->has_twice = r->found->has_twice || is_among(names, name);
+	buffer_add(names, &name.size, sizeof name.size);
+	buffer_add_text(names, name);
+}
+
+static bool read_member(struct reader *r, struct buffer *names, int depth)
 {
 	struct buffer name = {0};
 	bool good;
 
 	skip_white(r);
 	good = read_string(r, &name);
+	if (good)
+		note_name(r, names, buffer_text(&name));
 	skip_white(r);
 	good = good && skip(r, ':');
 	skip_white(r);
@@ -177,16 +213,19 @@ static bool read_member(struct reader *r, int depth)
 
 static bool skip_object(struct reader *r, int depth)
 {
+	struct buffer names = {0};
+	bool good = true;
+
 	if (!skip(r, '{'))
 		return false;
 	skip_white(r);
 	if (skip(r, '}'))
 		return true;
 	do
-		if (!read_member(r, depth))
-			return false;
-	while (skip(r, ','));
-	return skip(r, '}');
+		good = read_member(r, &names, depth);
+	while (good && skip(r, ','));
+	buffer_release(&names);
+	return good && skip(r, '}');
 }
 
 static bool skip_array(struct reader *r, int depth)
@@ -208,8 +247,7 @@ static bool skip_value(struct reader *r, int depth)
 {
 	struct buffer string = {0};
 
-	if (depth > r->deepest)
-		r->deepest = depth;
+	note_depth(r, depth);
 	switch (peek(r)) {
 	case '{':
 		return skip_object(r, depth);
@@ -232,17 +270,51 @@ static bool skip_value(struct reader *r, int depth)
 }
 
 bool rfc8259_read(struct text json, rfc8259_visit *visit, void *context,
-                  int *depth)
+                  struct rfc8259_found *found)
 {
 	struct reader r = {.at = json.data,
 	                   .end = json.data + json.size,
-	                   .deepest = 1,
+	                   .found = found,
 	                   .visit = visit,
 	                   .context = context};
 
+	*found = (struct rfc8259_found){.depth = 1, .nested = 1};
 	skip_white(&r);
 	bool good = skip_object(&r, 1);
 	skip_white(&r);
-	*depth = r.deepest;
 	return good && r.at == r.end;
+}
+
+/* Adds an escape, and returns where it ends. */
+static const char *add_escape(struct buffer *b, const char *at, const char *end)
+{
+	struct rfc8259_found unused = {0};
+	struct buffer character = {0};
+	struct reader r = {.at = at + 1, .end = end, .found = &unused};
+
+	CLAIM(read_escape(&r, &character));
+	if (text_is(buffer_text(&character), "\xef\xbf\xbd") && (at[2] | 0x20) == 'd')
+		buffer_add_string(b, "\\ufffd");
+	else
+		buffer_add(b, at, (size_t)(r.at - at));
+	buffer_release(&character);
+	return r.at;
+}
+
+void rfc8259_compact(struct text json, struct buffer *b)
+{
+	const char *at = json.data, *end = json.data + json.size;
+	bool is_in_string = false;
+
+	while (at < end) {
+		if (is_in_string && *at == '\\') {
+			at = add_escape(b, at, end);
+			continue;
+		}
+		if (*at == '"')
+			is_in_string = !is_in_string;
+		if (is_in_string || memchr(" \t\n\r", *at, 4) == NULL)
+			buffer_add(b, at, 1);
+		at++;
+	}
 }

@@ -100,10 +100,12 @@ struct found {
 	const struct identity *identity;
 };
 
-static void visit(void *context, struct text name, struct text value)
+static void visit(void *context, struct text name, struct text value,
+                  struct text written)
 {
 	struct found *found = context;
 
+	(void)written;
 	for (size_t i = 0; i < found->count; i++)
 		found->twice |= text_equal(name, found->names[i]);
 	if (text_is(name, "sub") && found->identity != NULL)
@@ -121,12 +123,12 @@ static void visit(void *context, struct text name, struct text value)
 static void check_json(struct text json, const struct identity *identity)
 {
 	struct found found = {.identity = identity};
-	int depth = 0;
+	struct rfc8259_found all;
 
 	CLAIM(is_utf8(json));
-	CLAIM(rfc8259_read(json, visit, &found, &depth));
-	CLAIM(depth <= DEPTH_MAX + 1);
-	CLAIM(!found.twice);
+	CLAIM(rfc8259_read(json, visit, &found, &all));
+	CLAIM(all.depth <= DEPTH_MAX + 1);
+	CLAIM(!found.twice && !all.has_twice && !all.has_nul);
 	while (found.count > 0)
 		free((char *)found.names[--found.count].data);
 }
