@@ -200,13 +200,22 @@ static inline void sqlite_bind_text(sqlite3_stmt *statement, int at,
 		                  SQLITE_STATIC);
 }
 
-static inline struct text sqlite_column_text(sqlite3_stmt *statement, int column)
+/* The text of a row's value; without data if that is NULL. */
+static inline struct text sqlite_value_text(sqlite3_value *value)
 {
 	struct text text;
 
-	text.data = (const char *)sqlite3_column_text(statement, column);
-	text.size = (size_t)sqlite3_column_bytes(statement, column);
+	text.data = (const char *)sqlite3_value_text(value);
+	text.size = (size_t)sqlite3_value_bytes(value);
 	return text;
+}
+
+/* The column is looked up once, not for its text and for its size. SQLite calls a
+ * column's value unprotected: threads must not share the connection at the same time,
+ * and none do. */
+static inline struct text sqlite_column_text(sqlite3_stmt *statement, int column)
+{
+	return sqlite_value_text(sqlite3_column_value(statement, column));
 }
 
 /* ---- schema.c ---- */
