@@ -201,6 +201,12 @@ my %readable = (
     'BLOBs and numbers elsewhere'     =>
         [insert(sender_id => "x'61ff'", sender_name => 7, sender_type => "x'62'", client_id => "x'63'"), 'x'],
     'long names'                      => [insert(sender_id => "hex(zeroblob(5000))", client_id => 'hex(zeroblob(300))'), 'x'],
+    'a type, data and a reply_to'     => [insert(type => "'join'", data => q('{"a":[1]}'), reply_to => 7), 'x'],
+    'a type that no client may send'  => [insert(type => "'presence'", reply_to => -7), 'x'],
+    'a type, data and a reply_to of other kinds' => [insert(type => "x'ff00'", data => '2.5', reply_to => "'seven'"), 'x'],
+    'BLOBs as type, data and reply_to' => [insert(type => "x'6a6f696e'", data => q(x'7b2261223a317d'), reply_to => "x'07'"), 'x'],
+    'data that is not JSON'           => [insert(data => q('{"a":')), 'x'],
+    'data of 2 MiB'                   => [insert(data => q('{"a":"' || hex(zeroblob(1048576)) || '"}')), 'x'],
     'an invalid time'             => [insert(sent_ms => "'noon'"), 'x'],
     'a time after the year 9999'      => [insert(sent_ms => '9223372036854775807'), 'x'],
     'a time long ago'                 => [insert(sent_ms => '-9223372036854775808'), 'x'],
@@ -232,6 +238,7 @@ my %passed = (
     'a room with the name of a numbered one' =>
         ["INSERT INTO rooms (room_id, name) VALUES (-5, 'room_27');" . insert(room_id => -5), 'its room_id is of no room'],
     'a content of 5 MiB'    => [insert(content => 'hex(zeroblob(2621440))'), 'it is longer than 4 MiB'],
+    'data of 5 MiB'         => [insert(data => q('{"a":"' || hex(zeroblob(2621440)) || '"}')), 'it is longer than 4 MiB'],
     'a name of 5 MiB'       => [insert(sender_name => 'hex(zeroblob(2621440))'), 'it is longer than 4 MiB'],
 );
 for my $what (sort keys %passed) {

@@ -50,6 +50,8 @@ sub status_with {
 
 sub reads_of_rooms { return $l->metrics('pushd')->{'log_reads_total{kind="room"}'} }
 
+sub text_of { my ($value) = @_; return ref $value ? JSON::PP->new->canonical->encode($value) : $value // '' }
+
 subtest 'an UPDATE changes what clients see of a message' => sub {
     my ($room, @ids) = make_room(3);
     my %other = (room => (make_room(2))[0]);
@@ -61,7 +63,8 @@ subtest 'an UPDATE changes what clients see of a message' => sub {
         sender_id => ['user_id',  '77'], sender_name => ['username', 'new name'],
         client_id => ['client_id', 'c7'], sender_type => ['sender_type', 'robot'],
         sent_ms   => ['timestamp', 1_790_000_000_123, '2026-09-21T14:13:20.123Z'],
-        content   => ['content', 'new text'],
+        content   => ['content', 'new text'], type => ['type', 'join'],
+        data      => ['data', '{"b":[1]}'], reply_to => ['reply_to', '7'],
     );
     for my $column (sort keys %columns) {
         my ($member, $value, $shown) = @{ $columns{$column} };
@@ -71,10 +74,10 @@ subtest 'an UPDATE changes what clients see of a message' => sub {
         $l->sql("UPDATE messages SET $column = '$value' WHERE id = $ids[1];");
         is status_with($path{$_}, $tag{$_}), 200, "$column: the old ETag of the $_ is no longer valid"
             for sort keys %path;
-        is $l->history($room)->{json}{messages}[1]{$member}, $shown, '... and history has the new value';
+        is text_of($l->history($room)->{json}{messages}[1]{$member}), $shown, '... and history has the new value';
         my $polled = $l->eventually(5, sub {
             my $page = $l->poll($room, after => $ids[0], timeout => 0)->{json};
-            return ($page->{messages}[0]{$member} // '') eq $shown && $page;
+            return text_of($page->{messages}[0]{$member}) eq $shown && $page;
         });
         ok $polled, '... so has a poll, about a second later' or next;
         is_deeply [map { $_->{id} } @{ $polled->{messages} }], [@ids[1, 2]], '... with all that follows';

@@ -265,7 +265,10 @@ my @may_pass = (
             by_sqlite($file, 'PRAGMA journal_mode = WAL;');
             shell("rm -f $file-*; chown " . USER . " $file");
         }, qr/it is empty: a log begins in it/, qr/it is empty: longroom-history/, 1],
-    ['an older log', sub { by_sqlite(put_log($_[0]), 'PRAGMA user_version = 3; DROP TABLE life; DROP INDEX holes_by_id;') },
+    ['an older log', sub {
+            by_sqlite(put_log($_[0]), 'PRAGMA user_version = 3; DROP TABLE life; DROP INDEX holes_by_id; DROP TRIGGER messages_edited;'
+                . join '', map {"ALTER TABLE messages DROP COLUMN $_;"} qw(type data reply_to));
+        },
         qr/a log of version 3: the start updates it to \d/, qr/a log of version 3: longroom-history updates it/, 1],
     ['a log of a link', sub { mkdir "$_[0]/x"; put_log("$_[0]/x"); chown USER, USER, "$_[0]/x"; symlink 'x/longroom.db', "$_[0]/longroom.db" },
         qr/a log of version \d/, qr/a log of version \d/, 1],

@@ -29,9 +29,10 @@ static int64_t json_size(struct text content)
 	return (int64_t)size;
 }
 
-static int64_t entry_size(struct text content)
+/* Data is JSON already. */
+static int64_t entry_size(struct text content, struct text data)
 {
-	return json_size(content) + CUT_ENTRY_BYTES;
+	return json_size(content) + (int64_t)data.size + CUT_ENTRY_BYTES;
 }
 
 static bool row_cut_is_full(const struct row_cut *rows)
@@ -46,7 +47,7 @@ static void row_cut_give(struct row_cut *rows, const struct message *m)
 		return;
 	rows->visit(rows->context, m);
 	if (rows->bytes > 0)
-		rows->size += entry_size(m->content);
+		rows->size += entry_size(m->content, m->data);
 }
 
 /* For reads of all rooms. */
@@ -85,10 +86,10 @@ bool page_cut_is_measured(const struct page_cut *cut)
 	return cut->range->bytes > 0 && cut->range->direction != STORE_AFTER;
 }
 
-bool page_cut_measure(struct page_cut *cut, struct text content)
+bool page_cut_measure(struct page_cut *cut, struct text content, struct text data)
 {
-	cut->rows.size += content.size <= FOREIGN_ROW_BYTES_MAX
-	                          ? entry_size(content)
+	cut->rows.size += content.size + data.size <= FOREIGN_ROW_BYTES_MAX
+	                          ? entry_size(content, data)
 	                          : CUT_ENTRY_BYTES;
 	cut->rows.limit = ++cut->measured;
 	return cut->rows.size < cut->range->bytes;
@@ -246,7 +247,7 @@ bool log_cut_take(struct log_cut *cut, struct message *m, int64_t room_id,
 {
 	if (foreign_may_be_given(m) && is_of_a_room(m, room_id, room_name)) {
 		cut->visit(cut->context, m);
-		cut->bytes -= (int64_t)m->content.size;
+		cut->bytes -= (int64_t)(m->content.size + m->data.size);
 	}
 	cut->bytes -= CUT_ENTRY_BYTES;
 	cut->page->upto = m->id;

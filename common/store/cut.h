@@ -3,10 +3,11 @@
  * the rows, in the order given below, until a `take` function returns false; then no
  * row must follow. The back-end handles errors of the read.
  *
- * A row counts with about the bytes of its content and CUT_ENTRY_BYTES: in a page with
- * those that it takes as JSON, in the log with its own. The row that reaches the limit
- * of bytes is the last one, so a read gives at least one row. Rows that can't be given
- * to a client (foreign.h) are skipped here, but count towards a limit of rows. */
+ * A row counts with about the bytes of its content and data, and CUT_ENTRY_BYTES: in
+ * a page with those that they take as JSON, in the log with their own. The row that
+ * reaches the limit of bytes is the last one, so a read gives at least one row. Rows
+ * that can't be given to a client (foreign.h) are skipped here, but count towards a
+ * limit of rows. */
 #ifndef LONGROOM_CUT_H
 #define LONGROOM_CUT_H
 
@@ -28,8 +29,8 @@ struct row_cut {
  * The back-end sets page->end, and page->state if the room is there. If not, that is
  * all. Then, with range->direction STORE_NEWEST or STORE_BEFORE:
  *
- *   1. if page_cut_is_measured(): contents, from the end of the range backwards, to
- *      page_cut_measure(), at most rows.limit of them;
+ *   1. if page_cut_is_measured(): contents and data, from the end of the range
+ *      backwards, to page_cut_measure(), at most rows.limit of them;
  *   2. the last rows of the range, rows.limit as that is then, oldest first, to
  *      page_cut_take().
  *
@@ -50,7 +51,8 @@ struct page_cut page_cut_begin(const struct store_range *range, store_visit *vis
                                void *context, struct store_page *page);
 
 bool page_cut_is_measured(const struct page_cut *cut);
-bool page_cut_measure(struct page_cut *cut, struct text content);
+bool page_cut_measure(struct page_cut *cut, struct text content,
+                      struct text data);
 bool page_cut_take(struct page_cut *cut, const struct message *m);
 /* True: the back-end must set page->removed to the highest id up to *upto that was
  * removed from the room. False: it is already known. */

@@ -56,10 +56,19 @@ void foreign_pass_over(int64_t id, const char *why)
 		                "msg_id=%" PRId64, why, id);
 }
 
+/* Clients would take one of Longroom's own types as said by Longroom. */
+struct text foreign_type(struct text type)
+{
+	return message_is_type(type) && !message_is_own_type(type)
+	               ? type
+	               : (struct text){0};
+}
+
 bool foreign_may_be_given(const struct message *m)
 {
 	if (m->sender_id.size + m->sender_name.size + m->sender_type.size +
-	            m->content.size + m->client_id.size <= FOREIGN_ROW_BYTES_MAX)
+	            m->content.size + m->data.size + m->client_id.size <=
+	    FOREIGN_ROW_BYTES_MAX)
 		return true;
 	foreign_pass_over(m->id, "it is longer than 4 MiB");
 	return false;

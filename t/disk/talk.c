@@ -30,7 +30,7 @@ enum {
 /* A message and its texts. */
 struct line {
 	struct message message;
-	struct buffer content, client_id, sender;
+	struct buffer content, client_id, sender, data;
 };
 
 static void line_make(struct line *line, size_t i)
@@ -41,6 +41,7 @@ static void line_make(struct line *line, size_t i)
 	buffer_clear(&line->content);
 	buffer_clear(&line->client_id);
 	buffer_clear(&line->sender);
+	buffer_clear(&line->data);
 	buffer_printf(&line->content, "message %zu", i);
 	while (i % LONG_EVERY == 0 && line->content.size < LONG_CONTENT)
 		buffer_printf(&line->content, " and more of %zu", i);
@@ -53,6 +54,13 @@ static void line_make(struct line *line, size_t i)
 		.content = buffer_text(&line->content),
 		.sent_ms = 1790000000000 + (int64_t)i,
 	};
+	/* Every third one carries something. */
+	if (i % 3 == 0) {
+		buffer_printf(&line->data, "{\"number\":%zu}", i);
+		m->type = text_of("join");
+		m->data = buffer_text(&line->data);
+		m->reply_to = (int64_t)i + 1;
+	}
 	/* Every fourth one cannot be repeated. */
 	if (i % 4 != 3)
 		m->client_id = buffer_text(&line->client_id);
@@ -65,6 +73,7 @@ static void line_release(struct line *line)
 	buffer_release(&line->content);
 	buffer_release(&line->client_id);
 	buffer_release(&line->sender);
+	buffer_release(&line->data);
 }
 
 static struct store *open_store(const struct settings *settings,
@@ -198,6 +207,8 @@ static bool is_same(const struct message *a, const struct message *b)
 	       text_equal(a->sender_name, b->sender_name) &&
 	       text_equal(a->sender_type, b->sender_type) &&
 	       text_equal(a->content, b->content) &&
+	       text_equal(a->type, b->type) && text_equal(a->data, b->data) &&
+	       a->reply_to == b->reply_to &&
 	       text_equal(a->client_id, b->client_id) &&
 	       a->sent_ms == b->sent_ms;
 }

@@ -21,6 +21,7 @@ static const struct group {
 	{"submission", run_submission},
 	{"store", run_store},
 	{"store reads", run_store_reads},
+	{"carried", run_carried},
 	{"wal", run_wal},
 	{"pushd", run_pushd},
 	{"http", run_http},

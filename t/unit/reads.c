@@ -635,7 +635,12 @@ static void a_database_of_version_4_is_updated(void **state)
 	store_free(f->writer);
 	f->writer = NULL;
 	execute_on(f->path, "DELETE FROM messages WHERE id IN (4, 5);"
-	                    "DROP INDEX holes_by_id; PRAGMA user_version = 4");
+	                    "DROP INDEX holes_by_id;"
+	                    "DROP TRIGGER messages_edited;"
+	                    "ALTER TABLE messages DROP COLUMN type;"
+	                    "ALTER TABLE messages DROP COLUMN data;"
+	                    "ALTER TABLE messages DROP COLUMN reply_to;"
+	                    "PRAGMA user_version = 4");
 	f->writer = store_of(&f->settings, STORE_WRITE);
 	assert_false(store_connect(f->reader));
 	assert_false(store_is_hopeless(f->reader));
@@ -645,7 +650,7 @@ static void a_database_of_version_4_is_updated(void **state)
 	assert_text(buffer_text(&all.gap_text), "lobby:4 room_1:5 ");
 	buffer_release(&all.gap_text);
 	execute_on(f->path,
-	           "CREATE TABLE proof (version CHECK (version = 5), indexes"
+	           "CREATE TABLE proof (version CHECK (version = 6), indexes"
 	           " CHECK (indexes = 1));"
 	           "INSERT INTO proof SELECT user_version, (SELECT count(*) FROM"
 	           " sqlite_schema WHERE name = 'holes_by_id')"

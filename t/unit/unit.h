@@ -80,6 +80,7 @@ size_t random_below(struct random *random, size_t below);
 
 /* Each returns how many of its tests failed. */
 int run_access(void);
+int run_carried(void);
 int run_codecs(void);
 int run_json_reader(void);
 int run_fastcgi(void);

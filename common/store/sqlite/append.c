@@ -40,6 +40,25 @@ static bool find_or_add_room(struct sqlite_store *s, const struct room_name *roo
 	       (*id != 0 || add_named_room(s, room, id));
 }
 
+/* What a message does not have stays NULL, which it is before the first use and after
+ * end_use(). */
+static void bind_carried(sqlite3_stmt *statement, int at, const struct message *m)
+{
+	if (m->type.size > 0)
+		sqlite_bind_text(statement, at, m->type);
+	if (m->data.size > 0)
+		sqlite_bind_text(statement, at + 1, m->data);
+	if (m->reply_to > 0)
+		sqlite3_bind_int64(statement, at + 2, m->reply_to);
+}
+
+/* The texts are the caller's and may be gone by the next call. */
+static void end_use(sqlite3_stmt *statement)
+{
+	sqlite3_reset(statement);
+	sqlite3_clear_bindings(statement);
+}
+
 /* Finds out whether the sender has used this client_id before. */
 static bool find_repeated(struct sqlite_store *s, struct append *append,
                           int64_t room_id, bool *found)
@@ -56,13 +75,14 @@ static bool find_repeated(struct sqlite_store *s, struct append *append,
 	sqlite_bind_text(statement, 2, m->sender_id);
 	sqlite_bind_text(statement, 3, m->client_id);
 	sqlite_bind_text(statement, 4, m->content);
+	bind_carried(statement, 5, m);
 	int code = sqlite3_step(statement);
 	if (code == SQLITE_ROW) {
 		*found = true;
 		outcome_repeated(append, sqlite3_column_int64(statement, 0),
 		                 sqlite3_column_int(statement, 1));
 	}
-	sqlite3_reset(statement);
+	end_use(statement);
 	return code == SQLITE_ROW || code == SQLITE_DONE;
 }
 
@@ -80,12 +100,11 @@ static bool insert(struct sqlite_store *s, struct append *append, int64_t room_i
 	sqlite_bind_text(statement, 5, m->content);
 	sqlite_bind_text(statement, 6, m->client_id);
 	sqlite3_bind_int64(statement, 7, m->sent_ms);
+	bind_carried(statement, 8, m);
 	/* Another program's trigger may skip the row without an error. */
 	bool good = sqlite3_step(statement) == SQLITE_DONE &&
 	            sqlite3_changes(s->db) > 0;
-	/* The texts are the caller's and may be gone by the next call. */
-	sqlite3_reset(statement);
-	sqlite3_clear_bindings(statement);
+	end_use(statement);
 	if (good)
 		outcome_saved(append, sqlite3_last_insert_rowid(s->db));
 	return good;

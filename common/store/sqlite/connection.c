@@ -10,7 +10,7 @@
 
 #define COLUMNS \
 	"m.id, m.sender_id, m.sender_name, m.sender_type, m.content," \
-	" m.client_id, m.sent_ms"
+	" m.client_id, m.sent_ms, m.type, m.data, m.reply_to"
 
 static const char *const statements[STATEMENT_COUNT] = {
 	[BEGIN_READ] = "BEGIN",
@@ -33,12 +33,13 @@ static const char *const statements[STATEMENT_COUNT] = {
 		" VALUES (min(0, coalesce((SELECT min(room_id) FROM rooms"
 		"  WHERE room_id > " ROOM_ID_FLOOR "), 0)) - 1, ?1)"
 		" RETURNING room_id",
-	[FIND_REPEATED] = "SELECT id, content = ?4 FROM messages"
+	[FIND_REPEATED] = "SELECT id, content = ?4 AND type IS ?5"
+	                  " AND data IS ?6 AND reply_to IS ?7 FROM messages"
 	                  " WHERE room_id = ?1 AND sender_id = ?2"
 	                  " AND client_id = ?3 AND id > 0",
 	[INSERT] = "INSERT INTO messages (room_id, sender_id, sender_name,"
-	           " sender_type, content, client_id, sent_ms)"
-	           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+	           " sender_type, content, client_id, sent_ms, type, data,"
+	           " reply_to) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
 	[ROOM_STATE] =
 		"SELECT (SELECT min(id) FROM messages"
 		" WHERE room_id = ?1 AND id > 0),"
@@ -72,7 +73,7 @@ static const char *const statements[STATEMENT_COUNT] = {
 	[PAGE_AFTER] = "SELECT " COLUMNS " FROM messages AS m"
 	               " WHERE m.room_id = ?1 AND m.id > ?3"
 	               " ORDER BY m.id LIMIT ?2 + 1",
-	[CONTENTS_BACKWARDS] = "SELECT content FROM messages"
+	[CONTENTS_BACKWARDS] = "SELECT content, data FROM messages"
 	                       " WHERE room_id = ?1 AND id < ?3 AND id > 0"
 	                       " ORDER BY id DESC LIMIT ?2",
 	[ROOM_IDS_AFTER] = "SELECT id FROM messages"
@@ -83,6 +84,7 @@ static const char *const statements[STATEMENT_COUNT] = {
 	              " FROM messages AS m LEFT JOIN rooms AS r USING (room_id)"
 	              " WHERE m.id > ?1 ORDER BY m.id LIMIT ?2",
 	[LOG_BACKWARDS] = "SELECT id, length(CAST(content AS BLOB))"
+	                  " + coalesce(length(CAST(data AS BLOB)), 0)"
 	                  " + length(sender_name) + length(sender_id)"
 	                  " FROM messages WHERE id > 0 ORDER BY id DESC",
 	[READ_MARK] = ("SELECT mark, (SELECT rootpage FROM sqlite_schema"

@@ -144,7 +144,8 @@ static bool measure_page(struct sqlite_store *s, int64_t room_id,
 	do
 		code = sqlite3_step(row);
 	while (code == SQLITE_ROW &&
-	       page_cut_measure(cut, sqlite_column_text(row, 0)));
+	       page_cut_measure(cut, sqlite_column_text(row, 0),
+	                        sqlite_column_text(row, 1)));
 	sqlite3_reset(row);
 	return code == SQLITE_DONE || code == SQLITE_ROW;
 }

@@ -3,6 +3,32 @@
 #include "store/foreign.h"
 #include "store/sqlite/private.h"
 
+enum {
+	COLUMN_TYPE = 7,
+	COLUMN_DATA,
+	COLUMN_REPLY_TO,
+	/* In LOG_AFTER. */
+	COLUMN_ROOM_ID,
+	COLUMN_ROOM_NAME
+};
+
+/* Most rows have none of them. */
+static void read_carried(sqlite3_stmt *row, struct message *m)
+{
+	sqlite3_value *type = sqlite3_column_value(row, COLUMN_TYPE);
+	sqlite3_value *data = sqlite3_column_value(row, COLUMN_DATA);
+	sqlite3_value *reply_to = sqlite3_column_value(row, COLUMN_REPLY_TO);
+
+	m->type = m->data = (struct text){0};
+	m->reply_to = 0;
+	if (sqlite3_value_type(type) != SQLITE_NULL)
+		m->type = foreign_type(sqlite_value_text(type));
+	if (sqlite3_value_type(data) != SQLITE_NULL)
+		m->data = sqlite_value_text(data);
+	if (sqlite3_value_type(reply_to) == SQLITE_INTEGER)
+		m->reply_to = foreign_reply_to(sqlite3_value_int64(reply_to));
+}
+
 void sqlite_read_message(sqlite3_stmt *row, struct message *m)
 {
 	m->id = sqlite3_column_int64(row, 0);
@@ -12,6 +38,8 @@ void sqlite_read_message(sqlite3_stmt *row, struct message *m)
 	m->content = sqlite_column_text(row, 4);
 	m->client_id = sqlite_column_text(row, 5);
 	m->sent_ms = sqlite3_column_int64(row, 6);
+	m->is_signal = false;
+	read_carried(row, m);
 }
 
 void sqlite_column_room(sqlite3_stmt *row, int id_column, int name_column,
@@ -24,9 +52,6 @@ void sqlite_column_room(sqlite3_stmt *row, int id_column, int name_column,
 	if (sqlite3_column_type(row, name_column) == SQLITE_TEXT)
 		*name = sqlite_column_text(row, name_column);
 }
-
-/* In LOG_AFTER. */
-enum { COLUMN_ROOM_ID = 7, COLUMN_ROOM_NAME = 8 };
 
 void sqlite_read_log_row(sqlite3_stmt *row, struct message *m, int64_t *room_id,
                          struct text *room_name)

@@ -4,7 +4,7 @@
 
 enum {
 	APPLICATION_ID = 0x4c6e6772, /* "Lngr", for file(1) */
-	SCHEMA_VERSION = 5,
+	SCHEMA_VERSION = 6,
 };
 
 /* Parts of triggers, for the row "old" or "new". What they write must not conflict
@@ -163,6 +163,21 @@ static const char *const migrations[SCHEMA_VERSION] = {
 
 	/* For reads of all rooms: finds what was removed behind an id. */
 	"CREATE INDEX holes_by_id ON holes (id);",
+
+	/* What a message carries. NULL: it is a chat_message, without data, and
+	 * answers none. No row is touched: one that ends before these columns has
+	 * NULL there. Unlike other ways to alter a table, to add a column opens no
+	 * temporary database. */
+	"ALTER TABLE messages ADD COLUMN type TEXT;"
+	"ALTER TABLE messages ADD COLUMN data TEXT;"
+	"ALTER TABLE messages ADD COLUMN reply_to INTEGER;"
+	"DROP TRIGGER IF EXISTS messages_edited;"
+	"CREATE TRIGGER messages_edited AFTER UPDATE OF sender_id, sender_name,"
+	"  sender_type, content, client_id, sent_ms, type, data, reply_to"
+	"  ON messages BEGIN "
+	COUNT_CHANGE
+	ROOM_EDITED("new")
+	"END;",
 };
 
 /* Where SQLite has them in a database's first page. */
