@@ -371,6 +371,25 @@ subtest 'garbage on the bus is dropped' => sub {
     $publisher->result;
 };
 
+# As from a longroom-history that is newer than longroom-pushd.
+subtest 'a frame of a later version is dropped, and its messages come from the log' => sub {
+    my $l = Longroom->start(operator => 1, settings => { 'bus.publish' => '' });
+    my $cursor = $l->poll('room_1', timeout => 0)->{json}{cursor};
+    $l->stop_program('pushd');
+    my $id = $l->post('room_1', 'first')->{json}{id};
+    my $publisher = publish_garbage($l, $l->dir . '/bus.ipc', map { pack 'CNq>q>N', 3, 0x5f3a9c01, $id + $_, $id + $_, 1 } 0 .. 9);
+    $l->start_program('pushd');
+    ok $l->eventually(20, sub { (metric($l, 'frames_total{outcome="foreign"}') || 0) == 10 }), 'each is counted';
+    $l->post('room_1', 'second');
+    my $page = $l->poll('room_1', after => $cursor, timeout => 0);
+    is_deeply Longroom::message_contents($page), ['first'], 'what was in the log at the start is there';
+    is_deeply Longroom::message_contents($l->poll('room_1', after => $page->{json}{cursor}, timeout => 10)), ['second'],
+        'what is saved later too, though no frame tells of it';
+    is $l->operator('pushd/healthz')->{status}, 200, 'longroom-pushd is healthy';
+    $l->stop;
+    $publisher->result;
+};
+
 subtest 'a flood of room names takes little memory' => sub {
     my $l = Longroom->start(operator => 1, without => []);
     my $rooms = $sanitized ? 12_000 : 30_000;
