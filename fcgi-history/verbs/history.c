@@ -100,9 +100,11 @@ static int64_t end_of_page(const struct store_range *range,
 static void add_etag(const struct history_source *source, struct buffer *headers,
                      const char *tag)
 {
-	buffer_printf(headers,
-	              "ETag: W/\"%s\"\r\nCache-Control: %sno-cache\r\n", tag,
-	              source->is_public ? "" : "private, ");
+	buffer_add_string(headers, "ETag: W/\"");
+	buffer_add_string(headers, tag);
+	buffer_add_string(headers, "\"\r\nCache-Control: ");
+	buffer_add_string(headers, source->is_public ? "no-cache\r\n"
+	                                             : "private, no-cache\r\n");
 }
 
 /* RFC 9110 section 13.1.2, weak comparison. A tag has no quotes inside, so searching
@@ -144,8 +146,15 @@ static void add_link(struct request *request, bool *is_first,
 
 	buffer_add_string(headers, *is_first ? "Link: <" : ", <");
 	response_add_path(headers, request->route.path);
-	buffer_printf(headers, "?%s=%" PRId64 "&limit=%" PRId64 ">; rel=\"%s\"",
-	              parameter, id, limit, relation);
+	buffer_add_string(headers, "?");
+	buffer_add_string(headers, parameter);
+	buffer_add_string(headers, "=");
+	buffer_add_integer(headers, id);
+	buffer_add_string(headers, "&limit=");
+	buffer_add_integer(headers, limit);
+	buffer_add_string(headers, ">; rel=\"");
+	buffer_add_string(headers, relation);
+	buffer_add_string(headers, "\"");
 	*is_first = false;
 }
 
