@@ -32,6 +32,7 @@ void hub_init(struct hub *hub, const struct hub_options *options,
 	list_init(&hub->unsettled);
 	list_init(&hub->dirty);
 	list_init(&hub->hungry);
+	list_init(&hub->deferring);
 	list_init(&hub->long_pages);
 	hub->render_left = hub->read_left = TURN_RENDER_BYTES;
 	hub->epoch = draw_number();
@@ -141,15 +142,21 @@ static bool has_news(const struct hub *hub, const struct waiter *waiter)
 
 static void give_or_park(struct hub *hub, struct waiter *waiter)
 {
-	if (has_news(hub, waiter)) {
+	bool is_lacking = has_news(hub, waiter);
+
+	if (is_lacking && !hub_can_defer(waiter)) {
 		hub_give_news(hub, waiter);
-	} else if (waiter->must_answer) {
-		hub_give_empty(hub, waiter);
-	} else {
-		hub_move(waiter, WAITER_PARKED, &waiter->feed->parked);
-		if (hub->draining)
-			hub_drain_waiter(hub, waiter);
+		return;
 	}
+	if (waiter->must_answer) {
+		hub_give_empty(hub, waiter);
+		return;
+	}
+	hub_park(waiter);
+	if (is_lacking)
+		hub_defer(hub, waiter->feed);
+	if (hub->draining)
+		hub_drain_waiter(hub, waiter);
 }
 
 void hub_decide(struct hub *hub, struct waiter *waiter)
@@ -216,6 +223,8 @@ bool hub_time_out(struct hub *hub, struct waiter *waiter)
 	waiter->must_answer = true;
 	if (waiter->state != WAITER_PARKED)
 		return false;
+	if (hub_is_deferred(waiter))
+		return hub_give_lacking(hub, waiter);
 	hub_give_empty(hub, waiter);
 	return true;
 }
@@ -251,19 +260,41 @@ int64_t hub_draw_retry_ms(const struct hub *hub)
 	return 1 + draw_below(hub->retry_most_ms);
 }
 
-/* A parked waiter has everything up to now. Any other keeps its cursor. */
+/* To end a parked waiter, which has everything up to now, or lacks signals: those it
+ * gets. Its page is its own, so if they are many it goes without. */
+static struct delivery *last_delivery(struct hub *hub, const struct waiter *waiter)
+{
+	struct cursor place = hub_place_now(hub);
+
+	if (hub_is_deferred(waiter)) {
+		news_begin(&hub->news, waiter->feed, &waiter->cursor);
+		if (!news_are_longer(&hub->news, TURN_LONG_BYTES))
+			place = waiter->cursor;
+	}
+	return hub_news_after(hub, waiter->feed, &place);
+}
+
+/* Any other keeps its cursor. */
+static struct delivery *parting_delivery(struct hub *hub, const struct waiter *waiter)
+{
+	struct delivery *delivery = hub_new_delivery(hub, waiter->feed);
+
+	delivery->cursor = waiter->cursor;
+	if (hub->ready && !delivery->cursor.names_log)
+		hub_name_log(hub, &delivery->cursor);
+	return delivery;
+}
+
 void hub_drain_waiter(struct hub *hub, struct waiter *waiter)
 {
-	struct cursor cursor = waiter->cursor;
+	struct delivery *delivery;
 
 	if (waiter->state == WAITER_PARKED)
-		cursor = hub_place_now(hub);
-	else if (hub->ready && !cursor.names_log)
-		hub_name_log(hub, &cursor);
-	if (!cursor.names_log)
+		delivery = last_delivery(hub, waiter);
+	else if (hub->ready || waiter->cursor.names_log)
+		delivery = parting_delivery(hub, waiter);
+	else
 		return;
-	struct delivery *delivery = hub_new_delivery(hub, waiter->feed);
-	delivery->cursor = cursor;
 	delivery->retry_ms = hub_draw_retry_ms(hub);
 	hub_give(hub, waiter, delivery);
 	delivery_unref(delivery);

@@ -7,11 +7,13 @@ void feed_init(struct feed *feed, enum feed_kind kind,
 {
 	*feed = (struct feed){.kind = kind, .rooms = rooms, .count = count};
 	list_init(&feed->parked);
+	list_init(&feed->patient);
 	list_init(&feed->queued);
 	list_init(&feed->asking);
 	list_init(&feed->resetting);
 	list_init(&feed->reset_asking);
 	list_init(&feed->hungry);
+	list_init(&feed->deferring);
 	list_init(&feed->idle);
 	list_init(&feed->caching);
 }

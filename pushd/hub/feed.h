@@ -48,6 +48,7 @@ struct feed {
 	size_t users; /* waiters, reads of the log under way, and holders */
 	/* struct waiter: */
 	struct list parked;    /* wait for a message; none has any to get */
+	struct list patient;   /* the same; but signals alone do not wake them */
 	struct list queued;    /* want a read of the log, and will get the next */
 	struct list asking;    /* will be answered by the read under way */
 	struct list resetting; /* the same two for the newest page */
@@ -60,6 +61,9 @@ struct feed {
 	                          * and may not be read; see delivery.h */
 	struct entry *undelivered; /* the first that parked ones lack, or NULL */
 	struct list hungry;        /* in hub.hungry while undelivered is set */
+	bool is_urgent; /* ... and what is undelivered are not signals alone */
+	struct list deferring; /* in hub.deferring while patient ones lack signals */
+	int64_t due_ms;        /* ... and when they get them; monotonic */
 	struct list idle;          /* in feeds.idle while it has no users */
 	struct list caching;       /* in feeds.caching while it has any cached: */
 	struct cached_delivery cached[FEED_CACHED_DELIVERIES];

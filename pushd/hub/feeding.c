@@ -16,6 +16,7 @@ void hub_follow(struct hub *hub, int64_t (*want_look)(void *context),
  * when it is back. */
 static void unsettle_feed(struct hub *hub, struct feed *feed)
 {
+	list_append_all(&feed->parked, &feed->patient);
 	while (!list_is_empty(&feed->parked))
 		hub_wait_for_look(hub, hub_first_waiter(&feed->parked));
 	while (!list_is_empty(&feed->queued))
@@ -40,6 +41,7 @@ static void unsettle_room(struct hub *hub, struct room *room)
 
 void hub_start_over(struct hub *hub, uint32_t log, int64_t from)
 {
+	hub_give_all_deferred(hub);
 	hub->ready = false;
 	hub->starts++;
 	hub->rooms.cache.states++;
@@ -69,11 +71,12 @@ static void tell_parked(struct hub *hub, struct feed *feed, int64_t pruned)
 	struct list parked;
 
 	list_take_all(&parked, &feed->parked);
+	list_append_all(&parked, &feed->patient);
 	while (!list_is_empty(&parked)) {
 		struct waiter *waiter = hub_first_waiter(&parked);
 
 		if (waiter->cursor.id >= pruned)
-			hub_move(waiter, WAITER_PARKED, &waiter->feed->parked);
+			hub_park(waiter);
 		else
 			hub_decide(hub, waiter);
 	}
@@ -184,6 +187,7 @@ void hub_recover(struct hub *hub, const char *trouble)
 static bool has_parked(const struct room *room)
 {
 	return !list_is_empty(&room->own.parked) ||
+	       !list_is_empty(&room->own.patient) ||
 	       room->feeds.next != room->feeds.previous;
 }
 
@@ -196,21 +200,38 @@ static void note_undelivered(struct hub *hub, struct room *room,
 	list_append(&hub->dirty, &room->dirty);
 }
 
+static struct entry *append_entry(struct hub *hub, const struct room_name *name,
+                                  int64_t id, struct text json)
+{
+	struct room *room = rooms_get(&hub->rooms, name);
+	struct entry *entry =
+		window_append(&hub->window, room, id, hub->newest, json);
+
+	rooms_settle(&hub->rooms, room);
+	note_undelivered(hub, room, entry);
+	note_undelivered(hub, &hub->window.whole, entry);
+	return entry;
+}
+
 void hub_append(struct hub *hub, const struct room_name *name, int64_t id,
                 struct text json)
 {
-	struct room *room = rooms_get(&hub->rooms, name);
 	struct entry *entry;
 
 	assert(id == 0 || id > hub->newest);
 	if (id > 0)
 		hub->newest = id;
-	entry = window_append(&hub->window, room, id, hub->newest, json);
-	rooms_settle(&hub->rooms, room);
-	if (room->known && room->earliest == 0)
-		room->earliest = id;
-	note_undelivered(hub, room, entry);
-	note_undelivered(hub, &hub->window.whole, entry);
+	entry = append_entry(hub, name, id, json);
+	if (id == 0)
+		entry->room->urgent = hub->window.whole.urgent = entry->position;
+	else if (entry->room->known && entry->room->earliest == 0)
+		entry->room->earliest = id;
+}
+
+void hub_append_signal(struct hub *hub, const struct room_name *name,
+                       struct text json)
+{
+	window_mark_signal(&hub->window, append_entry(hub, name, 0, json));
 }
 
 void hub_advance(struct hub *hub, int64_t newest, bool is_behind)
@@ -225,22 +246,39 @@ void hub_set_complete(struct hub *hub, int64_t began_ms)
 	hub->complete_ms = began_ms;
 }
 
+static bool is_hungry(const struct feed *feed)
+{
+	return !list_is_empty(&feed->hungry);
+}
+
+/* Waiters of the feed lack messages of a room, from this entry on. `is_urgent`: not
+ * signals alone. */
+static void note_hunger(struct hub *hub, struct feed *feed, struct entry *first,
+                        bool is_urgent)
+{
+	bool has_patient = !list_is_empty(&feed->patient);
+	bool was_urgent = is_hungry(feed) && feed->is_urgent;
+
+	if (has_patient && !is_urgent && !was_urgent)
+		hub_defer_new(hub, feed, first->position - 1);
+	if (list_is_empty(&feed->parked) && !(has_patient && is_urgent))
+		return;
+	if (!is_hungry(feed))
+		feed->undelivered = first;
+	feed->is_urgent = was_urgent || is_urgent;
+	list_append(&hub->hungry, &feed->hungry);
+}
+
 /* Finds the feeds whose waiters lack the room's messages, and the first that each
  * lacks: rooms are in hub.dirty in the order of their first ones. */
 static void find_hungry(struct hub *hub, struct room *room)
 {
 	struct entry *first = room->undelivered;
+	struct cursor before = hub_place_before(first);
+	bool is_urgent = news_are_urgent_in_room(room, &before);
 
-	for (struct list *at = room->feeds.next; at != &room->feeds;
-	     at = at->next) {
-		struct feed *feed = subscription_at(at)->feed;
-
-		if (list_is_empty(&feed->parked))
-			continue;
-		if (list_is_empty(&feed->hungry))
-			feed->undelivered = first;
-		list_append(&hub->hungry, &feed->hungry);
-	}
+	for (struct list *at = room->feeds.next; at != &room->feeds; at = at->next)
+		note_hunger(hub, subscription_at(at)->feed, first, is_urgent);
 	room->undelivered = NULL;
 	list_remove(&room->dirty);
 }
@@ -285,39 +323,31 @@ static void give_parked(struct hub *hub, struct feed *feed,
 		 * parked here, with a cursor after all these messages. */
 		if (!waiter_lacks(waiter, first) &&
 		    !news_are_there(waiter->feed, &waiter->cursor))
-			hub_move(waiter, WAITER_PARKED, &waiter->feed->parked);
+			hub_park(waiter);
 		else
 			hub_give(hub, waiter, delivery);
 	}
 	delivery_unref(delivery);
 }
 
-/* A message is rendered once for its room, and once for all. But any number of feeds of
- * several may have its room, and thousands of long pages at once would fill the memory
- * for unread answers: so these have their turns. Unless the window is about to drop
- * some of the messages, which may be in no log. */
-static bool has_to_wait(struct hub *hub, const struct feed *feed,
-                        const struct cursor *place)
-{
-	return feed->kind == FEED_SEVERAL &&
-	       hub->window.bytes <= hub->window.limit_bytes &&
-	       hub_is_out_of_turn(hub, feed, place);
-}
-
-/* All waiters parked in a feed lack the same messages: those that came since. */
+/* All waiters parked in a feed lack the same messages: those that came since. Patient
+ * ones may lack signals from before too. */
 static void deliver_feed(struct hub *hub, struct feed *feed)
 {
 	const struct entry *first = feed->undelivered;
-	const struct cursor before = {
-		.id = first->id > 0 ? first->id - 1 : first->log_id,
-		.position = first->position - 1,
-	};
+	const struct cursor before = hub_place_before(first);
 
+	feeds_use(&hub->feeds, feed);
 	list_remove(&feed->hungry);
-	if (has_to_wait(hub, feed, &before))
+	if (feed->is_urgent && feed_is_deferring(feed))
+		hub_give_deferred(hub, feed);
+	else if (feed->is_urgent)
+		list_append_all(&feed->parked, &feed->patient);
+	if (hub_has_to_wait(hub, feed, &before))
 		queue_parked(hub, feed, &before);
-	else
+	else if (!list_is_empty(&feed->parked))
 		give_parked(hub, feed, first, &before);
+	feeds_leave(&hub->feeds, feed);
 }
 
 void hub_deliver(struct hub *hub)
@@ -326,7 +356,10 @@ void hub_deliver(struct hub *hub)
 		find_hungry(hub, LIST_OWNER(hub->dirty.next, struct room, dirty));
 	while (!list_is_empty(&hub->hungry))
 		deliver_feed(hub, LIST_OWNER(hub->hungry.next, struct feed, hungry));
-	window_evict(&hub->window, &hub->rooms);
+	if (!window_evict(&hub->window, &hub->rooms, hub_droppable(hub))) {
+		hub_give_all_deferred(hub);
+		window_evict(&hub->window, &hub->rooms, INT64_MAX);
+	}
 }
 
 void hub_forget_old(struct hub *hub, int64_t now_ms)

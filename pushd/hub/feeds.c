@@ -168,6 +168,7 @@ void feeds_wake(struct feeds *feeds, struct feed *feed)
  * those who have left. */
 void feeds_rest(struct feeds *feeds, struct feed *feed)
 {
+	list_remove(&feed->deferring);
 	if (feed->kind == FEED_ROOM)
 		rooms_leave(feeds->rooms, feed->rooms[0].room);
 	if (feed->kind != FEED_SEVERAL)

@@ -28,6 +28,8 @@ struct follower {
 	struct bus *bus;
 	struct ev_io frames;
 	struct ev_timer clock;
+	struct ev_timer due;      /* when signals are due; while there are any */
+	struct ev_prepare ending; /* of a turn */
 	struct buffer json;  /* a message from a frame, rendered */
 	bool has_tail;       /* the hub was started over at the log's tail */
 	bool reading;        /* a check is under way */
@@ -332,7 +334,10 @@ static bool follower_take_message(struct follower *follower,
 		return true;
 	buffer_clear(&follower->json);
 	message_render(m, &follower->json);
-	hub_append(hub, &m->room, m->id, buffer_text(&follower->json));
+	if (m->is_signal)
+		hub_append_signal(hub, &m->room, buffer_text(&follower->json));
+	else
+		hub_append(hub, &m->room, m->id, buffer_text(&follower->json));
 	metrics_add(METRIC_PUSHD_FROM_BUS, 1);
 	return true;
 }
@@ -449,6 +454,32 @@ static void look_regularly(struct ev_loop *loop, struct ev_timer *timer, int eve
 		read_on(follower);
 }
 
+static void give_due(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	struct follower *follower = timer->data;
+
+	(void)loop;
+	(void)events;
+	hub_give_due(follower->hub, clock_monotonic_ms());
+}
+
+/* Signals are put off when frames arrive, and when polls do. What is due and is more than
+ * a share is given after the pause. */
+static void await_due(struct ev_loop *loop, struct ev_prepare *ending, int events)
+{
+	struct follower *follower = ending->data;
+	int64_t due_ms = hub_due_ms(follower->hub);
+
+	(void)events;
+	if (due_ms == 0 || ev_is_active(&follower->due))
+		return;
+	int64_t left_ms = due_ms - clock_monotonic_ms();
+	if (left_ms < TURN_PAUSE_MS)
+		left_ms = TURN_PAUSE_MS;
+	ev_timer_set(&follower->due, (double)left_ms / 1000.0, 0.0);
+	ev_timer_start(loop, &follower->due);
+}
+
 struct follower *follower_start(struct ev_loop *loop, struct hub *hub,
                                 struct log_reader *reader, struct bus *bus)
 {
@@ -466,6 +497,11 @@ struct follower *follower_start(struct ev_loop *loop, struct hub *hub,
 	              look_seconds);
 	follower->clock.data = follower;
 	ev_timer_start(loop, &follower->clock);
+	ev_init(&follower->due, give_due);
+	follower->due.data = follower;
+	ev_prepare_init(&follower->ending, await_due);
+	follower->ending.data = follower;
+	ev_prepare_start(loop, &follower->ending);
 	read_on(follower);
 	return follower;
 }
@@ -474,6 +510,8 @@ void follower_stop(struct follower *follower)
 {
 	ev_io_stop(follower->loop, &follower->frames);
 	ev_timer_stop(follower->loop, &follower->clock);
+	ev_timer_stop(follower->loop, &follower->due);
+	ev_prepare_stop(follower->loop, &follower->ending);
 	buffer_release(&follower->json);
 	free(follower);
 }

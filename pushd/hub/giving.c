@@ -137,8 +137,8 @@ static struct delivery *shared_news_after(struct hub *hub, struct feed *feed,
 	return delivery;
 }
 
-static void give_news_after(struct hub *hub, struct waiter *waiter,
-                            const struct cursor *place)
+void hub_give_after(struct hub *hub, struct waiter *waiter,
+                    const struct cursor *place)
 {
 	struct delivery *delivery =
 		delivery_ref(shared_news_after(hub, waiter->feed, place));
@@ -151,7 +151,7 @@ void hub_give_empty(struct hub *hub, struct waiter *waiter)
 {
 	struct cursor now = hub_place_now(hub);
 
-	give_news_after(hub, waiter, &now);
+	hub_give_after(hub, waiter, &now);
 }
 
 bool hub_is_out_of_turn(struct hub *hub, const struct feed *feed,
@@ -162,6 +162,18 @@ bool hub_is_out_of_turn(struct hub *hub, const struct feed *feed,
 		return false;
 	news_begin(&hub->news, feed, place);
 	return news_are_longer(&hub->news, TURN_LONG_BYTES);
+}
+
+/* A message is rendered once for its room, and once for all. But any number of feeds of
+ * several may have its room, and thousands of long pages at once would fill the memory
+ * for unread answers: so these have their turns. Unless the window is about to drop
+ * some of the messages, which may be in no log. */
+bool hub_has_to_wait(struct hub *hub, const struct feed *feed,
+                     const struct cursor *place)
+{
+	return feed->kind == FEED_SEVERAL &&
+	       hub->window.bytes <= hub->window.limit_bytes &&
+	       hub_is_out_of_turn(hub, feed, place);
 }
 
 static bool has_to_queue(struct hub *hub, const struct waiter *waiter)
@@ -175,7 +187,7 @@ void hub_give_news(struct hub *hub, struct waiter *waiter)
 	if (has_to_queue(hub, waiter))
 		hub_move(waiter, WAITER_QUEUED, &hub->long_pages);
 	else
-		give_news_after(hub, waiter, &waiter->cursor);
+		hub_give_after(hub, waiter, &waiter->cursor);
 }
 
 bool hub_go_on(struct hub *hub)

@@ -76,6 +76,9 @@ struct hub {
 	struct list unsettled; /* struct waiter */
 	struct list dirty;     /* struct room, with messages to deliver */
 	struct list hungry;    /* struct feed, while those are delivered */
+	struct list deferring; /* struct feed, due first first */
+	int64_t deferred_from; /* while there are any: what came up to this position
+	                        * was given to all who waited then */
 	struct list long_pages; /* struct waiter, QUEUED */
 	int64_t render_left; /* bytes of long pages left in this share (turn.h) */
 	int64_t read_left;   /* ... and of pages read from the log */
@@ -187,6 +190,9 @@ void hub_change_rooms(struct hub *hub, const struct room_change *changes,
 /* Appends a message. id is above hub.newest, or 0: in no log. */
 void hub_append(struct hub *hub, const struct room_name *name, int64_t id,
                 struct text json);
+/* Appends a message that was sent with "store":false. */
+void hub_append_signal(struct hub *hub, const struct room_name *name,
+                       struct text json);
 /* All of the log up to `newest` has been appended. is_behind: the log has more. */
 void hub_advance(struct hub *hub, int64_t newest, bool is_behind);
 /* The hub holds everything found by a read that began at began_ms (monotonic). */
@@ -194,6 +200,11 @@ void hub_set_complete(struct hub *hub, int64_t began_ms);
 /* Gives the appended messages to the waiters; long pages of several rooms may have to
  * wait for their turns (hub_go_on). */
 void hub_deliver(struct hub *hub);
+/* When the first signals are due of those that are put off for patient waiters
+ * (monotonic); 0: none are. */
+int64_t hub_due_ms(const struct hub *hub);
+/* Gives a share (turn.h) of those that are due. */
+void hub_give_due(struct hub *hub, int64_t now_ms);
 /* Drops cached deliveries that are too old to be given again. Call it about once a
  * second. */
 void hub_forget_old(struct hub *hub, int64_t now_ms);

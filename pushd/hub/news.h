@@ -61,4 +61,25 @@ static inline bool news_are_there(const struct feed *feed,
 	return false;
 }
 
+/* Whether any of these is not a signal. (Such a message may have been dropped from the
+ * window since.) */
+static inline bool news_are_urgent_in_room(const struct room *room,
+                                           const struct cursor *place)
+{
+	const struct entry *logged = sequence_last(&room->logged);
+
+	return (logged != NULL && logged->id > place->id) ||
+	       room->urgent > place->position;
+}
+
+/* The same for a feed. */
+static inline bool news_are_urgent(const struct feed *feed,
+                                   const struct cursor *place)
+{
+	for (size_t i = 0; i < feed->count; i++)
+		if (news_are_urgent_in_room(feed->rooms[i].room, place))
+			return true;
+	return false;
+}
+
 #endif

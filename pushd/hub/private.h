@@ -16,6 +16,14 @@ static inline void hub_move(struct waiter *waiter, enum waiter_state state,
 		list_remove(&waiter->link);
 }
 
+static inline void hub_park(struct waiter *waiter)
+{
+	struct feed *feed = waiter->feed;
+
+	hub_move(waiter, WAITER_PARKED,
+	         waiter->is_patient ? &feed->patient : &feed->parked);
+}
+
 static inline struct waiter *hub_first_waiter(const struct list *list)
 {
 	return LIST_OWNER(list->next, struct waiter, link);
@@ -51,6 +59,14 @@ void hub_wait_for_look(struct hub *hub, struct waiter *waiter);
 
 /* Returns the cursor at which everything has been delivered. */
 struct cursor hub_place_now(const struct hub *hub);
+/* Returns the place just before an entry, in any feed that contains its room. */
+static inline struct cursor hub_place_before(const struct entry *entry)
+{
+	return (struct cursor){
+		.id = entry->id > 0 ? entry->id - 1 : entry->log_id,
+		.position = entry->position - 1,
+	};
+}
 /* Marks a cursor as one of the current log. */
 static inline void hub_name_log(const struct hub *hub, struct cursor *cursor)
 {
@@ -86,10 +102,43 @@ static inline void hub_charge_page(struct hub *hub, const struct delivery *deliv
 bool hub_is_out_of_turn(struct hub *hub, const struct feed *feed,
                         const struct cursor *place);
 
+/* A page for a feed of several that has to wait for its turn: hub_is_out_of_turn(),
+ * and waiting can't cost it any of its messages. */
+bool hub_has_to_wait(struct hub *hub, const struct feed *feed,
+                     const struct cursor *place);
+
+/* Gives the waiter the window's messages after a place; those with the same place share
+ * a delivery. */
+void hub_give_after(struct hub *hub, struct waiter *waiter,
+                    const struct cursor *place);
 /* Gives the waiter the window's messages, at once or in its turn. */
 void hub_give_news(struct hub *hub, struct waiter *waiter);
 /* Gives it an empty delivery with the cursor at which everything is delivered. */
 void hub_give_empty(struct hub *hub, struct waiter *waiter);
+
+/* signals.c: */
+
+static inline bool feed_is_deferring(const struct feed *feed)
+{
+	return !list_is_empty(&feed->deferring);
+}
+
+/* Patient waiters parked in the feed lack signals: they get them soon. */
+void hub_defer(struct hub *hub, struct feed *feed);
+/* ... which came after this position. */
+void hub_defer_new(struct hub *hub, struct feed *feed, int64_t position);
+/* Whether a waiter that asks lacks nothing but signals, and can wait for these. */
+bool hub_can_defer(const struct waiter *waiter);
+/* Gives the feed's patient waiters what each lacks. Returns their number. The feed may
+ * be freed by then. */
+int64_t hub_give_deferred(struct hub *hub, struct feed *feed);
+void hub_give_all_deferred(struct hub *hub);
+/* Whether a parked waiter lacks messages. */
+bool hub_is_deferred(const struct waiter *waiter);
+/* Gives them to a waiter that lacks some. False: it waits for its turn. */
+bool hub_give_lacking(struct hub *hub, struct waiter *waiter);
+/* Up to which position the window may drop messages that are in no log. */
+int64_t hub_droppable(const struct hub *hub);
 
 /* reading.c: */
 

@@ -18,6 +18,8 @@ struct room {
 	struct room_name name;
 	struct sequence logged;   /* its entries that are in the log, by id */
 	struct sequence unlogged; /* ... and in none, by position */
+	int64_t urgent; /* the position of the newest of those that was no signal; 0:
+	                 * none was */
 	size_t users; /* its own feed if that has users, and feeds of several */
 	struct list feeds; /* struct subscription: its own feed, and those of several
 	                    * that contain it and have users */

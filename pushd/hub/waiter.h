@@ -8,7 +8,8 @@
  *     WAITER_READING    feed.queued or feed.asking: before the window
  *     WAITER_RESETTING  feed.resetting or feed.reset_asking: its cursor is not valid
  *     WAITER_QUEUED     hub.long_pages: will get a long page in its turn
- *     WAITER_PARKED     feed.parked: has everything, waits for new messages */
+ *     WAITER_PARKED     feed.parked: has everything, waits for new messages; or, if it
+ *                       is patient, feed.patient: has everything but signals */
 #ifndef LONGROOM_WAITER_H
 #define LONGROOM_WAITER_H
 
@@ -32,6 +33,7 @@ struct waiter {
 	enum waiter_state state;
 	bool from_now;         /* begin at the log's end; cursor is not set yet */
 	bool must_answer;      /* its time is up: an empty delivery will do */
+	bool is_patient;       /* signals alone may reach it later (signals.c) */
 };
 
 #endif

@@ -17,6 +17,7 @@ enum {
 	ALLOCATION_BYTES = 16, /* what malloc() needs beside */
 	WHOLE_BYTES = 16,      /* an entry's place in `whole`, with what is free */
 	TREE_BYTES = 48,       /* a room's place in rooms.tree */
+	SIGNALS_SHARE = 8,     /* an eighth */
 };
 
 static int64_t cost(const struct entry *entry)
@@ -75,7 +76,7 @@ struct entry *window_append(struct window *window, struct room *room, int64_t id
 	entry->id = id;
 	entry->log_id = log_id;
 	entry->position = ++window->position;
-	entry->size = json.size;
+	entry->size = (uint32_t)json.size;
 	memcpy(entry->json, json.data, json.size);
 	list_append(&window->entries, &entry->in_window);
 	enter_rooms(window, entry);
@@ -84,8 +85,16 @@ struct entry *window_append(struct window *window, struct room *room, int64_t id
 	return entry;
 }
 
+void window_mark_signal(struct window *window, struct entry *entry)
+{
+	entry->is_signal = true;
+	window->signal_bytes += cost(entry);
+}
+
 static void drop(struct window *window, struct entry *entry)
 {
+	if (entry->is_signal)
+		window->signal_bytes -= cost(entry);
 	window->bytes -= cost(entry);
 	window->count--;
 	list_remove(&entry->in_window);
@@ -93,20 +102,32 @@ static void drop(struct window *window, struct entry *entry)
 	free(entry);
 }
 
-static void drop_oldest(struct window *window, struct rooms *rooms)
+static struct entry *oldest_entry(const struct window *window)
 {
-	struct entry *entry =
-		LIST_OWNER(window->entries.next, struct entry, in_window);
+	return LIST_OWNER(window->entries.next, struct entry, in_window);
+}
+
+/* The oldest of its kind. */
+static void drop_and_settle(struct window *window, struct rooms *rooms,
+                            struct entry *entry)
+{
 	/* clang's analyzer does not see that list_remove takes it out of the list.
 	 * NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
 	struct room *room = entry->room;
 
-	window->from = entry->log_id;
 	drop(window, entry);
 	/* So what a room's feed has cached lives no longer than its messages. */
 	feed_forget_deliveries(&rooms->cache, &room->own);
 	if (!room_has_entries(room))
 		rooms_settle(rooms, room);
+}
+
+static void drop_oldest(struct window *window, struct rooms *rooms)
+{
+	struct entry *entry = oldest_entry(window);
+
+	window->from = entry->log_id;
+	drop_and_settle(window, rooms, entry);
 }
 
 /* Drops the entries up to this id from `whole`, which from then on lacks them. */
@@ -132,10 +153,32 @@ void window_drop(struct window *window, struct room *room, int64_t upto)
 	}
 }
 
-void window_evict(struct window *window, struct rooms *rooms)
+/* `whole` has all entries that are in no log, so its first is also the first of its
+ * room. */
+static bool evict_signals(struct window *window, struct rooms *rooms, int64_t upto)
 {
-	while (window->bytes > window->limit_bytes)
+	while (window->signal_bytes > window->limit_bytes / SIGNALS_SHARE) {
+		struct entry *entry = sequence_at(&window->whole.unlogged, 0);
+
+		if (entry->position > upto)
+			return false;
+		drop_and_settle(window, rooms, entry);
+	}
+	return true;
+}
+
+bool window_evict(struct window *window, struct rooms *rooms, int64_t upto)
+{
+	if (!evict_signals(window, rooms, upto))
+		return false;
+	while (window->bytes > window->limit_bytes) {
+		const struct entry *entry = oldest_entry(window);
+
+		if (entry->id == 0 && entry->position > upto)
+			return false;
 		drop_oldest(window, rooms);
+	}
+	return true;
 }
 
 void window_clear(struct window *window, struct rooms *rooms)

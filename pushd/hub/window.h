@@ -8,7 +8,10 @@
  * Each entry is in its room and in `whole`, the room of everything, which the feed of
  * all rooms contains. An entry may leave `whole` sooner: only the first of a sequence
  * can be dropped, so when a room loses messages, `whole` loses all those up to
- * them. */
+ * them.
+ *
+ * Signals may take an eighth of it, their rooms aside. Beyond that they push out no
+ * messages of the log, only older ones that are in no log either. */
 #ifndef LONGROOM_WINDOW_H
 #define LONGROOM_WINDOW_H
 
@@ -20,7 +23,8 @@ struct entry {
 	int64_t id;       /* 0: in no log */
 	int64_t log_id;   /* id; without one, where the log ended at the time */
 	int64_t position; /* among all entries ever; from 1 */
-	size_t size;
+	uint32_t size;
+	bool is_signal;   /* sent with "store":false */
 	char json[]; /* the rendered message */
 };
 
@@ -31,6 +35,7 @@ struct window {
 	int64_t position;    /* of the newest entry ever; 0: none yet */
 	int64_t count; /* of entries */
 	int64_t bytes, limit_bytes;
+	int64_t signal_bytes; /* of those */
 };
 
 void window_init(struct window *window, int64_t limit_bytes);
@@ -40,8 +45,12 @@ void window_init(struct window *window, int64_t limit_bytes);
 struct entry *window_append(struct window *window, struct room *room, int64_t id,
                             int64_t log_id, struct text json);
 
-/* Drops the oldest entries until it is within its limit. */
-void window_evict(struct window *window, struct rooms *rooms);
+/* The entry, which was just appended, is a signal. */
+void window_mark_signal(struct window *window, struct entry *entry);
+
+/* Drops the oldest entries until it is within its limits, but of those in no log only
+ * such up to a position. Returns whether it is within its limits. */
+bool window_evict(struct window *window, struct rooms *rooms, int64_t upto);
 
 /* Drops a room's entries with an id up to this one. The caller then calls
  * rooms_settle(). */

@@ -5,8 +5,9 @@
  * kernel takes in one piece. Long work waits in queues, first in, first out; a share
  * of it is done every TURN_PAUSE_MS. Long work is: pages to be rendered
  * (hub.long_pages), pages read from the log (log_read.again), long answers to be
- * written and requests sent ahead (transport.put_off), and deadlines that come at
- * the same time (deadlines.due).
+ * written and requests sent ahead (transport.put_off), deadlines that come at
+ * the same time (deadlines.due), and signals that polls of many rooms get at the same
+ * time (hub.deferring).
  *
  * A share takes less time than the pause, so the loop sleeps between shares. A
  * program that never sleeps loses its priority for the processor, and all of its

@@ -274,6 +274,7 @@ void stream_begin(struct poll *poll, const struct poll_request *request,
 	poll->is_begun = poll->is_ready = poll->has_ended = false;
 	poll->waiter.from_now = request->terms.from_now;
 	poll->waiter.cursor = request->terms.cursor;
+	poll->waiter.is_patient = false;
 	metrics_add(METRIC_PUSHD_STREAMS_BEGUN, 1);
 	metrics_add(METRIC_PUSHD_STREAMS, 1);
 	bounds_start_counting(poll, pass->user);

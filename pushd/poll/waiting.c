@@ -74,6 +74,7 @@ void waiting_begin(struct poll *poll, const struct poll_terms *terms,
 	poll->waiter.from_now = terms->from_now;
 	poll->waiter.cursor = terms->cursor;
 	poll->waiter.must_answer = terms->seconds == 0;
+	poll->waiter.is_patient = true;
 	hub_ask(hub, &poll->waiter, pass->feed);
 	if (poll->waiter.state == WAITER_IDLE)
 		return;

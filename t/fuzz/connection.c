@@ -254,14 +254,15 @@ static void send_pieces(struct world *world, struct text data, size_t piece)
 	}
 }
 
-/* An unsaved message: the log stays as it is. */
+/* A signal, which a poll gets when it is due: the log stays as it is. */
 static void say(struct world *world)
 {
 	struct room_name room;
 
 	room_name_from_number(1, &room);
-	hub_append(&world->hub, &room, 0, text_of("{\"id\":null}"));
+	hub_append_signal(&world->hub, &room, text_of("{\"id\":null}"));
 	hub_deliver(&world->hub);
+	hub_give_due(&world->hub, INT64_MAX);
 }
 
 /* A stream's time is up when the clock says so. */

@@ -1210,14 +1210,13 @@ static int64_t highest_removed(int room, int64_t after, int64_t upto)
 	return upto > after ? upto : 0;
 }
 
-/* The oldest position that the window still has. */
+/* The oldest position of those in no log that the window still has. */
 static int64_t oldest_position(void)
 {
-	const struct window *window = &model.f->hub.window;
+	const struct entry *entry =
+		sequence_at(&model.f->hub.window.whole.unlogged, 0);
 
-	if (list_is_empty(&window->entries))
-		return INT64_MAX;
-	return LIST_OWNER(window->entries.next, struct entry, in_window)->position;
+	return entry != NULL ? entry->position : INT64_MAX;
 }
 
 static void check_version(int64_t id, int version)
@@ -1484,7 +1483,10 @@ static void note_unsaved(int room)
 	model.unsaved[model.f->unsaved + 1].room = room;
 	model.unsaved[model.f->unsaved + 1].position =
 		model.f->hub.window.position + 1;
-	say_unsaved(model.f, model_rooms[room]);
+	if (random_below(&model.random, 3) > 0)
+		say_signal(model.f, model_rooms[room]);
+	else
+		say_unsaved(model.f, model_rooms[room]);
 }
 
 static void save_one(int room)
@@ -1645,13 +1647,18 @@ static void take_step(void)
 	int room = (int)random_below(&model.random, MODEL_ROOMS);
 	int which = (int)random_below(&model.random, CLIENTS);
 
-	switch (random_below(&model.random, 22)) {
+	switch (random_below(&model.random, 24)) {
+	case 22:
+		if (random_below(&model.random, 3) == 0)
+			hub_give_due(&f->hub, INT64_MAX);
+		break;
 	case 0:
 	case 1:
 	case 2:
 		save_one(room);
 		break;
 	case 3:
+	case 23:
 		note_unsaved(room);
 		break;
 	case 4:
@@ -1716,6 +1723,7 @@ static void settle(void)
 		hub_go_on(&f->hub);
 		for (int i = 0; i < CLIENTS; i++)
 			follow(i);
+		hub_give_due(&f->hub, INT64_MAX);
 		if (are_all_parked())
 			return;
 	}
@@ -1745,6 +1753,7 @@ static void disorder_loses_nothing_of_several(void **state)
 	for (int i = 0; i < CLIENTS; i++) {
 		client_of(f, i)->forbidden = model_clients[i].forbidden;
 		client_of(f, i)->then = take_into_account;
+		client_of(f, i)->waiter.is_patient = !model_clients[i].streams;
 	}
 	for (int i = 0; i < STEPS; i++)
 		take_step();

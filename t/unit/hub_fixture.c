@@ -440,6 +440,21 @@ void say_unsaved(struct fixture *f, const char *room)
 	hub_deliver(&f->hub);
 }
 
+void append_signal(struct fixture *f, const char *room)
+{
+	struct room_name name = room_named(room);
+	char json[64];
+
+	snprintf(json, sizeof json, "{\"name\":\"u%d\"}", ++f->unsaved);
+	hub_append_signal(&f->hub, &name, text_of(json));
+}
+
+void say_signal(struct fixture *f, const char *room)
+{
+	append_signal(f, room);
+	hub_deliver(&f->hub);
+}
+
 void drop_window(struct fixture *f)
 {
 	int64_t limit = f->hub.window.limit_bytes;

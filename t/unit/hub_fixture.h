@@ -127,6 +127,9 @@ void say_many(struct fixture *f, const char *room, int count);
 /* Into no log: "u1", "u2" and so on. */
 void append_unsaved(struct fixture *f, const char *room);
 void say_unsaved(struct fixture *f, const char *room);
+/* The same with "store":false, and the next number. */
+void append_signal(struct fixture *f, const char *room);
+void say_signal(struct fixture *f, const char *room);
 
 /* Evicts the log's messages up to an id from the window. */
 void drop_window(struct fixture *f);

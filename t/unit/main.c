@@ -27,6 +27,7 @@ static const struct group {
 	{"http", run_http},
 	{"hub", run_hub},
 	{"feeds", run_feeds},
+	{"signals", run_signals},
 	{"incarnations", run_incarnations},
 	{"tokens", run_tokens},
 	{"access", run_access},

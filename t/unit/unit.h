@@ -96,6 +96,7 @@ int run_pushd(void);
 int run_render(void);
 int run_room_lists(void);
 int run_settings(void);
+int run_signals(void);
 int run_store(void);
 int run_store_reads(void);
 int run_submission(void);

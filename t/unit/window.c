@@ -89,7 +89,7 @@ static void evict(struct model *m)
 
 	m->window.limit_bytes = m->window.bytes - m->window.bytes *
 	                        (int64_t)(share < 95 ? 2 : share) / 100;
-	window_evict(&m->window, &m->rooms);
+	assert_true(window_evict(&m->window, &m->rooms, INT64_MAX));
 	m->window.limit_bytes = limit;
 }
 
