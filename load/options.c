@@ -106,6 +106,9 @@ static const struct option_row rows[] = {
 	 "good as 201"},
 	{"allow-unsaved", OPTION_SWITCH, AT(allow_unsaved), 0, 0, NULL,
 	 "202 is as good as 201; its message need not arrive"},
+	{"signals", OPTION_SWITCH, AT(signals), 0, 0, NULL,
+	 "send with \"store\":false, which is answered 202; each\n"
+	 "is required of every waiter of its room"},
 
 	{"Checks, limits and the report", OPTION_TITLE, 0, 0, 0, NULL, NULL},
 	{"check-history", OPTION_SWITCH, AT(check_history), 0, 0, NULL,

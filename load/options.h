@@ -52,6 +52,7 @@ struct options {
 	bool client_ids;
 	bool repeat_lost;
 	bool allow_unsaved;
+	bool signals;
 	bool check_history;
 	bool nchan;
 

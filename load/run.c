@@ -186,9 +186,22 @@ static bool all_sent(const struct run *run)
 	       !senders_are_busy(&run->senders);
 }
 
+/* Rooms take turns, so each has about as many waiters and signals as the others. */
+static uint64_t lacking_signals(const struct run *run)
+{
+	const struct options *options = run->options;
+	uint64_t followed = (uint64_t)(options->waiters * options->rooms_each);
+	uint64_t due = run->senders.accepted * followed / (uint64_t)options->rooms;
+
+	return options->signals && due > run->check.unsaved
+	               ? due - run->check.unsaved
+	               : 0;
+}
+
 static uint64_t lacking(const struct run *run)
 {
-	return ledger_lacking(&run->check.ledger, 0,
+	return lacking_signals(run) +
+	       ledger_lacking(&run->check.ledger, 0,
 	                      run->check.ledger.followers_count);
 }
 

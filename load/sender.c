@@ -67,7 +67,8 @@ static void write_tail(const struct sender *sender, char *tail, size_t room)
 		size += snprintf(tail + size, room - (size_t)size,
 		                 ",\"client_id\":\"%s-%" PRIu32 "\"",
 		                 sender->all->check->style.tag, sender->number);
-	snprintf(tail + size, room - (size_t)size, "}");
+	snprintf(tail + size, room - (size_t)size, "%s}",
+	         options->signals ? ",\"store\":false" : "");
 }
 
 /* Writes the body and returns its size. */
@@ -159,8 +160,9 @@ static bool status_is_good(const struct sender *sender, int status)
 {
 	const struct options *options = sender->all->options;
 
-	return status == 201 || (status == 202 && options->allow_unsaved) ||
-	       (status == 200 && sender->repeats);
+	if (status == 202)
+		return options->allow_unsaved || options->signals;
+	return status == 201 || (status == 200 && sender->repeats);
 }
 
 /* The answer's body is the message as accepted. */
