@@ -55,13 +55,13 @@ struct feed {
 	struct list reset_asking;
 	bool reading;       /* there is a read under way for `asking` */
 	bool reset_reading; /* ... for `reset_asking` */
+	bool is_urgent;     /* what is undelivered are not signals alone */
 	struct subscription *rooms;
 	size_t count;       /* of rooms */
 	struct buffer forbidden; /* for presenters: the rooms that were asked for
 	                          * and may not be read; see delivery.h */
 	struct entry *undelivered; /* the first that parked ones lack, or NULL */
 	struct list hungry;        /* in hub.hungry while undelivered is set */
-	bool is_urgent; /* ... and what is undelivered are not signals alone */
 	struct list deferring; /* in hub.deferring while patient ones lack signals */
 	int64_t due_ms;        /* ... and when they get them; monotonic */
 	struct list idle;          /* in feeds.idle while it has no users */
