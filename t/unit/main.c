@@ -17,6 +17,7 @@ static const struct group {
 	{"frame", run_frame},
 	{"render", run_render},
 	{"room lists", run_room_lists},
+	{"peers", run_peers},
 	{"presence frame", run_presence_frame},
 	{"roster", run_roster},
 	{"settings", run_settings},

@@ -92,6 +92,7 @@ int run_incarnations(void);
 int run_limits(void);
 int run_message_data(void);
 int run_patterns(void);
+int run_peers(void);
 int run_presence_frame(void);
 int run_pushd(void);
 int run_render(void);
