@@ -159,9 +159,9 @@ void bus_send(struct bus *bus, struct text frame)
 	nn_send(bus->socket, frame.data, frame.size, NN_DONTWAIT);
 }
 
-bool bus_is_connected(struct bus *bus)
+size_t bus_connections(struct bus *bus)
 {
-	return nn_get_statistic(bus->socket, NN_STAT_CURRENT_CONNECTIONS) > 0;
+	return (size_t)nn_get_statistic(bus->socket, NN_STAT_CURRENT_CONNECTIONS);
 }
 
 int bus_descriptor(struct bus *bus)

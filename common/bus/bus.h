@@ -26,8 +26,8 @@ void bus_free(struct bus *bus);
 /* Sends a frame to all subscribers. Never blocks. */
 void bus_send(struct bus *bus, struct text frame);
 
-/* Whether a peer is connected. */
-bool bus_is_connected(struct bus *bus);
+/* How many peers are connected. */
+size_t bus_connections(struct bus *bus);
 
 /* Returns a descriptor that becomes readable when a frame is there. */
 int bus_descriptor(struct bus *bus);

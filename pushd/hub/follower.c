@@ -45,6 +45,7 @@ struct follower {
 	struct awaited first_log;      /* that longroom-history is to make */
 	struct awaited publisher;      /* on the bus */
 	bool had_publisher;
+	struct other_frames others;
 };
 
 static void tail_was_read(void *context, struct log_read *read);
@@ -387,6 +388,20 @@ static void take_frame(struct follower *follower, struct text data)
 		want_look(follower);
 }
 
+/* A frame of messages comes too early until the window is about to be refilled from the
+ * log; an unsaved message is lost. */
+static void sort_frame(struct follower *follower, struct text frame)
+{
+	const struct other_frames *others = &follower->others;
+
+	if (frame.size > 0 && (unsigned char)frame.data[0] >= OTHER_FRAMES_FROM) {
+		if (others->take != NULL)
+			others->take(others->context, frame);
+	} else if (follower->has_tail) {
+		take_frame(follower, frame);
+	}
+}
+
 static void take_frames(struct ev_loop *loop, struct ev_io *watcher, int events)
 {
 	struct follower *follower = watcher->data;
@@ -400,10 +415,7 @@ static void take_frames(struct ev_loop *loop, struct ev_io *watcher, int events)
 	     i++) {
 		if (!bus_receive(follower->bus, &frame))
 			break;
-		/* Until then the window is about to be refilled from the log; an
-		 * unsaved message is lost. */
-		if (follower->has_tail)
-			take_frame(follower, frame);
+		sort_frame(follower, frame);
 		bus_release_frame(&frame);
 	}
 	hub_deliver(follower->hub);
@@ -423,9 +435,19 @@ static bool may_warn_of_bus(struct follower *follower)
 	return awaited_may_warn(publisher);
 }
 
+/* Whether longroom-history is: other publishers may be too. */
+static bool publisher_is_connected(const struct follower *follower)
+{
+	const struct other_frames *others = &follower->others;
+	size_t other_count =
+		others->publishers != NULL ? others->publishers(others->context) : 0;
+
+	return bus_connections(follower->bus) > other_count;
+}
+
 static void watch_bus(struct follower *follower)
 {
-	bool connected = bus_is_connected(follower->bus);
+	bool connected = publisher_is_connected(follower);
 
 	metrics_set(METRIC_PUSHD_BUS, connected);
 	if (connected) {
@@ -504,6 +526,11 @@ struct follower *follower_start(struct ev_loop *loop, struct hub *hub,
 	ev_prepare_start(loop, &follower->ending);
 	read_on(follower);
 	return follower;
+}
+
+void follower_hand_on(struct follower *follower, const struct other_frames *others)
+{
+	follower->others = *others;
 }
 
 void follower_stop(struct follower *follower)

@@ -12,9 +12,24 @@
 
 struct follower;
 
+/* What else is on the bus: frames whose first byte is OTHER_FRAMES_FROM or more are of
+ * other publishers. {0}: they are dropped. */
+enum { OTHER_FRAMES_FROM = 128 };
+
+struct other_frames {
+	/* Takes a frame, which it borrows. */
+	void (*take)(void *context, struct text frame);
+	/* How many of the connected publishers send such frames: they say nothing of
+	 * the log. */
+	size_t (*publishers)(void *context);
+	void *context;
+};
+
 /* Fills the hub from the tail of the log, then follows. Borrows all. */
 struct follower *follower_start(struct ev_loop *loop, struct hub *hub,
                                 struct log_reader *reader, struct bus *bus);
+/* From now on these take the other frames. */
+void follower_hand_on(struct follower *follower, const struct other_frames *others);
 void follower_stop(struct follower *follower);
 
 #endif
