@@ -16,6 +16,7 @@
 #include "os/inherited.h"
 #include "poll/requests.h"
 #include "poll/waiting.h"
+#include "presence/broadcast.h"
 #include "program/command_line.h"
 #include "program/listening.h"
 
@@ -35,6 +36,7 @@ struct pushd {
 	struct polls polls;
 	struct server server;
 	struct share share;
+	struct broadcast *broadcast;
 	struct ev_signal term, interrupt, hang_up;
 	struct ev_timer too_long;
 };
@@ -68,6 +70,7 @@ static void begin_draining(struct ev_loop *loop, struct ev_signal *signal,
 	ev_timer_set(&pushd->too_long,
 	             (double)pushd->settings.limits.write_timeout / 1000.0, 0.0);
 	ev_timer_start(loop, &pushd->too_long);
+	broadcast_end(pushd->broadcast);
 	server_drain(&pushd->server);
 }
 
@@ -158,6 +161,7 @@ static void run(struct pushd *pushd)
 	pushd_catch_signals(pushd);
 	pushd->follower = follower_start(pushd->loop, &pushd->hub, pushd->reader,
 	                                 pushd->bus);
+	broadcast_hear(pushd->broadcast, pushd->follower);
 	journal_info("serving; pid %ld", (long)getpid());
 	ev_run(pushd->loop, 0);
 	follower_stop(pushd->follower);
@@ -254,6 +258,13 @@ static void init_share(struct pushd *pushd)
 	                               &pushd->server});
 }
 
+static bool start_broadcast(struct pushd *pushd, struct buffer *error)
+{
+	pushd->broadcast = broadcast_start(pushd->loop, NULL,
+	                                   pushd->settings.push.publish, error);
+	return pushd->broadcast != NULL;
+}
+
 static int pushd_serve(struct pushd *pushd)
 {
 	const struct settings *settings = &pushd->settings;
@@ -282,10 +293,11 @@ static int pushd_serve(struct pushd *pushd)
 		pushd->loop, store, bus_watch_new(&settings->bus.subscribe, NULL));
 	init_hub(pushd);
 	init_share(pushd);
-	if (init_server(pushd, &error))
+	if (init_server(pushd, &error) && start_broadcast(pushd, &error))
 		run(pushd);
 	else
 		status = complain(&error);
+	broadcast_stop(pushd->broadcast);
 	share_release(&pushd->share);
 	server_release(&pushd->server);
 	polls_release(&pushd->polls);

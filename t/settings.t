@@ -153,6 +153,16 @@ subtest 'bad arguments of -o are refused' => sub {
     }
 };
 
+subtest 'invalid addresses of the bus are refused' => sub {
+    for my $setting (qw(bus.publish bus.subscribe push.publish)) {
+        is_refused("$setting without a scheme", $good, ['-o', "$setting=/run/x.ipc"],
+            qr{\Q$setting\E: '/run/x\.ipc': write ipc:///path or tcp://host:port});
+    }
+    is_refused('push.publish on the address of longroom-history', $good,
+        ['-o', 'bus.publish=ipc:///run/x.ipc', '-o', 'push.publish=ipc:///run/x.ipc'],
+        qr{push\.publish: 'ipc:///run/x\.ipc' is bus\.publish too: longroom-pushd needs an address of its own});
+};
+
 subtest 'invalid store addresses are refused' => sub {
     is_refused('a path without a scheme', $good, ['-o', 'store.url=/var/lib/x.db'],
         qr{store\.url: /var/lib/x\.db: add the scheme: sqlite:/var/lib/x\.db});

@@ -28,10 +28,25 @@ static bool check_bus(const struct settings *s, enum setting_index index,
 	return false;
 }
 
+/* On the same file the one started last would take it from the other. */
+static bool check_own_bus(const struct settings *s, struct buffer *error)
+{
+	if (strcmp(s->push.publish, s->bus.publish) != 0)
+		return true;
+	settings_blame(s, SETTING_push_publish, error);
+	buffer_printf(error, "'%s' is bus.publish too: longroom-pushd needs an "
+	                     "address of its own", s->push.publish);
+	return false;
+}
+
 static bool check_buses(const struct settings *s, struct buffer *error)
 {
 	if (s->bus.publish[0] != '\0' &&
 	    !check_bus(s, SETTING_bus_publish, s->bus.publish, error))
+		return false;
+	if (s->push.publish[0] != '\0' &&
+	    (!check_bus(s, SETTING_push_publish, s->push.publish, error) ||
+	     !check_own_bus(s, error)))
 		return false;
 	for (size_t i = 0; i < s->bus.subscribe.count; i++)
 		if (!check_bus(s, SETTING_bus_subscribe,

@@ -5,8 +5,9 @@
  * several (presence_frame.h): what has changed, then a tenth of all who are here, and
  * how many anonymous each room has; if there is nothing, an empty frame. So a change is
  * told within a second or two, and everything again within 10 s. Beyond
- * PEERS_ANONYMOUS_AT_ONCE rooms with anonymous, the counts too are repeated within 10 s.
- * When a new peer is heard, everything is said at once, at most every PEERS_ALL_MS.
+ * PEERS_ANONYMOUS_AT_ONCE rooms with anonymous, the counts too are repeated within
+ * 10 s. When a new peer is heard, everything is said at once, at most every
+ * PEERS_ALL_MS.
  *
  * Frames may be lost, come twice or in another order: each statement means the same
  * alone, and whatever is not repeated is forgotten. What a peer said of a user holds

@@ -1,8 +1,8 @@
 /* The roster: who is in which room, as each source tells it.
  *
  * A source is this process or another longroom-pushd. A user is in a room while any
- * source says so, and counts once, under the name that came last. Those without a user id
- * are only counted, for each source.
+ * source says so, and counts once, under the name that came last. Those without a user
+ * id are only counted, for each source.
  *
  * A name comes when a source says another one than it said last. So two sources that
  * know a user by different names, and repeat them, do not rename the user all the time.
