@@ -2,7 +2,7 @@
 
 #include "auth/access.h"
 #include "metrics/metrics.h"
-#include "poll/stream.h"
+#include "poll/stream_bytes.h"
 
 void answer_poll(struct poll *poll, struct answer *answer)
 {

@@ -8,6 +8,7 @@
 #include "poll/answering.h"
 #include "poll/operator.h"
 #include "poll/stream.h"
+#include "poll/stream_bytes.h"
 #include "poll/waiting.h"
 
 static void open_poll(struct connection *c)

@@ -8,6 +8,7 @@
 #include "metrics/metrics.h"
 #include "poll/bounds.h"
 #include "poll/events.h"
+#include "poll/stream_bytes.h"
 
 enum {
 	CURSOR_MS = 15000,  /* after so long a silence, the cursor's move is told */
@@ -19,16 +20,6 @@ enum {
 	READY_RETRY_LEAST_MS = 1000,
 	READY_RETRY_MOST_MS = 3000,
 	LIFE_RETRY_MS = 100,
-};
-
-/* Small, since there may be very many. Times are the lower half of the monotonic
- * clock's milliseconds: a life is a day at most, of 49. */
-struct stream {
-	struct feed *feed; /* held */
-	struct buffer about; /* until it is ready: see events_add_about() */
-	int64_t sent_id; /* of the last cursor sent */
-	uint32_t end_ms; /* of its life */
-	uint32_t sent_ms; /* when it was last sent something */
 };
 
 enum end_reason { END_LIFE, END_SHUTDOWN, END_TOKEN_EXPIRED };
@@ -86,80 +77,7 @@ static void set_next_due(struct poll *poll)
 	                             silence);
 }
 
-/* ---- Bytes ---- */
-
-static void frame(const struct poll *poll, struct buffer *body, struct text events)
-{
-	if (poll->connection.takes_chunks)
-		chunk_add(body, events);
-	else
-		buffer_add_text(body, events);
-}
-
-static void frame_end(const struct poll *poll, struct buffer *body)
-{
-	if (poll->connection.takes_chunks)
-		chunk_add_end(body);
-}
-
-static struct answer *open_with(const struct poll *poll, struct text body)
-{
-	struct buffer headers = {0};
-
-	buffer_add_string(&headers, "Content-Type: text/event-stream\r\n"
-	                            "Cache-Control: no-store\r\n"
-	                            "X-Accel-Buffering: no\r\n");
-	if (poll->connection.takes_chunks)
-		buffer_add_string(&headers, "Transfer-Encoding: chunked\r\n");
-	buffer_add_text(&headers, *poll->headers);
-	struct answer *answer =
-		answer_framed(200, buffer_text(&headers), body,
-	                      connection_ends(&poll->connection));
-	buffer_release(&headers);
-	return answer;
-}
-
-/* Returns the head if it has not been sent, and these events; then those of a chunk,
- * if it is not NULL. */
-static struct answer *begin_with(struct poll *poll, struct text events,
-                                 const struct answer *chunk)
-{
-	struct buffer body = {0};
-
-	frame(poll, &body, events);
-	if (chunk != NULL)
-		frame(poll, &body, answer_content(chunk));
-	struct answer *piece = poll->is_begun
-		? answer_piece(buffer_text(&body), false)
-		: open_with(poll, buffer_text(&body));
-	buffer_release(&body);
-	poll->is_begun = true;
-	return piece;
-}
-
-/* Takes a reference. True: it is written. False: it is being written, or the stream is
- * gone. */
-static bool stream_send(struct poll *poll, struct answer *piece)
-{
-	poll->stream->sent_ms = stream_now_ms(poll);
-	return connection_stream(&poll->connection, piece);
-}
-
-/* Afterwards the poll may have the connection's next request. */
-static void stream_finish(struct poll *poll, struct text events)
-{
-	struct connection *c = &poll->connection;
-	struct buffer body = {0};
-
-	frame(poll, &body, events);
-	frame_end(poll, &body);
-	struct answer *last = poll->is_begun
-		? answer_piece(buffer_text(&body), connection_ends(c))
-		: open_with(poll, buffer_text(&body));
-	buffer_release(&body);
-	poll->has_ended = true;
-	connection_end_stream(c, last);
-}
+/* ---- Asking ---- */
 
 static void stream_end(struct poll *poll, enum end_reason reason, int64_t retry_ms)
 {
@@ -171,28 +89,6 @@ static void stream_end(struct poll *poll, enum end_reason reason, int64_t retry_
 	stream_finish(poll, buffer_text(&events));
 	buffer_release(&events);
 }
-
-void stream_answer_head(struct poll *poll)
-{
-	connection_answer(&poll->connection,
-	                  open_with(poll, text_of("")));
-}
-
-void stream_answer_problem(struct poll *poll, struct problem problem)
-{
-	static const struct cursor nowhere = {.names_log = false};
-	struct buffer events = {0}, body = {0};
-
-	metrics_count_refusal(METRICS_pushd, problem.type);
-	events_add_problem(&events, &nowhere, &problem);
-	frame(poll, &body, buffer_text(&events));
-	frame_end(poll, &body);
-	connection_answer(&poll->connection, open_with(poll, buffer_text(&body)));
-	buffer_release(&events);
-	buffer_release(&body);
-}
-
-/* ---- Asking ---- */
 
 static void end_for_shutdown(struct poll *poll)
 {
@@ -213,7 +109,7 @@ static void ask_once(struct poll *poll)
 /* If the kernel does not take even this, the waiter leaves until it does. */
 static void begin_with_comment(struct poll *poll)
 {
-	struct answer *piece = begin_with(poll, text_of(events_comment), NULL);
+	struct answer *piece = stream_begin_with(poll, text_of(events_comment), NULL);
 
 	if (!stream_send(poll, piece))
 		hub_leave(polls_of(poll)->hub, &poll->waiter);
@@ -344,7 +240,7 @@ static bool send_ready(struct poll *poll, const struct delivery *delivery,
 	events_add_ready(&events, buffer_text(&poll->stream->about), delivery,
 	                 &place, retry_ms);
 	buffer_release(&poll->stream->about);
-	struct answer *piece = begin_with(poll, buffer_text(&events), chunk);
+	struct answer *piece = stream_begin_with(poll, buffer_text(&events), chunk);
 	buffer_release(&events);
 	poll->is_ready = true;
 	if (chunk != NULL) {

@@ -15,12 +15,6 @@
 void stream_begin(struct poll *poll, const struct poll_request *request,
                   const struct pass *pass);
 
-/* Answers HEAD. */
-void stream_answer_head(struct poll *poll);
-
-/* Answers with a problem (429 or 503) as an event, and counts it. */
-void stream_answer_problem(struct poll *poll, struct problem problem);
-
 /* The hub's answers to its waiter. */
 void stream_take_delivery(struct poll *poll, struct delivery *delivery);
 void stream_take_refusal(struct poll *poll, struct problem problem);
