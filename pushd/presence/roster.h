@@ -79,6 +79,21 @@ void roster_leave(struct roster *roster, const struct room_name *room, unsigned 
 bool roster_count_anonymous(struct roster *roster, const struct room_name *room,
                             unsigned source, int64_t count);
 
+/* ---- What this process counts ---- */
+
+/* The person is in the room once more, for this process, or once less: they have left
+ * when they have gone as often as they came. False as above, and not to be taken
+ * back. */
+bool roster_come(struct roster *roster, const struct room_name *room,
+                 const struct person *person);
+void roster_go(struct roster *roster, const struct room_name *room,
+               struct text user_id);
+/* Adds to this process's count, which does not go below 0. False as above. */
+bool roster_add_anonymous(struct roster *roster, const struct room_name *room,
+                          int64_t count);
+
+/* ---- Rooms ---- */
+
 /* NULL: nobody is there, and nobody holds it. Borrowed until the roster changes. */
 struct roster_room *roster_find(const struct roster *roster,
                                 const struct room_name *room);

@@ -25,6 +25,7 @@ struct claim {
 	};
 	unsigned char source;
 	bool is_over;
+	uint32_t times; /* see roster_come() */
 };
 
 struct claims {

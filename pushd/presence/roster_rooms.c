@@ -384,6 +384,52 @@ bool roster_count_anonymous(struct roster *roster, const struct room_name *name,
 	return true;
 }
 
+/* ---- What this process counts ---- */
+
+/* NULL: this process does not say that they are there. */
+static struct claim *find_claim_here(const struct roster *roster,
+                                     const struct room_name *name,
+                                     const struct text *user_id)
+{
+	const struct roster_room *room = find_room(roster, name);
+	const struct member *member =
+		room != NULL ? find_member(room, user_id) : NULL;
+	struct claim *claim = member != NULL
+	                              ? claim_of_source(member->claims, ROSTER_HERE)
+	                              : NULL;
+
+	return claim != NULL && !claim->is_over ? claim : NULL;
+}
+
+bool roster_come(struct roster *roster, const struct room_name *name,
+                 const struct person *person)
+{
+	if (!roster_enter(roster, name, ROSTER_HERE, person))
+		return false;
+	find_claim_here(roster, name, &person->user_id)->times++;
+	return true;
+}
+
+void roster_go(struct roster *roster, const struct room_name *name,
+               struct text user_id)
+{
+	struct claim *claim = find_claim_here(roster, name, &user_id);
+
+	if (claim != NULL && --claim->times == 0)
+		roster_end_member(roster, claim);
+}
+
+bool roster_add_anonymous(struct roster *roster, const struct room_name *name,
+                          int64_t count)
+{
+	const struct roster_room *room = find_room(roster, name);
+	const struct claim *claim =
+		room != NULL ? claim_of_source(room->counts, ROSTER_HERE) : NULL;
+	int64_t sum = (claim != NULL ? claim->anonymous : 0) + count;
+
+	return roster_count_anonymous(roster, name, ROSTER_HERE, sum > 0 ? sum : 0);
+}
+
 /* ---- The roster's life ---- */
 
 struct roster *roster_new(void (*changed)(void *context, struct roster_room *room),
