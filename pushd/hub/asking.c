@@ -239,6 +239,15 @@ void hub_give_up(struct hub *hub, struct waiter *waiter)
 		hub_refuse_storage(hub, waiter);
 }
 
+bool hub_take_parked(struct hub *hub, struct waiter *waiter)
+{
+	if (waiter->state != WAITER_PARKED)
+		return false;
+	hub_make_idle(hub, waiter);
+	waiter->cursor = hub_place_now(hub);
+	return true;
+}
+
 void hub_leave(struct hub *hub, struct waiter *waiter)
 {
 	if (waiter->state != WAITER_IDLE)

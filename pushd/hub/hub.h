@@ -134,6 +134,10 @@ bool hub_time_out(struct hub *hub, struct waiter *waiter);
 /* Refuses a waiter that waits for a read of the log or for a long page. */
 void hub_give_up(struct hub *hub, struct waiter *waiter);
 
+/* Takes out a waiter that is parked, so has everything; its cursor then says up to where.
+ * No handler is called. False: it is not parked. */
+bool hub_take_parked(struct hub *hub, struct waiter *waiter);
+
 /* The waiter leaves; no handler is called. */
 void hub_leave(struct hub *hub, struct waiter *waiter);
 
