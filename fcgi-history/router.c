@@ -197,7 +197,7 @@ static bool check_route(struct request *request)
 		               "a GET must have no body");
 	else if (kind == ROUTE_BAD_ROOM)
 		request_refuse(request, PROBLEM_BAD_ROOM_NAME, room_name_rule);
-	else if (kind == ROUTE_NONE || kind == ROUTE_POLL || kind == ROUTE_EVENTS)
+	else if (kind == ROUTE_NONE || route_is_for_several(kind))
 		request_refuse(request, PROBLEM_NOT_FOUND, route_none_detail);
 	else
 		return true;

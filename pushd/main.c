@@ -15,6 +15,7 @@
 #include "os/descriptors.h"
 #include "os/inherited.h"
 #include "poll/requests.h"
+#include "poll/telling.h"
 #include "poll/waiting.h"
 #include "presence/broadcast.h"
 #include "program/command_line.h"
@@ -128,6 +129,7 @@ static void pushd_reload(struct ev_loop *loop, struct ev_signal *signal,
 	}
 	settings_release(&pushd->settings);
 	pushd->settings = fresh;
+	telling_use_limits(&pushd->polls);
 	hub_set_limits(&pushd->hub, pushd->settings.push.window,
 	               pushd->settings.limits.reads);
 }
@@ -222,6 +224,7 @@ static bool init_server(struct pushd *pushd, struct buffer *error)
 
 	polls_init(&pushd->polls, &pushd->settings, &pushd->hub, pushd->access,
 	           &pushd->server, pushd->loop, requests_verified);
+	telling_begin(&pushd->polls, pushd->loop);
 	return server_init(&pushd->server, pushd->loop, &options,
 	                   &requests_handlers, &pushd->polls, error) &&
 	       listen_on_all(pushd, error);
@@ -247,6 +250,16 @@ static bool go_on_with_server(void *server)
 	return server_go_on(server);
 }
 
+static bool polls_have_share(const void *polls)
+{
+	return telling_needs_share(polls);
+}
+
+static bool go_on_with_polls(void *polls)
+{
+	return telling_go_on(polls);
+}
+
 static void init_share(struct pushd *pushd)
 {
 	share_init(&pushd->share, pushd->loop);
@@ -256,6 +269,9 @@ static void init_share(struct pushd *pushd)
 	share_add(&pushd->share,
 	          (struct share_taker){server_has_share, go_on_with_server,
 	                               &pushd->server});
+	share_add(&pushd->share,
+	          (struct share_taker){polls_have_share, go_on_with_polls,
+	                               &pushd->polls});
 }
 
 static bool start_broadcast(struct pushd *pushd, struct buffer *error)
@@ -300,6 +316,7 @@ static int pushd_serve(struct pushd *pushd)
 	broadcast_stop(pushd->broadcast);
 	share_release(&pushd->share);
 	server_release(&pushd->server);
+	telling_end(&pushd->polls, pushd->loop);
 	polls_release(&pushd->polls);
 	log_reader_stop(pushd->reader);
 	hub_release(&pushd->hub);

@@ -5,8 +5,8 @@
 
 static const struct problem fine = {PROBLEM_NONE, NULL};
 static const struct problem twice = {PROBLEM_BAD_PARAMETER,
-                                     "limit, before, after or timeout is given "
-                                     "more than once"};
+                                     "limit, before, after, timeout or presence "
+                                     "is given more than once"};
 
 struct problem query_number(struct text query, const char *name, int64_t least,
                             int64_t most, const char *rule, int64_t *number)

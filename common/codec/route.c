@@ -5,8 +5,8 @@
 
 const char route_none_detail[] =
 	"no such path; rooms have /rooms/{room}/messages, "
-	"/rooms/{room}/messages/{id}, /rooms/{rooms}/poll and "
-	"/rooms/{rooms}/events";
+	"/rooms/{room}/messages/{id}, /rooms/{rooms}/poll, "
+	"/rooms/{rooms}/events and /rooms/{rooms}/presence";
 
 /* Cuts the last "/segment" from *path. */
 static bool last_segment(struct text *path, struct text *segment)
@@ -41,6 +41,8 @@ static enum route_kind kind_of(struct text last)
 		return ROUTE_POLL;
 	if (text_is(last, "events"))
 		return ROUTE_EVENTS;
+	if (text_is(last, "presence"))
+		return ROUTE_PRESENCE;
 	return ROUTE_NONE;
 }
 
@@ -51,11 +53,6 @@ static bool ends_in_room(struct text path, struct text *room)
 
 	return last_segment(&path, room) && last_segment(&path, &rooms) &&
 	       text_is(rooms, "rooms");
-}
-
-static bool is_for_several(enum route_kind kind)
-{
-	return kind == ROUTE_POLL || kind == ROUTE_EVENTS;
 }
 
 static enum route_kind find_route_kind(struct route *route, struct text *room)
@@ -90,7 +87,7 @@ void route_parse(struct text target, struct route *route)
 		route->query.size = target.size - route->path.size - 1;
 	}
 	route->kind = find_route_kind(route, &room);
-	if (is_for_several(route->kind))
+	if (route_is_for_several(route->kind))
 		route->rooms = room;
 	else if (room.data != NULL && route->kind != ROUTE_NONE &&
 	         !parse_room(room, &route->room))

@@ -5,6 +5,7 @@
  *     <prefix>/rooms/{room}/messages[/{id}]
  *     <prefix>/rooms/{rooms}/poll
  *     <prefix>/rooms/{rooms}/events
+ *     <prefix>/rooms/{rooms}/presence
  *
  * The operator's paths are exactly /healthz and /metrics, without a prefix, so none
  * of nginx's locations for clients can lead there.
@@ -23,6 +24,7 @@ enum route_kind {
 	ROUTE_MESSAGE,
 	ROUTE_POLL,
 	ROUTE_EVENTS,
+	ROUTE_PRESENCE,
 	ROUTE_HEALTH,
 	ROUTE_METRICS,
 };
@@ -33,8 +35,14 @@ struct route {
 	struct text query; /* without '?' */
 	struct room_name room; /* ROUTE_MESSAGES, ROUTE_MESSAGE */
 	int64_t id;            /* ROUTE_MESSAGE: 1 to INT64_MAX */
-	struct text rooms; /* ROUTE_POLL, ROUTE_EVENTS: encoded, for room_list.h */
+	struct text rooms; /* of the kinds for several: encoded, for room_list.h */
 };
+
+/* Whether its path may name several rooms. */
+static inline bool route_is_for_several(enum route_kind kind)
+{
+	return kind == ROUTE_POLL || kind == ROUTE_EVENTS || kind == ROUTE_PRESENCE;
+}
 
 /* The detail of a 404 for ROUTE_NONE: which paths there are. */
 extern const char route_none_detail[];

@@ -13,6 +13,7 @@
 
 /* The values of the CHOICE settings. */
 enum on_save_failure { ON_SAVE_FAILURE_BROADCAST, ON_SAVE_FAILURE_REJECT };
+enum push_presence { PRESENCE_OFF, PRESENCE_COUNTS, PRESENCE_USERS };
 enum auth_mode { AUTH_NGINX, AUTH_TOKEN, AUTH_OPEN };
 
 #define SETTING_C_TEXT char *

@@ -8,7 +8,7 @@ static struct problem check_request(const struct connection *c,
 {
 	bool is_poll = request->kind == ROUTE_POLL;
 
-	if (poll_request_waits(request) && connection_is_too_many(c))
+	if (poll_request_has_rooms(request) && connection_is_too_many(c))
 		return (struct problem){PROBLEM_OVERLOADED,
 		                        "too many connections"};
 	if (connection_method(c) != HTTP_GET && (is_poll || !c->is_head))
@@ -29,6 +29,44 @@ static void make_pass(struct polls *polls, const struct grant *grant,
 	if (grant->identity->is_known)
 		pass->user = users_ref(&polls->users,
 		                       text_of(grant->identity->user_id));
+}
+
+/* Who asks, if that is known: by their credentials, or with auth.mode = open by what the
+ * request says (NULL: it says nothing). */
+static bool name_person(const struct polls *polls, const struct grant *grant,
+                        const struct poll_request *request, struct person *person)
+{
+	const struct identity *identity = grant->identity;
+
+	if (identity->is_known) {
+		*person = (struct person){text_of(identity->user_id),
+		                          text_of(identity->username),
+		                          text_of(identity->sender_type)};
+		return true;
+	}
+	if (request == NULL || request->user_id.size == 0 ||
+	    polls->settings->auth.mode != AUTH_OPEN)
+		return false;
+	person->user_id = person->username = buffer_text(&request->user_id);
+	if (request->username.size > 0)
+		person->username = buffer_text(&request->username);
+	person->sender_type = text_of("user");
+	return true;
+}
+
+/* Finds the attendance for a pass that has its feed. */
+static void find_attendance_for(struct polls *polls, const struct grant *grant,
+                                const struct poll_request *request,
+                                struct pass *pass)
+{
+	struct person person;
+
+	if (polls->presence == NULL || pass->feed->kind == FEED_ALL)
+		return;
+	bool is_known = name_person(polls, grant, request, &person);
+	pass->attendance = attendance_get(&polls->presence->attendances, pass->feed,
+	                                  is_known ? &person : NULL);
+	pass->renames = pass->attendance->renames;
 }
 
 static struct problem begin_verifying(struct poll *poll, struct text token)
@@ -60,21 +98,32 @@ static struct credentials credentials_of(const struct request_head *head)
 	};
 }
 
-/* Of a list whose forbidden names are behind the `allowed` others; drops those. */
-static struct feed *hold_allowed(struct hub *hub, struct room_list *rooms,
-                                 size_t allowed)
+static struct feed *hold_allowed(struct hub *hub, const struct poll_request *request)
 {
+	const struct room_list *rooms = &request->rooms;
 	struct buffer forbidden = {0};
 
-	/* The list of all rooms has no names. */
-	if (allowed < rooms->count)
-		room_list_render(rooms->names + allowed, rooms->count - allowed,
+	if (request->forbidden > 0)
+		room_list_render(rooms->names + rooms->count, request->forbidden,
 		                 &forbidden);
-	rooms->count = allowed;
 	struct feed *feed =
 		hub_hold_feed(hub, rooms, buffer_text(&forbidden));
 	buffer_release(&forbidden);
 	return feed;
+}
+
+/* What a request gets that waits. */
+static struct problem complete_pass(struct polls *polls, const struct grant *grant,
+                                    const struct poll_request *request,
+                                    struct pass *pass)
+{
+	pass->feed = hold_allowed(polls->hub, request);
+	if (polls_are_too_many(polls, pass->user))
+		return (struct problem){PROBLEM_RATE_LIMITED,
+		                        "too many waiting polls for this user "
+		                        "(limits.user_polls)"};
+	find_attendance_for(polls, grant, request, pass);
+	return (struct problem){PROBLEM_NONE, NULL};
 }
 
 /* Whether the user may read the rooms, or some of them. */
@@ -101,14 +150,14 @@ static struct problem let_in(struct poll *poll, struct poll_request *request,
 		return begin_verifying(poll, grant.unverified);
 	if (wrong.type != PROBLEM_NONE)
 		return wrong;
+	/* The list of all rooms has no names. */
+	request->forbidden = request->rooms.count - allowed;
+	request->rooms.count = allowed;
 	make_pass(polls, &grant, pass);
+	if (poll_request_waits(request))
+		wrong = complete_pass(polls, &grant, request, pass);
 	access_release_grant(&grant);
-	pass->feed = hold_allowed(polls->hub, &request->rooms, allowed);
-	if (!polls_are_too_many(polls, pass->user))
-		return wrong;
-	return (struct problem){PROBLEM_RATE_LIMITED,
-	                        "too many waiting polls for this user "
-	                        "(limits.user_polls)"};
+	return wrong;
 }
 
 struct problem admit(struct poll *poll, struct poll_request *request,
@@ -120,7 +169,7 @@ struct problem admit(struct poll *poll, struct poll_request *request,
 	if (request->kind == ROUTE_NONE)
 		return in_target;
 	wrong = check_request(&poll->connection, request);
-	if (wrong.type == PROBLEM_NONE && poll_request_waits(request))
+	if (wrong.type == PROBLEM_NONE && poll_request_has_rooms(request))
 		wrong = let_in(poll, request, proof, pass);
 	return wrong.type == PROBLEM_NONE ? in_target : wrong;
 }
@@ -156,6 +205,7 @@ static bool admit_alike(struct poll *poll, struct text token, struct pass *pass)
 		make_pass(polls, &grant, pass);
 		pass->feed = first->feed;
 		hub_hold_again(polls->hub, pass->feed);
+		find_attendance_for(polls, &grant, NULL, pass);
 	}
 	access_release_grant(&grant);
 	return is_allowed;

@@ -8,7 +8,8 @@
 
 /* Returns what is wrong with a request; `in_target` is what was found wrong with its
  * target. PROBLEM_NONE: a poll gets a pass; the caller releases the pass in any case.
- * Drops names that may not be read from the request's rooms.
+ * Drops names that may not be read from the request's rooms: request->forbidden of them
+ * stand behind the others. A question who is here gets a pass without a feed.
  *
  * An unknown token is verified first: then poll->verification is set, and nothing is
  * decided yet. The proof is the result of the verification; NULL before it. */

@@ -36,7 +36,8 @@ static const char *headers_of(enum problem_type type, enum route_kind kind)
 		return "Retry-After: 1\r\n";
 	if (type != PROBLEM_METHOD_NOT_ALLOWED)
 		return "";
-	return kind == ROUTE_EVENTS ? "Allow: GET, HEAD\r\n" : "Allow: GET\r\n";
+	return kind == ROUTE_EVENTS || kind == ROUTE_PRESENCE
+		? "Allow: GET, HEAD\r\n" : "Allow: GET\r\n";
 }
 
 static struct answer *render_problem(struct problem problem, enum route_kind kind,

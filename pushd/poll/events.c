@@ -139,7 +139,7 @@ static void add_gap(struct buffer *b, const struct delivery *delivery)
 static void add_reset(struct buffer *b, const struct delivery *delivery)
 {
 	begin_event(b, &delivery->cursor, "reset");
-	present_json(delivery, b);
+	present_json(delivery, NULL, b);
 	buffer_add_string(b, "\n\n");
 }
 
@@ -164,6 +164,32 @@ static void add_cursor(struct buffer *b, const struct delivery *delivery)
 static void events_unref(void *form)
 {
 	answer_unref(form);
+}
+
+static bool is_at(const struct watched_form *form, const struct cursor *place)
+{
+	return form->form != NULL && form->place.id == place->id &&
+	       form->place.position == place->position &&
+	       form->place.log == place->log;
+}
+
+struct answer *events_of_presence(struct watched *room, const struct cursor *place,
+                                  struct buffer *scratch)
+{
+	struct watched_form *form = &room->form;
+
+	if (is_at(form, place))
+		return form->form;
+	buffer_clear(scratch);
+	add_id(scratch, place);
+	buffer_add_string(scratch, "data: ");
+	buffer_add_text(scratch, buffer_text(&room->text));
+	buffer_add_string(scratch, "\n\n");
+	answer_unref(form->form);
+	*form = (struct watched_form){.form = answer_chunk(buffer_text(scratch)),
+	                              .unref = events_unref,
+	                              .place = *place};
+	return form->form;
 }
 
 struct answer *events_render(struct delivery *delivery, struct buffer *scratch)

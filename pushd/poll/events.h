@@ -7,6 +7,7 @@
 #include "codec/problem.h"
 #include "codec/room_list.h"
 #include "poll/presenter.h"
+#include "presence/watching.h"
 
 /* A comment line, which says only that the stream is alive. */
 extern const char events_comment[];
@@ -31,6 +32,11 @@ void events_add_end(struct buffer *b, const struct cursor *cursor,
  * as above. */
 void events_add_problem(struct buffer *b, const struct cursor *cursor,
                         const struct problem *problem);
+
+/* Returns a room's presence as one chunk with this cursor. The room has its text, and
+ * keeps the chunk: all its streams share it. Borrowed. */
+struct answer *events_of_presence(struct watched *room, const struct cursor *place,
+                                  struct buffer *scratch);
 
 /* Renders the events of a delivery that it does not have yet, using `scratch`. */
 struct answer *events_render(struct delivery *delivery, struct buffer *scratch);

@@ -85,6 +85,13 @@ static void count_connections(struct server *server)
 		metrics_set(metrics[i], counts.by_state[i]);
 }
 
+static void tell_presence(const struct presence *presence)
+{
+	metrics_set(METRIC_PUSHD_PRESENCE_ROOMS, (int64_t)presence->watching.count);
+	metrics_set(METRIC_PUSHD_PRESENCE_USERS,
+	            (int64_t)roster_users_here(presence->roster));
+}
+
 static struct answer *operator_answer_metrics(const struct polls *polls)
 {
 	struct server_status server = server_status(polls->server);
@@ -102,6 +109,8 @@ static struct answer *operator_answer_metrics(const struct polls *polls)
 	metrics_set(METRIC_PUSHD_PUT_OFF, server.put_off);
 	metrics_set(METRIC_PUSHD_UNREAD, server.unread_bytes);
 	metrics_set(METRIC_PUSHD_WINDOW_MESSAGES, hub.window_messages);
+	if (polls->presence != NULL)
+		tell_presence(polls->presence);
 	metrics_render(METRICS_pushd, &body);
 	struct answer *answer = answer_text(200, metrics_media_type, "",
 	                                    buffer_text(&body),

@@ -5,6 +5,8 @@
  * has its token and the waiter is idle, or the waiter waits in the hub. While it is
  * not parked, the waiter is idle, and there is neither a verification nor a user.
  *
+ * A question who is here (question.h) is parked only while it waits for its turn.
+ *
  * If the request is for a stream (stream.h), there are a user and a stream also while
  * a piece of it is written. */
 #ifndef LONGROOM_POLL_H
@@ -20,8 +22,13 @@ struct poll {
 	                             * own; NULL: none */
 	struct verification *verification; /* of its token, under way; or NULL */
 	struct stream *stream; /* NULL: the request is none, or is not admitted */
+	union {
+		struct visit *visit; /* while it waits; NULL: presence is off */
+		struct question *question; /* asks_who: waits for its turn */
+	};
 	struct user *user;   /* whose poll waits; held. NULL: not known by name */
 	struct moment expires; /* when it may wait no longer */
+	bool asks_who;   /* it has a question (question.h), and no visit */
 	bool is_overdue; /* its time is up, but its read of the log isn't back */
 	/* Of a stream: */
 	bool is_begun;   /* its head was sent */

@@ -38,6 +38,7 @@ void polls_init(struct polls *polls, const struct settings *settings,
 	                        .access = access,
 	                        .server = server};
 	users_init(&polls->users);
+	list_init(&polls->questions);
 	render_headers(polls);
 	if (settings->auth.mode == AUTH_TOKEN)
 		polls->verifier = verifier_start(loop, access, verified);
@@ -47,6 +48,7 @@ void polls_release(struct polls *polls)
 {
 	verifier_stop(polls->verifier);
 	request_memo_forget(&polls->memo, polls->hub, &polls->users);
+	presence_free(polls->presence);
 	users_release(&polls->users);
 	buffer_release(&polls->scratch);
 	free_headers(polls);

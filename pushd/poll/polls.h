@@ -3,10 +3,13 @@
 #ifndef LONGROOM_POLLS_H
 #define LONGROOM_POLLS_H
 
+#include <ev.h>
+
 #include "base/complaint.h"
 #include "hub/hub.h"
 #include "poll/request_memo.h"
 #include "poll/verifier.h"
+#include "presence/presence.h"
 
 struct server;
 
@@ -19,6 +22,10 @@ struct polls {
 	struct users users;
 	struct text *headers; /* for all (no origin, or not listed), then for each
 	                       * of auth.origins */
+	/* See telling.h: */
+	struct presence *presence; /* NULL: push.presence is off */
+	struct ev_timer ticks;
+	struct list questions; /* struct question, waiting for their turn */
 	struct request_memo memo;
 	struct buffer scratch; /* pages are rendered here */
 	struct complaint about_verifying;

@@ -7,7 +7,17 @@ static void unref_answer(void *form)
 	answer_unref(form);
 }
 
-void present_json(const struct delivery *delivery, struct buffer *body)
+static void add_more(struct page *page, const struct present_more *more)
+{
+	if (more->count == 0)
+		return;
+	page_separate(page);
+	buffer_add_text(page->buffer, more->entries);
+	page->count += more->count - 1;
+}
+
+void present_json(const struct delivery *delivery, const struct present_more *more,
+                  struct buffer *body)
 {
 	const struct page_end end = {
 		.cursor = delivery->cursor,
@@ -25,24 +35,27 @@ void present_json(const struct delivery *delivery, struct buffer *body)
 	page_begin(&page, body,
 	           delivery->is_several ? NULL : &delivery->room);
 	page_add_all(&page, buffer_text(&delivery->messages), delivery->count);
+	if (more != NULL)
+		add_more(&page, more);
 	page_end(&page, &end);
 }
 
-static struct answer *render_page(const struct delivery *delivery, bool closes,
-                                  struct buffer *body)
+struct answer *present_with(const struct delivery *delivery,
+                            const struct present_more *more, bool closes,
+                            struct buffer *scratch)
 {
-	buffer_clear(body);
-	present_json(delivery, body);
+	buffer_clear(scratch);
+	present_json(delivery, more, scratch);
 	/* A final newline, for reading with curl. */
-	buffer_add_string(body, "\n");
-	return answer_text(200, "application/json", "", buffer_text(body), closes);
+	buffer_add_string(scratch, "\n");
+	return answer_text(200, "application/json", "", buffer_text(scratch), closes);
 }
 
 struct answer *present_anew(struct delivery *delivery, enum presenter_form form,
                             struct buffer *scratch)
 {
 	struct answer *answer =
-		render_page(delivery, form == FORM_CLOSING_PAGE, scratch);
+		present_with(delivery, NULL, form == FORM_CLOSING_PAGE, scratch);
 
 	delivery_keep_form(delivery, form, answer, unref_answer);
 	return answer;

@@ -10,10 +10,24 @@ enum presenter_form {
 	FORM_PAGE,
 	FORM_CLOSING_PAGE, /* an answer that ends its connection */
 	FORM_EVENTS,       /* a chunk of events (events.h) */
+	FORM_HERE,         /* a page with who is here (here.h) */
+	FORM_CLOSING_HERE,
 };
 
-/* Adds the page's JSON. */
-void present_json(const struct delivery *delivery, struct buffer *body);
+/* Entries that come behind the messages of a page. */
+struct present_more {
+	struct text entries; /* with commas between */
+	int64_t count;
+};
+
+/* Adds the page's JSON. NULL: nothing more. */
+void present_json(const struct delivery *delivery, const struct present_more *more,
+                  struct buffer *body);
+
+/* Renders a page, using `scratch`. The caller drops its reference. */
+struct answer *present_with(const struct delivery *delivery,
+                            const struct present_more *more, bool closes,
+                            struct buffer *scratch);
 
 /* Renders a form that the delivery does not have yet, using `scratch`. */
 struct answer *present_anew(struct delivery *delivery, enum presenter_form form,

@@ -26,6 +26,8 @@ static void hold_pass(struct hub *hub, const struct pass *pass)
 	hub_hold_again(hub, pass->feed);
 	if (pass->user != NULL)
 		pass->user->refcount++;
+	if (pass->attendance != NULL)
+		attendance_hold(pass->attendance);
 }
 
 void request_memo_keep(struct request_memo *memo, struct hub *hub,

@@ -14,6 +14,7 @@
 #include "base/users.h"
 #include "hub/hub.h"
 #include "poll/poll_request.h"
+#include "presence/attendance.h"
 
 enum { REQUEST_MEMO_MAX = 2048 };
 
@@ -21,6 +22,9 @@ enum { REQUEST_MEMO_MAX = 2048 };
 struct pass {
 	struct feed *feed;          /* held: of the rooms that they may read */
 	struct user *user;          /* held; NULL: not known by name */
+	struct attendance *attendance; /* held, of feed and user; NULL: presence is
+	                                * off, or the feed is of all rooms */
+	unsigned renames;           /* the attendance's, when they had this name */
 	const struct text *headers; /* for pages of their origin; of the polls */
 	struct moment expires;      /* or moment_never */
 };
@@ -66,6 +70,8 @@ static inline void pass_release(struct pass *pass, struct hub *hub,
 {
 	users_unref(users, pass->user);
 	pass->user = NULL;
+	attendance_drop(pass->attendance);
+	pass->attendance = NULL;
 	if (pass->feed != NULL)
 		hub_drop_feed(hub, pass->feed);
 	pass->feed = NULL;

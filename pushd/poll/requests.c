@@ -7,6 +7,7 @@
 #include "poll/alike.h"
 #include "poll/answering.h"
 #include "poll/operator.h"
+#include "poll/question.h"
 #include "poll/stream.h"
 #include "poll/stream_bytes.h"
 #include "poll/waiting.h"
@@ -97,10 +98,14 @@ static struct problem read_request(const struct poll *poll,
                                    struct poll_request *request)
 {
 	const struct request_head *head = connection_head(&poll->connection);
-	int64_t most_rooms = polls_of(poll)->settings->limits.rooms_per_request;
-	struct problem wrong =
-		poll_request_read(request_head_part(head, HEAD_TARGET),
-	                          (size_t)most_rooms, request);
+	const struct settings *settings = polls_of(poll)->settings;
+	const struct poll_rules rules = {
+		.most_rooms = (size_t)settings->limits.rooms_per_request,
+		.tells_presence = settings->push.presence != PRESENCE_OFF,
+		.takes_names = settings->auth.mode == AUTH_OPEN,
+	};
+	struct problem wrong = poll_request_read(
+		request_head_part(head, HEAD_TARGET), &rules, request);
 
 	return take_event_id(head, request, wrong);
 }
@@ -137,6 +142,8 @@ static void handle_read(struct poll *poll, struct text whole,
 		begin_poll(poll, whole, &request->terms, &pass);
 	else if (request->kind == ROUTE_EVENTS)
 		begin_stream(poll, request, &pass);
+	else if (request->kind == ROUTE_PRESENCE)
+		question_begin(poll, request, &pass);
 	else
 		tell_operator(poll, request->kind);
 	pass_release(&pass, polls->hub, &polls->users);
@@ -149,7 +156,7 @@ static void look_at(struct poll *poll, struct text whole,
 	struct poll_request request;
 	struct problem wrong = read_request(poll, &request);
 
-	if (poll_request_waits(&request) && is_preflight(poll))
+	if (poll_request_has_rooms(&request) && is_preflight(poll))
 		answer_preflight(poll);
 	else
 		handle_read(poll, whole, &request, wrong, proof);
@@ -232,6 +239,8 @@ static void expire_parked(struct connection *c)
 
 	if (poll->verification != NULL)
 		give_up_verifying(poll);
+	else if (poll->asks_who)
+		question_expire(poll);
 	else if (poll->stream != NULL)
 		stream_expire(poll);
 	else
@@ -243,6 +252,8 @@ static void end_wait(struct connection *c)
 	struct poll *poll = poll_of(c);
 
 	forget_verification(poll);
+	if (poll->asks_who)
+		question_release(poll);
 	if (poll->stream != NULL)
 		stream_release(poll);
 	waiting_end(poll);
@@ -257,7 +268,7 @@ static void heed_clock(struct connection *c)
 {
 	struct poll *poll = poll_of(c);
 
-	if (poll->verification != NULL)
+	if (poll->verification != NULL || poll->asks_who)
 		return;
 	if (poll->stream != NULL)
 		stream_heed_clock(poll);
@@ -272,7 +283,9 @@ static void drain_poll(struct connection *c)
 
 	if (poll->verification != NULL)
 		return;
-	if (poll->stream != NULL)
+	if (poll->asks_who)
+		question_drain(poll);
+	else if (poll->stream != NULL)
 		stream_drain(poll);
 	else
 		waiting_drain(poll);

@@ -8,6 +8,7 @@
 #include "metrics/metrics.h"
 #include "poll/bounds.h"
 #include "poll/events.h"
+#include "poll/here.h"
 #include "poll/stream_bytes.h"
 
 enum {
@@ -174,6 +175,10 @@ void stream_begin(struct poll *poll, const struct poll_request *request,
 	metrics_add(METRIC_PUSHD_STREAMS_BEGUN, 1);
 	metrics_add(METRIC_PUSHD_STREAMS, 1);
 	bounds_start_counting(poll, pass->user);
+	if (pass->attendance != NULL)
+		here_begin(poll, pass->attendance,
+		           &(struct visit_terms){.attends = true,
+		                                 .watches = request->terms.watches});
 	connection_forget_head(&poll->connection);
 	connection_park(&poll->connection, poll_now(poll)->steady_ms + CURSOR_MS);
 	set_next_due(poll);
@@ -243,6 +248,8 @@ static bool send_ready(struct poll *poll, const struct delivery *delivery,
 	struct answer *piece = stream_begin_with(poll, buffer_text(&events), chunk);
 	buffer_release(&events);
 	poll->is_ready = true;
+	if (poll->visit != NULL)
+		visit_ask(poll->visit);
 	if (chunk != NULL) {
 		pass_delivery(poll, delivery);
 	} else if (!delivery_is_news(delivery)) {
@@ -320,6 +327,20 @@ void stream_take_refusal(struct poll *poll, struct problem problem)
 	events_add_problem(&events, &poll->waiter.cursor, &problem);
 	stream_finish(poll, buffer_text(&events));
 	buffer_release(&events);
+}
+
+/* A stream that is being written is told later; one that has expired ends soon. */
+bool stream_tell(struct poll *poll, struct watched *room)
+{
+	if (!poll->is_ready || bounds_have_expired(poll) ||
+	    !hub_take_parked(polls_of(poll)->hub, &poll->waiter))
+		return false;
+	struct answer *chunk = events_of_presence(room, &poll->waiter.cursor,
+	                                          &polls_of(poll)->scratch);
+	poll->stream->sent_id = poll->waiter.cursor.id;
+	if (stream_send(poll, answer_ref(chunk)))
+		stream_ask(poll);
+	return true;
 }
 
 /* ---- The transport's events ---- */

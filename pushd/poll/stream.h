@@ -19,6 +19,9 @@ void stream_begin(struct poll *poll, const struct poll_request *request,
 void stream_take_delivery(struct poll *poll, struct delivery *delivery);
 void stream_take_refusal(struct poll *poll, struct problem problem);
 
+/* Tells it of a room that it watches. False: not now. */
+bool stream_tell(struct poll *poll, struct watched *room);
+
 /* The transport's events (transport.h): */
 void stream_go_on(struct poll *poll); /* a piece is written */
 void stream_expire(struct poll *poll);

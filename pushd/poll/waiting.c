@@ -2,6 +2,7 @@
 
 #include "poll/answering.h"
 #include "poll/bounds.h"
+#include "poll/here.h"
 #include "poll/presenter.h"
 #include "poll/stream.h"
 
@@ -23,6 +24,16 @@ static bool is_too_late(const struct poll *poll)
 	       bounds_have_expired(poll);
 }
 
+static struct answer *page_for(const struct poll *poll, struct delivery *delivery)
+{
+	bool closes = connection_ends(&poll->connection);
+
+	if (poll->visit != NULL)
+		return here_page(poll->visit, delivery, closes,
+		                 &polls_of(poll)->scratch);
+	return present_page(delivery, closes, &polls_of(poll)->scratch);
+}
+
 static void take_delivery(struct waiter *waiter, struct delivery *delivery)
 {
 	struct poll *poll = LIST_OWNER(waiter, struct poll, waiter);
@@ -32,9 +43,7 @@ static void take_delivery(struct waiter *waiter, struct delivery *delivery)
 	else if (is_too_late(poll))
 		refuse_expired(poll);
 	else
-		answer_poll(poll, present_page(delivery,
-		                               connection_ends(&poll->connection),
-		                               &polls_of(poll)->scratch));
+		answer_poll(poll, page_for(poll, delivery));
 }
 
 static void take_refusal(struct waiter *waiter, struct problem problem)
@@ -75,13 +84,20 @@ void waiting_begin(struct poll *poll, const struct poll_terms *terms,
 	poll->waiter.cursor = terms->cursor;
 	poll->waiter.must_answer = terms->seconds == 0;
 	poll->waiter.is_patient = true;
+	if (pass->attendance != NULL)
+		here_begin(poll, pass->attendance,
+		           &(struct visit_terms){.attends = terms->seconds > 0,
+		                                 .watches = terms->watches});
 	hub_ask(hub, &poll->waiter, pass->feed);
-	if (poll->waiter.state == WAITER_IDLE)
+	if (poll->waiter.state == WAITER_IDLE) {
+		here_end(poll);
 		return;
+	}
 	connection_forget_head(c);
 	poll->is_overdue = false;
 	bounds_start_counting(poll, pass->user);
-	connection_park(c, due_in(poll, INT64_C(1000) * terms->seconds));
+	connection_park(c, here_first_due(
+				   poll, due_in(poll, INT64_C(1000) * terms->seconds)));
 	if (c->transport->draining)
 		hub_drain_waiter(hub, &poll->waiter);
 }
@@ -105,7 +121,7 @@ void waiting_expire(struct poll *poll)
 		refuse_expired(poll);
 		return;
 	}
-	if (hub_time_out(hub, &poll->waiter))
+	if (here_go_on(poll) || hub_time_out(hub, &poll->waiter))
 		return;
 	if (poll->is_overdue) {
 		hub_give_up(hub, &poll->waiter);

@@ -42,7 +42,7 @@ static const struct room_name *room_of(const struct attendance *attendance,
 	return &attendance->feed->rooms[index].room->name;
 }
 
-static void enter_rooms(struct attendance *attendance)
+static void attend_rooms(struct attendance *attendance)
 {
 	struct roster *roster = attendance->all->roster;
 	size_t count = attendance->feed->count, at = 0;
@@ -53,7 +53,7 @@ static void enter_rooms(struct attendance *attendance)
 	attendance->entered = at;
 }
 
-static void leave_rooms(struct attendance *attendance)
+static void quit_rooms(struct attendance *attendance)
 {
 	struct roster *roster = attendance->all->roster;
 
@@ -221,14 +221,14 @@ static void absence_free(struct absence *absence)
 }
 
 /* The absent have left. */
-static void leave(struct absence *absence)
+static void leave_for_good(struct absence *absence)
 {
 	struct attendance *attendance = absence->attendance;
 
 	if (is_anonymous(attendance))
 		add_anonymous(attendance, -absence->count);
 	else
-		leave_rooms(attendance);
+		quit_rooms(attendance);
 	absence_free(absence);
 	settle_attendance(attendance);
 }
@@ -256,7 +256,7 @@ static void begin_absence(struct attendance *attendance, int64_t now_ms)
 	list_append(&all->absences, &absence->all);
 	list_append(&attendance->absences, &absence->own);
 	if (++all->absence_count > ABSENCES_MAX)
-		leave(longest_absence(all));
+		leave_for_good(longest_absence(all));
 }
 
 /* False: none is absent. */
@@ -281,7 +281,7 @@ void attendance_begin(struct attendance *attendance)
 	if (is_anonymous(attendance))
 		add_anonymous(attendance, 1);
 	else
-		enter_rooms(attendance);
+		attend_rooms(attendance);
 }
 
 void attendance_end(struct attendance *attendance, int64_t now_ms)
@@ -298,7 +298,7 @@ bool attendances_expire(struct attendances *all, int64_t now_ms, int most)
 	       longest_absence(all)->since_ms + all->grace_ms <= now_ms) {
 		if (most-- == 0)
 			return true;
-		leave(longest_absence(all));
+		leave_for_good(longest_absence(all));
 	}
 	return false;
 }
@@ -306,7 +306,7 @@ bool attendances_expire(struct attendances *all, int64_t now_ms, int most)
 void attendances_release(struct attendances *all)
 {
 	while (!list_is_empty(&all->absences))
-		leave(longest_absence(all));
+		leave_for_good(longest_absence(all));
 	free(all->slots);
 	all->slots = NULL;
 }

@@ -7,7 +7,7 @@
 /* Each leaves up to limits.rooms_per_request rooms. */
 enum { SHARE_ABSENCES = 16 };
 
-static void note_change(void *context, struct roster_room *room)
+static void pass_change_on(void *context, struct roster_room *room)
 {
 	(void)context;
 	watching_note_change(room);
@@ -17,7 +17,7 @@ struct presence *presence_new(const struct presence_options *options, int64_t no
 {
 	struct presence *presence = memory_get(sizeof *presence);
 
-	presence->roster = roster_new(note_change, NULL);
+	presence->roster = roster_new(pass_change_on, NULL);
 	attendances_init(&presence->attendances, options->hub, presence->roster,
 	                 options->grace_ms);
 	watching_init(&presence->watching, presence->roster, &options->form,

@@ -1,6 +1,6 @@
 #include "presence/room_text.h"
 
-static void add_member(struct buffer *b, const char *before, struct text value)
+static void add_text_member(struct buffer *b, const char *before, struct text value)
 {
 	buffer_add_string(b, before);
 	buffer_add_json(b, value);
@@ -8,9 +8,9 @@ static void add_member(struct buffer *b, const char *before, struct text value)
 
 static void add_person(struct buffer *b, const struct person *person)
 {
-	add_member(b, "{\"user_id\":", person->user_id);
-	add_member(b, ",\"username\":", person->username);
-	add_member(b, ",\"sender_type\":", person->sender_type);
+	add_text_member(b, "{\"user_id\":", person->user_id);
+	add_text_member(b, ",\"username\":", person->username);
+	add_text_member(b, ",\"sender_type\":", person->sender_type);
 	buffer_add_string(b, "}");
 }
 
@@ -31,7 +31,7 @@ void room_text_add(struct buffer *b, const struct room_name *name,
 {
 	int64_t anonymous = room != NULL ? room->anonymous : 0;
 
-	add_member(b, "\"room_id\":", room_name_text(name));
+	add_text_member(b, "\"room_id\":", room_name_text(name));
 	buffer_add_string(b, ",\"count\":");
 	buffer_add_integer(b, anonymous +
 	                              (room != NULL ? (int64_t)room->users : 0));

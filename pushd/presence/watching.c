@@ -158,7 +158,7 @@ static struct watched *longest_idle(const struct watching *watching)
 	return LIST_OWNER(watching->idle.next, struct watched, idle);
 }
 
-static void rest(struct watched *watched)
+static void rest_watched(struct watched *watched)
 {
 	struct watching *watching = watched->watching;
 
@@ -224,7 +224,7 @@ void watch_end(struct watch *watch)
 
 	list_remove(&watch->link);
 	if (--watched->count == 0)
-		rest(watched);
+		rest_watched(watched);
 }
 
 void watch_ask(struct watch *watch)

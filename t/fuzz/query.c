@@ -218,7 +218,7 @@ static void check_list_escaped(struct text segment, struct problem wrong)
 
 	if (percent_decode(segment, false, &decoded)) {
 		add_encoded(&encoded, buffer_text(&decoded));
-		CLAIM(room_list_parse(buffer_text(&encoded), ROOMS_MAX, &list)
+		CLAIM(room_list_parse(buffer_text(&encoded), &poll_rules_all, &list)
 		              .type == wrong.type);
 		room_list_release(&list);
 	}
@@ -229,7 +229,7 @@ static void check_list_escaped(struct text segment, struct problem wrong)
 static void check_rooms(struct text segment)
 {
 	struct room_list list;
-	struct problem wrong = room_list_parse(segment, ROOMS_MAX, &list);
+	struct problem wrong = room_list_parse(segment, &poll_rules_all, &list);
 
 	check_too_many(segment, wrong.type == PROBLEM_BAD_PARAMETER);
 	check_list_escaped(segment, wrong);
@@ -245,6 +245,13 @@ static void check_rooms(struct text segment)
 }
 
 /* ---- Polls ---- */
+
+/* Everything is allowed. */
+static const struct poll_rules poll_rules_all = {
+	.most_rooms = ROOMS_MAX,
+	.tells_presence = true,
+	.takes_names = true,
+};
 
 static void add_rooms(const struct room_list *rooms, struct buffer *target)
 {
@@ -284,7 +291,7 @@ static void check_poll(const struct poll_request *request)
 		cursor_render(&terms->cursor, &target);
 	else
 		buffer_add_integer(&target, terms->cursor.id);
-	CLAIM(poll_request_read(buffer_text(&target), ROOMS_MAX, &again).type ==
+	CLAIM(poll_request_read(buffer_text(&target), &poll_rules_all, &again).type ==
 	      PROBLEM_NONE);
 	CLAIM(again.terms.seconds == terms->seconds);
 	CLAIM(again.terms.from_now == terms->from_now);
@@ -319,12 +326,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_decoding(target);
 	check_number(route.query);
 	check_cursor(route.query);
-	struct problem wrong = poll_request_read(target, ROOMS_MAX, &request);
+	struct problem wrong = poll_request_read(target, &poll_rules_all, &request);
 	if (wrong.type != PROBLEM_NONE) {
 		check_problem(&wrong);
 	} else {
 		CLAIM(request.kind == route.kind);
-		CLAIM(poll_request_waits(&request) || is_operators(&route));
+		CLAIM(poll_request_has_rooms(&request) || is_operators(&route));
+		CLAIM(request.user_id.size <= 128 && request.username.size <= 128);
+		CLAIM(request.user_id.size > 0 || request.username.size == 0);
 		if (poll_request_waits(&request))
 			check_poll(&request);
 	}

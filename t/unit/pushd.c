@@ -3,10 +3,12 @@
 
 #include "poll/poll_request.h"
 
+static const struct poll_rules rules_off = {.most_rooms = 100};
+
 static struct problem read_target(const char *target,
                                   struct poll_request *request)
 {
-	return poll_request_read(text_of(target), 100, request);
+	return poll_request_read(text_of(target), &rules_off, request);
 }
 
 static void a_poll_alone_waits_from_now(void **state)
@@ -177,7 +179,7 @@ static void a_cursor_of_ten_kilobytes_is_refused(void **state)
 	for (int i = 0; i < 1024; i++)
 		buffer_add_string(&target, "1111111111");
 	assert_int_equal(
-		poll_request_read(buffer_text(&target), 100, &request).type,
+		poll_request_read(buffer_text(&target), &rules_off, &request).type,
 		PROBLEM_BAD_CURSOR);
 	buffer_release(&target);
 }
