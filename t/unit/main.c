@@ -20,6 +20,7 @@ static const struct group {
 	{"peers", run_peers},
 	{"presence frame", run_presence_frame},
 	{"roster", run_roster},
+	{"presence", run_presence},
 	{"settings", run_settings},
 	{"submission", run_submission},
 	{"store", run_store},

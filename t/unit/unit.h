@@ -98,6 +98,7 @@ int run_pushd(void);
 int run_render(void);
 int run_room_lists(void);
 int run_roster(void);
+int run_presence(void);
 int run_settings(void);
 int run_signals(void);
 int run_store(void);
