@@ -276,7 +276,10 @@ static void init_share(struct pushd *pushd)
 
 static bool start_broadcast(struct pushd *pushd, struct buffer *error)
 {
-	pushd->broadcast = broadcast_start(pushd->loop, NULL,
+	const struct presence *presence = pushd->polls.presence;
+
+	pushd->broadcast = broadcast_start(pushd->loop,
+	                                   presence != NULL ? presence->roster : NULL,
 	                                   pushd->settings.push.publish, error);
 	return pushd->broadcast != NULL;
 }
