@@ -19,7 +19,15 @@
  *   rooms.add(27);
  *   rooms.leave('team_red');
  *
- * Entries of unknown types are not delivered.
+ * Beside the messages of a room there are signals, which are in no log:
+ *
+ *   const room = join(26, {
+ *     onMessage: (message) => list.append(row(message)),
+ *     onTyping: (people) => say(people.map(({ username }) => username)),
+ *   });
+ *   input.addEventListener('input', () => room.signal('typing'));
+ *
+ * Messages of types that the site does not name (`types`) are not delivered.
  *
  * A room is read once, then followed from the cursor of that page: by a stream, or by
  * polls where streams do not come through. The cursor moves only when a page was read
@@ -56,7 +64,9 @@
 import { newId } from './ids.js';
 import { LongroomError, Pass, address, pageOf } from './request.js';
 import { Sequence } from './sequence.js';
+import { Signals } from './signals.js';
 import { tabsFor } from './tabs.js';
+import { Typing } from './typing.js';
 import { Gate, patience } from './waiting.js';
 
 export { LongroomError, Sequence };
@@ -65,6 +75,7 @@ const HISTORY_MESSAGES = 50;
 const HIDDEN_LONG_MS = 5000;     // long enough for a connection to die unnoticed
 const SEND_LIMIT_MS = 10_000;    // longer than a database may be locked; grows with each failure
 const SEND_LONGEST_MS = 20_000;
+const SIGNAL_LIMIT_MS = 5000;
 const MOST_READING = 4;          // rooms read at once: a server limits a user's reads
 
 const gate = new Gate(MOST_READING);
@@ -73,7 +84,8 @@ const gate = new Gate(MOST_READING);
  * A message, as in PROTOCOL section 3.
  * @typedef {{type: string, id: ?number, room_id: string, user_id: string,
  *            username: string, sender_type: string, content: string,
- *            timestamp: string, client_id?: string, saved?: false}} Message
+ *            data?: object, reply_to?: number, timestamp: string,
+ *            client_id?: string, saved?: false}} Message
  *
  * @typedef {'connecting'|'live'|'retrying'|'left'|'failed'} State
  *   connecting  the history was not read yet
@@ -103,6 +115,8 @@ const gate = new Gate(MOST_READING);
  * @property {'auto'|'stream'|'poll'} [transport]  how to follow. 'auto', the default,
  *   is by a stream; by polls for some minutes where a proxy keeps streams back or cuts
  *   them. 'stream' and 'poll' never change: for tests, and where one is known to fail.
+ * @property {string[]} [types]  the types of the messages that the functions below get,
+ *   instead of ['chat_message']. Others are passed over
  * @property {(page: {messages: Message[], older: boolean, ephemeral: boolean},
  *   room: Room) => void} [onHistory]
  *   the room as it is: show this and nothing else. It comes first, and again if the
@@ -112,6 +126,12 @@ const gate = new Gate(MOST_READING);
  * @property {(earliest: ?number, room: Room) => void} [onGap]  messages after the last
  *   one were removed before they could be read; onMessage gets the remaining ones.
  *   `earliest`: the id of the room's oldest message, if known
+ * @property {(signal: Message, room: Room) => void} [onSignal]  a message that is in no
+ *   log and whose type is none of `types`, from others: what this tab has sent does not
+ *   come back. It may be lost, and it may be late: after a pause of the connection
+ * @property {(people: {user_id: string, username: string}[], room: Room) => void}
+ *   [onTyping]  those who are typing now, each time that changes: they have sent the
+ *   signal `typing` in the last six seconds, and no message since. Not this tab's user
  * @property {(state: State, problem: LongroomError|undefined, room: Room) => void}
  *   [onState]
  */
@@ -205,6 +225,9 @@ export class Room {
   #state = 'connecting';
   #cursor = null;
   #sequence = new Sequence();
+  #signals = new Signals((signal) =>
+    this.#postOnce(this.#bodyOf(signal), { limitMs: SIGNAL_LIMIT_MS }));
+  #typing = new Typing((people) => this.#call('onTyping', people));
   #life = new AbortController();
   #step = new AbortController();   // the current request or wait
   #lastSend = Promise.resolve();
@@ -234,17 +257,33 @@ export class Room {
    * Sends a message. Sends go out one after the other, in the order of the calls. If
    * the answer is lost or is a 5xx, the same message is sent again (the server saves a
    * client_id once) until it is answered, the signal aborts, or the room is left.
-   * @param {string} content
-   * @param {{clientId?: string, signal?: AbortSignal,
-   *          onRetry?: (problem: LongroomError) => void}} [options]
+   * @param {string} content  may be '' with data, or with a type of the site's own
+   * @param {{type?: string, data?: object, replyTo?: number, clientId?: string,
+   *          signal?: AbortSignal, onRetry?: (problem: LongroomError) => void}} [options]
+   *   data: what the site attaches (4 KiB of JSON); replyTo: the id of the message that
+   *   this one answers
    * @returns {Promise<Message>} as the server saved it; saved: false means that it
    *   is in no history. Rejects with a LongroomError.
    */
-  send(content, { clientId = newId(), signal, onRetry } = {}) {
-    const answer = this.#lastSend.then(() =>
-      this.#post(content, clientId, signal, onRetry));
+  send(content, { type, data, replyTo, clientId = newId(), signal, onRetry } = {}) {
+    const body = this.#bodyOf({ content, type, data, reply_to: replyTo, client_id: clientId });
+    const answer = this.#lastSend.then(() => this.#post(body, signal, onRetry));
     this.#lastSend = answer.catch(() => {});
     return answer;
+  }
+
+  /**
+   * Tells the others something that is worth nothing later, such as that the user is
+   * typing: call it for each key. It is sent at most every three seconds for each type;
+   * calls in between are dropped. So are those while the connection is lost, and while
+   * the server asks to wait. It is sent once, and never queued.
+   * @param {string} [type]  as of messages, but none of `types`
+   * @param {object} [data]
+   * @returns {Promise<boolean>} whether it was sent; it is no error if it was not
+   */
+  async signal(type = 'typing', data) {
+    if (this.ended || this.#state === 'retrying') return false;
+    return this.#signals.send(type, data);
   }
 
   /**
@@ -260,7 +299,7 @@ export class Room {
       const page = await this.#history({ before }, this.#life.signal)
         .catch((problem) => { throw this.ended ? new LongroomError('left') : problem; });
       if (this.ended || sequence !== this.#sequence || page.reset) throw new LongroomError('left');
-      const messages = page.messages.filter(isMessage);
+      const messages = page.messages.filter((entry) => this.#isMessage(entry));
       if (messages.length > 0 || !page.more) return { messages, older: page.more };
       before = page.messages[0].id;
     }
@@ -340,16 +379,35 @@ export class Room {
       this.#sequence = new Sequence();
       const entries = page.messages.filter((entry) => this.#sequence.isNext(entry));
       this.#call('onHistory',
-        { messages: entries.filter(isMessage), older: hasOlder(entries, page.earliest),
-          ephemeral: page.ephemeral === true });
+        { messages: entries.filter((entry) => this.#isMessage(entry)),
+          older: hasOlder(entries, page.earliest), ephemeral: page.ephemeral === true });
     } else {
       if (page.gap) this.#call('onGap', page.earliest ?? null);
       for (const entry of page.messages) {
         if (this.ended) return;
-        if (this.#sequence.isNext(entry) && isMessage(entry)) this.#call('onMessage', entry);
+        this.#deliver(entry);
       }
     }
     if (!this.ended) this.#enter('live');
+  }
+
+  /** A log has entries of other types too, and more in later versions. */
+  #isMessage({ type }) {
+    const { types = ['chat_message'] } = this.#options;
+    return types.includes(type);
+  }
+
+  #deliver(entry) {
+    if (!this.#isMessage(entry) && entry.saved === false) return this.#hear(entry);
+    if (!this.#sequence.isNext(entry) || !this.#isMessage(entry)) return;
+    this.#typing.end(entry.user_id);
+    this.#call('onMessage', entry);
+  }
+
+  #hear(signal) {
+    if (!this.#signals.isNew(signal)) return;
+    if (signal.type === 'typing' && this.#options.onTyping) this.#typing.begin(signal);
+    this.#call('onSignal', signal);
   }
 
   /** A server of another version refuses the cursor: the room begins afresh. */
@@ -366,25 +424,31 @@ export class Room {
     this.#begin();
   }
 
-  async #post(content, clientId, signal, onRetry) {
-    const { base, user } = this.#options;
-    const body = JSON.stringify({
-      content, client_id: clientId, user_id: user?.id, username: user?.name,
+  /** As it is when it is sent: what the site does to it later would be a conflict. */
+  #bodyOf(message) {
+    const { user } = this.#options;
+    return JSON.stringify({ ...message, user_id: user?.id, username: user?.name });
+  }
+
+  /** Not aborted by leave(): a message already sent should arrive. */
+  #postOnce(body, init) {
+    return this.#pass.ask(address(this.#options.base, [this.name], 'messages'), {
+      method: 'POST', headers: { 'Content-Type': 'application/json' }, body, ...init,
     });
+  }
+
+  async #post(body, signal, onRetry) {
     for (let failures = 1; ; failures++) {
       if (signal?.aborted) throw new LongroomError('aborted');
       if (this.ended) throw new LongroomError('left');
       try {
-        // Not aborted by leave(): a message already sent should arrive.
-        const message = await this.#pass.ask(address(base, [this.name], 'messages'), {
-          method: 'POST', headers: { 'Content-Type': 'application/json' },
-          body, signal,
-          limitMs: Math.min(SEND_LIMIT_MS * 1.5 ** (failures - 1), SEND_LONGEST_MS),
-        });
+        const limitMs = Math.min(SEND_LIMIT_MS * 1.5 ** (failures - 1), SEND_LONGEST_MS);
+        const saved = await this.#postOnce(body, { signal, limitMs });
         if (this.#state === 'retrying') this.hurry();
-        else this.#followed?.nudge(message.id);
-        return message;
+        else this.#followed?.nudge(saved.id);
+        return saved;
       } catch (problem) {
+        this.#signals.heed(problem);
         if (!problem.passing) throw problem;
         if (onRetry) guarded(onRetry, problem);
         if (problem.type === 'no-answer' && this.#state === 'live') this.hurry();
@@ -399,6 +463,7 @@ export class Room {
     this.#life.abort();
     this.#step.abort();
     this.#followed?.leave();
+    this.#typing.stop();
   }
 
   #enter(state, problem) {
@@ -411,11 +476,6 @@ export class Room {
   #call(name, ...values) {
     if (this.#options[name]) guarded(this.#options[name], ...values, this);
   }
-}
-
-/** A log has entries of other types too, and more in later versions. */
-function isMessage({ type }) {
-  return type === 'chat_message';
 }
 
 function hasOlder(messages, earliest) {
