@@ -14,6 +14,7 @@
  */
 
 import { Line } from './line.js';
+import { Rounds, presenceQuery, readPresence, withoutPresence } from './presence.js';
 import { LongroomError, address, folderOf, pageOf } from './request.js';
 import { readStream } from './stream.js';
 import { transportFor } from './transport.js';
@@ -32,39 +33,45 @@ const NO_STREAM_STATUSES = [404, 405, 406, 501];
 const ECHO_MS = 3000;            // what was sent has come back by then
 
 /** One poll: the page after the cursor, waiting this long for it. */
-export async function readPage(pass, base, rooms, cursor, { seconds = 0, limitMs, signal }) {
-  const url = address(base, rooms, 'poll', { after: cursor, timeout: seconds });
+export async function readPage(pass, base, rooms, cursor, { seconds = 0, limitMs, signal, query }) {
+  const url = address(base, rooms, 'poll', { after: cursor, timeout: seconds, ...query });
   return pageOf(await pass.ask(url, { signal, limitMs }));
 }
 
 export class Follower {
   #pass;
   #base;
+  #user;
   #owner;
   #length;
   #turns;
   #transport;
   #lines = new Map();   // a room's name -> its Line
+  #rounds;
   #mostRooms = MOST_ROOMS;
 
   /**
    * @param {import('./request.js').Pass} pass
-   * @param {{base?: string|URL, pollSeconds?: number, transport?: string}} options
-   *   join()'s
+   * @param {{base?: string|URL, pollSeconds?: number, transport?: string,
+   *          user?: object}} options  join()'s; the user is named only with watch()
    * @param {object} owner  is told
    *   onPage(rooms, page, after)   the next page of these rooms, which follows that
    *                                cursor
    *   onTrouble(rooms, problem)    a request failed; it is tried again
    *   onRefused(room, problem)     the server refused; the room is no longer followed
+   *   onPresence(entries)          who is here, in watched rooms and maybe in others
    */
-  constructor(pass, { base, pollSeconds, transport }, owner) {
+  constructor(pass, { base, pollSeconds, transport, user }, owner) {
     const { origin } = folderOf(base);
     this.#pass = pass;
     this.#base = base;
+    this.#user = user;
     this.#owner = owner;
     this.#length = new PollLength(pollSeconds);
     this.#turns = turnsFor(origin);
     this.#transport = transportFor(origin, transport);
+    this.#rounds = new Rounds((rooms, signal) => readPresence(pass, base, rooms, signal),
+      (entries) => owner.onPresence(entries));
   }
 
   /** Follows a room, from the cursor if it is the first; else see place(). */
@@ -74,6 +81,13 @@ export class Follower {
     const spare = [...lines].find(({ size }) => size < this.#mostRooms);
     if (spare) this.#enlist(room, spare);
     else this.#begin([room], cursor);
+  }
+
+  /** Whether to tell who is in the room; if it was not watched, anew. */
+  watch(room, wanted) {
+    const line = this.#lines.get(room);
+    line?.watch(room, wanted);
+    if (line) this.#rounds.attend(line);
   }
 
   /** The cursor behind which everything of the room will be delivered. */
@@ -165,8 +179,10 @@ export class Follower {
     if (line.size === 1 || type === 'bad-cursor' || !TOO_MANY_STATUSES.includes(status)) return false;
     this.#mostRooms = Math.ceil(line.size / 2);
     const others = line.rooms.slice(this.#mostRooms);
+    const watched = others.filter((room) => line.watched.has(room));
     for (const room of others) line.remove(room);
     this.#begin(others, line.cursor);
+    for (const room of watched) this.watch(room, true);
     return true;
   }
 
@@ -192,18 +208,19 @@ export class Follower {
     const limitMs = line.probe ? line.probeLimitMs : seconds * 1000 + POLL_MARGIN_MS;
     const start = performance.now();
     const { rooms } = line;
-    let page;
+    const query = presenceQuery(line, this.#user, seconds);
+    let all;
     try {
-      page = await readPage(this.#pass, this.#base, rooms, line.cursor, { seconds, limitMs, signal });
+      all = await readPage(this.#pass, this.#base, rooms, line.cursor, { seconds, limitMs, signal, query });
     } catch (problem) {
       line.doubt = null;
       this.#length.note(problem, seconds, performance.now() - start);
       throw problem;
     }
-    const early = isEmpty(page) && performance.now() - start < seconds * 900;
+    const early = isEmpty(all) && performance.now() - start < seconds * 900;
     if (signal.aborted) return {};
+    const page = this.#deliver(line, rooms, all);
     this.#decide(line, page);
-    this.#deliver(line, rooms, page);
     return { pauseMs: pauseMs(page, early), restMs: 0, more: page.more };
   }
 
@@ -213,7 +230,8 @@ export class Follower {
     let ready = false;
     line.streams = true;
     try {
-      const from = { rooms, get cursor() { return line.cursor; } };
+      const query = presenceQuery(line, this.#user, Infinity);
+      const from = { rooms, query, get cursor() { return line.cursor; } };
       const endMs = await readStream(this.#pass, this.#base, from, {
         signal,
         onBytes: () => { line.heardMs = performance.now(); },
@@ -233,7 +251,9 @@ export class Follower {
     }
   }
 
-  #deliver(line, rooms, page) {
+  /** @returns {object} the page without what tells who is here */
+  #deliver(line, rooms, all) {
+    const { page, presence } = withoutPresence(all);
     const after = line.cursor;
     line.failures = 0;
     line.probe = false;
@@ -241,6 +261,13 @@ export class Follower {
     for (const { id } of page.messages) if (id > line.newestId) line.newestId = id;
     for (const room of page.forbidden ?? []) this.#forbid(line, room);
     this.#owner.onPage(rooms, { ...page, several: rooms.length > 1 }, after);
+    if (presence.length > 0) this.#tell(line, presence);
+    return page;
+  }
+
+  #tell(line, presence) {
+    line.toldMs = performance.now();
+    this.#owner.onPresence(presence);
   }
 
   #forbid(line, room) {

@@ -16,7 +16,7 @@ export class Leader {
   id = newId();
   #say;
   #follower;
-  #rooms = new Map();    // a room's name -> {problem, members: member -> its tab}
+  #rooms = new Map();    // a room's name -> {problem, presence, members: its id -> {tab, watches}}
   #tabs = new Set();     // those whose end this tab waits for
   #life = new AbortController();
 
@@ -30,6 +30,7 @@ export class Leader {
         this.#rooms.delete(room);
         this.#say('refused', { rooms: [room], problem: problem.plain });
       },
+      onPresence: (entries) => entries.forEach((entry) => this.#tellPresence(entry)),
     });
   }
 
@@ -43,34 +44,53 @@ export class Leader {
     this.#say('down');
   }
 
-  hear({ kind, tab, member, room, cursor, id }) {
-    if (kind === 'follow') this.#add(tab, member, room, cursor);
+  hear(message) {
+    const { kind, member, room, id } = message;
+    if (kind === 'follow') this.#add(message);
     else if (kind === 'leave') this.#remove(member, room);
     else if (kind === 'hurry') this.#follower.hurry(room);
     else if (kind === 'nudge') this.#follower.nudge(room, id);
     else if (kind === 'ping') this.#say('here');
   }
 
-  #add(tab, member, room, cursor) {
+  #add({ tab, member, room, cursor, watches }) {
     if (!this.#rooms.has(room)) {
-      this.#rooms.set(room, { problem: null, members: new Map() });
+      this.#rooms.set(room, { problem: null, presence: null, members: new Map() });
       this.#follower.add(room, cursor);
     }
     const { problem, members } = this.#rooms.get(room);
-    members.set(member, tab);
-    this.#say('at', { member, place: this.#follower.place(room), problem });
-    this.#watch(tab);
+    members.set(member, { tab, watches });
+    this.#attend(room);
+    const { presence } = this.#rooms.get(room);
+    this.#say('at', { member, place: this.#follower.place(room), problem, presence });
+    this.#outlive(tab);
   }
 
   #remove(member, room) {
     const members = this.#rooms.get(room)?.members;
-    if (!members?.delete(member) || members.size > 0) return;
+    if (!members?.delete(member)) return;
+    if (members.size > 0) return this.#attend(room);
     this.#rooms.delete(room);
     this.#follower.remove(room);
   }
 
+  /** Who is here is asked for while a member wants it, whichever tab that is in. */
+  #attend(room) {
+    const known = this.#rooms.get(room);
+    const watched = [...known.members.values()].some(({ watches }) => watches);
+    if (!watched) known.presence = null;
+    this.#follower.watch(room, watched);
+  }
+
+  #tellPresence(entry) {
+    const known = this.#rooms.get(entry.room_id);
+    if (!known) return;
+    known.presence = entry;
+    this.#say('presence', { rooms: [entry.room_id], presence: entry });
+  }
+
   /** A tab holds a lock while it lives, because a crash sends no message. */
-  async #watch(tab) {
+  async #outlive(tab) {
     if (!tab || this.#tabs.has(tab)) return;
     this.#tabs.add(tab);
     const release = await hold(tab, { signal: this.#life.signal }).catch(() => null);
@@ -78,7 +98,7 @@ export class Leader {
     release();
     this.#tabs.delete(tab);
     for (const [room, { members }] of [...this.#rooms]) {
-      for (const [member, its] of [...members]) if (its === tab) this.#remove(member, room);
+      for (const [member, its] of [...members]) if (its.tab === tab) this.#remove(member, room);
     }
   }
 

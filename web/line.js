@@ -22,6 +22,8 @@ export class Line {
   streams = false;              // a stream is open
   newestId = 0;                 // of the messages so far
   heardMs = -Infinity;          // when the stream last brought anything
+  watched = new Set();          // rooms of which somebody wants to know who is here
+  toldMs = -Infinity;           // when a request last told that
   step = new AbortController(); // the current request or wait
   life = new AbortController();
   #rooms = new Set();
@@ -51,13 +53,26 @@ export class Line {
   }
 
   remove(room) {
-    this.#rooms.delete(room);
+    this.drop(room);
     this.#change();
   }
 
   /** The server leaves a room out of its answers, this one included. */
   drop(room) {
     this.#rooms.delete(room);
+    this.watched.delete(room);
+  }
+
+  /** The request under way does not ask who is here; nor need one that asks be ended. */
+  watch(room, wanted) {
+    if (wanted === this.watched.has(room)) return;
+    if (!wanted) {
+      this.watched.delete(room);
+      return;
+    }
+    this.watched.add(room);
+    this.toldMs = -Infinity;
+    this.#change();
   }
 
   #change() {

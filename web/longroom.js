@@ -19,11 +19,12 @@
  *   rooms.add(27);
  *   rooms.leave('team_red');
  *
- * Beside the messages of a room there are signals, which are in no log:
+ * Beside the messages of a room there are who is here, and signals, which are in no log:
  *
  *   const room = join(26, {
  *     onMessage: (message) => list.append(row(message)),
  *     onTyping: (people) => say(people.map(({ username }) => username)),
+ *     onPresence: ({ count }) => show(count),
  *   });
  *   input.addEventListener('input', () => room.signal('typing'));
  *
@@ -62,6 +63,7 @@
  */
 
 import { newId } from './ids.js';
+import { presenceOf, readPresence } from './presence.js';
 import { LongroomError, Pass, address, pageOf } from './request.js';
 import { Sequence } from './sequence.js';
 import { Signals } from './signals.js';
@@ -86,6 +88,11 @@ const gate = new Gate(MOST_READING);
  *            username: string, sender_type: string, content: string,
  *            data?: object, reply_to?: number, timestamp: string,
  *            client_id?: string, saved?: false}} Message
+ *
+ * Who is here, as in PROTOCOL section 6: all of them, those without a name, and where the
+ * server tells (push.presence = users) the first hundred others.
+ * @typedef {{count: number, anonymous: number,
+ *            users?: {user_id: string, username: string, sender_type: string}[]}} Presence
  *
  * @typedef {'connecting'|'live'|'retrying'|'left'|'failed'} State
  *   connecting  the history was not read yet
@@ -132,6 +139,11 @@ const gate = new Gate(MOST_READING);
  * @property {(people: {user_id: string, username: string}[], room: Room) => void}
  *   [onTyping]  those who are typing now, each time that changes: they have sent the
  *   signal `typing` in the last six seconds, and no message since. Not this tab's user
+ * @property {(presence: Presence, room: Room) => void} [onPresence]  who is here: soon
+ *   after the room was joined, then when that has changed; never if the server does not
+ *   tell (push.presence = off). With it, `user` is named in the requests that wait for
+ *   messages, so that (with auth.mode = open) the others see that user here. In tabs that
+ *   follow more than ten rooms it comes later: every ten seconds, for ten of the rooms
  * @property {(state: State, problem: LongroomError|undefined, room: Room) => void}
  *   [onState]
  */
@@ -228,6 +240,7 @@ export class Room {
   #signals = new Signals((signal) =>
     this.#postOnce(this.#bodyOf(signal), { limitMs: SIGNAL_LIMIT_MS }));
   #typing = new Typing((people) => this.#call('onTyping', people));
+  #here = '';          // the presence that onPresence got last, as text
   #life = new AbortController();
   #step = new AbortController();   // the current request or wait
   #lastSend = Promise.resolve();
@@ -284,6 +297,17 @@ export class Room {
   async signal(type = 'typing', data) {
     if (this.ended || this.#state === 'retrying') return false;
     return this.#signals.send(type, data);
+  }
+
+  /**
+   * Asks once who is here. Rejects with type `not-found` if the server does not tell.
+   * @returns {Promise<Presence>}
+   */
+  async presence() {
+    const [here] = await readPresence(this.#pass, this.#options.base, [this.name], this.#life.signal)
+      .catch((problem) => { throw this.ended ? new LongroomError('left') : problem; });
+    if (!here) throw new LongroomError('no-answer', { detail: 'the answer is about other rooms' });
+    return presenceOf(here);
   }
 
   /**
@@ -367,6 +391,7 @@ export class Room {
   #follow() {
     this.#followed = this.#tabs.follow(this.name, this.#cursor, {
       page: (page) => this.#take(page),
+      presence: this.#options.onPresence && ((presence) => this.#meet(presence)),
       trouble: (problem) => this.#enter('retrying', problem),
       refused: (problem) => this.#refused(problem),
       reset: () => this.#beginAgain(),
@@ -408,6 +433,15 @@ export class Room {
     if (!this.#signals.isNew(signal)) return;
     if (signal.type === 'typing' && this.#options.onTyping) this.#typing.begin(signal);
     this.#call('onSignal', signal);
+  }
+
+  /** It comes again with each connection. */
+  #meet(entry) {
+    const presence = presenceOf(entry);
+    const text = JSON.stringify(presence);
+    if (this.ended || text === this.#here) return;
+    this.#here = text;
+    this.#call('onPresence', presence);
   }
 
   /** A server of another version refuses the cursor: the room begins afresh. */

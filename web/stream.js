@@ -19,14 +19,14 @@ const SILENCE_MS = 40_000; // the server sends at least a comment every 25 s
  * Reads a stream to its end.
  * @param {import('./request.js').Pass} pass
  * @param {string|URL} [base]
- * @param {{rooms: string[], cursor: string}} line  what to follow, from where; the
- *   cursor is read again if the stream goes on with another token
+ * @param {{rooms: string[], cursor: string, query: object}} line  what to follow, from
+ *   where; the cursor is read again if the stream goes on with another token
  * @param {{signal: AbortSignal, onPage: (page) => void, onBytes: () => void}} owner
  * @returns {Promise<number>} the server has ended it: how many milliseconds to wait
  *   before the next. Rejects with a LongroomError if something else has.
  */
 export async function readStream(pass, base, line, { signal, onPage, onBytes }) {
-  const from = () => address(base, line.rooms, 'events', { after: line.cursor });
+  const from = () => address(base, line.rooms, 'events', { after: line.cursor, ...line.query });
   const init = { signal, limitMs: READY_MS, headers: { Accept: 'text/event-stream' } };
   return pass.read(from, init, async (response, { limit }) => {
     await mustBeStream(response);

@@ -16,8 +16,10 @@
  * That is also how a room is taken in while others are followed: the leader's cursor
  * stays, or what the others got meanwhile would be lost.
  *
+ * Who is here is in no log: the leader says what it heard last, and any later news.
+ *
  * On the channel: follow, leave, hurry, nudge, ping to the leader; lead, down, here,
- * at, page, trouble, refused from it. A change takes another VERSION: tabs with an old
+ * at, page, presence, trouble, refused from it. A change takes another VERSION: tabs with an old
  * longroom.js do not meet those with a new one.
  */
 
@@ -29,7 +31,7 @@ import { Overlap } from './sequence.js';
 import { hold, openChannel } from './turns.js';
 import { Gate, patience } from './waiting.js';
 
-const VERSION = 2;
+const VERSION = 3;
 const CHECK_MS = 5000;       // a leader that was silent for so long is pinged
 const ANSWER_MS = 2000;      // and answers, or is frozen
 const MOST_KEPT = 10_000;    // messages while a member asks the server; then it starts over
@@ -42,17 +44,20 @@ const gate = new Gate(MOST_ASKING);
 
 /**
  * The tabs that follow rooms together with these options of join(). With a token that
- * is this tab alone, and the rooms of one join().
+ * is this tab alone, and the rooms of one join(). Where requests name their user, so that
+ * the others see who is here, tabs of different users do not share.
  * @param {Pass} pass  join()'s
  */
 export function tabsFor(options, pass) {
-  if (options.token !== undefined) return new Tabs(null, options, pass);
+  const user = options.onPresence && options.user;
+  if (options.token !== undefined) return new Tabs(null, { ...options, user }, pass);
   const { href } = folderOf(options.base);
   const { credentials, pollSeconds = 0, transport = 'auto' } = options;
-  const key = JSON.stringify([VERSION, href, credentials ?? '', pollSeconds, transport]);
+  const key = JSON.stringify([VERSION, href, credentials ?? '', pollSeconds, transport,
+    user?.id ?? '', user?.name ?? '']);
   if (!groups.has(key)) {
     const shared = globalThis.navigator?.locks && globalThis.BroadcastChannel;
-    groups.set(key, new Tabs(shared ? key : null, options, new Pass({ credentials })));
+    groups.set(key, new Tabs(shared ? key : null, { ...options, user }, new Pass({ credentials })));
   }
   return groups.get(key);
 }
@@ -99,9 +104,9 @@ class Tabs {
   #leader = null;      // the id of the current leader
   #heardMs = 0;
 
-  constructor(key, { base, pollSeconds, transport }, pass) {
+  constructor(key, { base, pollSeconds, transport, user }, pass) {
     this.#key = key;
-    this.#options = { base, pollSeconds, transport };
+    this.#options = { base, pollSeconds, transport, user };
     this.#pass = pass;
   }
 
@@ -118,9 +123,10 @@ class Tabs {
 
   /**
    * Follows a room from the cursor.
-   * @param {{page, trouble, refused, reset}} sink  functions that get the next page, or
-   *   a problem. After refused() the room is no longer followed, nor after reset(): its
-   *   history must be read afresh
+   * @param {{page, trouble, refused, reset, presence?}} sink  functions that get the next
+   *   page, or a problem. After refused() the room is no longer followed, nor after
+   *   reset(): its history must be read afresh. presence() gets who is here; without it
+   *   nobody asks
    * @returns {{leave(), hurry(), nudge(id)}}  as a Follower's remove, hurry and nudge
    */
   follow(room, cursor, sink) {
@@ -149,7 +155,7 @@ class Tabs {
     this.#used = null;
   }
 
-  // ---------------------------------------------------------- presence
+  // ---------------------------------------------------------- meeting
 
   #open() {
     if (this.#channel || this.#members.size === 0) return;
@@ -268,7 +274,7 @@ class Tabs {
     this.#askForAll();
   }
 
-  #follow({ kind, rooms, page, after, problem }) {
+  #follow({ kind, rooms, page, after, problem, presence }) {
     if (kind === 'down') {
       this.#leader = null;
       this.#askForAll();
@@ -277,6 +283,7 @@ class Tabs {
     for (const member of [...this.#members.values()]) {
       if (!rooms.includes(member.room)) continue;
       if (kind === 'page') this.#take(member, page, after);
+      else if (kind === 'presence') member.sink.presence?.(presence);
       else if (kind === 'trouble') member.sink.trouble(LongroomError.of(problem));
       else if (kind === 'refused') this.#refuse(member, problem);
     }
@@ -293,17 +300,19 @@ class Tabs {
     if (!this.#ready || !this.#members.has(member.id)) return;
     this.#say('follow', {
       tab: this.#id, member: member.id, room: member.room, cursor: member.cursor,
+      watches: Boolean(member.sink.presence),
     });
   }
 
   /** The leader has named its place. */
-  #settle({ leader, member: id, place, problem }) {
+  #settle({ leader, member: id, place, problem, presence }) {
     const member = this.#members.get(id);
     if (!member || member.place !== null) return;
     this.#leader ??= leader;
     if (leader !== this.#leader) return;
     member.place = place;
     if (problem) member.sink.trouble(LongroomError.of(problem));
+    if (presence) member.sink.presence?.(presence);
     if (place === member.cursor) member.overlap.end();
     else this.#catchUp(member);
   }
