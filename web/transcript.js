@@ -12,6 +12,8 @@ const TOGETHER_MS = 5 * 60_000;   // one sender's messages share a name until th
 const MOST_ROWS = 1500;           // a room left open for weeks must stay fast
 const ROWS_TO_DROP = 500;
 const TONES = 8;
+const EXCERPT = 80;               // characters of a message that is answered
+const NO_TEXT = '(data without text)';
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: 'numeric', minute: '2-digit' });
 const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: 'full' });
@@ -136,6 +138,7 @@ export class Transcript {
     this.#quietly(() => {
       this.#list.prepend(...messages.map((message) => this.#row(message)));
       this.#arrangeFrom(this.#list.firstElementChild, next);
+      for (const line of this.#list.querySelectorAll('.reply.far')) this.#refer(line.closest('li'));
     });
     if (this.#shown) this.#scroller.scrollTop = this.#scroller.scrollHeight - before;
     else this.#above ??= next;
@@ -216,6 +219,7 @@ export class Transcript {
     if (typeof message.id === 'number') row.dataset.id = message.id;
     if (!own) row.append(avatar(message));
     row.append(bubble(own ? 'You' : message.username, own, message.content, message.timestamp));
+    if (typeof message.reply_to === 'number') row.querySelector('.body').before(element('p', 'reply'));
     if (message.saved === false) {
       row.classList.add('unsaved');
       row.append(element('p', 'note', 'Not saved'));
@@ -239,6 +243,29 @@ export class Transcript {
     row.classList.toggle('continued', Boolean(sameDay && together(above, message)));
     row.querySelector('.day')?.remove();
     if (!sameDay) row.prepend(element('p', 'day', dayName(message)));
+    this.#refer(row);
+  }
+
+  /** What a message answers, with a way there if it is in the list. */
+  #refer(row) {
+    const line = row.querySelector('.reply');
+    if (!line) return;
+    const answered = this.#list.querySelector(`[data-id="${row.message.reply_to}"]`);
+    line.classList.toggle('far', !answered);
+    if (!answered) {
+      line.textContent = 'In reply to an earlier message';
+      return;
+    }
+    const { username, content } = answered.message;
+    const whom = this.#isOwn(answered.message) ? 'you' : username;
+    const words = `In reply to ${whom}: ${[...content || NO_TEXT].slice(0, EXCERPT).join('')}`;
+    line.replaceChildren(button([words, () => this.#goTo(answered)]));
+  }
+
+  #goTo(row) {
+    row.tabIndex = -1;
+    row.focus({ preventScroll: true });
+    row.scrollIntoView({ block: 'center' });
   }
 }
 
@@ -283,8 +310,9 @@ function bubble(sender, own, content, timestamp) {
   return node;
 }
 
-/** The text, with its web addresses as links. */
+/** The text, with its web addresses as links. What data means only its site knows. */
 function body(content) {
+  if (content === '') return element('span', 'body no-text', NO_TEXT);
   const node = element('span', 'body');
   node.dir = 'auto';
   let end = 0;
