@@ -14,6 +14,7 @@ import { join, history as readHistory, roomName } from './longroom.js';
 import { browserId, remember, remembered } from './memory.js';
 import { addressedRooms, cleanName, isRoom, typedAs, typedRoom, typedRooms } from './names.js';
 import { Outbox } from './outbox.js';
+import { People } from './people.js';
 import { Side } from './side.js';
 import { Transcript } from './transcript.js';
 import { inWords, tryingAgain } from './words.js';
@@ -36,6 +37,11 @@ const side = new Side({
     go(name);
     $('text').focus();
   },
+});
+
+const people = new People({
+  button: $('here'), panel: $('people'), list: $('people-list'), typing: $('typing'), frame: $('room'),
+  isOwn: ({ user_id }) => user_id === user?.id,
 });
 
 // ------------------------------------------------------------ joining
@@ -102,11 +108,18 @@ function begin(name) {
     onMessage: (message, { name: room }) => conversations.get(room)?.receive(message),
     onGap: (_, { name: room }) => conversations.get(room)?.transcript
       .remark('Some messages were removed before you could read them.'),
+    onTyping: (typing, { name: room }) => meet(room, { typing }),
+    onPresence: (presence, { name: room }) => meet(room, { presence }),
     onState: (state, problem, { name: room }) => {
       if (state === 'failed') closed(room, problem);
       else conversations.get(room)?.enter(state, problem);
     },
   });
+}
+
+function meet(room, news) {
+  const conversation = conversations.get(room);
+  if (conversation) changed(Object.assign(conversation, news));
 }
 
 function enter(name) {
@@ -228,6 +241,8 @@ function changed(conversation) {
   $('ephemeral').hidden = !conversation.ephemeral;
   showState(conversation);
   showBeginning(conversation);
+  people.showHere(conversation.presence);
+  people.showTyping(conversation.typing);
 }
 
 function showState({ state, problem }) {
@@ -330,7 +345,10 @@ $('text').addEventListener('keydown', (event) => {
   $('compose').requestSubmit();
 });
 
-$('text').addEventListener('input', written);
+$('text').addEventListener('input', () => {
+  written();
+  if ($('text').value.trim()) shown?.room.signal('typing');
+});
 
 function written() {
   fitText();

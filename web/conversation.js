@@ -1,6 +1,7 @@
 /**
  * One room on the page: its messages, those under way from here, how far back it was
- * read, and how many came since the user last looked. The page shows one at a time.
+ * read, how many came since the user last looked, and its people. The page shows one at a
+ * time.
  */
 
 import { newId } from './ids.js';
@@ -16,6 +17,8 @@ export class Conversation {
   hasOlder = false;
   olderFailed = false;     // then only the button tries again, not scrolling
   unread = 0;
+  presence = null;         // who is here, if the server tells
+  typing = [];             // who is writing
   room = null;             // as joined
   #page;
   #outbox;
