@@ -246,26 +246,21 @@ void hub_set_complete(struct hub *hub, int64_t began_ms)
 	hub->complete_ms = began_ms;
 }
 
-static bool is_hungry(const struct feed *feed)
-{
-	return !list_is_empty(&feed->hungry);
-}
-
 /* Waiters of the feed lack messages of a room, from this entry on. `is_urgent`: not
  * signals alone. */
 static void note_hunger(struct hub *hub, struct feed *feed, struct entry *first,
                         bool is_urgent)
 {
 	bool has_patient = !list_is_empty(&feed->patient);
-	bool was_urgent = is_hungry(feed) && feed->is_urgent;
+	bool was_hungry = !list_is_empty(&feed->hungry);
 
-	if (has_patient && !is_urgent && !was_urgent)
+	if (has_patient && !is_urgent)
 		hub_defer_new(hub, feed, first->position - 1);
 	if (list_is_empty(&feed->parked) && !(has_patient && is_urgent))
 		return;
-	if (!is_hungry(feed))
+	if (!was_hungry)
 		feed->undelivered = first;
-	feed->is_urgent = was_urgent || is_urgent;
+	feed->is_urgent = is_urgent || (was_hungry && feed->is_urgent);
 	list_append(&hub->hungry, &feed->hungry);
 }
 
