@@ -140,23 +140,26 @@ static bool has_news(const struct hub *hub, const struct waiter *waiter)
 	       news_are_there(waiter->feed, cursor);
 }
 
-static void give_or_park(struct hub *hub, struct waiter *waiter)
+static void park_waiter(struct hub *hub, struct waiter *waiter)
 {
-	bool is_lacking = has_news(hub, waiter);
-
-	if (is_lacking && !hub_can_defer(waiter)) {
-		hub_give_news(hub, waiter);
-		return;
-	}
-	if (waiter->must_answer) {
-		hub_give_empty(hub, waiter);
-		return;
-	}
 	hub_park(waiter);
-	if (is_lacking)
-		hub_defer(hub, waiter->feed);
 	if (hub->draining)
 		hub_drain_waiter(hub, waiter);
+}
+
+static void give_or_park(struct hub *hub, struct waiter *waiter)
+{
+	if (!has_news(hub, waiter)) {
+		if (waiter->must_answer)
+			hub_give_empty(hub, waiter);
+		else
+			park_waiter(hub, waiter);
+	} else if (hub_can_defer(waiter)) {
+		hub_defer(hub, waiter->feed);
+		park_waiter(hub, waiter);
+	} else {
+		hub_give_news(hub, waiter);
+	}
 }
 
 void hub_decide(struct hub *hub, struct waiter *waiter)
