@@ -140,25 +140,16 @@ static bool has_news(const struct hub *hub, const struct waiter *waiter)
 	       news_are_there(waiter->feed, cursor);
 }
 
-static void park_waiter(struct hub *hub, struct waiter *waiter)
-{
-	hub_park(waiter);
-	if (hub->draining)
-		hub_drain_waiter(hub, waiter);
-}
-
 static void give_or_park(struct hub *hub, struct waiter *waiter)
 {
-	if (!has_news(hub, waiter)) {
-		if (waiter->must_answer)
-			hub_give_empty(hub, waiter);
-		else
-			park_waiter(hub, waiter);
-	} else if (hub_can_defer(waiter)) {
-		hub_defer(hub, waiter->feed);
-		park_waiter(hub, waiter);
-	} else {
+	if (has_news(hub, waiter) && !hub_puts_off(hub, waiter)) {
 		hub_give_news(hub, waiter);
+	} else if (waiter->must_answer) {
+		hub_give_empty(hub, waiter);
+	} else {
+		hub_park(waiter);
+		if (hub->draining)
+			hub_drain_waiter(hub, waiter);
 	}
 }
 

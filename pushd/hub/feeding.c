@@ -255,7 +255,7 @@ static void note_hunger(struct hub *hub, struct feed *feed, struct entry *first,
 	bool was_hungry = !list_is_empty(&feed->hungry);
 
 	if (has_patient && !is_urgent)
-		hub_defer_new(hub, feed, first->position - 1);
+		hub_defer(hub, feed, first->position - 1);
 	if (list_is_empty(&feed->parked) && !(has_patient && is_urgent))
 		return;
 	if (!was_hungry)

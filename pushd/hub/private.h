@@ -123,12 +123,12 @@ static inline bool feed_is_deferring(const struct feed *feed)
 	return !list_is_empty(&feed->deferring);
 }
 
-/* Patient waiters parked in the feed lack signals: they get them soon. */
-void hub_defer(struct hub *hub, struct feed *feed);
-/* ... which came after this position. */
-void hub_defer_new(struct hub *hub, struct feed *feed, int64_t position);
-/* Whether a waiter that asks lacks nothing but signals, and can wait for these. */
-bool hub_can_defer(const struct waiter *waiter);
+/* Patient waiters parked in the feed lack signals, which came after this position: they
+ * get them soon. */
+void hub_defer(struct hub *hub, struct feed *feed, int64_t position);
+/* Whether a waiter that asks and lacks messages lacks nothing but signals, and can wait
+ * for these: then it parks, and gets them soon. */
+bool hub_puts_off(struct hub *hub, const struct waiter *waiter);
 /* Gives the feed's patient waiters what each lacks. Returns their number. The feed may
  * be freed by then. */
 int64_t hub_give_deferred(struct hub *hub, struct feed *feed);

@@ -16,7 +16,7 @@
 
 enum { DELAY_MS = 1000 };
 
-void hub_defer(struct hub *hub, struct feed *feed)
+static void begin_deferring(struct hub *hub, struct feed *feed)
 {
 	if (list_is_empty(&hub->deferring))
 		hub->deferred_from = INT64_MAX;
@@ -28,20 +28,23 @@ void hub_defer(struct hub *hub, struct feed *feed)
 
 /* Once others were given theirs, deferred_from may be lower than necessary: then the
  * window, when it has come so far, has all of them given at once. */
-void hub_defer_new(struct hub *hub, struct feed *feed, int64_t position)
+void hub_defer(struct hub *hub, struct feed *feed, int64_t position)
 {
-	hub_defer(hub, feed);
+	begin_deferring(hub, feed);
 	if (position < hub->deferred_from)
 		hub->deferred_from = position;
 }
 
-/* Signals from before it asked are in no hub.deferred_from: they are promised to those
- * who waited. */
-bool hub_can_defer(const struct waiter *waiter)
+/* Signals from before it asked do not count in hub.deferred_from: they are promised to
+ * those who waited. */
+bool hub_puts_off(struct hub *hub, const struct waiter *waiter)
 {
-	return waiter->is_patient && !waiter->must_answer &&
-	       waiter->state != WAITER_QUEUED &&
-	       !news_are_urgent(waiter->feed, &waiter->cursor);
+	if (!waiter->is_patient || waiter->must_answer ||
+	    waiter->state == WAITER_QUEUED ||
+	    news_are_urgent(waiter->feed, &waiter->cursor))
+		return false;
+	begin_deferring(hub, waiter->feed);
+	return true;
 }
 
 bool hub_is_deferred(const struct waiter *waiter)
