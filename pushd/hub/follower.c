@@ -485,8 +485,8 @@ static void give_due(struct ev_loop *loop, struct ev_timer *timer, int events)
 	hub_give_due(follower->hub, clock_monotonic_ms());
 }
 
-/* Signals are put off when frames arrive, and when polls do. What is due and is more than
- * a share is given after the pause. */
+/* Signals are put off when frames arrive, and when polls do. What is due and is more
+ * than a share is given after the pause. */
 static void await_due(struct ev_loop *loop, struct ev_prepare *ending, int events)
 {
 	struct follower *follower = ending->data;

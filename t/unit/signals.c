@@ -1,5 +1,5 @@
-/* Tests of the hub with signals: messages sent with "store":false, which patient waiters
- * (polls) get later than others (streams). */
+/* Tests of the hub with signals: messages sent with "store":false, which patient
+ * waiters (polls) get later than others (streams). */
 #include "hub_fixture.h"
 
 #include <stdio.h>
