@@ -9,9 +9,14 @@ struct data_copy {
 	size_t before; /* the buffer's size before the value */
 };
 
+static bool is_token_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static struct text skip_space(struct text text)
 {
-	while (text.size > 0 && memchr(" \t\r\n", text.data[0], 4) != NULL) {
+	while (text.size > 0 && is_token_space(text.data[0])) {
 		text.data++;
 		text.size--;
 	}
