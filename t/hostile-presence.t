@@ -157,6 +157,9 @@ subtest 'one client asks for 100 rooms of 100 users without end' => sub {
     my $size = length $l->request(GET => "/rooms/$rooms/presence")->{content};
     cmp_ok $size, '>', 700_000, "an answer has $size bytes";
     my $asked = Longroom::fresh_dir();
+    # As long as there are answers.
+    open my $counter, '>>', "$asked/count" or die "$!\n";
+    $counter->autoflush;
     my $asker = $l->background(sub {
         my $crowd = $l->crowd('pushd');
         my ($answers, $bad) = (0, 0);
@@ -165,7 +168,7 @@ subtest 'one client asks for 100 rooms of 100 users without end' => sub {
                 my ($answer) = @_;
                 if ($answer) {
                     $answer->{status} == 200 && length $answer->{content} == $size ? $answers++ : $bad++;
-                    Longroom::spew("$asked/count", $answers);
+                    print {$counter} 'x';
                 }
                 return if -e "$asked/enough";
                 return Longroom::get_bytes("/rooms/$rooms/presence");
@@ -174,7 +177,7 @@ subtest 'one client asks for 100 rooms of 100 users without end' => sub {
         $crowd->run(120) or die "asking takes too long\n";
         return $answers, $bad;
     });
-    my $count = sub { return Longroom::slurp("$asked/count") || 0 };
+    my $count = sub { return -s "$asked/count" };
     ok $l->eventually(30, sub { $count->() > 5 }), 'it gets one after the other';
     my $s = Stream->open($l, '/rooms/room_9999/events');
     $s->next;
@@ -188,9 +191,9 @@ subtest 'one client asks for 100 rooms of 100 users without end' => sub {
     Longroom::spew("$asked/enough", '');
     my ($answers, $bad) = $asker->result;
     is $bad, 0, 'all its answers are whole';
-    my $median = (sort { $a <=> $b } @between)[15];
-    note "$answers answers; between sending a message and its arrival: $median, at most " . (sort { $a <=> $b } @between)[-1];
-    cmp_ok $median, '<=', 12, 'a message waits for few of them';
+    @between = sort { $a <=> $b } @between;
+    note "$answers answers; between sending a message and its arrival: $between[15], at most $between[-1]";
+    cmp_ok $between[15], '<=', 8, 'a message waits for few of them';
     $s->close;
     all_leave($l, @users);
     $l->stop;

@@ -31,8 +31,8 @@ static void make_pass(struct polls *polls, const struct grant *grant,
 		                       text_of(grant->identity->user_id));
 }
 
-/* Who asks, if that is known: by their credentials, or with auth.mode = open by what the
- * request says (NULL: it says nothing). */
+/* Who asks, if that is known: by their credentials, or with auth.mode = open by what
+ * the request says (NULL: it says nothing). */
 static bool name_person(const struct polls *polls, const struct grant *grant,
                         const struct poll_request *request, struct person *person)
 {

@@ -1,8 +1,8 @@
 /* A question who is here: GET .../presence, once it is admitted.
  *
  * The rooms are rendered when it is answered, as they are then. A hundred rooms of a
- * hundred users make a megabyte, so there are shares of it (turn.h): when one is used up,
- * questions wait for their turn, first in, first out. */
+ * hundred users make a megabyte, so there are shares of it (turn.h): when one is used
+ * up, questions wait for their turn, first in, first out. */
 #ifndef LONGROOM_QUESTION_H
 #define LONGROOM_QUESTION_H
 

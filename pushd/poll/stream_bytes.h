@@ -1,5 +1,5 @@
-/* A stream's bytes: its head, its pieces, its end, as its client's version of HTTP wants
- * them. When to send what is for stream.h. */
+/* A stream's bytes: its head, its pieces, its end, as its client's version of HTTP
+ * wants them. When to send what is for stream.h. */
 #ifndef LONGROOM_STREAM_BYTES_H
 #define LONGROOM_STREAM_BYTES_H
 
@@ -25,7 +25,8 @@ struct answer *stream_begin_with(struct poll *poll, struct text events,
  * gone. */
 bool stream_send(struct poll *poll, struct answer *piece);
 
-/* Sends these last events. Afterwards the poll may have the connection's next request. */
+/* Sends these last events. Afterwards the poll may have the connection's next
+ * request. */
 void stream_finish(struct poll *poll, struct text events);
 
 /* Answers HEAD. */

@@ -1,5 +1,5 @@
-/* Runs presence for all polls: its clock, its shares of the loop (turn.h), its limits, and
- * whom it tells. */
+/* Runs presence for all polls: its clock, its shares of the loop (turn.h), its
+ * limits, and whom it tells. */
 #ifndef LONGROOM_TELLING_H
 #define LONGROOM_TELLING_H
 

@@ -1,8 +1,7 @@
 /* Presence: who is here, and who is told of it.
  *
  * A visit is a request that makes somebody be in its rooms (attendance.h), or that
- * watches them (watching.h), or both. Every verb that takes the time takes the monotonic
- * clock's. */
+ * watches them (watching.h), or both. Times are the monotonic clock's. */
 #ifndef LONGROOM_PRESENCE_H
 #define LONGROOM_PRESENCE_H
 

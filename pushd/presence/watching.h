@@ -1,11 +1,12 @@
 /* Rooms that are watched, and who is told of what changes there.
  *
  * A change is told after a second, or more if there are many to tell: each room has a
- * timer, which the first change starts. When it comes, the room's text is rendered, once
- * for all; if it is another one, the watches are told one by one, in shares (turn.h).
+ * timer, which the first change starts. When it comes, the room's text is rendered,
+ * once for all; if it is another one, the watches are told one by one, in shares
+ * (turn.h).
  *
- * A watch that can't be told now, because its client reads something else, is tried again
- * until it can. It is then told of the room as it is by then. */
+ * A watch that can't be told now, because its client reads something else, is tried
+ * again until it can. It is then told of the room as it is by then. */
 #ifndef LONGROOM_WATCHING_H
 #define LONGROOM_WATCHING_H
 
@@ -16,8 +17,8 @@
 enum {
 	/* Between two texts of a room: this, or a millisecond for each watch. */
 	WATCHING_LEAST_MS = 1000,
-	/* A room that is no longer watched is remembered, so that it is known whether it
-	 * has changed when a poll comes back. */
+	/* A room that is no longer watched is remembered, so that it is known whether
+	 * it has changed when a poll comes back. */
 	WATCHING_IDLE_MS = 10000,
 	WATCHING_IDLE_MAX = 10000, /* rooms */
 	WATCHING_TEXT_BYTES = 16 * 1024 * 1024, /* may be passed by one text */

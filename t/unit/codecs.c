@@ -585,11 +585,6 @@ static void a_parameter_is_found_once(void **state)
 
 /* ---- Routes ---- */
 
-static bool is_for_several(enum route_kind kind)
-{
-	return kind == ROUTE_POLL || kind == ROUTE_EVENTS;
-}
-
 static void targets_lead_to_resources(void **state)
 {
 	static const struct {
@@ -626,6 +621,9 @@ static void targets_lead_to_resources(void **state)
 		{"/rooms/a,b/poll", ROUTE_POLL, "a,b", 0, ""},
 		{"/rooms/a%2Cb/events?x", ROUTE_EVENTS, "a%2Cb", 0, "x"},
 		{"/rooms/*/events", ROUTE_EVENTS, "*", 0, ""},
+		{"/rooms/a,b/presence?x", ROUTE_PRESENCE, "a,b", 0, "x"},
+		{"/rooms/presence/presence", ROUTE_PRESENCE, "presence", 0, ""},
+		{"/rooms/presence/poll", ROUTE_POLL, "presence", 0, ""},
 		{"/rooms/%2A/poll", ROUTE_POLL, "%2A", 0, ""},
 		{"/rooms//poll", ROUTE_POLL, "", 0, ""},
 		{"/rooms/%/events", ROUTE_EVENTS, "%", 0, ""},
@@ -637,7 +635,7 @@ static void targets_lead_to_resources(void **state)
 	for (size_t i = 0; i < LENGTH(rows); i++) {
 		route_parse(text_of(rows[i].target), &route);
 		expect(route.kind == rows[i].kind, "%s", rows[i].target);
-		expect(text_is(is_for_several(route.kind)
+		expect(text_is(route_is_for_several(route.kind)
 		                       ? route.rooms
 		                       : room_name_text(&route.room),
 		               rows[i].room),
@@ -668,6 +666,8 @@ static void other_targets_lead_nowhere(void **state)
 		"/rooms/a/Events",
 		"/rooms/a/events/",
 		"/rooms/a/events/1",
+		"/rooms/a/presence/",
+		"/rooms/a/presences",
 		"/rooms/a/event",
 		"/rooms/a/messages/",
 		"/rooms/a/messages/0",

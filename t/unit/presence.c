@@ -1,5 +1,5 @@
-/* Tests of presence within one process, with a clock of their own: who attends, and when
- * whom is told. */
+/* Tests of presence within one process, with a clock of their own: who attends, and
+ * when whom is told. */
 #include "hub_fixture.h"
 
 #include <stdio.h>

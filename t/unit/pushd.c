@@ -23,6 +23,69 @@ static void a_poll_alone_waits_from_now(void **state)
 	assert_int_equal(request.terms.seconds, 25);
 }
 
+static const struct poll_rules rules_on = {
+	.most_rooms = 100,
+	.tells_presence = true,
+	.takes_names = true,
+};
+
+static void presence_is_asked_for(void **state)
+{
+	static const struct {
+		const char *target;
+		enum problem_type off, on;
+		bool watches;
+		const char *user_id, *username;
+	} rows[] = {
+		{"/rooms/a/presence", PROBLEM_NOT_FOUND, PROBLEM_NONE, false, "", ""},
+		{"/rooms/*/presence", PROBLEM_NOT_FOUND, PROBLEM_BAD_ROOM_NAME, false,
+	         "", ""},
+		{"/rooms/room_026/presence", PROBLEM_NOT_FOUND,
+	         PROBLEM_BAD_ROOM_NAME, false, "", ""},
+		{"/rooms/a/poll?presence=1", PROBLEM_NONE, PROBLEM_NONE, true, "",
+	         ""},
+		{"/rooms/a/poll?presence=0", PROBLEM_NONE, PROBLEM_NONE, false, "",
+	         ""},
+		{"/rooms/a/poll?presence=2", PROBLEM_NONE, PROBLEM_BAD_PARAMETER,
+	         false, "", ""},
+		{"/rooms/a,b,c,d,e,f,g,h,i,j/events?presence=1", PROBLEM_NONE,
+	         PROBLEM_NONE, true, "", ""},
+		{"/rooms/a,b,c,d,e,f,g,h,i,j,k/events?presence=1", PROBLEM_NONE,
+	         PROBLEM_BAD_PARAMETER, true, "", ""},
+		{"/rooms/*/poll?presence=1", PROBLEM_NONE, PROBLEM_BAD_PARAMETER,
+	         true, "", ""},
+		{"/rooms/a/poll?user_id=2&username=a+b%C3%A4", PROBLEM_NONE,
+	         PROBLEM_NONE, false, "2", "a b\303\244"},
+		{"/rooms/a/poll?username=x%01", PROBLEM_NONE, PROBLEM_NONE, false,
+	         "", ""},
+		{"/rooms/a/poll?user_id=%ff", PROBLEM_NONE, PROBLEM_BAD_PARAMETER,
+	         false, NULL, ""},
+		{"/rooms/a/poll?presence=1&after=x", PROBLEM_BAD_CURSOR,
+	         PROBLEM_BAD_CURSOR, true, "", ""},
+		{"/rooms/a/poll?presence=x&after=x", PROBLEM_BAD_CURSOR,
+	         PROBLEM_BAD_PARAMETER, false, "", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		struct poll_request request;
+		struct text target = text_of(rows[i].target);
+
+		expect(poll_request_read(target, &rules_off, &request).type ==
+		               rows[i].off, "off: %s", rows[i].target);
+		expect(!request.terms.watches && request.user_id.size == 0,
+		       "off: %s", rows[i].target);
+		poll_request_release(&request);
+		expect(poll_request_read(target, &rules_on, &request).type ==
+		               rows[i].on, "on: %s", rows[i].target);
+		assert_int_equal(request.terms.watches, rows[i].watches);
+		if (rows[i].user_id != NULL)
+			assert_text(buffer_text(&request.user_id), rows[i].user_id);
+		assert_text(buffer_text(&request.username), rows[i].username);
+		poll_request_release(&request);
+	}
+}
+
 static void after_says_where_from(void **state)
 {
 	static const struct {
@@ -187,6 +250,7 @@ static void a_cursor_of_ten_kilobytes_is_refused(void **state)
 int run_pushd(void)
 {
 	static const struct CMUnitTest tests[] = {
+		TEST("presence is asked for, if it is told", presence_is_asked_for),
 		TEST("a poll without parameters waits 25 s from now",
 	             a_poll_alone_waits_from_now),
 		TEST("after accepts a cursor, an id or now",
