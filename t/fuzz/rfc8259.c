@@ -313,7 +313,7 @@ void rfc8259_compact(struct text json, struct buffer *b)
 		}
 		if (*at == '"')
 			is_in_string = !is_in_string;
-		if (is_in_string || memchr(" \t\n\r", *at, 4) == NULL)
+		if (is_in_string || strchr(" \t\n\r", *at) == NULL)
 			buffer_add(b, at, 1);
 		at++;
 	}

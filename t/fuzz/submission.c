@@ -80,15 +80,19 @@ static void check_data(struct text data)
 	buffer_release(&kept);
 }
 
+static bool is_letter(char c)
+{
+	return c >= 'a' && c <= 'z';
+}
+
 static bool is_message_type(struct text type)
 {
-	static const char more[] = "0123456789_.-";
-
-	if (type.size < 1 || type.size > 64 || memchr(more, type.data[0], 13) != NULL)
+	if (type.size < 1 || type.size > 64 || !is_letter(type.data[0]))
 		return false;
 	for (size_t i = 0; i < type.size; i++)
-		if (!(type.data[i] >= 'a' && type.data[i] <= 'z') &&
-		    memchr(more, type.data[i], 13) == NULL)
+		if (!is_letter(type.data[i]) &&
+		    !(type.data[i] >= '0' && type.data[i] <= '9') &&
+		    type.data[i] != '_' && type.data[i] != '.' && type.data[i] != '-')
 			return false;
 	return !text_is(type, "presence") && !text_is(type, "message_edited") &&
 	       !text_is(type, "message_deleted");

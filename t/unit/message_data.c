@@ -188,7 +188,7 @@ static void reading_stops_at_the_limit(void **state)
 	json_reader_init(&reader, buffer_text(&text));
 	assert_int_equal(message_data_read(&reader, LIMIT, &data, &name),
 	                 MESSAGE_DATA_TOO_LONG);
-	assert_true(text.size - reader.rest.size < 2 * LIMIT);
+	assert_true(text.size - reader.rest.size < (size_t)2 * LIMIT);
 	assert_true(data.capacity <= LIMIT);
 	buffer_release(&text);
 	buffer_release(&data);
