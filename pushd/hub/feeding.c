@@ -269,6 +269,8 @@ static void note_hunger(struct hub *hub, struct feed *feed, struct entry *first,
 static void find_hungry(struct hub *hub, struct room *room)
 {
 	struct entry *first = room->undelivered;
+
+	assert(first != NULL);
 	struct cursor before = hub_place_before(first);
 	bool is_urgent = news_are_urgent_in_room(room, &before);
 
