@@ -71,12 +71,12 @@ void roster_free(struct roster *roster);
 
 /* The source says that this person is in the room, or is no longer. Repeating either
  * changes nothing. False: there are ROSTER_MEMBERS_MAX; this is logged. */
-bool roster_enter(struct roster *roster, const struct room_name *room, unsigned source,
+bool roster_enter(struct roster *roster, const struct room_name *name, unsigned source,
                   const struct person *person);
-void roster_leave(struct roster *roster, const struct room_name *room, unsigned source,
+void roster_leave(struct roster *roster, const struct room_name *name, unsigned source,
                   struct text user_id);
 /* ... that so many without a user id are in the room. False as above. */
-bool roster_count_anonymous(struct roster *roster, const struct room_name *room,
+bool roster_count_anonymous(struct roster *roster, const struct room_name *name,
                             unsigned source, int64_t count);
 
 /* ---- What this process counts ---- */
@@ -84,21 +84,21 @@ bool roster_count_anonymous(struct roster *roster, const struct room_name *room,
 /* The person is in the room once more, for this process, or once less: they have left
  * when they have gone as often as they came. False as above, and not to be taken
  * back. */
-bool roster_come(struct roster *roster, const struct room_name *room,
+bool roster_come(struct roster *roster, const struct room_name *name,
                  const struct person *person);
-void roster_go(struct roster *roster, const struct room_name *room,
+void roster_go(struct roster *roster, const struct room_name *name,
                struct text user_id);
 /* Adds to this process's count, which does not go below 0. False as above. */
-bool roster_add_anonymous(struct roster *roster, const struct room_name *room,
+bool roster_add_anonymous(struct roster *roster, const struct room_name *name,
                           int64_t count);
 
 /* ---- Rooms ---- */
 
 /* NULL: nobody is there, and nobody holds it. Borrowed until the roster changes. */
 struct roster_room *roster_find(const struct roster *roster,
-                                const struct room_name *room);
+                                const struct room_name *name);
 /* Keeps a room, even if nobody is in it, until it is dropped. */
-struct roster_room *roster_hold(struct roster *roster, const struct room_name *room);
+struct roster_room *roster_hold(struct roster *roster, const struct room_name *name);
 void roster_drop(struct roster *roster, struct roster_room *room);
 
 /* ---- What other sources no longer repeat ---- */
