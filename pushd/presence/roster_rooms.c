@@ -63,13 +63,11 @@ static void unkeep_room(struct roster *roster, struct roster_room *room)
 	free(room);
 }
 
-/* What the callee drops is still there when it returns. */
+/* The callee may drop the room: it stays, since what has changed is still in it. */
 static void note_change(struct roster *roster, struct roster_room *room)
 {
 	room->changes++;
-	room->kept++;
 	roster->changed(roster->context, room);
-	unkeep_room(roster, room);
 }
 
 struct roster_room *roster_find(const struct roster *roster,
