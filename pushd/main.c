@@ -278,9 +278,9 @@ static bool start_broadcast(struct pushd *pushd, struct buffer *error)
 {
 	const struct presence *presence = pushd->polls.presence;
 
-	pushd->broadcast = broadcast_start(pushd->loop,
-	                                   presence != NULL ? presence->roster : NULL,
-	                                   pushd->settings.push.publish, error);
+	pushd->broadcast = broadcast_start(
+		pushd->loop, presence != NULL ? presence->roster : NULL,
+		pushd->settings.push.publish, error);
 	return pushd->broadcast != NULL;
 }
 

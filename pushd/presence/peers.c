@@ -84,6 +84,14 @@ static unsigned meet_peer(struct peers *peers, const struct presence_frame *fram
 	return source;
 }
 
+static void report_count(const struct peers *peers, int64_t now_ms)
+{
+	size_t all = peers_count(peers, now_ms, PEERS_SILENT_MS);
+	bool own = now_ms - peers->own_heard_ms <= PEERS_SILENT_MS;
+
+	metrics_set(METRIC_PUSHD_PRESENCE_PEERS, (int64_t)all - own);
+}
+
 static void hear_statement(struct roster *roster, unsigned source,
                            const struct statement *s)
 {
@@ -110,6 +118,7 @@ static void hear_peer(struct peers *peers, unsigned source,
 	/* One that says more has not ended. */
 	peer->ended_ms = frame->is_last ? now_ms : never_ms;
 	metrics_add(METRIC_PUSHD_PRESENCE_RECEIVED, 1);
+	report_count(peers, now_ms);
 	if (peers->roster == NULL)
 		return;
 	roster_set_time(peers->roster, now_ms);
@@ -196,9 +205,7 @@ int64_t peers_forget(struct peers *peers, int64_t now_ms)
 	for (unsigned i = 1; i < ROSTER_SOURCES && most > 0; i++)
 		if (peers->sources[i].epoch != 0)
 			most = forget_peer(peers, i, now_ms, most);
-	metrics_set(METRIC_PUSHD_PRESENCE_PEERS,
-	            (int64_t)(peers_count(peers, now_ms, PEERS_SILENT_MS) -
-	                      (now_ms - peers->own_heard_ms <= PEERS_SILENT_MS)));
+	report_count(peers, now_ms);
 	return most > 0 ? PEERS_SECOND_MS : PEERS_PAUSE_MS;
 }
 

@@ -25,7 +25,7 @@
 enum {
 	/* Once a frame has grown beyond this, another begins: a receiver has a turn of
 	 * its loop for each. */
-	PRESENCE_FRAME_FULL_BYTES = 32 * 1024,
+	PRESENCE_FRAME_FULL_BYTES = 16 * 1024,
 	PRESENCE_FRAME_MAX_BYTES = 64 * 1024,
 	PRESENCE_ANONYMOUS_MAX = 10000000, /* as push.max_connections */
 };

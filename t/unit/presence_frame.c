@@ -78,7 +78,7 @@ static void a_frame_has_this_form(void **state)
 
 static void forged_frames_are_refused(void **state)
 {
-#define FORGED(why, bytes) {why, bytes, sizeof bytes - 1}
+#define FORGED(why, bytes) {why, bytes, sizeof(bytes) - 1}
 	static const struct {
 		const char *why, *bytes;
 		size_t size;
