@@ -269,9 +269,11 @@ static void init_share(struct pushd *pushd)
 	share_add(&pushd->share,
 	          (struct share_taker){server_has_share, go_on_with_server,
 	                               &pushd->server});
-	share_add(&pushd->share,
-	          (struct share_taker){polls_have_share, go_on_with_polls,
-	                               &pushd->polls});
+	/* Off, it costs nothing: takers are asked in each turn. */
+	if (pushd->settings.push.presence != PRESENCE_OFF)
+		share_add(&pushd->share,
+		          (struct share_taker){polls_have_share, go_on_with_polls,
+		                               &pushd->polls});
 }
 
 static bool start_broadcast(struct pushd *pushd, struct buffer *error)

@@ -98,11 +98,11 @@ struct answer *here_page(struct visit *visit, struct delivery *delivery, bool cl
 
 /* ---- Polls ---- */
 
-int64_t here_first_due(struct poll *poll, int64_t due_ms)
+int64_t here_first_look(struct poll *poll, int64_t due_ms)
 {
 	struct visit *visit = poll->visit;
 
-	if (visit == NULL || visit->count == 0)
+	if (visit->count == 0)
 		return due_ms;
 	visit->due_ms = due_ms;
 	int64_t first_ms = visit->begun_ms + HERE_POLL_MS;

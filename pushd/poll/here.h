@@ -30,8 +30,12 @@ static inline void here_end(struct poll *poll)
 struct answer *here_page(struct visit *visit, struct delivery *delivery, bool closes,
                          struct buffer *scratch);
 
-/* When a poll that would wait until due_ms has to look at its rooms. */
-int64_t here_first_due(struct poll *poll, int64_t due_ms);
+/* When a visiting poll that would wait until due_ms has to look at its rooms. */
+int64_t here_first_look(struct poll *poll, int64_t due_ms);
+static inline int64_t here_first_due(struct poll *poll, int64_t due_ms)
+{
+	return poll->visit != NULL ? here_first_look(poll, due_ms) : due_ms;
+}
 /* That time has come. True: it is answered, or waits on. False: its time is up. */
 bool here_go_on(struct poll *poll);
 

@@ -50,12 +50,6 @@ struct answer *stream_begin_with(struct poll *poll, struct text events,
 	return piece;
 }
 
-bool stream_send(struct poll *poll, struct answer *piece)
-{
-	poll->stream->sent_ms = (uint32_t)poll_now(poll)->steady_ms;
-	return connection_stream(&poll->connection, piece);
-}
-
 void stream_finish(struct poll *poll, struct text events)
 {
 	struct connection *c = &poll->connection;

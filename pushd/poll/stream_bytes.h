@@ -23,7 +23,11 @@ struct answer *stream_begin_with(struct poll *poll, struct text events,
 
 /* Takes a reference. True: it is written. False: it is being written, or the stream is
  * gone. */
-bool stream_send(struct poll *poll, struct answer *piece);
+static inline bool stream_send(struct poll *poll, struct answer *piece)
+{
+	poll->stream->sent_ms = (uint32_t)poll_now(poll)->steady_ms;
+	return connection_stream(&poll->connection, piece);
+}
 
 /* Sends these last events. Afterwards the poll may have the connection's next
  * request. */

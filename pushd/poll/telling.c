@@ -61,15 +61,12 @@ void telling_use_limits(struct polls *polls)
 
 bool telling_needs_share(const struct polls *polls)
 {
-	return polls->presence != NULL &&
-	       (!list_is_empty(&polls->questions) ||
-	        presence_needs_share(polls->presence));
+	return !list_is_empty(&polls->questions) ||
+	       presence_needs_share(polls->presence);
 }
 
 bool telling_go_on(struct polls *polls)
 {
-	if (polls->presence == NULL)
-		return false;
 	presence_go_on(polls->presence, clock_monotonic_ms());
 	questions_go_on(polls);
 	return telling_needs_share(polls);

@@ -12,9 +12,9 @@ void telling_end(struct polls *polls, struct ev_loop *loop);
 /* The settings were replaced. */
 void telling_use_limits(struct polls *polls);
 
-/* Does the next share. True: there is more. */
+/* Only if presence is on: does the next share. True: there is more. */
 bool telling_go_on(struct polls *polls);
-/* Whether part of the share has been used, or work waits for the next. */
+/* The same: whether part of the share has been used, or work waits for the next. */
 bool telling_needs_share(const struct polls *polls);
 
 #endif
