@@ -218,7 +218,7 @@ static void check_list_escaped(struct text segment, struct problem wrong)
 
 	if (percent_decode(segment, false, &decoded)) {
 		add_encoded(&encoded, buffer_text(&decoded));
-		CLAIM(room_list_parse(buffer_text(&encoded), &poll_rules_all, &list)
+		CLAIM(room_list_parse(buffer_text(&encoded), ROOMS_MAX, &list)
 		              .type == wrong.type);
 		room_list_release(&list);
 	}
@@ -229,7 +229,7 @@ static void check_list_escaped(struct text segment, struct problem wrong)
 static void check_rooms(struct text segment)
 {
 	struct room_list list;
-	struct problem wrong = room_list_parse(segment, &poll_rules_all, &list);
+	struct problem wrong = room_list_parse(segment, ROOMS_MAX, &list);
 
 	check_too_many(segment, wrong.type == PROBLEM_BAD_PARAMETER);
 	check_list_escaped(segment, wrong);
