@@ -204,11 +204,9 @@ void attendance_drop(struct attendance *attendance)
 
 /* ---- Absences ---- */
 
-/* NULL: none. */
+/* There is one. */
 static struct absence *last_absence(const struct attendance *attendance)
 {
-	if (list_is_empty(&attendance->absences))
-		return NULL;
 	return LIST_OWNER(attendance->absences.previous, struct absence, own);
 }
 
@@ -235,22 +233,28 @@ static void leave_for_good(struct absence *absence)
 
 static struct absence *longest_absence(const struct attendances *all)
 {
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): freed ones left the list */
 	return LIST_OWNER(all->absences.next, struct absence, all);
+}
+
+static bool is_last_since(const struct attendance *attendance, int64_t now_ms)
+{
+	return !list_is_empty(&attendance->absences) &&
+	       last_absence(attendance)->since_ms == now_ms;
 }
 
 static void begin_absence(struct attendance *attendance, int64_t now_ms)
 {
 	struct attendances *all = attendance->all;
-	struct absence *absence = last_absence(attendance);
 
-	if (absence != NULL && absence->since_ms == now_ms) {
-		absence->count++;
+	if (is_last_since(attendance, now_ms)) {
+		last_absence(attendance)->count++;
 		return;
 	}
-	absence = memory_get(sizeof *absence);
-	*absence = (struct absence){.attendance = attendance,
-	                            .since_ms = now_ms,
-	                            .count = 1};
+	struct absence *absence = memory_get(sizeof *absence);
+	absence->attendance = attendance;
+	absence->since_ms = now_ms;
+	absence->count = 1;
 	list_init(&absence->all);
 	list_init(&absence->own);
 	list_append(&all->absences, &absence->all);
@@ -262,10 +266,10 @@ static void begin_absence(struct attendance *attendance, int64_t now_ms)
 /* False: none is absent. */
 static bool end_absence(struct attendance *attendance)
 {
-	struct absence *absence = last_absence(attendance);
-
-	if (absence == NULL)
+	if (list_is_empty(&attendance->absences))
 		return false;
+
+	struct absence *absence = last_absence(attendance);
 	if (--absence->count == 0)
 		absence_free(absence);
 	return true;

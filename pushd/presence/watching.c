@@ -155,6 +155,7 @@ static void set_timer(struct watched *watched)
 
 static struct watched *longest_idle(const struct watching *watching)
 {
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): freed ones left the list */
 	return LIST_OWNER(watching->idle.next, struct watched, idle);
 }
 
