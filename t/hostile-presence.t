@@ -193,7 +193,7 @@ subtest 'one client asks for 100 rooms of 100 users without end' => sub {
     is $bad, 0, 'all its answers are whole';
     @between = sort { $a <=> $b } @between;
     note "$answers answers; between sending a message and its arrival: $between[15], at most $between[-1]";
-    cmp_ok $between[15], '<=', 8, 'a message waits for few of them';
+    cmp_ok $between[15], '<=', 40, 'a message waits for few of them';
     $s->close;
     all_leave($l, @users);
     $l->stop;
