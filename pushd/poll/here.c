@@ -13,10 +13,15 @@ struct here_form {
 };
 
 void here_begin(struct poll *poll, struct attendance *attendance,
-                const struct visit_terms *terms)
+                const struct poll_terms *terms)
 {
-	if (terms->attends || terms->watches)
-		poll->visit = visit_begin(polls_of(poll)->presence, attendance, terms,
+	const struct visit_terms visit = {
+		.attends = poll->stream != NULL || terms->seconds > 0,
+		.watches = terms->watches,
+	};
+
+	if (visit.attends || visit.watches)
+		poll->visit = visit_begin(polls_of(poll)->presence, attendance, &visit,
 		                          poll, poll_now(poll)->steady_ms);
 }
 

@@ -15,9 +15,9 @@ enum {
 	HERE_BEFORE_MS = 2000,
 };
 
-/* Begins the request's visit. */
+/* Begins the visit of a request that waits, or is a stream. */
 void here_begin(struct poll *poll, struct attendance *attendance,
-                const struct visit_terms *terms);
+                const struct poll_terms *terms);
 void here_end_visit(struct poll *poll);
 /* Does nothing if there is none. */
 static inline void here_end(struct poll *poll)

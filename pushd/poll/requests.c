@@ -6,6 +6,7 @@
 #include "poll/admission.h"
 #include "poll/alike.h"
 #include "poll/answering.h"
+#include "poll/here.h"
 #include "poll/operator.h"
 #include "poll/question.h"
 #include "poll/stream.h"
@@ -14,7 +15,11 @@
 
 static void open_poll(struct connection *c)
 {
-	list_init(&poll_of(c)->waiter.link);
+	struct poll *poll = poll_of(c);
+
+	list_init(&poll->waiter.link);
+	/* Until it is a stream. */
+	poll->waiter.is_patient = true;
 }
 
 static bool is_preflight(const struct poll *poll)
@@ -247,15 +252,23 @@ static void expire_parked(struct connection *c)
 		waiting_expire(poll);
 }
 
+static void end_presence(struct poll *poll)
+{
+	if (poll->asks_who)
+		question_release(poll);
+	else
+		here_end_visit(poll);
+}
+
 static void end_wait(struct connection *c)
 {
 	struct poll *poll = poll_of(c);
 
 	forget_verification(poll);
-	if (poll->asks_who)
-		question_release(poll);
 	if (poll->stream != NULL)
 		stream_release(poll);
+	if (poll->visit != NULL)
+		end_presence(poll);
 	waiting_end(poll);
 }
 

@@ -176,9 +176,7 @@ void stream_begin(struct poll *poll, const struct poll_request *request,
 	metrics_add(METRIC_PUSHD_STREAMS, 1);
 	bounds_start_counting(poll, pass->user);
 	if (pass->attendance != NULL)
-		here_begin(poll, pass->attendance,
-		           &(struct visit_terms){.attends = true,
-		                                 .watches = request->terms.watches});
+		here_begin(poll, pass->attendance, &request->terms);
 	connection_forget_head(&poll->connection);
 	connection_park(&poll->connection, poll_now(poll)->steady_ms + CURSOR_MS);
 	set_next_due(poll);
@@ -195,6 +193,7 @@ void stream_release(struct poll *poll)
 	buffer_release(&poll->stream->about);
 	free(poll->stream);
 	poll->stream = NULL;
+	poll->waiter.is_patient = true;
 }
 
 /* ---- The hub's answers ---- */

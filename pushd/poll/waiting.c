@@ -83,11 +83,8 @@ void waiting_begin(struct poll *poll, const struct poll_terms *terms,
 	poll->waiter.from_now = terms->from_now;
 	poll->waiter.cursor = terms->cursor;
 	poll->waiter.must_answer = terms->seconds == 0;
-	poll->waiter.is_patient = true;
 	if (pass->attendance != NULL)
-		here_begin(poll, pass->attendance,
-		           &(struct visit_terms){.attends = terms->seconds > 0,
-		                                 .watches = terms->watches});
+		here_begin(poll, pass->attendance, terms);
 	hub_ask(hub, &poll->waiter, pass->feed);
 	if (poll->waiter.state == WAITER_IDLE) {
 		here_end(poll);

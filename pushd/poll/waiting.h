@@ -2,8 +2,7 @@
  * delivery. */
 #ifndef LONGROOM_WAITING_H
 #define LONGROOM_WAITING_H
-
-#include "poll/here.h"
+#include "poll/poll.h"
 
 /* The hub's handlers for the waiters of polls. */
 extern const struct hub_handlers waiting_handlers;
@@ -25,7 +24,6 @@ static inline void waiting_end(struct poll *poll)
 {
 	if (poll->user != NULL)
 		waiting_stop_counting(poll);
-	here_end(poll);
 	if (poll->waiter.state != WAITER_IDLE)
 		hub_leave(polls_of(poll)->hub, &poll->waiter);
 }
