@@ -51,7 +51,7 @@ subtest 'a stream gets a signal at once, a poll a second later' => sub {
     is $s->next->{event}, 'ready', 'a stream is there too';
     my $sent = time;
     my $answer = send_signal($room, 'ann');
-    is $answer->{status}, 202, '202';
+    is $answer->{status}, 202, 'a signal is accepted';
     is_signal($answer->{json}, 'ann');
     is_signal($s->next->{json}, 'ann');
     my $in_stream = time;

@@ -2,6 +2,7 @@
  * delivery. */
 #ifndef LONGROOM_WAITING_H
 #define LONGROOM_WAITING_H
+
 #include "poll/poll.h"
 
 /* The hub's handlers for the waiters of polls. */
