@@ -26,6 +26,8 @@ use constant {
 };
 
 my $POST = Longroom::post_bytes('room_1', 'x' x 100, user_id => 's0', username => 'sender 0');
+my $CARRYING = Longroom::post_bytes('room_1', 'x' x 100, user_id => 's0', username => 'sender 0',
+    data => { map { ("member$_" => 'x' x 30) } 1 .. 6 }, reply_to => 1);
 my $PAGE = Longroom::get_bytes('/rooms/room_1/messages');
 # In turns: longroom-pushd recognises a poll like the last one by its bytes.
 my @POLLS = map { Longroom::get_bytes("/rooms/room_$_/poll?timeout=0") } 1, 2;
@@ -43,6 +45,7 @@ sub measure {
     posts($bench);
     pages($bench);
     polls($bench);
+    beside($bench);
     return;
 }
 
@@ -172,6 +175,30 @@ sub polls_with {
         my $token = @tokens ? "\r\nAuthorization: Bearer $tokens[$_ % @tokens]" : '';
         $POLLS[$_ % @POLLS] =~ s/\r\n\r\n/$token\r\n\r\n/r;
     } 0 .. $count - 1;
+}
+
+# What costs nothing unless it is used: what it costs then. The other build may lack it.
+sub beside {
+    my ($bench) = @_;
+    local $bench->{against} = undef;
+    my ($waiters, $messages) = @{$bench}{qw(counted_waiters counted_messages)};
+    my $group = 'what messages carry, and who is here, counted by callgrind';
+    my $series = compare($bench, $group, ['longroom'], sub {
+        my ($name) = @_;
+        return { post => growth($bench, $name, 'history', $bench->{counted_posts}, sub {
+            my ($stand, $count) = @_;
+            Bench::Load::one_by_one($stand, 'nginx', 201, ($CARRYING) x $count);
+        }), delivery => growth($bench, $name, 'pushd', $messages, sub {
+            my ($stand, $count) = @_;
+            $stand->pin('pushd');
+            Bench::Load::run($stand, to => 'straight', waiters => $waiters, pinned => 1, arguments => ['--closed', "--messages=$count"]);
+        }, 'push.presence' => 'users') / $waiters };
+    });
+    row($bench, group => $group, id => 'instructions-post-data', what => 'instructions a POST with data and reply_to',
+        Bench::FanOut::series($series, 'post'), note => '263 bytes of data');
+    row($bench, group => $group, id => 'instructions-presence', what => "a delivery to one of $waiters waiters, presence on",
+        Bench::FanOut::series($series, 'delivery'));
+    return;
 }
 
 # ---------------------------------------------------------------- how
