@@ -262,7 +262,7 @@ static size_t white_size(struct text text)
 {
 	size_t size = 0;
 
-	while (size < text.size && strchr(" \t\r\n", text.data[size]) != NULL)
+	while (size < text.size && memchr(" \t\r\n", text.data[size], 4) != NULL)
 		size++;
 	return size;
 }
@@ -317,29 +317,6 @@ static struct problem read_json(struct text body, size_t data_limit,
 
 /* ---- Forms ---- */
 
-static struct problem take_pair(const struct param *param,
-                                struct submission *submission)
-{
-	struct buffer name = {0};
-	struct problem wrong = fine;
-	bool good = percent_decode(param->name, true, &name);
-	enum submission_field field = find_field(buffer_text(&name));
-
-	if (good && field == SUBMISSION_FIELDS)
-		wrong = not_known(buffer_text(&name), submission);
-	else if (good && submission->given[field])
-		wrong = wrong_field(field, "is given twice", submission);
-	else if (!good || !percent_decode(param->value, true,
-	                                  &submission->fields[field]))
-		wrong = problem(PROBLEM_BAD_PARAMETER,
-		                "invalid percent-encoding in the form: write %XX "
-		                "with two hex digits");
-	else
-		submission->given[field] = true;
-	buffer_release(&name);
-	return wrong;
-}
-
 /* The data as it came becomes data as it is kept. */
 static struct problem read_form_data(size_t limit, struct submission *submission)
 {
@@ -358,12 +335,35 @@ static struct problem read_form_data(size_t limit, struct submission *submission
 static struct problem check_form_field(enum submission_field field, size_t data_limit,
                                        struct submission *submission)
 {
-	if (!submission->given[field])
-		return fine;
 	if (!utf8_valid(buffer_text(&submission->fields[field])))
 		return problem(PROBLEM_NOT_UTF8, "a field is not UTF-8");
 	return field == SUBMISSION_DATA ? read_form_data(data_limit, submission)
 	                                : check_carried(field, submission);
+}
+
+static struct problem take_pair(const struct param *param, size_t data_limit,
+                                struct submission *submission)
+{
+	struct buffer name = {0};
+	struct problem wrong = fine;
+	bool good = percent_decode(param->name, true, &name);
+	enum submission_field field = find_field(buffer_text(&name));
+
+	if (good && field == SUBMISSION_FIELDS)
+		wrong = not_known(buffer_text(&name), submission);
+	else if (good && submission->given[field])
+		wrong = wrong_field(field, "is given twice", submission);
+	else if (!good || !percent_decode(param->value, true,
+	                                  &submission->fields[field]))
+		wrong = problem(PROBLEM_BAD_PARAMETER,
+		                "invalid percent-encoding in the form: write %XX "
+		                "with two hex digits");
+	else
+		wrong = check_form_field(field, data_limit, submission);
+	if (wrong.type == PROBLEM_NONE)
+		submission->given[field] = true;
+	buffer_release(&name);
+	return wrong;
 }
 
 static struct problem read_form(struct text body, size_t data_limit,
@@ -378,14 +378,8 @@ static struct problem read_form(struct text body, size_t data_limit,
 		return problem(PROBLEM_BAD_PARAMETER,
 		               "the form looks like JSON: send Content-Type: "
 		               "application/json");
-	while (params_next(&body, &param)) {
-		wrong = take_pair(&param, submission);
-		if (wrong.type != PROBLEM_NONE)
-			return wrong;
-	}
-	for (int field = 0;
-	     field < SUBMISSION_FIELDS && wrong.type == PROBLEM_NONE; field++)
-		wrong = check_form_field(field, data_limit, submission);
+	while (wrong.type == PROBLEM_NONE && params_next(&body, &param))
+		wrong = take_pair(&param, data_limit, submission);
 	return wrong;
 }
 

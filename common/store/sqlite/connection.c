@@ -33,7 +33,9 @@ static const char *const statements[STATEMENT_COUNT] = {
 		" VALUES (min(0, coalesce((SELECT min(room_id) FROM rooms"
 		"  WHERE room_id > " ROOM_ID_FLOOR "), 0)) - 1, ?1)"
 		" RETURNING room_id",
-	[FIND_REPEATED] = "SELECT id, content = ?4 AND type IS ?5"
+	/* Other programs may write chat_message as it is. */
+	[FIND_REPEATED] = "SELECT id, content = ?4"
+	                  " AND nullif(type, 'chat_message') IS ?5"
 	                  " AND data IS ?6 AND reply_to IS ?7 FROM messages"
 	                  " WHERE room_id = ?1 AND sender_id = ?2"
 	                  " AND client_id = ?3 AND id > 0",
