@@ -25,8 +25,9 @@
 enum {
 	ROSTER_HERE = 0,     /* the source that is this process */
 	ROSTER_SOURCES = 64, /* at most */
-	/* Users in rooms, and counts of anonymous, in all, with all sources. Whoever
-	 * comes beyond is not told of. */
+	/* Users in rooms, and counts of anonymous, for each source that says so: others
+	 * can't take memory by saying the same many times. Whoever comes beyond is not
+	 * told of. */
 	ROSTER_MEMBERS_MAX = 1000000,
 	/* The last of them are for this process: others can't take them all. */
 	ROSTER_MEMBERS_OWN = 100000,

@@ -38,7 +38,7 @@ struct roster {
 	void *tree; /* of rooms, by name */
 	struct claims users[ROSTER_SOURCES];
 	struct claims anonymous[ROSTER_SOURCES];
-	size_t entries; /* members and counts */
+	size_t claims; /* of all sources */
 	int64_t now_ms;
 	bool keeps_news;
 	void (*changed)(void *context, struct roster_room *room);

@@ -133,6 +133,7 @@ static struct claim *claim_new(struct roster *roster, struct roster_room *room,
 	claim->next = *claims_about(claim);
 	*claims_about(claim) = claim;
 	roster_claims_of(roster, claim)->count++;
+	roster->claims++;
 	return claim;
 }
 
@@ -144,6 +145,7 @@ void roster_free_claim(struct roster *roster, struct claim *claim)
 		at = &(*at)->next;
 	*at = claim->next;
 	roster_claims_of(roster, claim)->count--;
+	roster->claims--;
 	list_remove(&claim->in_source);
 	free(claim);
 }
@@ -173,7 +175,7 @@ static bool has_space(struct roster *roster, unsigned source)
 	                      ? ROSTER_MEMBERS_MAX
 	                      : ROSTER_MEMBERS_MAX - ROSTER_MEMBERS_OWN;
 
-	if (roster->entries < most)
+	if (roster->claims < most)
 		return true;
 	complaint_warn(&roster->about_size,
 	               "presence: more than %zu users in rooms: not all are told of",
@@ -202,7 +204,6 @@ static struct member *member_new(struct roster *roster, struct roster_room *room
 	if (tsearch(member, &room->tree, compare_members) == NULL)
 		memory_give_up(3 * sizeof(void *)); /* a node */
 	room->kept++;
-	roster->entries++;
 	return member;
 }
 
@@ -213,7 +214,6 @@ static void member_free(struct roster *roster, struct member *member)
 	tdelete(member, &room->tree, compare_members);
 	free(member->names);
 	free(member);
-	roster->entries--;
 	unkeep_room(roster, room);
 }
 
@@ -282,9 +282,10 @@ bool roster_enter(struct roster *roster, const struct room_name *name,
 	struct member *member =
 		room != NULL ? find_member(room, &person->user_id) : NULL;
 
+	if ((member == NULL || claim_of_source(member->claims, source) == NULL) &&
+	    !has_space(roster, source))
+		return false;
 	if (member == NULL) {
-		if (!has_space(roster, source))
-			return false;
 		room = get_room(roster, name);
 		member = member_new(roster, room, person->user_id);
 	}
@@ -342,7 +343,6 @@ void roster_free_count(struct roster *roster, struct claim *claim)
 	struct roster_room *room = claim->room;
 
 	roster_free_claim(roster, claim);
-	roster->entries--;
 	unkeep_room(roster, room);
 }
 
@@ -376,7 +376,6 @@ bool roster_count_anonymous(struct roster *roster, const struct room_name *name,
 		room = get_room(roster, name);
 		claim = claim_new(roster, room, NULL, source);
 		room->kept++;
-		roster->entries++;
 	}
 	roster_set_count(roster, claim, count);
 	return true;
