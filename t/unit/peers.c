@@ -76,6 +76,8 @@ static int tear_down(void **state)
 
 	for (int i = 0; i < NODES; i++)
 		kill_node(f, i);
+	for (size_t i = 0; i < f->count; i++)
+		free((void *)f->frames[i].data);
 	free(f);
 	return 0;
 }
