@@ -144,6 +144,8 @@ static void give_or_park(struct hub *hub, struct waiter *waiter)
 {
 	if (has_news(hub, waiter) && !hub_puts_off(hub, waiter)) {
 		hub_give_news(hub, waiter);
+	} else if (waiter->must_answer && hub_is_long_out_of_turn(hub, waiter)) {
+		hub_move(waiter, WAITER_QUEUED, &hub->long_pages);
 	} else if (waiter->must_answer) {
 		hub_give_empty(hub, waiter);
 	} else {
@@ -219,6 +221,12 @@ bool hub_time_out(struct hub *hub, struct waiter *waiter)
 		return false;
 	if (hub_is_deferred(waiter))
 		return hub_give_lacking(hub, waiter);
+	if (hub_is_long_out_of_turn(hub, waiter)) {
+		/* It has everything up to now. */
+		waiter->cursor = hub_place_now(hub);
+		hub_move(waiter, WAITER_QUEUED, &hub->long_pages);
+		return false;
+	}
 	hub_give_empty(hub, waiter);
 	return true;
 }

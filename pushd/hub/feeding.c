@@ -288,19 +288,23 @@ static bool waiter_lacks(const struct waiter *waiter, const struct entry *entry)
 
 /* Parked ones have everything up to the place, however old their cursors are: with the
  * old ones they might need a read of the log. */
+static void queue_waiter(struct hub *hub, struct waiter *waiter,
+                         const struct cursor *place)
+{
+	struct cursor *cursor = &waiter->cursor;
+
+	if (cursor->id < place->id)
+		cursor->id = place->id;
+	if (cursor->position < place->position)
+		cursor->position = place->position;
+	hub_move(waiter, WAITER_QUEUED, &hub->long_pages);
+}
+
 static void queue_parked(struct hub *hub, struct feed *feed,
                          const struct cursor *place)
 {
-	while (!list_is_empty(&feed->parked)) {
-		struct waiter *waiter = hub_first_waiter(&feed->parked);
-		struct cursor *cursor = &waiter->cursor;
-
-		if (cursor->id < place->id)
-			cursor->id = place->id;
-		if (cursor->position < place->position)
-			cursor->position = place->position;
-		hub_move(waiter, WAITER_QUEUED, &hub->long_pages);
-	}
+	while (!list_is_empty(&feed->parked))
+		queue_waiter(hub, hub_first_waiter(&feed->parked), place);
 }
 
 static void give_parked(struct hub *hub, struct feed *feed,
@@ -321,6 +325,8 @@ static void give_parked(struct hub *hub, struct feed *feed,
 		if (!waiter_lacks(waiter, first) &&
 		    !news_are_there(waiter->feed, &waiter->cursor))
 			hub_park(waiter);
+		else if (hub_is_long_out_of_turn(hub, waiter))
+			queue_waiter(hub, waiter, before);
 		else
 			hub_give(hub, waiter, delivery);
 	}

@@ -172,14 +172,15 @@ bool hub_has_to_wait(struct hub *hub, const struct feed *feed,
                      const struct cursor *place)
 {
 	return feed->kind == FEED_SEVERAL &&
-	       hub->window.bytes <= hub->window.limit_bytes &&
+	       !window_is_over(&hub->window) &&
 	       hub_is_out_of_turn(hub, feed, place);
 }
 
 static bool has_to_queue(struct hub *hub, const struct waiter *waiter)
 {
 	return waiter->state != WAITER_QUEUED &&
-	       hub_is_out_of_turn(hub, waiter->feed, &waiter->cursor);
+	       (hub_is_long_out_of_turn(hub, waiter) ||
+	        hub_is_out_of_turn(hub, waiter->feed, &waiter->cursor));
 }
 
 void hub_give_news(struct hub *hub, struct waiter *waiter)

@@ -97,6 +97,16 @@ static inline void hub_charge_page(struct hub *hub, const struct delivery *deliv
 		hub->render_left -= (int64_t)delivery->messages.size;
 }
 
+/* Whether it has to wait for its turn because of what its page has beside messages.
+ * Then the caller moves it to hub.long_pages, where it goes on from its own cursor. */
+static inline bool hub_is_long_out_of_turn(const struct hub *hub,
+                                           const struct waiter *waiter)
+{
+	return waiter->is_long && waiter->state != WAITER_QUEUED &&
+	       !window_is_over(&hub->window) &&
+	       (hub->render_left <= 0 || !list_is_empty(&hub->long_pages));
+}
+
 /* Whether the messages after a place are a long page that is not rendered yet, while
  * the share of time for such pages is used up or others came first. */
 bool hub_is_out_of_turn(struct hub *hub, const struct feed *feed,

@@ -74,7 +74,8 @@ bool hub_give_lacking(struct hub *hub, struct waiter *waiter)
 {
 	struct cursor place = place_before_lacking(hub, waiter);
 
-	if (hub_has_to_wait(hub, waiter->feed, &place)) {
+	if (hub_has_to_wait(hub, waiter->feed, &place) ||
+	    hub_is_long_out_of_turn(hub, waiter)) {
 		waiter->cursor.id = place.id;
 		waiter->cursor.position = place.position;
 		hub_move(waiter, WAITER_QUEUED, &hub->long_pages);

@@ -34,6 +34,7 @@ struct waiter {
 	bool from_now;         /* begin at the log's end; cursor is not set yet */
 	bool must_answer;      /* its time is up: an empty delivery will do */
 	bool is_patient;       /* signals alone may reach it later (signals.c) */
+	bool is_long;          /* its page may be long, whatever the messages */
 };
 
 #endif

@@ -17,7 +17,6 @@ enum {
 	ALLOCATION_BYTES = 16, /* what malloc() needs beside */
 	WHOLE_BYTES = 16,      /* an entry's place in `whole`, with what is free */
 	TREE_BYTES = 48,       /* a room's place in rooms.tree */
-	SIGNALS_SHARE = 8,     /* an eighth */
 };
 
 static int64_t cost(const struct entry *entry)
@@ -157,7 +156,7 @@ void window_drop(struct window *window, struct room *room, int64_t upto)
  * room. */
 static bool evict_signals(struct window *window, struct rooms *rooms, int64_t upto)
 {
-	while (window->signal_bytes > window->limit_bytes / SIGNALS_SHARE) {
+	while (window_has_too_many_signals(window)) {
 		struct entry *entry = sequence_at(&window->whole.unlogged, 0);
 
 		if (entry->position > upto)

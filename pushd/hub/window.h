@@ -48,6 +48,20 @@ struct entry *window_append(struct window *window, struct room *room, int64_t id
 /* The entry, which was just appended, is a signal. */
 void window_mark_signal(struct window *window, struct entry *entry);
 
+enum { WINDOW_SIGNALS_SHARE = 8 /* signals have an eighth */ };
+
+static inline bool window_has_too_many_signals(const struct window *window)
+{
+	return window->signal_bytes > window->limit_bytes / WINDOW_SIGNALS_SHARE;
+}
+
+/* Whether window_evict() would drop something. */
+static inline bool window_is_over(const struct window *window)
+{
+	return window->bytes > window->limit_bytes ||
+	       window_has_too_many_signals(window);
+}
+
 /* Drops the oldest entries until it is within its limits, but of those in no log only
  * such up to a position. Returns whether it is within its limits. */
 bool window_evict(struct window *window, struct rooms *rooms, int64_t upto);

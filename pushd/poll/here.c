@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "loop/turn.h"
 #include "poll/bounds.h"
 #include "poll/presenter.h"
 
@@ -20,6 +21,7 @@ void here_begin(struct poll *poll, struct attendance *attendance,
 		.watches = terms->watches,
 	};
 
+	poll->waiter.is_long = terms->watches && poll->stream == NULL;
 	if (visit.attends || visit.watches)
 		poll->visit = visit_begin(polls_of(poll)->presence, attendance, &visit,
 		                          poll, poll_now(poll)->steady_ms);
@@ -30,6 +32,7 @@ void here_end_visit(struct poll *poll)
 	struct visit *visit = poll->visit;
 
 	poll->visit = NULL;
+	poll->waiter.is_long = false;
 	visit_end(polls_of(poll)->presence, visit, poll_now(poll)->steady_ms);
 }
 
@@ -84,7 +87,8 @@ static struct here_form *form_of(struct delivery *delivery, enum presenter_form 
 }
 
 /* When the program shuts down each poll has a page of its own: it is kept short. */
-struct answer *here_page(struct visit *visit, struct delivery *delivery, bool closes,
+struct answer *here_page(struct hub *hub, struct visit *visit,
+                         struct delivery *delivery, bool closes,
                          struct buffer *scratch)
 {
 	if (visit->count == 0 || delivery->retry_ms > 0)
@@ -98,6 +102,8 @@ struct answer *here_page(struct visit *visit, struct delivery *delivery, bool cl
 	answer_unref(here->answer);
 	here->answer = render_here(visit, delivery, closes, scratch);
 	here->print = print;
+	if (here->answer->size > TURN_LONG_BYTES)
+		hub->render_left -= (int64_t)here->answer->size;
 	return here->answer;
 }
 

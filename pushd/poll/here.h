@@ -27,7 +27,8 @@ static inline void here_end(struct poll *poll)
 }
 
 /* Returns the page of a visiting poll. The delivery keeps it. Borrowed. */
-struct answer *here_page(struct visit *visit, struct delivery *delivery, bool closes,
+struct answer *here_page(struct hub *hub, struct visit *visit,
+                         struct delivery *delivery, bool closes,
                          struct buffer *scratch);
 
 /* When a visiting poll that would wait until due_ms has to look at its rooms. */

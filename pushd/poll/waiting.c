@@ -29,7 +29,7 @@ static struct answer *page_for(const struct poll *poll, struct delivery *deliver
 	bool closes = connection_ends(&poll->connection);
 
 	if (poll->visit != NULL)
-		return here_page(poll->visit, delivery, closes,
+		return here_page(polls_of(poll)->hub, poll->visit, delivery, closes,
 		                 &polls_of(poll)->scratch);
 	return present_page(delivery, closes, &polls_of(poll)->scratch);
 }
