@@ -50,13 +50,10 @@ static void begin_message(const struct message *m, struct buffer *b)
 static void add_data(struct text data, struct buffer *b)
 {
 	size_t before = b->size;
-	struct buffer name = {0};
 
 	buffer_add_string(b, ",\"data\":");
-	if (message_data_read_text(data, MESSAGE_DATA_MAX, b, &name) !=
-	    MESSAGE_DATA_FINE)
+	if (!message_data_add(data, b))
 		b->size = before;
-	buffer_release(&name);
 }
 
 static void add_carried(const struct message *m, struct buffer *b)

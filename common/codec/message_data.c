@@ -123,19 +123,44 @@ static enum message_data_fault copy_object(struct data_copy *copy,
 	return fault;
 }
 
+/* With names a member twice is a fault. Around the value members may come again. */
+static enum message_data_fault read_value(struct json_reader *reader,
+                                          struct json_names *names, size_t limit,
+                                          struct buffer *data, struct buffer *string)
+{
+	struct data_copy copy = {reader, reader->depth, limit, data, data->size};
+
+	reader->names = names;
+	enum message_data_fault fault = copy_object(&copy, string);
+	reader->names = NULL;
+	if (fault != MESSAGE_DATA_FINE)
+		data->size = copy.before;
+	return fault;
+}
+
+static enum message_data_fault read_text(struct text text, struct json_names *names,
+                                         size_t limit, struct buffer *data,
+                                         struct buffer *string)
+{
+	struct json_reader reader;
+	size_t before = data->size;
+
+	json_reader_init(&reader, text);
+	enum message_data_fault fault =
+		read_value(&reader, names, limit, data, string);
+	if (fault != MESSAGE_DATA_FINE || json_next(&reader, string) == JSON_END)
+		return fault;
+	data->size = before;
+	return MESSAGE_DATA_NOT_JSON;
+}
+
 enum message_data_fault message_data_read(struct json_reader *reader, size_t limit,
                                           struct buffer *data, struct buffer *name)
 {
-	struct data_copy copy = {reader, reader->depth, limit, data, data->size};
 	struct json_names seen = {0};
+	enum message_data_fault fault = read_value(reader, &seen, limit, data, name);
 
-	/* Around it members may come again. */
-	reader->names = &seen;
-	enum message_data_fault fault = copy_object(&copy, name);
-	reader->names = NULL;
 	json_names_release(&seen);
-	if (fault != MESSAGE_DATA_FINE)
-		data->size = copy.before;
 	return fault;
 }
 
@@ -143,13 +168,19 @@ enum message_data_fault message_data_read_text(struct text text, size_t limit,
                                                struct buffer *data,
                                                struct buffer *name)
 {
-	struct json_reader reader;
-	size_t before = data->size;
+	struct json_names seen = {0};
+	enum message_data_fault fault = read_text(text, &seen, limit, data, name);
 
-	json_reader_init(&reader, text);
-	enum message_data_fault fault = message_data_read(&reader, limit, data, name);
-	if (fault != MESSAGE_DATA_FINE || json_next(&reader, name) == JSON_END)
-		return fault;
-	data->size = before;
-	return MESSAGE_DATA_NOT_JSON;
+	json_names_release(&seen);
+	return fault;
+}
+
+bool message_data_add(struct text text, struct buffer *data)
+{
+	struct buffer string = {0};
+	enum message_data_fault fault =
+		read_text(text, NULL, MESSAGE_DATA_MAX, data, &string);
+
+	buffer_release(&string);
+	return fault == MESSAGE_DATA_FINE;
 }

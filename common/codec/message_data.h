@@ -40,4 +40,9 @@ enum message_data_fault message_data_read_text(struct text text, size_t limit,
                                                struct buffer *data,
                                                struct buffer *name);
 
+/* Adds data that was read before, or that another program has written: in the latter a
+ * member may come twice, which takes long to find out. False, and nothing was added: it
+ * is no JSON object that a page can have. */
+bool message_data_add(struct text text, struct buffer *data);
+
 #endif

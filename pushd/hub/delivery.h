@@ -12,7 +12,7 @@
 #include "codec/cursor.h"
 #include "codec/room_name.h"
 
-enum { DELIVERY_FORMS = 5 }; /* kinds of forms; presenter.h assigns them */
+enum { DELIVERY_FORMS = 4 }; /* kinds of forms; presenter.h assigns them */
 
 /* A message of a delivery. */
 struct delivery_item {

@@ -202,6 +202,12 @@ bool hub_go_on(struct hub *hub)
 	return !list_is_empty(&hub->long_pages);
 }
 
+void hub_charge(struct hub *hub, size_t bytes)
+{
+	if (bytes > TURN_LONG_BYTES)
+		hub->render_left -= (int64_t)bytes;
+}
+
 bool hub_needs_share(const struct hub *hub)
 {
 	return !list_is_empty(&hub->long_pages) ||

@@ -127,6 +127,9 @@ bool hub_go_on(struct hub *hub);
  * share must follow after the pause. */
 bool hub_needs_share(const struct hub *hub);
 
+/* Uses up some of the share, by what a presenter has rendered beside messages. */
+void hub_charge(struct hub *hub, size_t bytes);
+
 /* The waiter's time is up: it gets an empty delivery now, or as soon as the read of
  * the log that it waits for is back. True: it already got the delivery. */
 bool hub_time_out(struct hub *hub, struct waiter *waiter);

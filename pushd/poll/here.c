@@ -1,17 +1,7 @@
 #include "poll/here.h"
 
-#include <stdlib.h>
-
-#include "base/memory.h"
-#include "loop/turn.h"
 #include "poll/bounds.h"
 #include "poll/presenter.h"
-
-/* A page with the rooms as they were; a delivery's form. */
-struct here_form {
-	struct answer *answer;
-	uint64_t print; /* of the rooms' texts */
-};
 
 void here_begin(struct poll *poll, struct attendance *attendance,
                 const struct poll_terms *terms)
@@ -67,44 +57,43 @@ static struct answer *render_here(struct visit *visit,
 	return answer;
 }
 
-static void unref_here(void *form)
+void here_forget(struct here_memo *memo)
 {
-	struct here_form *here = form;
-
-	answer_unref(here->answer);
-	free(here);
+	answer_unref(memo->pages[false]);
+	answer_unref(memo->pages[true]);
+	delivery_unref(memo->delivery);
+	*memo = (struct here_memo){.delivery = NULL};
 }
 
-static struct here_form *form_of(struct delivery *delivery, enum presenter_form kind)
+/* The memo's page for a delivery and rooms with these texts; NULL: not made yet. */
+static struct answer **place_in_memo(struct here_memo *memo,
+                                     struct delivery *delivery, uint64_t print,
+                                     bool closes)
 {
-	struct here_form *here = delivery_form(delivery, kind);
-
-	if (here == NULL) {
-		here = memory_get(sizeof *here);
-		delivery_keep_form(delivery, kind, here, unref_here);
+	if (memo->delivery != delivery || memo->print != print) {
+		here_forget(memo);
+		memo->delivery = delivery_ref(delivery);
+		memo->print = print;
 	}
-	return here;
+	return &memo->pages[closes];
 }
 
 /* When the program shuts down each poll has a page of its own: it is kept short. */
-struct answer *here_page(struct hub *hub, struct visit *visit,
-                         struct delivery *delivery, bool closes,
-                         struct buffer *scratch)
+struct answer *here_page(struct poll *poll, struct delivery *delivery)
 {
-	if (visit->count == 0 || delivery->retry_ms > 0)
-		return present_page(delivery, closes, scratch);
+	struct polls *polls = polls_of(poll);
+	struct visit *visit = poll->visit;
+	bool closes = connection_ends(&poll->connection);
 
-	struct here_form *here =
-		form_of(delivery, closes ? FORM_CLOSING_HERE : FORM_HERE);
-	uint64_t print = print_of_rooms(visit);
-	if (here->answer != NULL && here->print == print)
-		return here->answer;
-	answer_unref(here->answer);
-	here->answer = render_here(visit, delivery, closes, scratch);
-	here->print = print;
-	if (here->answer->size > TURN_LONG_BYTES)
-		hub->render_left -= (int64_t)here->answer->size;
-	return here->answer;
+	if (visit->count == 0 || delivery->retry_ms > 0)
+		return present_page(delivery, closes, &polls->scratch);
+	struct answer **page = place_in_memo(&polls->here, delivery,
+	                                     print_of_rooms(visit), closes);
+	if (*page == NULL) {
+		*page = render_here(visit, delivery, closes, &polls->scratch);
+		hub_charge(polls->hub, (*page)->size);
+	}
+	return *page;
 }
 
 /* ---- Polls ---- */

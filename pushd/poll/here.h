@@ -26,10 +26,10 @@ static inline void here_end(struct poll *poll)
 		here_end_visit(poll);
 }
 
-/* Returns the page of a visiting poll. The delivery keeps it. Borrowed. */
-struct answer *here_page(struct hub *hub, struct visit *visit,
-                         struct delivery *delivery, bool closes,
-                         struct buffer *scratch);
+/* Returns the page of a visiting poll, borrowed until the next call or
+ * here_forget(). */
+struct answer *here_page(struct poll *poll, struct delivery *delivery);
+void here_forget(struct here_memo *memo);
 
 /* When a visiting poll that would wait until due_ms has to look at its rooms. */
 int64_t here_first_look(struct poll *poll, int64_t due_ms);

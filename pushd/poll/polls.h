@@ -13,6 +13,14 @@
 
 struct server;
 
+/* The last page with who is here (here.h): a crowd gets the same one, each after the
+ * other. It is not a form of its delivery, of which feeds keep thousands. */
+struct here_memo {
+	struct delivery *delivery; /* NULL: none */
+	uint64_t print;            /* of the rooms' texts */
+	struct answer *pages[2];   /* the second closes the connection; NULL: not made */
+};
+
 struct polls {
 	const struct settings *settings;
 	struct hub *hub;
@@ -26,6 +34,7 @@ struct polls {
 	struct presence *presence; /* NULL: push.presence is off */
 	struct ev_timer ticks;
 	struct list questions; /* struct question, waiting for their turn */
+	struct here_memo here;
 	struct request_memo memo;
 	struct buffer scratch; /* pages are rendered here */
 	struct complaint about_verifying;

@@ -10,8 +10,6 @@ enum presenter_form {
 	FORM_PAGE,
 	FORM_CLOSING_PAGE, /* an answer that ends its connection */
 	FORM_EVENTS,       /* a chunk of events (events.h) */
-	FORM_HERE,         /* a page with who is here (here.h) */
-	FORM_CLOSING_HERE,
 };
 
 /* Entries that come behind the messages of a page. */

@@ -21,6 +21,7 @@ static void take_tick(struct ev_loop *loop, struct ev_timer *ticks, int events)
 
 	(void)loop;
 	(void)events;
+	here_forget(&polls->here);
 	presence_tick(polls->presence, clock_monotonic_ms());
 }
 
@@ -48,6 +49,7 @@ void telling_end(struct polls *polls, struct ev_loop *loop)
 {
 	if (polls->presence != NULL)
 		ev_timer_stop(loop, &polls->ticks);
+	here_forget(&polls->here);
 }
 
 void telling_use_limits(struct polls *polls)

@@ -24,14 +24,12 @@ static bool is_too_late(const struct poll *poll)
 	       bounds_have_expired(poll);
 }
 
-static struct answer *page_for(const struct poll *poll, struct delivery *delivery)
+static struct answer *page_for(struct poll *poll, struct delivery *delivery)
 {
-	bool closes = connection_ends(&poll->connection);
-
 	if (poll->visit != NULL)
-		return here_page(polls_of(poll)->hub, poll->visit, delivery, closes,
-		                 &polls_of(poll)->scratch);
-	return present_page(delivery, closes, &polls_of(poll)->scratch);
+		return here_page(poll, delivery);
+	return present_page(delivery, connection_ends(&poll->connection),
+	                    &polls_of(poll)->scratch);
 }
 
 static void take_delivery(struct waiter *waiter, struct delivery *delivery)

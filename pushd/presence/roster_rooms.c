@@ -191,8 +191,7 @@ static struct member *find_member(const struct roster_room *room,
 	return found != NULL ? *found : NULL;
 }
 
-static struct member *member_new(struct roster *roster, struct roster_room *room,
-                                 struct text user_id)
+static struct member *member_new(struct roster_room *room, struct text user_id)
 {
 	struct member *member = memory_get(sizeof *member + user_id.size);
 
@@ -287,7 +286,7 @@ bool roster_enter(struct roster *roster, const struct room_name *name,
 		return false;
 	if (member == NULL) {
 		room = get_room(roster, name);
-		member = member_new(roster, room, person->user_id);
+		member = member_new(room, person->user_id);
 	}
 	claim_member(roster, member, source, person);
 	return true;

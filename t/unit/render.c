@@ -84,7 +84,7 @@ static void only_data_that_is_an_object_is_rendered(void **state)
 		{"{}}", ""},
 		{"[1]", ""},
 		{"1,\"saved\":false", ""},
-		{"{\"a\":1,\"a\":2}", ""},
+		{"{\"a\":1,\"a\":2}", ",\"data\":{\"a\":1,\"a\":2}"},
 		{"{\"a\":\"\xff\"}", ""},
 		{"\n", ""},
 	};

@@ -292,6 +292,24 @@ static bool migrate_from(struct sqlite_store *s, int64_t version)
 	return write_version(s);
 }
 
+/* What another program has done to the tables may be in the way, such as a column of
+ * the same name: trying again does not help. */
+static bool fail_migration(struct sqlite_store *s)
+{
+	char why[STORE_ERROR_MAX];
+
+	s->hopeless = (sqlite3_errcode(s->db) & 0xff) == SQLITE_ERROR;
+	sqlite_note_error(s);
+	sqlite_execute(s, "ROLLBACK");
+	if (s->hopeless) {
+		snprintf(why, sizeof why,
+		         "the update to version %d fails, another program has changed "
+		         "the tables: %.200s", SCHEMA_VERSION, s->error);
+		sqlite_fail(s, why);
+	}
+	return false;
+}
+
 /* Checked again within the transaction: two programs may start at the same time. */
 static bool migrate(struct sqlite_store *s)
 {
@@ -303,11 +321,8 @@ static bool migrate(struct sqlite_store *s)
 		sqlite_execute(s, "ROLLBACK");
 		return false;
 	}
-	if (!migrate_from(s, version) || !sqlite_execute(s, "COMMIT")) {
-		sqlite_note_error(s);
-		sqlite_execute(s, "ROLLBACK");
-		return false;
-	}
+	if (!migrate_from(s, version) || !sqlite_execute(s, "COMMIT"))
+		return fail_migration(s);
 	return true;
 }
 
