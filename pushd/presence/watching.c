@@ -233,20 +233,23 @@ void watch_ask(struct watch *watch)
 	list_append(&watch->room->watching->asked, &watch->link);
 }
 
-/* The visit may end with it. */
-static void tell_watch(struct watch *watch)
+/* The visit may end with it. Returns what it cost: next to nothing, if the client can't
+ * be told and the room's text was at hand. */
+static int tell_watch(struct watch *watch)
 {
 	struct watched *watched = watch->room;
 	struct watching *watching = watched->watching;
+	int64_t render_left = watching->render_left;
 
 	watched_text(watched);
 	watch->told = watched->version;
 	if (watching->tell(watch)) {
 		metrics_add(METRIC_PUSHD_PRESENCE_TOLD, 1);
-		return;
+		return TELLING_COST;
 	}
 	watch->told = 0;
 	list_append(&watching->owed, &watch->link);
+	return watching->render_left == render_left ? 1 : TELLING_COST;
 }
 
 /* ---- Time ---- */
@@ -287,8 +290,7 @@ static int tell_next_of(struct watched *watched)
 	list_append(&watching->telling, &watched->telling);
 	if (watch->told == watched->version)
 		return 1;
-	tell_watch(watch);
-	return TELLING_COST;
+	return tell_watch(watch);
 }
 
 static int tell_next_asked(struct watching *watching)
@@ -296,8 +298,7 @@ static int tell_next_asked(struct watching *watching)
 	struct watch *watch = LIST_OWNER(watching->asked.next, struct watch, link);
 
 	list_append(&watch->room->watches, &watch->link);
-	tell_watch(watch);
-	return TELLING_COST;
+	return tell_watch(watch);
 }
 
 bool watching_has_work(const struct watching *watching)
@@ -308,18 +309,34 @@ bool watching_has_work(const struct watching *watching)
 	       watching->render_left < TURN_RENDER_BYTES;
 }
 
+/* Both return what is left. */
+static int tell_asked(struct watching *watching, int left)
+{
+	while (left > 0 && !list_is_empty(&watching->asked))
+		left -= tell_next_asked(watching);
+	return left;
+}
+
+static int tell_untold(struct watching *watching, int left)
+{
+	while (left > 0 && !list_is_empty(&watching->telling))
+		left -= tell_next_of(LIST_OWNER(watching->telling.next,
+		                                struct watched, telling));
+	return left;
+}
+
+/* Half of a share is for each. Clients that read nothing are among those asked with each
+ * tick: they must not keep the others from being told. */
 bool watching_go_on(struct watching *watching)
 {
-	int left = SHARE_COST;
+	int left = SHARE_COST / 2;
 
 	watching->render_left = TURN_RENDER_BYTES;
 	deadlines_turn(&watching->deadlines, watching->now_ms, SHARE_TEXTS,
 	               announce);
-	while (left > 0 && !list_is_empty(&watching->asked))
-		left -= tell_next_asked(watching);
-	while (left > 0 && !list_is_empty(&watching->telling))
-		left -= tell_next_of(LIST_OWNER(watching->telling.next,
-		                                struct watched, telling));
+	left += tell_asked(watching, SHARE_COST / 2);
+	left = tell_untold(watching, left);
+	tell_asked(watching, left);
 	return watching_has_work(watching);
 }
 

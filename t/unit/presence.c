@@ -498,6 +498,36 @@ static void a_busy_client_is_told_later_of_the_room_as_it_is_then(void **state)
 	end_visit(&l);
 }
 
+/* They are tried again with each tick, which has a hundred shares at most. */
+static void many_busy_clients_do_not_keep_others_from_being_told(void **state)
+{
+	enum { BUSY = 20000, SHARES = 60 };
+	struct listener *busy = memory_get(BUSY * sizeof *busy);
+	struct listener l;
+
+	(void)state;
+	for (int i = 0; i < BUSY; i++) {
+		watch_as(&busy[i], "b", NULL);
+		busy[i].is_busy = true;
+		visit_ask(busy[i].visit);
+	}
+	watch_as(&l, "a", "ann");
+	pass(2000);
+	struct listener bob = visit_by("a", "bob");
+	for (int tick = 0; tick < 15; tick++) {
+		stage.now_ms += 100;
+		presence_tick(stage.presence, stage.now_ms);
+		for (int share = 0; share < SHARES; share++)
+			presence_go_on(stage.presence, stage.now_ms);
+	}
+	assert_non_null(strstr(l.text, "\"bob\""));
+	for (int i = 0; i < BUSY; i++)
+		end_visit(&busy[i]);
+	end_visit(&bob);
+	end_visit(&l);
+	free(busy);
+}
+
 static void a_visit_may_end_when_it_is_told(void **state)
 {
 	struct listener l[3];
@@ -643,6 +673,8 @@ int run_presence(void)
 		       many_are_told_less_often_and_share_a_text),
 		STAGED("a busy client is told later of the room as it is then",
 		       a_busy_client_is_told_later_of_the_room_as_it_is_then),
+		STAGED("many busy clients do not keep others from being told",
+		       many_busy_clients_do_not_keep_others_from_being_told),
 		STAGED("a visit may end when it is told",
 		       a_visit_may_end_when_it_is_told),
 		STAGED("a change while nobody watched is noticed",
