@@ -28,7 +28,7 @@ static bool check_bus(const struct settings *s, enum setting_index index,
 	return false;
 }
 
-/* On the same file the one started last would take it from the other. */
+/* Only one of the programs could bind it; this says so before they start. */
 static bool check_own_bus(const struct settings *s, struct buffer *error)
 {
 	if (strcmp(s->push.publish, s->bus.publish) != 0)

@@ -25,9 +25,9 @@ struct visit_terms {
 
 struct visit {
 	struct attendance *attendance; /* held */
-	void *owner;      /* the owner's */
-	int64_t begun_ms; /* ... */
-	int64_t due_ms;   /* ... */
+	void *owner;      /* whoever began it */
+	int64_t begun_ms; /* when that was */
+	int64_t due_ms;   /* the owner's */
 	bool attends;
 	size_t count;     /* of watches */
 	struct watch watches[];
