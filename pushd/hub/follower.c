@@ -45,6 +45,7 @@ struct follower {
 	struct awaited first_log;      /* that longroom-history is to make */
 	struct awaited publisher;      /* on the bus */
 	bool had_publisher;
+	int64_t connected_ms;          /* when one was seen last; monotonic; 0: never */
 	struct other_frames others;
 };
 
@@ -436,13 +437,20 @@ static bool may_warn_of_bus(struct follower *follower)
 }
 
 /* Whether longroom-history is: other publishers may be too. */
-static bool publisher_is_connected(const struct follower *follower)
+/* One of the others that has just died is counted on for a moment, while its connection
+ * is gone. */
+static bool publisher_is_connected(struct follower *follower)
 {
 	const struct other_frames *others = &follower->others;
 	size_t other_count =
 		others->publishers != NULL ? others->publishers(others->context) : 0;
+	int64_t now_ms = clock_monotonic_ms();
 
-	return bus_connections(follower->bus) > other_count;
+	if (bus_connections(follower->bus) > other_count) {
+		follower->connected_ms = now_ms;
+		return true;
+	}
+	return other_count > 0 && now_ms - follower->connected_ms < LONELY_MS;
 }
 
 static void watch_bus(struct follower *follower)
