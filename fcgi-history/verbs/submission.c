@@ -260,9 +260,10 @@ static struct text without_mark(struct text body)
 
 static size_t white_size(struct text text)
 {
+	static const char white[] = {' ', '\t', '\r', '\n'};
 	size_t size = 0;
 
-	while (size < text.size && memchr(" \t\r\n", text.data[size], 4) != NULL)
+	while (size < text.size && memchr(white, text.data[size], sizeof white) != NULL)
 		size++;
 	return size;
 }
@@ -345,7 +346,7 @@ static struct problem take_pair(const struct param *param, size_t data_limit,
                                 struct submission *submission)
 {
 	struct buffer name = {0};
-	struct problem wrong = fine;
+	struct problem wrong;
 	bool good = percent_decode(param->name, true, &name);
 	enum submission_field field = find_field(buffer_text(&name));
 

@@ -2,6 +2,7 @@
  * must pass them. */
 #include "store_fixture.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -200,12 +201,12 @@ static void data_counts_towards_the_bytes_of_a_read(void **state)
 	                                       first_three, first_three};
 	struct fixture *f = *state;
 	struct buffer seen = {0};
-	char data[872];
+	char data[872], filling[864];
 	int64_t tail;
 
-	memset(data, 'x', sizeof data - 1);
-	memcpy(data, "{\"a\":\"", 6);
-	memcpy(data + sizeof data - 3, "\"}", 3);
+	memset(filling, 'x', sizeof filling - 1);
+	filling[sizeof filling - 1] = '\0';
+	snprintf(data, sizeof data, "{\"a\":\"%s\"}", filling);
 	for (int i = 0; i < 10; i++) {
 		struct message m = carrying("", data, 0);
 

@@ -296,12 +296,12 @@ static bool migrate_from(struct sqlite_store *s, int64_t version)
  * the same name: trying again does not help. */
 static bool fail_migration(struct sqlite_store *s)
 {
-	char why[STORE_ERROR_MAX];
-
 	s->hopeless = (sqlite3_errcode(s->db) & 0xff) == SQLITE_ERROR;
 	sqlite_note_error(s);
 	sqlite_execute(s, "ROLLBACK");
 	if (s->hopeless) {
+		char why[STORE_ERROR_MAX];
+
 		snprintf(why, sizeof why,
 		         "the update to version %d fails, another program has changed "
 		         "the tables: %.200s", SCHEMA_VERSION, s->error);
