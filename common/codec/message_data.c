@@ -138,9 +138,10 @@ static enum message_data_fault read_value(struct json_reader *reader,
 	return fault;
 }
 
-static enum message_data_fault read_text(struct text text, struct json_names *names,
-                                         size_t limit, struct buffer *data,
-                                         struct buffer *string)
+static enum message_data_fault read_data_text(struct text text,
+                                              struct json_names *names,
+                                              size_t limit, struct buffer *data,
+                                              struct buffer *string)
 {
 	struct json_reader reader;
 	size_t before = data->size;
@@ -169,7 +170,7 @@ enum message_data_fault message_data_read_text(struct text text, size_t limit,
                                                struct buffer *name)
 {
 	struct json_names seen = {0};
-	enum message_data_fault fault = read_text(text, &seen, limit, data, name);
+	enum message_data_fault fault = read_data_text(text, &seen, limit, data, name);
 
 	json_names_release(&seen);
 	return fault;
@@ -179,7 +180,7 @@ bool message_data_add(struct text text, struct buffer *data)
 {
 	struct buffer string = {0};
 	enum message_data_fault fault =
-		read_text(text, NULL, MESSAGE_DATA_MAX, data, &string);
+		read_data_text(text, NULL, MESSAGE_DATA_MAX, data, &string);
 
 	buffer_release(&string);
 	return fault == MESSAGE_DATA_FINE;
