@@ -134,8 +134,11 @@ for my $transport (qw(stream poll)) {
     got($bob, ['typing: ', 'chat_message done'], '... whose message comes does not type any more');
     got($ann, ['chat_message done'], '... one\'s own signals do not come back');
 
+    is_deeply($ann->run($SIGNALS, [([]) x 2, ['cursor']]), [JSON::PP::true, JSON::PP::false, JSON::PP::false],
+        '... who goes on typing after it says so at once');
+    got($bob, ['typing: Ann (ann)', 'signal typing of Ann'], '... and the others see it');
     ok($ann->eventually(SECONDS, 'return room.signal()'), '... after a while the next one is sent');
-    got($bob, ['typing: Ann (ann)', 'signal typing of Ann', 'typing: '], '... and is forgotten if nothing follows');
+    got($bob, ['signal typing of Ann', 'typing: '], '... and is forgotten if nothing follows');
     enter($bob, $room, 'Bob', transport => $transport);
     got($bob, ['history', 'chat_message done'], '... no signal is in history');
 }

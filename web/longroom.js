@@ -288,8 +288,9 @@ export class Room {
   /**
    * Tells the others something that is worth nothing later, such as that the user is
    * typing: call it for each key. It is sent at most every three seconds for each type;
-   * calls in between are dropped. So are those while the connection is lost, and while
-   * the server asks to wait. It is sent once, and never queued.
+   * calls in between are dropped (but after a message, `typing` is sent again at once). So
+   * are those while the connection is lost, and while the server asks to wait. It is sent
+   * once, and never queued.
    * @param {string} [type]  as of messages, but none of `types`
    * @param {object} [data]
    * @returns {Promise<boolean>} whether it was sent; it is no error if it was not
@@ -478,6 +479,7 @@ export class Room {
       try {
         const limitMs = Math.min(SEND_LIMIT_MS * 1.5 ** (failures - 1), SEND_LONGEST_MS);
         const saved = await this.#postOnce(body, { signal, limitMs });
+        this.#signals.sent();
         if (this.#state === 'retrying') this.hurry();
         else this.#followed?.nudge(saved.id);
         return saved;

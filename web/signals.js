@@ -1,6 +1,7 @@
 /**
  * The signals of a room: messages that are never stored, such as "ann is typing". Sent at
- * most every few seconds, and never again: a signal that is late is worth nothing.
+ * most every few seconds, and never again: a signal that is late is worth nothing. Only
+ * typing need not wait after a message.
  */
 
 import { newId } from './ids.js';
@@ -34,6 +35,11 @@ export class Signals {
       this.#rest(problem.passing ? problem.retryAfterMs : REFUSED_MS);
       return false;
     }
+  }
+
+  /** A message was sent. For the others it ends the typing, which may go on at once. */
+  sent() {
+    this.#nextMs.delete('typing');
   }
 
   /** What went wrong when a message was sent: the server may ask to wait. */
