@@ -15,6 +15,7 @@ use JSON::PP ();
 use Longroom;
 use Tabs qw(leader_of);
 use Test::More;
+use Visitors;
 
 BEGIN {
     my $missing = Browser->missing;
@@ -227,6 +228,17 @@ enter($ann, \@many, as => 'Ann');
 ok($ann->eventually(SECONDS, 'return asked.some((url) => url.includes("/presence"))'), 'a page of many rooms asks');
 $longroom->post($many[0], 'once');
 is(scalar(grep {m{/presence}} asked($ann)), 1, '... but once only');
+
+leave(@windows);
+$longroom->stop;
+
+# ---------------------------------------------------------------- a token says who it is
+
+$longroom = Visitors::start('token', { ann => { name => 'Ann', read => '*', write => '*' } },
+    settings => { 'push.presence' => 'users' });
+enter($ann, ['token'], as => 'Nobody', token => Visitors::token('ann'));
+finds($ann, 'token', '1: Ann', 'with a token, the user is who the token says');
+is_deeply([grep {/user(?:_id|name)=/} asked($ann)], [], '... and is named in no address');
 
 $browser->stop;
 $longroom->stop;

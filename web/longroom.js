@@ -105,7 +105,7 @@ const gate = new Gate(MOST_READING);
  * @property {string|URL} [base]  the address that has rooms/ below it; without
  *   it, the folder that this module is served from
  * @property {{id?: string, name?: string}} [user]  the sender, where the server
- *   accepts it from the client (auth.mode = open)
+ *   accepts it from the client (auth.mode = open). Leave it out elsewhere: see onPresence
  * @property {string|(() => ?string|Promise<?string>)} [token]  the token, for
  *   auth.mode = token. A function is called before the first request, and again each
  *   time the server says that the token has expired; then the request is repeated, a
@@ -141,9 +141,10 @@ const gate = new Gate(MOST_READING);
  *   signal `typing` in the last six seconds, and no message since. Not this tab's user
  * @property {(presence: Presence, room: Room) => void} [onPresence]  who is here: soon
  *   after the room was joined, then when that has changed; never if the server does not
- *   tell (push.presence = off). With it, `user` is named in the requests that wait for
- *   messages, so that (with auth.mode = open) the others see that user here. In tabs that
- *   follow more than ten rooms it comes later: every ten seconds, for ten of the rooms
+ *   tell (push.presence = off). With it, and without a token, `user` is named in the
+ *   addresses of the requests that wait for messages, and so in access logs; with
+ *   auth.mode = open the others see that user here. In tabs that follow more than ten
+ *   rooms it comes later: every ten seconds, for ten of the rooms
  * @property {(state: State, problem: LongroomError|undefined, room: Room) => void}
  *   [onState]
  */

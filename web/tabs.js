@@ -49,8 +49,9 @@ const gate = new Gate(MOST_ASKING);
  * @param {Pass} pass  join()'s
  */
 export function tabsFor(options, pass) {
+  // A token says who the user is. An address should not: it is in access logs.
+  if (options.token !== undefined) return new Tabs(null, { ...options, user: undefined }, pass);
   const user = options.onPresence && options.user;
-  if (options.token !== undefined) return new Tabs(null, { ...options, user }, pass);
   const { href } = folderOf(options.base);
   const { credentials, pollSeconds = 0, transport = 'auto' } = options;
   const key = JSON.stringify([VERSION, href, credentials ?? '', pollSeconds, transport,
