@@ -202,6 +202,14 @@ shows($ann, '1 here', '... and the number is there');
 $ann->devtools('Emulation.clearDeviceMetricsOverride');
 is_deeply([map {"$_->{source} $_->{message}"} grep { $_->{level} eq 'SEVERE' } $browser->console], [],
     'the console has no complaints');
+
+$longroom->stop_program('pushd');
+shows($ann, '1 was here', 'while the connection is lost, the number is not said to be true');
+is($ann->run('return document.getElementById("people").getAttribute("aria-label")'), 'People who were here', '... nor is the list');
+lists($ann, ['Ann (you)'], '... which stays open');
+$longroom->start_program('pushd');
+shows($ann, '1 here', '... until the page is connected again');
+is($ann->run('return document.getElementById("people").getAttribute("aria-label")'), 'People here', '... and the list is true again');
 leave(@windows);
 $longroom->stop;
 

@@ -241,7 +241,7 @@ function changed(conversation) {
   $('ephemeral').hidden = !conversation.ephemeral;
   showState(conversation);
   showBeginning(conversation);
-  people.showHere(conversation.presence);
+  people.showHere(conversation.presence, conversation.state === 'live');
   people.showTyping(conversation.typing);
 }
 

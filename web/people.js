@@ -1,6 +1,6 @@
 /**
  * The people of the shown room: how many are here, a list of them that opens below the
- * room's name, and who is typing.
+ * room's name, and who is typing. While the connection is lost, it says who was here.
  *
  * A screen reader is told who is typing, but not each time that they pause and go on.
  */
@@ -37,16 +37,21 @@ export class People {
     });
   }
 
-  /** @param {?import('./longroom.js').Presence} presence  null: it is not known */
-  showHere(presence) {
+  /**
+   * @param {?import('./longroom.js').Presence} presence  null: it is not known
+   * @param {boolean} live  it is still true, as far as the page can tell
+   */
+  showHere(presence, live) {
     this.#button.hidden = presence === null;
     // Without names there is nothing to open.
     this.#button.disabled = !presence?.users;
     this.#setOpen(this.#open);
-    const text = JSON.stringify(presence);
+    const text = JSON.stringify([presence, live]);
     if (text === this.#here) return;
     this.#here = text;
-    this.#button.textContent = presence ? `${presence.count} here` : '';
+    this.#button.textContent = presence ? hereWords(presence, live) : '';
+    this.#panel.setAttribute('aria-label', live ? 'People here' : 'People who were here');
+    for (const part of [this.#button, this.#panel]) part.classList.toggle('past', !live);
     this.#list.replaceChildren(...(presence?.users ? this.#rows(presence) : []));
   }
 
@@ -84,6 +89,11 @@ export class People {
     if (anonymous > 0) rows.push(element('li', `${anonymous} without a name`));
     return rows;
   }
+}
+
+function hereWords({ count }, live) {
+  if (live) return `${count} here`;
+  return count === 1 ? '1 was here' : `${count} were here`;
 }
 
 /** Names may be in any script, so each is isolated from the words around it. */
