@@ -35,19 +35,28 @@ sub server {
 }
 
 # A page that keeps who is in each of its rooms: "3: Ann, Bob" are two by name and one
-# without. window.asked has the addresses that it asked for.
+# without. window.asked has the addresses that it asked for, window.first what it was told
+# first of each room. Requests that follow leave `late` milliseconds later.
 my $JOIN = <<'END';
-const [names, { wants, ...options }] = arguments;
+const [names, { wants, late, ...options }] = arguments;
 return import('/longroom.js').then(({ join }) => {
-  Object.assign(window, { here: {}, told: 0, asked: [], troubles: [] });
+  Object.assign(window, { here: {}, first: {}, told: 0, asked: [], troubles: [] });
   const ask = window.fetch;
-  window.fetch = (url, init) => { asked.push(decodeURIComponent(String(url))); return ask(url, init); };
+  window.fetch = async (url, init) => {
+    asked.push(decodeURIComponent(String(url)));
+    if (late && /\/(events|poll)\?/.test(url)) await new Promise((resolve) => setTimeout(resolve, late));
+    return ask(url, init);
+  };
   window.text = ({ count, anonymous, users }) => `${count}: ${
     users ? [...users.map(({ username }) => username), ...Array(anonymous).fill('?')].join(', ') : anonymous}`;
   window.rooms = join(names, {
     ...options,
     onState: (state, problem) => { if (state === 'failed') troubles.push(problem.type); },
-    ...(wants && { onPresence: (presence, { name }) => { told++; here[name] = text(presence); } }),
+    ...(wants && { onPresence: (presence, { name }) => {
+      told++;
+      here[name] = text(presence);
+      first[name] ??= here[name];
+    } }),
   });
 });
 END
@@ -140,6 +149,19 @@ $ann->run('for (const room of arguments[0]) rooms.leave(room)', [@many[0 .. 19]]
 ok($ann->eventually(SECONDS, 'return asked.some((url) => url.includes("/rooms/many-21,many-22,many-23/events") && url.includes("presence=1"))'),
     'with fewer rooms its stream tells it') or diag explain [asked($ann)];
 leave(@windows);
+
+# The question would be quicker than the request by which the page is here.
+for my $transport (qw(stream poll)) {
+    my @rooms = map {"late-$transport-$_"} 1 .. 15;
+    enter($bob, [@rooms[0 .. 4]], as => 'Bob');
+    finds($bob, $rooms[4], '1: Bob', "by a $transport: somebody is in some rooms");
+    enter($ann, \@rooms, as => 'Ann', transport => $transport, late => 300);
+    ok($ann->eventually(SECONDS, 'return arguments[0].every((room) => first[room])', \@rooms),
+        '... a page that comes to these and many others is told about all');
+    is_deeply($ann->run('return first'), { map { $rooms[$_] => $_ < 5 ? '2: Bob, Ann' : '1: Ann' } 0 .. 14 },
+        '... and at no time that its own user is not here');
+    leave($ann, $bob);
+}
 
 # ---------------------------------------------------------------- the chat page
 

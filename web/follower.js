@@ -14,7 +14,7 @@
  */
 
 import { Line } from './line.js';
-import { Rounds, presenceQuery, readPresence, withoutPresence } from './presence.js';
+import { Rounds, longestFirst, presenceQuery, readPresence, withUser, withoutPresence } from './presence.js';
 import { LongroomError, address, folderOf, pageOf } from './request.js';
 import { readStream } from './stream.js';
 import { transportFor } from './transport.js';
@@ -71,7 +71,7 @@ export class Follower {
     this.#turns = turnsFor(origin);
     this.#transport = transportFor(origin, transport);
     this.#rounds = new Rounds((rooms, signal) => readPresence(pass, base, rooms, signal),
-      (entries) => owner.onPresence(entries));
+      (entries) => owner.onPresence(withUser(entries)));
   }
 
   /** Follows a room, from the cursor if it is the first; else see place(). */
@@ -148,7 +148,10 @@ export class Follower {
       if (line.ended) return;
       try {
         const { pauseMs, restMs } = await this.#round(line, signal);
-        if (pauseMs > 0) await sleep(pauseMs, signal);
+        if (pauseMs > 0) {
+          line.attended.clear();   // a server that shuts down forgets who is here
+          await sleep(pauseMs, signal);
+        }
         if (restMs > 0) await line.rest(sleep(restMs, signal));
       } catch (problem) {
         if (line.ended) return;
@@ -159,6 +162,7 @@ export class Follower {
 
   async #fail(line, problem, signal) {
     line.probe = true;
+    line.attended.clear();
     if (!problem.passing) {
       if (!this.#split(line, problem)) this.#refuse(line, problem);
       return;
@@ -196,7 +200,7 @@ export class Follower {
       if (place.seconds === Infinity && this.#transport.streams) {
         return await this.#stream(line, signal);
       }
-      const seconds = Math.min(this.#length.seconds, place.seconds);
+      const seconds = Math.min(this.#length.seconds, place.seconds, longestFirst(line));
       const { pauseMs, more } = await this.#poll(line, seconds, signal);
       return { pauseMs, restMs: more ? 0 : place.restMs };
     } finally {
@@ -207,7 +211,7 @@ export class Follower {
   async #poll(line, seconds, signal) {
     const limitMs = line.probe ? line.probeLimitMs : seconds * 1000 + POLL_MARGIN_MS;
     const start = performance.now();
-    const { rooms } = line;
+    const { rooms, probe } = line;
     const query = presenceQuery(line, this.#user, seconds);
     let all;
     try {
@@ -219,6 +223,7 @@ export class Follower {
     }
     const early = isEmpty(all) && performance.now() - start < seconds * 900;
     if (signal.aborted) return {};
+    if (!probe) line.attend(rooms);
     const page = this.#deliver(line, rooms, all);
     this.#decide(line, page);
     return { pauseMs: pauseMs(page, early), restMs: 0, more: page.more };
@@ -238,6 +243,7 @@ export class Follower {
         onPage: (page) => {
           if (signal.aborted) return;
           ready = true;
+          line.attend(rooms);
           this.#deliver(line, rooms, page);
         },
       });
@@ -261,13 +267,9 @@ export class Follower {
     for (const { id } of page.messages) if (id > line.newestId) line.newestId = id;
     for (const room of page.forbidden ?? []) this.#forbid(line, room);
     this.#owner.onPage(rooms, { ...page, several: rooms.length > 1 }, after);
-    if (presence.length > 0) this.#tell(line, presence);
+    if (presence.length > 0) line.toldMs = performance.now();
+    this.#owner.onPresence(withUser(presence));
     return page;
-  }
-
-  #tell(line, presence) {
-    line.toldMs = performance.now();
-    this.#owner.onPresence(presence);
   }
 
   #forbid(line, room) {

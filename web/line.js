@@ -24,6 +24,7 @@ export class Line {
   heardMs = -Infinity;          // when the stream last brought anything
   watched = new Set();          // rooms of which somebody wants to know who is here
   toldMs = -Infinity;           // when a request last told that
+  attended = new Set();         // rooms in which a request has waited: the user is here
   step = new AbortController(); // the current request or wait
   life = new AbortController();
   #rooms = new Set();
@@ -61,6 +62,12 @@ export class Line {
   drop(room) {
     this.#rooms.delete(room);
     this.watched.delete(room);
+    this.attended.delete(room);
+  }
+
+  /** A request with these rooms waits, or has waited. */
+  attend(rooms) {
+    for (const room of rooms) if (this.#rooms.has(room)) this.attended.add(room);
   }
 
   /** The request under way does not ask who is here; nor need one that asks be ended. */

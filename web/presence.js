@@ -3,6 +3,10 @@
  * the messages: it is taken out here, because it has no place in the log. A request for
  * more than ten rooms may not ask. Then ten of them at a time are asked about by
  * themselves, in turns, so that a page of many rooms does not cost more than one of few.
+ *
+ * The user is here once a request waits in the room. Whoever asks before is told of the
+ * others only, so a room's first turn comes when a stream is ready, or a poll has been
+ * answered.
  */
 
 import { LongroomError, address } from './request.js';
@@ -10,7 +14,7 @@ import { sleep } from './waiting.js';
 
 const MOST_ROOMS = 10;         // PROTOCOL section 6
 const ASK_MS = 10_000;
-const FIRST_MS = 1000;         // while there are rooms that were never asked about
+const FIRST_MS = 1000;         // while there are rooms that were not asked about
 const OFF_MS = 10 * 60_000;    // the server does not tell
 
 /**
@@ -25,6 +29,19 @@ export function presenceQuery(line, user, seconds) {
     presence: due && line.size <= MOST_ROOMS ? 1 : undefined,
     user_id: user?.id, username: user?.name,
   };
+}
+
+/**
+ * @returns {number} how many seconds a poll may wait: one that is in new rooms should
+ *   soon be answered, so that these have their turn
+ */
+export function longestFirst(line) {
+  return isLong(line) && !isSubset(line.watched, line.attended) ? FIRST_MS / 1000 : Infinity;
+}
+
+/** @returns {object[]} without what is not true: in rooms that are followed somebody is */
+export function withUser(entries) {
+  return entries.filter(({ count }) => count > 0);
 }
 
 /** @returns {{page: object, presence: object[]}} the page without what is no message */
@@ -75,9 +92,11 @@ export class Rounds {
   }
 
   /** @returns {Promise<number>} how many milliseconds to wait before the next */
-  async #turn({ watched, life: { signal } }, turns) {
+  async #turn({ watched, attended, life: { signal } }, turns) {
+    const rooms = turns.next(watched, attended);
+    if (rooms.length === 0) return FIRST_MS;
     try {
-      const entries = await this.#ask(turns.next(watched), signal);
+      const entries = await this.#ask(rooms, signal);
       if (!signal.aborted) this.#tell(entries);
       return turns.isComplete(watched) ? ASK_MS : FIRST_MS;
     } catch (problem) {
@@ -90,9 +109,10 @@ export class Rounds {
 class Turns {
   #asked = new Set();   // rooms, the longest ago first
 
-  next(watched) {
-    for (const room of this.#asked) if (!watched.has(room)) this.#asked.delete(room);
-    const fresh = [...watched].filter((room) => !this.#asked.has(room));
+  next(watched, attended) {
+    const ready = new Set([...watched].filter((room) => attended.has(room)));
+    for (const room of this.#asked) if (!ready.has(room)) this.#asked.delete(room);
+    const fresh = [...ready].filter((room) => !this.#asked.has(room));
     const rooms = [...fresh, ...this.#asked].slice(0, MOST_ROOMS);
     for (const room of rooms) {
       this.#asked.delete(room);
@@ -103,8 +123,12 @@ class Turns {
 
   /** Whether all had one. */
   isComplete(watched) {
-    return [...watched].every((room) => this.#asked.has(room));
+    return isSubset(watched, this.#asked);
   }
+}
+
+function isSubset(some, all) {
+  return [...some].every((one) => all.has(one));
 }
 
 function isLong(line) {
