@@ -142,6 +142,7 @@ sub _compare_history {
                 my $expected = $ids[$at++] // 'nothing';
                 my ($mark) = split / /, $message->{content};
                 my $got = "$message->{username}:$mark:" . length $message->{content};
+                $got .= ' with other data' if ($mark =~ /-[0-9]+d$/ ? $mark : '') ne ($message->{data}{mark} // '');
                 next if $message->{id} eq $expected && $got eq $self->{saved}{$expected}[1];
                 $self->_breach('history differs', time, "$room: history has id $message->{id} $got where the database has $expected");
                 return;

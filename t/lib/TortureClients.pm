@@ -27,9 +27,9 @@ package TortureClients;
 # The nuisances are clients that send a request and hang up at once, and clients that
 # send bodies that take long to parse. The others must not notice them.
 #
-# A mark names a message: it is the client_id and the first word of the content. The
-# username is the number of the attempt: an unsaved message that comes twice from one
-# attempt was broadcast twice.
+# A mark names a message: it is the client_id and the first word of the content. One that
+# ends with d is in the message's data too. The username is the number of the attempt: an
+# unsaved message that comes twice from one attempt was broadcast twice.
 
 use strict;
 use warnings;
@@ -150,7 +150,7 @@ sub write_into {
     my $state = { kind => 'post', name => $options{name}, limit => 0, number => 0, attempt => 0, burst => 1 };
     my $ask = sub {
         if (!$state->{attempt}++) {
-            my $mark = "$options{name}-" . ++$state->{number};
+            my $mark = "$options{name}-" . ++$state->{number} . (rand() < 0.5 ? 'd' : '');
             $state->{room} = $options{rooms}[rand @{ $options{rooms} }];
             my $size = rand() < 0.5 ? 0 : int rand $options{size};
             $state->{mark} = $mark;
@@ -160,7 +160,8 @@ sub write_into {
         # on its way.
         $state->{leave} = $state->{attempt} == 1 && rand() < 0.02 ? 0.001 + rand 0.03 : 0;
         return Longroom::post_bytes($state->{room}, $state->{content}, client_id => $state->{mark},
-            user_id => $options{name}, username => "$state->{attempt}");
+            user_id => $options{name}, username => "$state->{attempt}",
+            $state->{mark} =~ /d$/ ? (data => { mark => $state->{mark} }) : ());
     };
     return $self->_add($state, $ask, sub {
         my ($answer) = @_;

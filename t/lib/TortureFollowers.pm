@@ -298,8 +298,10 @@ sub _read_items {
     my ($self, $json, $state) = @_;
     my ($items, $newest, $ended) = ('', undef, 0);
     while ($json =~ /\{"type":"chat_message","id":([0-9]+|null),"room_id":"([^"]*)","user_id":"[^"]*",
-            "username":"((?:[^"\\]|\\.)*)","sender_type":"user","content":"([^"\\ ]*)((?:[^"\\]++|\\.)*+)"/xg) {
+            "username":"((?:[^"\\]|\\.)*)","sender_type":"user","content":"([^"\\ ]*)((?:[^"\\]++|\\.)*+)"
+            (?:,"data":\{"mark":"([^"]*)"\})?/xg) {
         my ($id, $room, $attempt, $mark, $size) = ($1, $2, $3, $4, length "$4$5");
+        $mark = 'damaged' if ($mark =~ /-[0-9]+d$/ ? $mark : '') ne ($6 // '');
         # Others send too.
         for ($attempt, $mark) { $_ = '-' if !/\A[0-9A-Za-z-]{1,40}\z/ }
         $items .= "$id:$attempt:$mark:$size:$room,";
