@@ -209,12 +209,12 @@ SKIP: {
     for my $line (@lines) {
         my $result = Longroom::run([ 'sh', '-c', $line ], seconds => $SECONDS);
         my $json = eval { JSON::PP::decode_json($result->{stdout}) } || {};
-        ok(exists $json->{content} || exists $json->{messages},
+        ok(exists $json->{content} || exists $json->{messages} || exists $json->{rooms},
             'works as pasted: ' . $line =~ s/\s*\\\n\s*/ /gr)
             || diag($result->{stdout}, $result->{stderr});
     }
     is_deeply(contents(get($run, '/rooms/room_26/messages')),
-        [ 'first', 'Hello world', 'Fish & chips?', 'the time is now', 'once' ],
+        [ 'first', 'Hello world', 'Fish & chips?', 'the time is now', 'once', 'Look' ],
         'and the README\'s messages are in history');
 
     is(@loops, 1, 'the README has a loop that follows a room');
