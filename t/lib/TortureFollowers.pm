@@ -300,8 +300,8 @@ sub _read_items {
     while ($json =~ /\{"type":"chat_message","id":([0-9]+|null),"room_id":"([^"]*)","user_id":"[^"]*",
             "username":"((?:[^"\\]|\\.)*)","sender_type":"user","content":"([^"\\ ]*)((?:[^"\\]++|\\.)*+)"
             (?:,"data":\{"mark":"([^"]*)"\})?/xg) {
-        my ($id, $room, $attempt, $mark, $size) = ($1, $2, $3, $4, length "$4$5");
-        $mark = 'damaged' if ($mark =~ /-[0-9]+d$/ ? $mark : '') ne ($6 // '');
+        my ($id, $room, $attempt, $mark, $size, $data) = ($1, $2, $3, $4, length "$4$5", $6 // '');
+        $mark = 'damaged' if $data ne ($mark =~ /-[0-9]+d$/ ? $mark : '');
         # Others send too.
         for ($attempt, $mark) { $_ = '-' if !/\A[0-9A-Za-z-]{1,40}\z/ }
         $items .= "$id:$attempt:$mark:$size:$room,";
