@@ -1944,6 +1944,33 @@ static void disorder_loses_nothing(void **state)
 	assert_true(m.delivered > f->log.newest);
 }
 
+/* ---- Pages that are long by what is not in the hub ---- */
+
+static void those_with_long_pages_have_their_turns(void **state)
+{
+	struct fixture *f = *state;
+	struct client *plain = park(f, 0, "room_1");
+
+	for (int i = 1; i < CLIENTS; i++) {
+		client_of(f, i)->waiter.is_long = true;
+		park(f, i, i % 2 == 0 ? "room_1" : "lobby");
+	}
+	f->hub.render_left = 0;
+	say(f, "room_1");
+	assert_got(plain, 1, "1 ");
+	for (int i = 1; i < CLIENTS; i++) {
+		struct client *c = client_of(f, i);
+
+		assert_int_equal(c->answers, 0);
+		assert_int_equal(hub_time_out(&f->hub, &c->waiter), false);
+		assert_state(c, WAITER_QUEUED);
+	}
+	while (hub_go_on(&f->hub))
+		;
+	for (int i = 1; i < CLIENTS; i++)
+		assert_got(client_of(f, i), 1, i % 2 == 0 ? "1 " : "");
+}
+
 int run_hub(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -2140,6 +2167,9 @@ int run_hub(void)
 		WITH_HUB("a client that changes rooms during delivery gets "
 	                 "nothing twice from a log read",
 	                 changing_rooms_repeats_nothing_from_a_read),
+		WITH_HUB("those with long pages have their turns, and plain ones come "
+	                 "first",
+	                 those_with_long_pages_have_their_turns),
 		WITH_HUB("under long random load every client gets each "
 	                 "message once",
 	                 disorder_loses_nothing),

@@ -283,6 +283,8 @@ static void a_roster_that_is_full_takes_nobody_else(void **state)
 	assert_int_equal(number, ROSTER_MEMBERS_MAX - ROSTER_MEMBERS_OWN);
 	assert_false(roster_count_anonymous(f->roster, &lobby, OTHER, 1));
 	assert_true(enter_number(f, OTHER, 0));
+	/* Those whom several know cost as much for each. */
+	assert_false(enter_number(f, OTHER + 1, 0));
 	while (number < 2 * ROSTER_MEMBERS_MAX &&
 	       enter_number(f, ROSTER_HERE, number))
 		number++;

@@ -428,6 +428,27 @@ static void signals_push_no_saved_messages_out(void **state)
 	assert_int_equal(window->signal_bytes, 0);
 }
 
+static void lists_that_wait_for_their_turn_lose_none(void **state)
+{
+	struct fixture *f = *state;
+	struct client *polls[CLIENTS];
+	char rooms[32];
+
+	/* An eighth has two of the signals. */
+	hub_set_limits(&f->hub, INT64_C(8) * 5 * TURN_LONG_BYTES / 2, INT64_MAX);
+	for (int i = 0; i < CLIENTS; i++) {
+		snprintf(rooms, sizeof rooms, "room_1,room_%d", i + 2);
+		polls[i] = poll_from_now(f, i, rooms);
+	}
+	f->hub.render_left = 0;
+	for (int i = 0; i < 3; i++)
+		say_long_signals(f, "room_1");
+	while (hub_go_on(&f->hub))
+		;
+	for (int i = 0; i < CLIENTS; i++)
+		assert_got(polls[i], 1, "long long long ");
+}
+
 /* ---- Many at once ---- */
 
 enum { MANY = 10 * TURN_DEADLINES };
@@ -539,6 +560,8 @@ int run_signals(void)
 	                 the_window_drops_none_that_is_put_off),
 		WITH_HUB("signals push no saved messages out of the window",
 	                 signals_push_no_saved_messages_out),
+		WITH_HUB("lists that wait for their turn lose no signals, however many",
+	                 lists_that_wait_for_their_turn_lose_none),
 		WITH_HUB("many rooms whose signals are due have their turns",
 	                 many_rooms_that_are_due_have_their_turns),
 		WITH_HUB("a poll is woken once a second while people type",
