@@ -159,7 +159,7 @@ subtest 'a run in which a message is lost has no figures' => sub {
 
 my %COUNTED = (
     (map { ("instructions$_" => 'longroom floor') } '', qw(-stream -post -sqlite -page)),
-    (map { ("instructions-$_" => 'longroom') } 'poll', map { ("remembered-$_", "token-$_") } qw(HS256 ES256)),
+    (map { ("instructions-$_" => 'longroom') } qw(poll post-data presence), map { ("remembered-$_", "token-$_") } qw(HS256 ES256)),
 );
 
 # Rows that exist whatever is installed, with the contestants that they compare.
@@ -182,6 +182,7 @@ my %ROWS = (
     (map { ("streams-memory-$_" => 'longroom peer') } qw(user kernel)),
     (map { ("listed-$_" => 'longroom') } qw(memory cpu single times)),
     (map { ("streams-restart-$_" => 'longroom') } qw(seconds message wrong reads)),
+    (map { my $what = $_; map { ("signals-$what$_" => 'longroom') } qw(polls streams) } '', qw(messages- times- answer-)),
     'restart-seconds' => 'longroom',
     'restart-wrong'   => 'longroom',
     'restart-reads'   => 'longroom',
@@ -248,7 +249,7 @@ subtest 'two builds are compared by their instructions' => sub {
     }
     my %verdict;
     for my $row (@{ $found->{rows} }) {
-        next if $row->{id} eq 'instructions-sqlite';
+        next if $row->{id} =~ /^instructions-(?:sqlite|post-data|presence)$/;
         is(scalar @{ $row->{against} || [] }, 1, "$row->{id}: the other build is counted too");
         my ($judgement) = Bench::Table::judgements($row);
         like($judgement->{words} // '', qr/^at most 1\.03 of the other build$/, '... and has a goal');
